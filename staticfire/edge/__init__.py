@@ -1,0 +1,1 @@
+"""The edge: the one local AWS endpoint, and what runs behind it."""
