@@ -127,7 +127,7 @@ class Rds:
             raise AwsError(
                 400,
                 "InvalidParameterValue",
-                f"Engine {engine!r} is not available: a PostgreSQL server is behind this endpoint. Use Engine=postgres.",
+                f"Engine {engine!r} is not available: behind this endpoint is PostgreSQL. Use Engine=postgres.",
             )
         if params.get("ManageMasterUserPassword", "").lower() == "true":
             raise AwsError(
