@@ -10,6 +10,14 @@ class BodyTooLarge(Exception):
     """The body is longer than the reader allows."""
 
 
+class BrokenBody(Exception):
+    """The body will never be whole: its sender went away or broke the protocol."""
+
+
+class DropConnection(Exception):
+    """Raised by a handler: close the client's connection without an answer."""
+
+
 class Headers:
     """An ordered multi-map of lower-case names to values (latin-1 text, as on the wire)."""
 
@@ -48,6 +56,12 @@ class BodySource(Protocol):
     def stream(self) -> AsyncIterator[bytes]: ...
 
 
+class Client(Protocol):
+    """Who sent a request and waits for its response."""
+
+    async def gone(self) -> None: ...
+
+
 class BytesBody:
     """A body that is already here."""
 
@@ -69,7 +83,7 @@ class BytesBody:
 class Request:
     """One request. `path` and `query` are as sent: percent-encoded, apart from the `?` between them."""
 
-    __slots__ = ("_body", "_cached", "headers", "http_version", "method", "path", "peer", "query")
+    __slots__ = ("_body", "_cached", "_client", "headers", "http_version", "method", "path", "peer", "query")
 
     def __init__(
         self,
@@ -81,6 +95,7 @@ class Request:
         *,
         peer: str = "127.0.0.1",
         http_version: str = "1.1",
+        client: Client | None = None,
     ) -> None:
         self.method = method
         self.path = path
@@ -90,6 +105,7 @@ class Request:
         self.http_version = http_version
         self._body: BodySource = BytesBody(body) if isinstance(body, bytes) else body
         self._cached: bytes | None = None
+        self._client = client
 
     @property
     def target(self) -> str:
@@ -102,6 +118,12 @@ class Request:
         elif limit is not None and len(self._cached) > limit:
             raise BodyTooLarge
         return self._cached
+
+    async def gone(self) -> None:
+        """Wait until the client has closed its side; it may have done so and still wait for the response."""
+        if self._client is None:
+            raise RuntimeError("this request came over no connection")
+        await self._client.gone()
 
     def stream(self) -> AsyncIterator[bytes]:
         """The body in pieces, for whoever passes it on."""

@@ -1,0 +1,100 @@
+"""A message's body as it arrives: fed by the parser's side, read by whoever wants it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from .messages import BodyTooLarge
+
+
+class Flow(Protocol):
+    """The connection that a body comes over."""
+
+    loop: asyncio.AbstractEventLoop
+
+    def go_ahead(self) -> None:
+        """The reader wants the body that the sender holds back (Expect: 100-continue)."""
+
+    def balance(self) -> None:
+        """Something was taken: there may be room to read again."""
+
+
+class IncomingBody:
+    """What was received and not yet taken is `waiting` bytes; the connection pauses reading when they are too many."""
+
+    __slots__ = ("_flow", "_pieces", "_waiter", "complete", "error", "expects", "left", "unwanted", "waiting")
+
+    def __init__(self, flow: Flow, length: int | None, expects: bool = False) -> None:
+        self._flow = flow
+        self._pieces: deque[bytes] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self.left = length
+        self.expects = expects
+        self.waiting = 0
+        self.complete = False
+        self.unwanted = False
+        self.error: Exception | None = None
+
+    def feed(self, data: bytes) -> None:
+        if self.left is not None:
+            self.left -= len(data)
+        if self.unwanted:
+            return
+        self.waiting += len(data)
+        self._pieces.append(data)
+        self._wake()
+
+    def finish(self) -> None:
+        self.complete = True
+        self._wake()
+
+    def fail(self, error: Exception) -> None:
+        if not self.complete and self.error is None:
+            self.error = error
+            self._wake()
+
+    def discard(self) -> None:
+        """Nobody reads on: what is here and what still comes goes away."""
+        self.unwanted = True
+        self.waiting = 0
+        self._pieces.clear()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def _next(self) -> bytes:
+        """The next piece; empty at the end."""
+        while not self._pieces:
+            if self.error is not None:
+                raise self.error
+            if self.complete:
+                return b""
+            if self.expects:
+                self.expects = False
+                self._flow.go_ahead()
+            self._waiter = self._flow.loop.create_future()
+            await self._waiter
+        piece = self._pieces.popleft()
+        self.waiting -= len(piece)
+        self._flow.balance()
+        return piece
+
+    async def read(self, limit: int | None) -> bytes:
+        if limit is not None and self.left is not None and self.waiting + self.left > limit:
+            raise BodyTooLarge
+        pieces = []
+        size = 0
+        while piece := await self._next():
+            size += len(piece)
+            if limit is not None and size > limit:
+                raise BodyTooLarge
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        while piece := await self._next():
+            yield piece
