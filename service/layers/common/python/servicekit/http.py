@@ -1,0 +1,45 @@
+"""HTTP API events (payload format 2.0) and their answers, with decimals as they are."""
+
+import base64
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+Event = Mapping[str, Any]
+Answer = dict[str, Any]
+
+_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def body_of(event: Event) -> bytes:
+    """The body's bytes as the client sent them."""
+    body: str = event.get("body") or ""
+    if event.get("isBase64Encoded"):
+        return base64.b64decode(body)
+    return body.encode("utf-8", "surrogatepass")
+
+
+def answer(status: int, content: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Answer:
+    return {
+        "statusCode": status,
+        "headers": {"content-type": "application/json", **(headers or {})},
+        "body": json_text(content),
+    }
+
+
+def json_text(content: Mapping[str, Any]) -> str:
+    """JSON of one object whose own values may be decimals: `json` alone would make floats of them."""
+    return "{" + ",".join(f"{_text(name)}:{_value(value)}" for name, value in content.items()) + "}"
+
+
+def plain(number: Decimal) -> str:
+    """The shortest decimal text without an exponent: 1E+2 is 100, 0.10 is 0.1, -0 is 0."""
+    text = format(number, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def _value(value: Any) -> str:
+    return plain(value) if isinstance(value, Decimal) else _text(value)
