@@ -364,24 +364,26 @@ class Connection(asyncio.Protocol):
             framing = ("transfer-encoding", "chunked")
         elif length is None and not bodiless:
             exchange.keep_alive = False
-        # The head waits for the first piece: a short body goes out in one packet.
         head = encode_head(response, framing, _connection_header(exchange))
+        if self._lost:
+            return
+        self._transport.write(head)
+        if bodiless:
+            return
         sent = 0
-        if not bodiless:
-            async for piece in body:
-                if self._lost:
-                    return
-                if not piece:
-                    continue
-                sent += len(piece)
-                self._transport.write(head + (b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece))
-                head = b""
-                if self._drained is not None:
-                    await self._drained
-            if length is not None and sent != length:
-                raise RuntimeError(f"the response declared {length} bytes and had {sent}")
-        if not self._lost:
-            self._transport.write(head + b"0\r\n\r\n" if chunked else head)
+        async for piece in body:
+            if self._lost:
+                return
+            if not piece:
+                continue
+            sent += len(piece)
+            self._transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+            if self._drained is not None:
+                await self._drained
+        if length is not None and sent != length:
+            raise RuntimeError(f"the response declared {length} bytes and had {sent}")
+        if chunked and not self._lost:
+            self._transport.write(b"0\r\n\r\n")
 
     def _after(self, exchange: _Exchange) -> None:
         """A response is out: what is next on this connection?"""

@@ -1,4 +1,4 @@
-"""The head of a response: status line and headers, as bytes that can hold only this one response."""
+"""The head of a message: start line and headers, as bytes that hold this one message and no second."""
 
 from __future__ import annotations
 
@@ -47,9 +47,14 @@ def encode_head(response: Response, framing: tuple[str, str], connection: str) -
         lines.append(f"date: {_date(int(time.time()))}\r\n")
     if connection:
         lines.append(f"connection: {connection}\r\n")
+    return to_bytes(lines)
+
+
+def to_bytes(lines: list[str]) -> bytes:
+    """Lines that end in CRLF, and the empty one after them."""
     lines.append("\r\n")
     head = "".join(lines)
-    # One line break a line and none inside: a value must never split the response.
+    # One line break a line and none inside: a value must never start a message of its own.
     if head.count("\n") != len(lines) or head.count("\r") != len(lines) or "\0" in head:
         raise BadHead("a header holds a line break or NUL")
     try:

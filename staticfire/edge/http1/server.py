@@ -1,4 +1,4 @@
-"""An HTTP/1.1 server on httptools and asyncio: a listening socket, its connections, and one sweep over their time limits.
+"""An HTTP/1.1 server on httptools and asyncio: a listening socket, its connections, one sweep over all time limits.
 
 Making one is cheap: every Lambda execution environment has a server of its own for its Runtime API.
 """
