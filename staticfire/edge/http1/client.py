@@ -4,7 +4,7 @@
                   \\-> closed (anything else)
 
 A connection goes back to the pool only when its response is read to the end and both sides keep it. One that the peer
-closed meanwhile, or may be about to close, is not used again. A request that may have reached the peer is never sent twice.
+closed meanwhile, or may be about to close, is not used again. A request that may have been sent is never sent twice.
 """
 
 from __future__ import annotations
@@ -211,23 +211,27 @@ class _Connection(asyncio.Protocol):
             else:
                 self._transport.write(data)
                 self._sender = self.loop.create_task(self._send(body, chunked))
+                self._sender.add_done_callback(self._sent)
             return await self._response
         except BaseException:
             self.abort()
             raise
 
     async def _send(self, body: AsyncIterator[bytes], chunked: bool) -> None:
-        try:
-            async for piece in body:
-                if self.closed:
-                    return
-                if piece:
-                    self._transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
-                if self._drained is not None:
-                    await self._drained
-            if chunked:
-                self._transport.write(b"0\r\n\r\n")
-        except Exception as error:
+        async for piece in body:
+            if self.closed:
+                return
+            if piece:
+                self._transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+            if self._drained is not None:
+                await self._drained
+        if chunked:
+            self._transport.write(b"0\r\n\r\n")
+
+    def _sent(self, sender: asyncio.Task[None]) -> None:
+        """A request whose body breaks off at its source breaks off here, and for the source's reason."""
+        error = None if sender.cancelled() else sender.exception()
+        if isinstance(error, Exception):
             self.fail(error)
 
     def release(self, body: IncomingBody) -> None:
@@ -318,12 +322,12 @@ class Client:
         headers: Iterable[tuple[str, str]] = (),
         body: bytes | AsyncIterator[bytes] = b"",
         *,
-        timeout: float | None = None,
+        within: float | None = None,
     ) -> ClientResponse:
         """Send one request to `target` (path and query) at `base_url`.
 
-        The client frames the body and adds Host when it is missing; other headers go out as given. `timeout` is for the
-        response's head to arrive (TimeoutError).
+        The client frames the body and adds Host when it is missing; other headers go out as given. `within` is how many
+        seconds the response's head may take to arrive (TimeoutError).
         """
         pool = self._pools.get(base_url) or self._pool(base_url)
         lines = [f"{method} {target} HTTP/1.1\r\n"]
@@ -348,9 +352,9 @@ class Client:
         else:
             chunked = True
             lines.append("transfer-encoding: chunked\r\n")
-        if timeout is None:
+        if within is None:
             return await (await pool.get()).exchange(method, lines, body, chunked)
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(within):
             return await (await pool.get()).exchange(method, lines, body, chunked)
 
     def _pool(self, base_url: str) -> _Pool:

@@ -238,7 +238,7 @@ class Connection(asyncio.Protocol):
             raise _Refusal(400, "A request has exactly one Host header.")
         body = self._expected_body(version, headers)
         path, _, query = target.partition("?")
-        request = Request(method, path, query, headers, body or b"", peer=self._peer, http_version=version, client=self)
+        request = Request(method, path, query, headers, body or b"", peer=self._peer, http_version=version, sender=self)
         self._body = body
         self._queue.append(_Exchange(request, body, parser.should_keep_alive()))
 

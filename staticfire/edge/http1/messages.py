@@ -56,7 +56,7 @@ class BodySource(Protocol):
     def stream(self) -> AsyncIterator[bytes]: ...
 
 
-class Client(Protocol):
+class Sender(Protocol):
     """Who sent a request and waits for its response."""
 
     async def gone(self) -> None: ...
@@ -83,7 +83,7 @@ class BytesBody:
 class Request:
     """One request. `path` and `query` are as sent: percent-encoded, apart from the `?` between them."""
 
-    __slots__ = ("_body", "_cached", "_client", "headers", "http_version", "method", "path", "peer", "query")
+    __slots__ = ("_body", "_cached", "_sender", "headers", "http_version", "method", "path", "peer", "query")
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class Request:
         *,
         peer: str = "127.0.0.1",
         http_version: str = "1.1",
-        client: Client | None = None,
+        sender: Sender | None = None,
     ) -> None:
         self.method = method
         self.path = path
@@ -105,7 +105,7 @@ class Request:
         self.http_version = http_version
         self._body: BodySource = BytesBody(body) if isinstance(body, bytes) else body
         self._cached: bytes | None = None
-        self._client = client
+        self._sender = sender
 
     @property
     def target(self) -> str:
@@ -121,9 +121,9 @@ class Request:
 
     async def gone(self) -> None:
         """Wait until the client has closed its side; it may have done so and still wait for the response."""
-        if self._client is None:
+        if self._sender is None:
             raise RuntimeError("this request came over no connection")
-        await self._client.gone()
+        await self._sender.gone()
 
     def stream(self) -> AsyncIterator[bytes]:
         """The body in pieces, for whoever passes it on."""
