@@ -1,0 +1,36 @@
+variable "functions" {
+  description = "Names of functions."
+  type        = set(string)
+}
+
+variable "apis" {
+  description = "HTTP APIs: a name for the alarm -> id and stage."
+  type = map(object({
+    id    = string
+    stage = string
+  }))
+  default = {}
+}
+
+variable "actions" {
+  description = "ARNs of what is told when an alarm goes off and when it is over, as SNS topics."
+  type        = list(string)
+  default     = []
+}
+
+variable "threshold" {
+  description = "How many in a period set an alarm off."
+  type        = number
+  default     = 1
+}
+
+variable "period" {
+  description = "Seconds that are added up."
+  type        = number
+  default     = 60
+
+  validation {
+    condition     = contains([10, 30], var.period) || (var.period >= 60 && var.period % 60 == 0)
+    error_message = "period must be 10, 30 or a multiple of 60."
+  }
+}

@@ -1,0 +1,24 @@
+terraform {
+  required_version = ">= 1.6"
+
+  # The bucket is named at init, as infra/bootstrap made it: -backend-config=bucket=... -backend-config=use_lockfile=true
+  backend "s3" {
+    key = "usage/terraform.tfstate"
+  }
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "~> 5.100"
+    }
+  }
+}
+
+# Region and credentials are the environment's (AWS_REGION, AWS_PROFILE, ...).
+provider "aws" {
+  default_tags {
+    tags = {
+      stack = var.name
+    }
+  }
+}
