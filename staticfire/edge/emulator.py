@@ -1,0 +1,127 @@
+"""The emulator behind the edge, as the edge's own parts call it: any service, as any account, in any region.
+
+Works on whatever speaks AWS's protocols at `base_url` and reads the account from a 12-digit access key
+(MiniStack, LocalStack, moto).
+"""
+
+from __future__ import annotations
+
+import json as jsonlib
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+from xml.etree import ElementTree
+
+from .aws import FORM, AwsError, Scope, anonymous_authorization
+from .http1.client import Client, ClientResponse, ConnectError, ConnectionBroken
+
+_VERSIONS = {
+    "autoscaling": "2011-01-01",
+    "cloudformation": "2010-05-15",
+    "ec2": "2016-11-15",
+    "elasticloadbalancing": "2015-12-01",
+    "email": "2010-12-01",
+    "iam": "2010-05-08",
+    "monitoring": "2010-08-01",
+    "rds": "2014-10-31",
+    "sns": "2010-03-31",
+    "sqs": "2012-11-05",
+    "sts": "2011-06-15",
+}
+
+
+class Emulator:
+    """`name` and `log` are for the errors: which program did not answer and where it says why."""
+
+    def __init__(self, base_url: str, client: Client, *, name: str = "the emulator", log: str = "") -> None:
+        self.base_url = base_url.rstrip("/")
+        self.client = client
+        self.name = name
+        self.log = log
+
+    async def rest(self, scope: Scope, service: str, method: str, path: str, body: object = None) -> Any:
+        """A REST-JSON operation; its answer's document, None where there is none."""
+        data = b"" if body is None else jsonlib.dumps(body).encode()
+        headers = [("content-type", "application/json")] if data else []
+        answer = await self._checked(await self.raw(scope, service, method, path, headers, data))
+        return jsonlib.loads(answer) if answer else None
+
+    async def json(
+        self, scope: Scope, service: str, target: str, body: Mapping[str, object], version: str = "1.1"
+    ) -> dict[str, Any]:
+        """A JSON operation; `target` is X-Amz-Target's value."""
+        headers = [("content-type", f"application/x-amz-json-{version}"), ("x-amz-target", target)]
+        data = jsonlib.dumps(body).encode()
+        answer = await self._checked(await self.raw(scope, service, "POST", "/", headers, data))
+        document: dict[str, Any] = jsonlib.loads(answer) if answer else {}
+        return document
+
+    async def query(
+        self, scope: Scope, service: str, action: str, params: Mapping[str, str], *, token: str = ""
+    ) -> ElementTree.Element:
+        """A query operation; its answer's root element, names as sent (with their namespace)."""
+        form = {"Action": action, "Version": _VERSIONS.get(service, ""), **params}
+        headers = [("content-type", FORM), *([("x-amz-security-token", token)] if token else [])]
+        data = urlencode({name: value for name, value in form.items() if value or name != "Version"}).encode()
+        return ElementTree.fromstring(await self._checked(await self.raw(scope, service, "POST", "/", headers, data)))
+
+    async def account_of(self, access_key: str, region: str, token: str) -> str:
+        """The account that a session key belongs to."""
+        root = await self.query(Scope(access_key, region), "sts", "GetCallerIdentity", {}, token=token)
+        return next((element.text or "" for element in root.iter() if element.tag.endswith("Account")), "")
+
+    async def raw(
+        self,
+        scope: Scope,
+        service: str,
+        method: str,
+        target: str,
+        headers: Iterable[tuple[str, str]] = (),
+        body: bytes | AsyncIterator[bytes] = b"",
+    ) -> ClientResponse:
+        """Any request, signed for the scope unless it carries an Authorization; whatever status comes back."""
+        sent = list(headers)
+        if not any(name.lower() == "authorization" for name, _ in sent):
+            sent.append(("authorization", anonymous_authorization(scope, service)))
+        try:
+            return await self.client.request(method, self.base_url, target, sent, body)
+        except ConnectError as error:
+            raise self.unreachable(f"does not answer at {self.base_url}") from error
+        except ConnectionBroken as error:
+            raise self.unreachable(f"broke off a call to {service}: {error}") from error
+
+    def unreachable(self, what: str) -> AwsError:
+        """What a caller is told when the emulator is not there."""
+        log = f" Its log: {self.log}." if self.log else ""
+        return AwsError(
+            503, "ServiceUnavailable", f"{self.name} {what}.{log} See 'staticfire status'; 'staticfire up' restarts it."
+        )
+
+    async def _checked(self, response: ClientResponse) -> bytes:
+        try:
+            data = await response.read()
+        except ConnectionBroken as error:
+            raise self.unreachable(f"broke off its answer: {error}") from error
+        if response.status >= 300:
+            raise _error(response, data)
+        return data
+
+
+def _error(response: ClientResponse, data: bytes) -> AwsError:
+    """The emulator's error: code and message, from JSON or XML."""
+    code = response.headers.get("x-amzn-errortype")
+    message = ""
+    if data.lstrip().startswith(b"<"):
+        for element in ElementTree.fromstring(data).iter():
+            name = element.tag.rpartition("}")[2]
+            if name == "Code" and not code:
+                code = element.text or ""
+            elif name == "Message" and not message:
+                message = element.text or ""
+    elif data.lstrip().startswith(b"{"):
+        document = jsonlib.loads(data)
+        code = code or str(document.get("__type") or document.get("code") or "")
+        message = str(document.get("message") or document.get("Message") or "")
+    code = code.partition(":")[0].rpartition("#")[2]
+    text = data[:500].decode("utf-8", "replace")
+    return AwsError(response.status, code or "InternalFailure", message or text or f"status {response.status}")
