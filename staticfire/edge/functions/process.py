@@ -1,0 +1,266 @@
+"""A function's process: its environment, its output, its end.
+
+Standard output, standard error and the runtime's framed log records share one pipe, so that what a function writes
+keeps its order. The edge reads that pipe itself (no transport), so that it can take what is there the moment an answer
+comes in: what was printed before the answer belongs to that invocation.
+
+The process leads a session of its own; whatever it starts is ended with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+LAUNCH = Path(__file__).with_name("launch.py")
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+READ_SIZE = 64 * 1024
+FRAME_MARK = b"\xa5\x5a\x00"
+FRAME_HEAD = 16
+FRAME_LIMIT = 16 * 1024 * 1024
+LINE_LIMIT = 256 * 1024
+
+# A record: when (milliseconds since the epoch, or None: now), and the text.
+Record = tuple[int | None, str]
+
+
+class OutputParser:
+    """Bytes of the shared pipe into log records.
+
+    A frame is `a55a00LL`, a length and a time in microseconds, then the message; it is one record however many lines it
+    has. Anything else is text, a record a line.
+    """
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[Record]:
+        if self._rest:
+            data = self._rest + data
+        records: list[Record] = []
+        position = 0
+        while True:
+            mark = data.find(FRAME_MARK, position)
+            position = self._lines(data, position, len(data) if mark < 0 else mark, records)
+            if mark < 0:
+                break
+            if position < mark:
+                records.append((None, _text(data[position:mark])))
+                position = mark
+            if len(data) - mark < FRAME_HEAD:
+                break
+            size = int.from_bytes(data[mark + 4 : mark + 8], "big")
+            if size > FRAME_LIMIT:
+                position = self._lines(data, mark + len(FRAME_MARK), len(data), records)
+                break
+            end = mark + FRAME_HEAD + size
+            if len(data) < end:
+                break
+            when = int.from_bytes(data[mark + 8 : mark + 16], "big") // 1000
+            records.append((when, _text(data[mark + FRAME_HEAD : end]).removesuffix("\n")))
+            position = end
+        self._rest = data[position:]
+        return records
+
+    def end_line(self) -> list[Record]:
+        """An unfinished line as it is; an unfinished frame stays."""
+        if not self._rest or self._rest.startswith(FRAME_MARK):
+            return []
+        rest, self._rest = self._rest, b""
+        return [(None, _text(rest))]
+
+    @staticmethod
+    def _lines(data: bytes, position: int, end: int, records: list[Record]) -> int:
+        while position < end:
+            newline = data.find(b"\n", position, end)
+            if newline < 0:
+                if end - position < LINE_LIMIT:
+                    break
+                newline = position + LINE_LIMIT
+                records.append((None, _text(data[position:newline])))
+                position = newline
+                continue
+            records.append((None, _text(data[position:newline])))
+            position = newline + 1
+        return position
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace").removesuffix("\r")
+
+
+class Process:
+    """A started process. `on_output` gets records in order; `on_exit` comes once, after the last of them."""
+
+    def __init__(
+        self,
+        python: str,
+        settings: Mapping[str, Any],
+        variables: Mapping[str, str],
+        *,
+        on_output: Callable[[list[Record]], None],
+        on_exit: Callable[[int], None],
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._on_output = on_output
+        self._on_exit = on_exit
+        self._parser = OutputParser()
+        self.frozen = False
+        self.status: int | None = None
+        self._pipe, write_end = os.pipe()
+        os.set_blocking(self._pipe, False)
+        # The runtime closes the descriptor for records when it ends; standard output stays for what comes after.
+        records = os.dup(write_end)
+        try:
+            self._popen = subprocess.Popen(
+                [python, str(LAUNCH), json.dumps({**settings, "parent": os.getpid()})],
+                stdin=subprocess.DEVNULL,
+                stdout=write_end,
+                stderr=write_end,
+                pass_fds=(records,),
+                env={**variables, "_LAMBDA_TELEMETRY_LOG_FD": str(records)},
+                start_new_session=True,
+            )
+        except OSError:
+            os.close(self._pipe)
+            raise
+        finally:
+            os.close(write_end)
+            os.close(records)
+        self.pid = self._popen.pid
+        self._loop.add_reader(self._pipe, self.drain)
+        self._watch_exit()
+
+    def drain(self) -> None:
+        """Take what has been written up to now."""
+        while self._pipe >= 0:
+            try:
+                data = os.read(self._pipe, READ_SIZE)
+            except BlockingIOError:
+                return
+            if not data:
+                self._close_pipe()
+                return
+            if records := self._parser.feed(data):
+                self._on_output(records)
+
+    def end_line(self) -> None:
+        """Take what has been written up to now, an unfinished line too."""
+        self.drain()
+        if records := self._parser.end_line():
+            self._on_output(records)
+
+    def freeze(self) -> None:
+        """Between invocations nothing of the function runs."""
+        if not self.frozen and self.status is None:
+            self._signal(signal.SIGSTOP)
+            self.frozen = True
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+        self.frozen = False
+
+    def kill(self) -> None:
+        """End the process and all that it started."""
+        for pid in [*descendants(self.pid), self.pid]:
+            _kill(pid)
+        self._signal(signal.SIGKILL)
+
+    def owns_socket(self, inode: str) -> bool:
+        """Whether the process, or one that it started, has this socket open."""
+        name = f"socket:[{inode}]"
+        return any(name in _open_files(pid) for pid in [self.pid, *descendants(self.pid)])
+
+    def resident_bytes(self) -> int:
+        """The memory in use by the process and those that it started."""
+        return sum(_resident(pid) for pid in [self.pid, *descendants(self.pid)])
+
+    def _signal(self, number: signal.Signals) -> None:
+        try:
+            os.killpg(self.pid, number)
+        except ProcessLookupError:
+            log.debug("The process group %s has ended already", self.pid)
+
+    def _watch_exit(self) -> None:
+        if not hasattr(os, "pidfd_open"):
+            threading.Thread(target=self._wait_in_thread, daemon=True).start()
+            return
+        descriptor = os.pidfd_open(self.pid)
+
+        def ended() -> None:
+            self._loop.remove_reader(descriptor)
+            os.close(descriptor)
+            self._ended(self._popen.wait())
+
+        self._loop.add_reader(descriptor, ended)
+
+    def _wait_in_thread(self) -> None:
+        status = self._popen.wait()
+        self._loop.call_soon_threadsafe(self._ended, status)
+
+    def _ended(self, status: int) -> None:
+        self.status = status
+        self._signal(signal.SIGKILL)
+        self.end_line()
+        self._close_pipe()
+        self._on_exit(status)
+
+    def _close_pipe(self) -> None:
+        if self._pipe >= 0:
+            self._loop.remove_reader(self._pipe)
+            os.close(self._pipe)
+            self._pipe = -1
+
+
+def descendants(pid: int) -> Iterator[int]:
+    """The processes that a process started, and theirs. Without /proc: none are seen."""
+    for child in _children(pid):
+        yield child
+        yield from descendants(child)
+
+
+def _children(pid: int) -> Sequence[int]:
+    found: list[int] = []
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
+                found += map(int, file.read().split())
+    except OSError:
+        return found
+    return found
+
+
+def _open_files(pid: int) -> set[str]:
+    names: set[str] = set()
+    try:
+        for descriptor in os.listdir(f"/proc/{pid}/fd"):
+            names.add(os.readlink(f"/proc/{pid}/fd/{descriptor}"))
+    except OSError:
+        return names
+    return names
+
+
+def _resident(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:
+            return int(file.read().split()[1]) * PAGE
+    except (OSError, IndexError):
+        return 0
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        log.debug("The process %s has ended already", pid)
