@@ -1,0 +1,60 @@
+# `make help` lists the targets. Everything is made below .venv and .staticfire; nothing outside the project is changed.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup up down status test lint format bench lock
+
+PYTHON ?= python3
+VENV := .venv
+STAMP := $(VENV)/.made
+# pip warns of each wheel directory that is configured but not there. Only that line is left out.
+QUIET = 2>&1 >&3 | { grep -v "^WARNING: Location .* is ignored" >&2 || :; }
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do \
+	  printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+setup: $(STAMP) ## Make the environment: .venv, with the CLI in it
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Python 3.11 or newer is needed; '$(PYTHON)' is $$($(PYTHON) --version 2>&1)."; \
+	  echo "Install one, or name it: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 3; } >&2
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "This Python has no venv module. Debian: apt-get install python3-venv"; exit 3; } >&2
+	@echo "Environment: $(VENV), from requirements/dev.txt (about a minute, once)"
+	@rm -f $(STAMP)
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet --progress-bar off \
+	  --require-hashes -r requirements/dev.txt
+	@$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	@$(VENV)/bin/python -m compileall -q -j 0 $(VENV)/lib || :
+	@touch $(STAMP)
+
+up: setup ## Start the stack, apply it, print how to reach it
+	@$(VENV)/bin/staticfire up --detach $(ARGS)
+
+down: setup ## End the stack; its database keeps the data
+	@$(VENV)/bin/staticfire down $(ARGS)
+
+status: setup ## What runs, and whether it is well
+	@$(VENV)/bin/staticfire status $(ARGS)
+
+test: setup ## Lint, types, unit, conformance, scenarios: tox
+	@$(VENV)/bin/tox $(ARGS)
+
+lint: setup ## Style and types only
+	@$(VENV)/bin/tox -e lint,types
+
+format: setup ## Format the code
+	@$(VENV)/bin/ruff check --fix -q . ; $(VENV)/bin/ruff format .
+
+bench: setup ## Measure; see benchmarks/
+	@$(VENV)/bin/python -m benchmarks $(ARGS)
+
+# Needs uv. No index's address ends up in a lock file.
+COMPILE = uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate
+lock: ## Pin the dependencies anew; LOCK_ARGS=--upgrade takes newer ones
+	$(COMPILE) $(LOCK_ARGS) --python-version 3.11 requirements/dev.in -o requirements/dev.txt
+	$(COMPILE) $(LOCK_ARGS) --python-version 3.11 staticfire/requirements/ministack.in -o staticfire/requirements/ministack.txt
+	$(COMPILE) $(LOCK_ARGS) --python-version 3.10 staticfire/requirements/runtime.in -o staticfire/requirements/runtime.txt
+	$(COMPILE) $(LOCK_ARGS) --python-version 3.11 staticfire/requirements/postgres.in -o staticfire/requirements/postgres.txt

@@ -1,0 +1,5 @@
+"""`python -m staticfire`."""
+
+from .cli import main
+
+main()

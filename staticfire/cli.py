@@ -1,0 +1,346 @@
+"""The command line. `staticfire COMMAND --help` says what each command does.
+
+Exit codes: 0 done; 1 failed; 2 wrong usage or settings; 3 something this machine needs is missing; 4 not running;
+5 running, but a part is not well; 6 Terraform failed; 7 busy: another command or a taken port; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import shlex
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from . import __version__
+from .build import build
+from .control import Control
+from .doctor import checks
+from .errors import DegradedError, NotRunningError, PrerequisiteError, StaticfireError, UsageError
+from .layout import Layout, command_lock
+from .progress import Progress, progress
+from .settings import Settings, load
+from .stack import Stack, client, reset
+from .targets import Running, target
+from .terraform import DEFAULT_ACCOUNT, caller_environment
+
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    sys.exit(run(argv))
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code."""
+    arguments = _parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO if arguments.verbose else logging.WARNING, format="%(message)s")
+    logging.getLogger("botocore").setLevel(logging.WARNING)
+    try:
+        settings = load(arguments.project, overrides={"target": arguments.target, "port": arguments.port})
+        command: Callable[[Settings, argparse.Namespace], int] = arguments.command
+        return command(settings, arguments)
+    except StaticfireError as error:
+        print(f"staticfire: {error}", file=sys.stderr)
+        return error.exit_code
+    except (ClientError, BotoCoreError) as error:
+        print(f"staticfire: an AWS call to the running stack failed: {error}", file=sys.stderr)
+        return StaticfireError.exit_code
+    except KeyboardInterrupt:
+        print("staticfire: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="staticfire",
+        description="Run AWS serverless stacks on this machine, as they are.",
+        epilog=(__doc__ or "").partition("\n\n")[2],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"staticfire {__version__}")
+    parser.add_argument("--project", type=Path, metavar="DIR", help="the directory that holds staticfire.toml")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show each step, and each resource of Terraform")
+    parser.set_defaults(target=None, port=None)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(command: Callable[[Settings, argparse.Namespace], int], name: str, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(command=command)
+        return added
+
+    up = add(_up, "up", "Start what does not run, and apply the stacks; quick when nothing changed.")
+    up.add_argument("stacks", nargs="*", metavar="stack", help="default: every stack of staticfire.toml")
+    up.add_argument("--detach", action="store_true", help="return once all is up, instead of following the logs")
+    up.add_argument("--json", action="store_true", help="print one object instead of text; implies --detach")
+    up.add_argument("--target", help="where to run (setting `target`)")
+    up.add_argument("--port", help="the edge's port (setting `port`)")
+    down = add(_down, "down", "End the running stack. Postgres keeps its data.")
+    down.add_argument("--wipe", action="store_true", help="forget the data too")
+    status = add(_status, "status", "What runs, and whether it is well: exit code 0, 4 (not running) or 5 (degraded).")
+    status.add_argument("--json", action="store_true", help="print one object instead of text")
+    apply = add(_apply, "apply", "Apply stacks to the running target, even when nothing changed.")
+    apply.add_argument("stacks", nargs="*", metavar="stack")
+    destroy = add(_destroy, "destroy", "Destroy stacks, and their databases.")
+    destroy.add_argument("stacks", nargs="*", metavar="stack")
+    logs = add(_logs, "logs", "The functions' logs, from CloudWatch Logs.")
+    logs.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
+    logs.add_argument("--function", metavar="NAME", help="of this function only")
+    logs.add_argument("--since", default="10m", help="how far back: 30s, 10m, 2h, 1d (default: 10m)")
+    add(_reset, "reset", "Empty the stacks' data: tables, buckets, queues, databases. The stacks stay.")
+    doctor = add(_doctor, "doctor", "Check what this machine must have; each failed check with its remedy.")
+    doctor.add_argument("--json", action="store_true", help="print one object instead of text")
+    env = add(_env, "env", 'Exports for tflocal, the AWS CLI and psql by hand: eval "$(staticfire env)".')
+    env.add_argument("stack", nargs="?", help="whose database; default: the first that has one")
+    return parser
+
+
+def _stacks(settings: Settings, names: Sequence[str], running: Running) -> list[Stack]:
+    return [Stack(settings, name, running) for name in names or settings.stacks]
+
+
+def _running(settings: Settings) -> Running:
+    running = target(settings).describe()
+    if running is None:
+        raise NotRunningError(
+            "Nothing is running.", checked=[str(settings.state_dir)], remedy="Start it with `staticfire up`."
+        )
+    return running
+
+
+def _well(settings: Settings) -> Running:
+    """The running target; an error when a part of it is not well."""
+    running = _running(settings)
+    if running.health.sick:
+        raise _degraded(running)
+    return running
+
+
+def _degraded(running: Running) -> DegradedError:
+    parts = [
+        f"{name}: {', '.join(f'{key} {value}' for key, value in part.items())}"
+        for name, part in running.health.sick.items()
+    ]
+    return DegradedError(
+        "The stack runs, but not all of it.", checked=parts, remedy="`staticfire up` starts what is missing."
+    )
+
+
+def _up(settings: Settings, arguments: argparse.Namespace) -> int:
+    for name in arguments.stacks:
+        settings.stack(name)
+    names = arguments.stacks or list(settings.stacks)
+    layout = Layout.of(settings)
+    with command_lock(layout, "up"), progress(verbose=arguments.verbose) as display, ThreadPoolExecutor(1) as pool:
+        packages = pool.submit(_build, settings, names, layout, display)
+        running = target(settings).start(display)
+        packages.result()
+        stacks = _stacks(settings, names, running)
+        for stack in stacks:
+            stack.up(display)
+    if arguments.json:
+        print(json.dumps(_describe(settings, running), indent=2))
+        return 0
+    _print_summary(settings, running, stacks)
+    if arguments.detach or not sys.stdout.isatty():
+        return 0
+    return _foreground(settings, running, arguments)
+
+
+def _build(settings: Settings, names: Sequence[str], layout: Layout, display: Progress) -> None:
+    with display.step("Packages") as step:
+        paths = [path for name in names for path in build(settings.stack(name).zips, layout).values()]
+        step.done(", ".join(path.name for path in paths) or "none")
+
+
+def _foreground(settings: Settings, running: Running, arguments: argparse.Namespace) -> int:
+    print("\nThe functions' logs follow. Ctrl-C ends the stack.", file=sys.stderr)
+    try:
+        _follow(running, None, time.time(), follow=True)
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+    return _down(settings, argparse.Namespace(wipe=False, verbose=arguments.verbose))
+
+
+def _down(settings: Settings, arguments: argparse.Namespace) -> int:
+    with command_lock(Layout.of(settings), "down"), progress(verbose=arguments.verbose) as display:
+        place = target(settings)
+        if not place.stop(display):
+            display.line("Nothing was running.")
+        if arguments.wipe:
+            place.wipe()
+            display.line("The data is gone.")
+    return 0
+
+
+def _status(settings: Settings, arguments: argparse.Namespace) -> int:
+    running = _running(settings)
+    if arguments.json:
+        print(json.dumps(_describe(settings, running), indent=2))
+    else:
+        for name, part in sorted(running.health.parts.items()):
+            details = ", ".join(f"{key} {value}" for key, value in part.items() if key != "state")
+            print(f"{name:<12} {part.get('state', 'unknown'):<10} {details}".rstrip())
+        _print_summary(settings, running, _stacks(settings, (), running))
+    if running.health.sick:
+        error = _degraded(running)
+        print(f"staticfire: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _apply(settings: Settings, arguments: argparse.Namespace) -> int:
+    with command_lock(Layout.of(settings), "apply"), progress(verbose=arguments.verbose) as display:
+        for stack in _stacks(settings, arguments.stacks, _well(settings)):
+            stack.up(display, force=True)
+    return 0
+
+
+def _destroy(settings: Settings, arguments: argparse.Namespace) -> int:
+    with command_lock(Layout.of(settings), "destroy"), progress(verbose=arguments.verbose) as display:
+        for stack in _stacks(settings, arguments.stacks, _well(settings)):
+            stack.destroy(display)
+    return 0
+
+
+def _reset(settings: Settings, arguments: argparse.Namespace) -> int:
+    with command_lock(Layout.of(settings), "reset"), progress(verbose=arguments.verbose) as display:
+        running = _well(settings)
+        with display.step("Reset"):
+            reset(_stacks(settings, (), running))
+            Control(running.endpoint).reset()
+    return 0
+
+
+def _doctor(settings: Settings, arguments: argparse.Namespace) -> int:
+    answers = list(checks(settings))
+    if arguments.json:
+        print(json.dumps({check.name: {**check.__dict__} for check in answers}, indent=2))
+    else:
+        for check in answers:
+            print(f"{check.mark:<5} {check.name}: {check.found}")
+            if not check.ok and check.remedy:
+                print(f"      remedy: {check.remedy}")
+    failed = any(check.needed and not check.ok for check in answers)
+    return PrerequisiteError.exit_code if failed else 0
+
+
+def _env(settings: Settings, arguments: argparse.Namespace) -> int:
+    running = _running(settings)
+    values = caller_environment(running.endpoint, running.region, DEFAULT_ACCOUNT)
+    databases = (stack.database for stack in _stacks(settings, [arguments.stack] if arguments.stack else [], running))
+    database = next(filter(None, databases), None)
+    if database is not None:
+        values |= {
+            "PGHOST": database.host,
+            "PGPORT": str(database.port),
+            "PGDATABASE": database.name,
+            "PGUSER": database.username,
+            "PGPASSWORD": database.password,
+            "TF_VAR_database": json.dumps(database.variable()),
+        }
+    for name, value in values.items():
+        print(f"export {name}={shlex.quote(value)}")
+    return 0
+
+
+def _logs(settings: Settings, arguments: argparse.Namespace) -> int:
+    since = time.time() - _seconds(arguments.since)
+    _follow(_running(settings), arguments.function, since, follow=arguments.follow)
+    return 0
+
+
+def _seconds(text: str) -> float:
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+    try:
+        return float(text[:-1]) * units[text[-1:]]
+    except (ValueError, KeyError):
+        raise UsageError(f"--since {text!r} is not a length of time.", remedy="Write 30s, 10m, 2h or 1d.") from None
+
+
+def _follow(running: Running, function: str | None, since: float, *, follow: bool) -> None:
+    """Print log events in the order of their time; go on asking when told to follow."""
+    logs = client(running, DEFAULT_ACCOUNT, "logs")
+    shown: set[str] = set()
+    begin = int(since * 1000)
+    while True:
+        events = sorted(_events(logs, function, begin), key=lambda event: event["timestamp"])
+        for event in events:
+            if event["eventId"] not in shown:
+                shown.add(event["eventId"])
+                moment = time.strftime("%H:%M:%S", time.localtime(event["timestamp"] / 1000))
+                print(f"{moment} {event['function']}: {event['message'].rstrip()}", flush=True)
+        if not follow:
+            return
+        time.sleep(1)
+
+
+def _events(logs: Any, function: str | None, begin: int) -> list[dict[str, Any]]:
+    prefix = "/aws/lambda/"
+    found = []
+    for page in logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=f"{prefix}{function or ''}"):
+        for group in page["logGroups"]:
+            name = group["logGroupName"].removeprefix(prefix)
+            if function in (None, name):
+                pages = logs.get_paginator("filter_log_events").paginate(
+                    logGroupName=group["logGroupName"], startTime=begin
+                )
+                found += [{**event, "function": name} for events in pages for event in events["events"]]
+    return found
+
+
+def _describe(settings: Settings, running: Running) -> dict[str, Any]:
+    """The one object of `up --json` and `status --json`."""
+    stacks = [stack for stack in _stacks(settings, (), running) if stack.applied is not None]
+    server = running.postgres
+    return {
+        "target": settings.target,
+        "state": "degraded" if running.health.sick else "running",
+        "endpoint": running.endpoint,
+        "region": running.region,
+        "account": DEFAULT_ACCOUNT,
+        "instance": running.instance,
+        "parts": running.health.parts,
+        "postgres": None
+        if server is None
+        else {
+            "host": server.host,
+            "port": server.port,
+            "version": server.version,
+            "tls": server.tls,
+            "databases": {
+                stack.name: server.dsn(stack.database.name, stack.database.username)
+                for stack in stacks
+                if stack.database is not None
+            },
+        },
+        "apis": {stack.name: stack.url for stack in stacks if stack.url is not None},
+        "notes": list(running.notes),
+    }
+
+
+def _print_summary(settings: Settings, running: Running, stacks: Sequence[Stack]) -> None:
+    print(f"\nendpoint  {running.endpoint}  (region {running.region}, account {DEFAULT_ACCOUNT})")
+    for stack in stacks:
+        if stack.applied is None:
+            print(f"\n{stack.name}: not applied; run `staticfire up {stack.name}`")
+            continue
+        print(f"\n{stack.name}")
+        if stack.url is not None:
+            print(f"  API       {stack.url}")
+        if stack.database is not None and running.postgres is not None:
+            print(f"  Postgres  {running.postgres.dsn(stack.database.name, stack.database.username)}")
+        for example in stack.stack.examples if stack.url is not None else ():
+            print(f"  {example.replace('{url}', shlex.quote(stack.url or ''))}")
+    for note in running.notes:
+        print(f"\nnote: {note}")
+    command = os.path.basename(sys.argv[0]) if sys.argv[0].endswith("staticfire") else "staticfire"
+    print(f'\nlogs: `{command} logs -f`   shell: `eval "$({command} env)"`   end: `{command} down`')

@@ -1,0 +1,292 @@
+"""One stack in one account: its packages, its database, its Terraform, its outputs.
+
+`up` brings it from any state to applied: packages are built, the database and its role are made, Terraform runs, and
+what it answered is recorded together with a fingerprint of everything that went in. While the fingerprint holds, `up`
+has nothing to do. The fingerprint holds one life of the emulator: after its death the stack is applied again, and
+when its database is older than the emulator, the functions of `rebuild` restore what the emulator had known.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from pg8000.native import identifier, literal
+
+from .build import build
+from .errors import ApplyError, NotRunningError, StaticfireError
+from .layout import Layout, read_json, secret, write_json
+from .progress import Progress, Step
+from .settings import Settings
+from .targets import Running
+from .terraform import DEFAULT_ACCOUNT, WorkingCopy
+
+KEPT_TABLES = ("schema_migrations",)
+_ADVISORY_LOCK = 5_461_700  # one role or database is made at a time
+
+
+@dataclass(frozen=True)
+class Database:
+    """A stack's own database. The fields are those of the Terraform variable `database`."""
+
+    host: str
+    port: int
+    name: str
+    username: str
+    password: str
+
+    def variable(self) -> dict[str, Any]:
+        return self.__dict__.copy()
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What the last apply answered."""
+
+    fingerprint: str
+    instance: str
+    outputs: Mapping[str, Any]
+
+
+class Stack:
+    def __init__(self, settings: Settings, name: str, running: Running, account: str = DEFAULT_ACCOUNT) -> None:
+        self.settings = settings
+        self.stack = settings.stack(name)
+        self.name = name
+        self.account = account
+        self.running = running
+        self.layout = Layout.of(settings)
+
+    @property
+    def applied(self) -> Applied | None:
+        """The last apply, if the emulator that it went to still lives."""
+        record = read_json(self.layout.applied(self.account, self.name))
+        if record is None or record["instance"] != self.running.instance:
+            return None
+        return Applied(**record)
+
+    @property
+    def outputs(self) -> Mapping[str, Any]:
+        if self.applied is None:
+            raise NotRunningError(
+                f"The stack {self.name!r} is not applied.", remedy=f"Run `staticfire up {self.name}`."
+            )
+        return self.applied.outputs
+
+    @property
+    def url(self) -> str | None:
+        """The base URL of the stack's HTTP API, when its outputs name one: `api_id` and `stage`."""
+        outputs = self.outputs
+        if "api_id" not in outputs:
+            return None
+        stage = outputs.get("stage") or "$default"
+        return f"{self.running.endpoint}/_aws/execute-api/{outputs['api_id']}/{stage}"
+
+    @property
+    def database_name(self) -> str:
+        """`usage` in the default account, `usage_gw3` for the test worker gw3, `usage_ACCOUNT` elsewhere."""
+        base = self.name.replace("-", "_")
+        if self.account == DEFAULT_ACCOUNT:
+            return base
+        worker = re.fullmatch(r"1000000000(\d\d)", self.account)
+        return f"{base}_gw{int(worker[1])}" if worker else f"{base}_{self.account}"
+
+    @property
+    def database(self) -> Database | None:
+        """The stack's database; None when it has none."""
+        server = self.running.postgres
+        if not self.stack.database or server is None:
+            return None
+        name = self.database_name
+        return Database(server.host, server.port, name, name, secret(self.layout.secrets / f"database-{name}"))
+
+    @property
+    def log(self) -> Path:
+        return self.layout.logs / f"terraform-{self.account}-{self.name}.log"
+
+    def up(self, progress: Progress, *, force: bool = False) -> bool:
+        """Apply unless nothing changed; whether it was applied."""
+        with progress.step(f"Apply {self.name}") as step:
+            step.note("packages")
+            copy = self._working_copy()
+            variables = self._variables()
+            fingerprint = self._fingerprint(copy, variables)
+            applied = self.applied
+            if applied is not None and applied.fingerprint == fingerprint and not force:
+                step.done("nothing changed")
+                return False
+            step.note("database")
+            database_is_older = self._prepare_database()
+            outputs = copy.apply(variables, step)
+            if applied is None and database_is_older:
+                self._rebuild(outputs, step)
+            record = {"fingerprint": fingerprint, "instance": self.running.instance, "outputs": outputs}
+            write_json(self.layout.applied(self.account, self.name), record, 0o600)
+        return True
+
+    def plan_is_empty(self, progress: Progress) -> tuple[bool, str]:
+        """Whether another apply would change nothing, and what the plan says."""
+        with progress.step(f"Plan {self.name}") as step:
+            return self._working_copy().plan_is_empty(self._variables(), step)
+
+    def destroy(self, progress: Progress) -> None:
+        """Destroy what Terraform made, then drop the stack's database."""
+        with progress.step(f"Destroy {self.name}") as step:
+            self._working_copy().destroy(self._variables(), step)
+            self.layout.applied(self.account, self.name).unlink(missing_ok=True)
+            self._drop_database()
+
+    def empty_database(self) -> None:
+        """Delete every row of the stack's tables; the schema and the record of its migrations stay."""
+        database, server = self.database, self.running.postgres
+        if database is None or server is None:
+            return
+        connection = server.connect(database.name)
+        try:
+            rows = connection.run(
+                "SELECT schemaname, tablename FROM pg_tables "
+                "WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+            )
+            tables = [f"{identifier(schema)}.{identifier(table)}" for schema, table in rows if table not in KEPT_TABLES]
+            if tables:
+                connection.run(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE")
+        finally:
+            connection.close()
+
+    def _working_copy(self) -> WorkingCopy:
+        return WorkingCopy(self.settings, self.stack, self.account, self.running.endpoint)
+
+    def _variables(self) -> dict[str, Any]:
+        variables = dict(self.stack.variables)
+        if self.stack.zips:
+            variables["packages"] = {name: str(path) for name, path in build(self.stack.zips, self.layout).items()}
+        database = self.database
+        if database is not None:
+            variables["database"] = database.variable()
+        return variables
+
+    def _fingerprint(self, copy: WorkingCopy, variables: Mapping[str, Any]) -> str:
+        digest = hashlib.sha256(copy.digest().encode())
+        digest.update(json.dumps([variables, self.running.endpoint, self.running.region], sort_keys=True).encode())
+        for path in sorted(variables.get("packages", {}).values()):
+            digest.update(hashlib.sha256(Path(path).read_bytes()).digest())
+        return digest.hexdigest()
+
+    def _prepare_database(self) -> bool:
+        """Make the role and the database; whether the database was there before."""
+        database, server = self.database, self.running.postgres
+        if database is None or server is None:
+            return False
+        role, name = identifier(database.username), identifier(database.name)
+        connection = server.connect()
+        try:
+            connection.run(f"SELECT pg_advisory_lock({_ADVISORY_LOCK})")
+            known = connection.run("SELECT 1 FROM pg_roles WHERE rolname = :name", name=database.username)
+            verb = "ALTER" if known else "CREATE"
+            connection.run(f"{verb} ROLE {role} LOGIN PASSWORD {literal(database.password)}")
+            older = bool(connection.run("SELECT 1 FROM pg_database WHERE datname = :name", name=database.name))
+            if not older:
+                connection.run(f"CREATE DATABASE {name} OWNER {role}")
+                connection.run(f"REVOKE CONNECT ON DATABASE {name} FROM PUBLIC")
+        finally:
+            connection.close()
+        return older
+
+    def _drop_database(self) -> None:
+        database, server = self.database, self.running.postgres
+        if database is None or server is None:
+            return
+        connection = server.connect()
+        try:
+            connection.run(f"DROP DATABASE IF EXISTS {identifier(database.name)} WITH (FORCE)")
+            connection.run(f"DROP ROLE IF EXISTS {identifier(database.username)}")
+        finally:
+            connection.close()
+
+    def _rebuild(self, outputs: Mapping[str, Any], step: Step) -> None:
+        """A fresh emulator met an older database: have the stack restore what only the emulator held."""
+        for rebuild in self.stack.rebuild:
+            name = outputs.get(rebuild.output)
+            if not isinstance(name, str):
+                raise ApplyError(
+                    f"stacks.{self.name}.rebuild names the output {rebuild.output!r}, which names no function.",
+                    checked=[f"outputs: {', '.join(sorted(outputs))}"],
+                )
+            step.note(f"rebuild: {name}")
+            client = self.client("lambda", read_timeout=900)
+            answer = client.invoke(FunctionName=name, Payload=json.dumps(dict(rebuild.payload)).encode())
+            if "FunctionError" in answer:
+                raise StaticfireError(
+                    f"The function {name} failed to rebuild the stack's data: {answer['Payload'].read().decode()}",
+                    checked=[f"payload: {json.dumps(dict(rebuild.payload))}"],
+                    remedy=f"See `staticfire logs --function {name}`, then run `staticfire apply {self.name}`.",
+                )
+
+    def client(self, service: str, **config: Any) -> Any:
+        """A boto3 client of this stack's account."""
+        return client(self.running, self.account, service, **config)
+
+
+def client(running: Running, account: str, service: str, **config: Any) -> Any:
+    """A boto3 client of an account in the running stack. Nothing of the user's own AWS configuration is used."""
+    return boto3.session.Session().client(
+        service,
+        endpoint_url=running.endpoint,
+        region_name=running.region,
+        aws_access_key_id=account,
+        aws_secret_access_key="test",
+        config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, **config),
+    )
+
+
+def reset(stacks: list[Stack]) -> None:
+    """Empty the data of the given stacks and of their accounts; everything that Terraform made stays."""
+    for stack in stacks:
+        stack.empty_database()
+    for running, account in {
+        (stack.running.endpoint, stack.account): (stack.running, stack.account) for stack in stacks
+    }.values():
+        _empty_tables(client(running, account, "dynamodb"))
+        _empty_buckets(client(running, account, "s3"))
+        _empty_queues(client(running, account, "sqs"))
+
+
+def _empty_tables(dynamodb: Any) -> None:
+    for page in dynamodb.get_paginator("list_tables").paginate():
+        for name in page["TableNames"]:
+            keys = [key["AttributeName"] for key in dynamodb.describe_table(TableName=name)["Table"]["KeySchema"]]
+            names = {f"#k{number}": key for number, key in enumerate(keys)}
+            scan = dynamodb.get_paginator("scan").paginate(
+                TableName=name,
+                ProjectionExpression=",".join(names),
+                ExpressionAttributeNames=names,
+                ConsistentRead=True,
+            )
+            requests = [{"DeleteRequest": {"Key": item}} for items in scan for item in items["Items"]]
+            while requests:
+                answer = dynamodb.batch_write_item(RequestItems={name: requests[:25]})
+                requests = requests[25:] + answer.get("UnprocessedItems", {}).get(name, [])
+
+
+def _empty_buckets(s3: Any) -> None:
+    for bucket in s3.list_buckets()["Buckets"]:
+        name = bucket["Name"]
+        if name.startswith("tf-test-state"):
+            continue  # Terraform's state describes what stays
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
+            objects = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            for entry in objects:
+                s3.delete_object(Bucket=name, Key=entry["Key"], VersionId=entry["VersionId"])
+
+
+def _empty_queues(sqs: Any) -> None:
+    for page in sqs.get_paginator("list_queues").paginate():
+        for url in page.get("QueueUrls", []):
+            sqs.purge_queue(QueueUrl=url)

@@ -1,0 +1,56 @@
+"""Where a stack runs. One interface: start, describe, stop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..control import Health
+from ..errors import UsageError
+from ..progress import Progress
+from ..settings import Settings
+from .postgres import Server
+
+
+@dataclass(frozen=True)
+class Running:
+    """A started target: what callers need to reach it. `notes` tell what differs from what was asked for."""
+
+    endpoint: str
+    region: str
+    health: Health
+    postgres: Server | None
+    notes: Sequence[str] = ()
+
+    @property
+    def instance(self) -> str:
+        return self.health.instance
+
+
+class Target(Protocol):
+    def start(self, progress: Progress) -> Running:
+        """Start what does not run yet, and wait until all of it is well."""
+
+    def describe(self) -> Running | None:
+        """What runs, well or not; None when nothing does."""
+
+    def stop(self, progress: Progress) -> bool:
+        """End it; whether there was anything to end. Postgres keeps its data."""
+
+    def wipe(self) -> None:
+        """Forget all data of the stopped target."""
+
+
+def target(settings: Settings) -> Target:
+    """The target that the settings name."""
+    from .embedded import Embedded
+
+    known = {"embedded": Embedded}
+    if settings.target not in known:
+        raise UsageError(
+            f"There is no target {settings.target!r}.",
+            checked=[f"the targets are: {', '.join(known)}"],
+            remedy="Correct the setting `target` (STATICFIRE_TARGET, --target).",
+        )
+    return known[settings.target](settings)

@@ -1,0 +1,191 @@
+"""The embedded target: the edge, MiniStack as the edge's child, and a Postgres server; no Docker, no account.
+
+The edge is one detached process. It is in one of four states: absent; starting (its process lives, `edge.json` is not
+there yet); well (its health says so); degraded (it answers, but a part does not). `start` brings any of them to well:
+it starts what is missing, and starts the edge afresh when its emulator died or its configuration changed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from .. import environments
+from ..control import Control, Health
+from ..errors import BusyError, NotRunningError, StaticfireError
+from ..layout import Layout, Process, port_holder, port_is_free, read_json, wait_until, write_json
+from ..progress import Progress
+from ..settings import Settings
+from . import Running
+from .postgres import Postgres, Server
+
+log = logging.getLogger(__name__)
+
+START_SECONDS = 90.0
+
+
+class Embedded:
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.layout = Layout.of(settings)
+        self.postgres = Postgres(settings)
+
+    def start(self, progress: Progress) -> Running:
+        self._port_must_be_ours_or_free()
+        with ThreadPoolExecutor(3) as pool:
+            emulator = pool.submit(environments.emulator, self.layout, progress)
+            runtimes = pool.submit(environments.runtimes, self.settings, self.layout, progress)
+            server = pool.submit(self.postgres.start, progress).result()
+            config = self._config(str(emulator.result()), runtimes.result(), server)
+        with progress.step("Edge") as step:
+            health = self._well()
+            if health is None or read_json(self.layout.edge_config) != config:
+                self._stop_edge()
+                health = self._start_edge(config)
+            step.done(self._endpoint())
+        return Running(self._endpoint(), self.settings.region, health, server, self._notes(runtimes.result(), server))
+
+    def describe(self) -> Running | None:
+        server = self.postgres.running()
+        if self._edge() is None or not self.layout.edge.exists():
+            return None
+        health = Control(self._endpoint()).health()
+        if health is None:
+            health = Health("dead", "", {"edge": {"state": "silent", "log": str(self.layout.logs / "edge.log")}})
+        if server is None:
+            health = _with_part(health, "postgres", {"state": "dead", "log": str(self.postgres.log)})
+        return Running(self._endpoint(), self.settings.region, health, server)
+
+    def stop(self, progress: Progress) -> bool:
+        edge = self._edge() is not None
+        postgres = self.postgres.running() is not None
+        if edge:
+            with progress.step("Stop the edge"):
+                self._stop_edge()
+        if postgres:
+            with progress.step("Stop Postgres"):
+                self.postgres.stop()
+        else:
+            self.postgres.end_orphans()
+        return edge or postgres
+
+    def wipe(self) -> None:
+        self.postgres.wipe()
+        for directory in (self.layout.secrets, self.layout.terraform, self.layout.state / "applied"):
+            shutil.rmtree(directory, ignore_errors=True)
+
+    def _config(self, emulator: str, runtimes: Mapping[str, environments.Runtime], server: Server) -> dict[str, Any]:
+        settings = self.settings
+        return {
+            "host": settings.host,
+            "port": settings.port,
+            "public_host": settings.public_host or settings.host,
+            "state_dir": str(self.layout.state),
+            "emulator": {"kind": "ministack", "python": emulator, "port": 0},
+            "fillers": {},
+            "postgres": {
+                "host": server.host,
+                "port": server.port,
+                "admin_user": server.admin_user,
+                "admin_password": server.admin_password,
+            },
+            "runtimes": {
+                name: {"python": str(runtime.python), "version": runtime.interpreter.minor}
+                for name, runtime in runtimes.items()
+            },
+            "account_concurrency": settings.account_concurrency,
+            "idle_seconds": settings.idle_seconds,
+            "allow_origins": list(settings.allow_origins),
+            "allow_hosts": list(settings.allow_hosts),
+        }
+
+    def _notes(self, runtimes: Mapping[str, environments.Runtime], server: Server) -> list[str]:
+        wanted = environments.wanted_runtimes(self.settings)
+        notes = [
+            f"{name} is not on this machine: its functions run on Python {runtimes[name].interpreter.full_version}"
+            for name in wanted
+            if runtimes[name].substitute
+        ]
+        if not server.tls:
+            notes.append("Postgres has no TLS: its binaries were built without OpenSSL")
+        return notes
+
+    def _edge(self) -> Process | None:
+        return Process.read(self.layout.process("edge"))
+
+    def _endpoint(self) -> str:
+        written = read_json(self.layout.edge)
+        if written is None:
+            raise NotRunningError("The edge has not said where it serves.", remedy="Run `staticfire up`.")
+        return str(written["endpoint"])
+
+    def _well(self) -> Health | None:
+        """The health of a running edge with nothing dead in it, else None."""
+        if self._edge() is None or not self.layout.edge.exists():
+            return None
+        health = Control(self._endpoint()).health()
+        return health if health is not None and health.well else None
+
+    def _start_edge(self, config: Mapping[str, Any]) -> Health:
+        self.layout.logs.mkdir(parents=True, exist_ok=True)
+        write_json(self.layout.edge_config, config, 0o600)
+        output_path = self.layout.logs / "edge.log"
+        begin = output_path.stat().st_size if output_path.exists() else 0
+        with open(output_path, "ab") as output:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "staticfire.edge", str(self.layout.edge_config)],
+                cwd=self.settings.project,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        with contextlib.suppress(StaticfireError):  # ended at once: what it said is shown below
+            Process.record(self.layout.process("edge"), child.pid)
+        wait_until(lambda: child.poll() is not None or self._well() is not None, START_SECONDS, 0.05)
+        health = self._well()
+        if health is not None:
+            return health
+        said = output_path.read_bytes()[begin:].decode(errors="replace").strip()[-3000:]
+        state = (
+            f"it ended with {child.returncode}" if child.poll() is not None else f"not well in {START_SECONDS:.0f} s"
+        )
+        self._stop_edge()
+        raise StaticfireError(f"The edge did not start: {state}.\n{said}", checked=[str(output_path)])
+
+    def _stop_edge(self) -> None:
+        """End the edge; its child and the functions' processes end with it. They are ended here when it left them."""
+        process = self._edge()
+        group = None
+        if process is not None:
+            group = os.getpgid(process.pid)
+            process.stop((signal.SIGTERM, 20), (signal.SIGKILL, 5))
+        if group is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
+        child = Process.read(self.layout.process("ministack"))
+        if child is not None:
+            log.warning("MiniStack, process %d, outlived its edge and is ended", child.pid)
+            child.stop((signal.SIGTERM, 5), (signal.SIGKILL, 5))
+        self.layout.edge.unlink(missing_ok=True)
+
+    def _port_must_be_ours_or_free(self) -> None:
+        port = self.settings.port
+        if port and self._edge() is None and not port_is_free(self.settings.host, port):
+            raise BusyError(
+                f"The port {port} is taken.",
+                checked=[f"it is held by {port_holder(port)}"],
+                remedy="End that process, or choose another port: STATICFIRE_PORT=4567, or --port 4567.",
+            )
+
+
+def _with_part(health: Health, name: str, part: Mapping[str, Any]) -> Health:
+    return Health("degraded", health.instance, {**health.parts, name: part})

@@ -1,0 +1,453 @@
+"""Terraform through tflocal: find it and a provider, keep a working copy for each account, apply, read the outputs.
+
+A working copy mirrors the project: the Terraform tree is copied, everything else is a link, so that every relative
+path in a module resolves as it does in the repository. Parallel test workers, each an account, never share one:
+tflocal writes its override file into the directory that it runs in.
+
+The provider comes from the first of: what the user configured; the directories that Terraform searches by itself; a
+mirror directly below a directory of /opt; the registry. State is in the emulator's S3 and so lives and dies with the
+resources.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, TextIO
+
+import boto3
+from botocore.exceptions import ClientError
+
+from .environments import tree_of
+from .errors import ApplyError, PrerequisiteError
+from .layout import Layout, file_lock, write_atomically
+from .progress import Step
+from .settings import Settings, StackSettings
+
+OLDEST = (1, 6)
+PROVIDER = Path("hashicorp") / "aws"
+OVERRIDE = "localstack_providers_override.tf"
+DEFAULT_ACCOUNT = "000000000000"
+NEVER_COPIED = {"__pycache__", "node_modules", ".terraform.tfstate.lock.info", OVERRIDE}
+
+
+@dataclass(frozen=True)
+class Terraform:
+    """The binary, `terraform` or `tofu`."""
+
+    path: Path
+    version: str
+
+    @property
+    def is_tofu(self) -> bool:
+        return self.path.name.startswith("tofu")
+
+    @property
+    def registry(self) -> str:
+        return "registry.opentofu.org" if self.is_tofu else "registry.terraform.io"
+
+
+@dataclass(frozen=True)
+class Provider:
+    """Where the AWS provider comes from. `mirror` is set when Terraform must be told of it."""
+
+    source: str
+    mirror: Path | None = None
+
+
+def find_terraform(settings: Settings) -> Terraform:
+    """The Terraform that the settings name, else `terraform`, else `tofu` of the PATH."""
+    names = [settings.terraform] if settings.terraform else ["terraform", "tofu"]
+    checked = []
+    for name in names:
+        path = shutil.which(name)
+        if path is None:
+            checked.append(f"{name}: not found")
+            continue
+        version = _version(path)
+        if version and tuple(map(int, version.split(".")[:2])) >= OLDEST:
+            return Terraform(Path(path), version)
+        checked.append(f"{path}: {f'version {version}' if version else 'does not run'}")
+    raise PrerequisiteError(
+        "Terraform 1.6 or newer, or OpenTofu, is needed.",
+        checked=checked,
+        remedy="Install one of them, or name its binary in the setting `terraform` (STATICFIRE_TERRAFORM).",
+    )
+
+
+@cache
+def _version(path: str) -> str | None:
+    try:
+        answer = subprocess.run([path, "version"], env=_base_environment(), capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    match = re.search(r"^(?:Terraform|OpenTofu) v(\d+\.\d+\.\d+)", answer.stdout, re.MULTILINE)
+    return match[1] if match else None
+
+
+def find_provider(settings: Settings, terraform: Terraform) -> Provider:
+    """Where the AWS provider comes from, without asking the network."""
+    if settings.provider_mirror:
+        found = _mirror_host(settings.provider_mirror)
+        if found is None:
+            raise PrerequisiteError(
+                f"The provider mirror {settings.provider_mirror} holds no AWS provider.",
+                checked=[str(settings.provider_mirror / "registry.terraform.io" / PROVIDER)],
+                remedy="Correct the setting `provider_mirror`, or make one with `terraform providers mirror DIR`.",
+            )
+        return Provider(f"the mirror {settings.provider_mirror}", settings.provider_mirror)
+    configured = _users_configuration()
+    if configured:
+        return Provider(f"what {configured} configures")
+    for directory in _implied_directories():
+        if (directory / terraform.registry / PROVIDER).is_dir():
+            return Provider(f"{directory}, which {terraform.path.name} searches by itself")
+    for directory in sorted(Path("/opt").glob("*")):
+        if _mirror_host(directory):
+            return Provider(f"the mirror {directory}", directory)
+    return Provider(f"the registry {terraform.registry}")
+
+
+def _mirror_host(mirror: Path) -> str | None:
+    hosts = ("registry.terraform.io", "registry.opentofu.org")
+    return next((host for host in hosts if (mirror / host / PROVIDER).is_dir()), None)
+
+
+def _home() -> Path:
+    return Path(os.environ.get("HOME") or "/nonexistent")
+
+
+def _users_configuration() -> str | None:
+    """The user's own CLI configuration, when it says where providers come from."""
+    named = os.environ.get("TF_CLI_CONFIG_FILE")
+    files = [Path(named)] if named else [_home() / ".terraformrc", _home() / ".tofurc"]
+    for file in files:
+        if file.is_file() and "provider_installation" in file.read_text(errors="replace"):
+            return str(file)
+    return None
+
+
+def _implied_directories() -> Iterator[Path]:
+    """https://developer.hashicorp.com/terraform/cli/config/config-file#implied-local-mirror-directories"""
+    yield _home() / ".terraform.d" / "plugins"
+    data = os.environ.get("XDG_DATA_HOME") or _home() / ".local" / "share"
+    shared = (os.environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share").split(":")
+    for directory in (data, *shared):
+        yield Path(directory) / "terraform" / "plugins"
+
+
+def _base_environment() -> dict[str, str]:
+    """The user's environment without what would lead Terraform or tflocal elsewhere."""
+    misleading = {"TF_WORKSPACE", "TF_DATA_DIR", "TF_LOG", "LOCALSTACK_HOSTNAME", "EDGE_PORT", "DRY_RUN", "USE_EXEC"}
+    environ = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("AWS_", "TF_VAR_", "TF_CLI_ARGS")) and key not in misleading
+    }
+    configuration = environ.get("TF_CLI_CONFIG_FILE")
+    if configuration and not Path(configuration).is_file():
+        del environ["TF_CLI_CONFIG_FILE"]
+    return environ
+
+
+def caller_environment(endpoint: str, region: str, account: str) -> dict[str, str]:
+    """What tflocal, Terraform, the AWS CLI and boto3 need to reach `account` in the running stack."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "S3_HOSTNAME": "127.0.0.1",
+        "AWS_DEFAULT_REGION": region,
+        "AWS_REGION": region,
+        "AWS_ACCESS_KEY_ID": account,
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "CUSTOMIZE_ACCESS_KEY": "1",
+        "DISABLE_DEPRECATION_NOTICE": "1",
+    }
+
+
+class WorkingCopy:
+    """One stack's Terraform root in one account's copy of the project."""
+
+    def __init__(self, settings: Settings, stack: StackSettings, account: str, endpoint: str) -> None:
+        self.settings = settings
+        self.layout = Layout.of(settings)
+        self.account = account
+        self.endpoint = endpoint
+        self.terraform = find_terraform(settings)
+        self.provider = find_provider(settings, self.terraform)
+        self.log = self.layout.logs / f"terraform-{account}-{stack.name}.log"
+        self._tree = tree_of(stack.root, settings.project)
+        self._copy = self.layout.terraform / account
+        self.root = self._copy / stack.root.relative_to(settings.project)
+        if not any(stack.root.glob("*.tf")):
+            raise ApplyError(
+                f"The Terraform root of the stack {stack.name!r} holds no *.tf file.",
+                checked=[str(stack.root)],
+                remedy=f"Correct `root` of stacks.{stack.name} in staticfire.toml.",
+            )
+
+    def refresh(self) -> None:
+        """Bring the copy up to the project: changed files are copied, vanished ones removed, `.terraform` is kept."""
+        self._copy.mkdir(parents=True, exist_ok=True)
+        with file_lock(self._copy / ".lock"):
+            for entry in self.settings.project.iterdir():
+                link = self._copy / entry.name
+                if entry != self._tree and not entry.name.startswith(".") and not link.is_symlink():
+                    link.symlink_to(entry)
+            target = self._copy / self._tree.relative_to(self.settings.project)
+            wanted = {path.relative_to(self._tree) for path in files_of(self._tree)}
+            for path in files_of(target):
+                if path.relative_to(target) not in wanted and path.name != ".terraform.lock.hcl":
+                    path.unlink()
+            for relative in wanted:
+                source, copy = self._tree / relative, target / relative
+                if not copy.exists() or copy.read_bytes() != source.read_bytes():
+                    copy.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(source, copy)
+            (self.root / OVERRIDE).unlink(missing_ok=True)
+
+    def digest(self) -> str:
+        digest = hashlib.sha256()
+        for path in sorted(files_of(self._tree)):
+            digest.update(f"{path.relative_to(self._tree)}\0".encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+        return digest.hexdigest()
+
+    def init(self, step: Step) -> None:
+        """`terraform init`, when what it depends on changed since the last one."""
+        self._make_state_bucket()
+        stamp = self.root / ".terraform" / "staticfire"
+        wanted = json.dumps([self.digest(), self.endpoint, self.terraform.version, self.provider.source])
+        if stamp.exists() and stamp.read_text() == wanted:
+            return
+        step.note("terraform init")
+        arguments = ["init", "-reconfigure", "-no-color"]
+        if self.account != DEFAULT_ACCOUNT:
+            arguments.append(f"-backend-config=bucket={self._bucket}")
+        code, lines = self._run(arguments, {}, step.note)
+        if code:
+            raise ApplyError(
+                "terraform init failed:\n" + "\n".join(lines[-40:]),
+                checked=[f"provider: {self.provider.source}", f"log: {self.log}"],
+                remedy="Correct the configuration; without network, name a mirror in the setting `provider_mirror`.",
+            )
+        stamp.write_text(wanted)
+
+    def apply(self, variables: Mapping[str, Any], step: Step) -> Mapping[str, Any]:
+        """Apply, and the outputs."""
+        return self._change(["apply"], variables, step)
+
+    def destroy(self, variables: Mapping[str, Any], step: Step) -> None:
+        self._change(["destroy"], variables, step)
+
+    def plan_is_empty(self, variables: Mapping[str, Any], step: Step) -> tuple[bool, str]:
+        """Whether a plan now would change nothing, and what it printed."""
+        self.refresh()
+        self.init(step)
+        code, lines = self._run(["plan", "-detailed-exitcode", "-no-color", "-lock=false"], variables, step.note)
+        if code not in (0, 2):
+            raise ApplyError("terraform plan failed:\n" + "\n".join(lines[-60:]), checked=[f"log: {self.log}"])
+        return code == 0, "\n".join(lines)
+
+    def _change(self, command: Sequence[str], variables: Mapping[str, Any], step: Step) -> Mapping[str, Any]:
+        self.refresh()
+        self.init(step)
+        step.note(f"terraform {command[0]}")
+        view = _View(step)
+        arguments = [*command, "-auto-approve", "-json", f"-parallelism={self.settings.parallelism}"]
+        code, lines = self._run(arguments, variables, view.read)
+        if code:
+            raise ApplyError(
+                f"terraform {command[0]} failed:\n" + ("\n".join(view.errors) or "\n".join(lines[-20:])),
+                checked=[f"log: {self.log}"],
+                remedy="Correct the cause and run the command again: what was made so far is kept.",
+            )
+        step.done(view.summary)
+        if any("value" not in output for output in view.outputs.values()):
+            view.outputs = self._outputs(variables)
+        return {name: output["value"] for name, output in view.outputs.items()}
+
+    def _outputs(self, variables: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """Outputs with the sensitive ones, which `apply` does not show."""
+        code, lines = self._run(["output", "-json"], variables, lambda _: None, keep_log=False)
+        if code:
+            raise ApplyError("terraform output failed:\n" + "\n".join(lines[-20:]), checked=[f"log: {self.log}"])
+        outputs: dict[str, dict[str, Any]] = json.loads("\n".join(lines))
+        return outputs
+
+    @property
+    def _bucket(self) -> str:
+        return "tf-test-state" if self.account == DEFAULT_ACCOUNT else f"tf-test-state-{self.account}"
+
+    def _make_state_bucket(self) -> None:
+        caller = caller_environment(self.endpoint, "us-east-1", self.account)
+        client = boto3.client(
+            "s3",
+            endpoint_url=self.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id=caller["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=caller["AWS_SECRET_ACCESS_KEY"],
+        )
+        try:
+            client.create_bucket(Bucket=self._bucket)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
+                raise
+
+    def _environment(self, variables: Mapping[str, Any]) -> dict[str, str]:
+        environ = _base_environment()
+        environ |= caller_environment(self.endpoint, self.settings.region, self.account)
+        environ |= {
+            "TF_CMD": str(self.terraform.path),
+            "TF_IN_AUTOMATION": "1",
+            "TF_INPUT": "0",
+            "CHECKPOINT_DISABLE": "1",
+        }
+        if self.provider.mirror:
+            environ["TF_CLI_CONFIG_FILE"] = str(self._mirror_configuration(self.provider.mirror))
+        elif "TF_PLUGIN_CACHE_DIR" not in environ and self.provider.source.startswith("the registry"):
+            cache_directory = self.layout.cache / "terraform-plugins"
+            cache_directory.mkdir(parents=True, exist_ok=True)
+            environ["TF_PLUGIN_CACHE_DIR"] = str(cache_directory)
+            environ["TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE"] = "1"
+        for name, value in variables.items():
+            environ[f"TF_VAR_{name}"] = value if isinstance(value, str) else json.dumps(value)
+        return environ
+
+    def _mirror_configuration(self, mirror: Path) -> Path:
+        """A CLI configuration that names the mirror. OpenTofu is shown Terraform's mirror under its registry's name."""
+        host = _mirror_host(mirror)
+        if host and host != self.terraform.registry:
+            served = self.layout.state / "provider-mirror"
+            link = served / self.terraform.registry
+            served.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                link.symlink_to(mirror / host)
+            mirror = served
+        source = f"{self.terraform.registry}/hashicorp/aws"
+        path = self.layout.state / "terraform.rc"
+        text = (
+            "provider_installation {\n"
+            f"  filesystem_mirror {{\n    path    = {json.dumps(str(mirror))}\n"
+            f"    include = [{json.dumps(source)}]\n  }}\n"
+            f"  direct {{\n    exclude = [{json.dumps(source)}]\n  }}\n"
+            "}\n"
+        )
+        if not path.exists() or path.read_text() != text:
+            write_atomically(path, text.encode())
+        return path
+
+    def _run(
+        self, arguments: Sequence[str], variables: Mapping[str, Any], read: Any, *, keep_log: bool = True
+    ) -> tuple[int, list[str]]:
+        """Run tflocal in the working copy; its exit code and its lines, each also given to `read` and to the log."""
+        tflocal = Path(sysconfig.get_path("scripts")) / "tflocal"
+        if not tflocal.exists():
+            raise PrerequisiteError(
+                "tflocal is not installed beside staticfire.",
+                checked=[str(tflocal)],
+                remedy="Install terraform-local into the same environment: `pip install terraform-local`.",
+            )
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.log, "a", encoding="utf-8") as log:
+            log.write(f"\n$ tflocal {' '.join(arguments)}\n")
+            # A session of its own: Ctrl-C reaches Terraform once, through tflocal. Twice would make it drop its state.
+            child = subprocess.Popen(
+                [sys.executable, str(tflocal), *arguments],
+                cwd=self.root,
+                env=self._environment(variables),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
+            try:
+                return self._read(child, read, log if keep_log else None)
+            except BaseException:
+                child.send_signal(signal.SIGINT)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.wait(60)
+                raise
+            finally:
+                if child.poll() is None:
+                    os.killpg(child.pid, signal.SIGKILL)
+                (self.root / OVERRIDE).unlink(missing_ok=True)
+
+    def _read(self, child: subprocess.Popen[str], read: Any, log: TextIO | None) -> tuple[int, list[str]]:
+        lines = []
+        assert child.stdout is not None
+        for line in child.stdout:
+            line = line.rstrip("\n")
+            if log:
+                log.write(line + "\n")
+                log.flush()
+            if line.strip():
+                lines.append(line)
+                read(line)
+        return child.wait(), lines
+
+
+class _View:
+    """What `terraform apply -json` says, a line at a time: counts for the display, whole diagnostics, the outputs."""
+
+    def __init__(self, step: Step) -> None:
+        self.outputs: dict[str, dict[str, Any]] = {}
+        self.errors: list[str] = []
+        self.summary = ""
+        self._step = step
+        self._done = 0
+        self._planned = 0
+
+    def read(self, line: str) -> None:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            return
+        kind = event.get("type")
+        if kind == "planned_change" and event["change"]["action"] != "noop":
+            self._planned += 1
+        elif kind in ("apply_start", "provision_start"):
+            self._step.note(f"{self._done}/{self._planned} {event['hook']['resource']['addr']}")
+        elif kind == "apply_complete":
+            self._done += 1
+            self._step.note(f"{self._done}/{self._planned} {event['hook']['resource']['addr']} done")
+        elif kind == "change_summary" and event["changes"]["operation"] != "plan":
+            changes = event["changes"]
+            counts = (f"{changes[name]} {word}" for name, word in _COUNTED if changes.get(name))
+            self.summary = ", ".join(counts) or "no changes"
+        elif kind == "diagnostic" and event["diagnostic"]["severity"] == "error":
+            self.errors.append(_diagnostic(event["diagnostic"]))
+        elif kind == "outputs":
+            self.outputs = event["outputs"]
+
+
+_COUNTED = (("add", "added"), ("change", "changed"), ("remove", "destroyed"))
+
+
+def _diagnostic(diagnostic: Mapping[str, Any]) -> str:
+    place = diagnostic.get("range") or {}
+    where = f"\n    at {place['filename']}:{place['start']['line']}" if place else ""
+    address = f"\n    with {diagnostic['address']}" if diagnostic.get("address") else ""
+    detail = diagnostic.get("detail", "").strip().replace("\n", "\n    ")
+    return f"  - {diagnostic['summary']}{address}{where}" + (f"\n    {detail}" if detail else "")
+
+
+def files_of(tree: Path) -> Iterator[Path]:
+    """The files of a Terraform tree that people wrote."""
+    for directory, names, files in os.walk(tree):
+        names[:] = [name for name in names if not name.startswith(".") and name not in NEVER_COPIED]
+        for name in files:
+            if name not in NEVER_COPIED and not name.startswith("terraform.tfstate"):
+                yield Path(directory) / name
