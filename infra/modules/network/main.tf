@@ -9,9 +9,7 @@ locals {
 }
 
 resource "aws_vpc" "this" {
-  cidr_block           = var.cidr
-  enable_dns_hostnames = true
-  enable_dns_support   = true
+  cidr_block = var.cidr
 
   tags = { Name = var.name }
 }

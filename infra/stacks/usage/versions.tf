@@ -4,6 +4,9 @@ terraform {
   # The bucket is named at init, as infra/bootstrap made it: -backend-config=bucket=... -backend-config=use_lockfile=true
   backend "s3" {
     key = "usage/terraform.tfstate"
+
+    # An address that has no names for buckets below it, as 127.0.0.1, is enough then. AWS takes both.
+    use_path_style = true
   }
 
   required_providers {
