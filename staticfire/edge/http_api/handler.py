@@ -1,0 +1,240 @@
+"""HTTP APIs served: each request takes AWS's steps in AWS's order, and ends counted and logged.
+
+    size of the head -> API and stage -> CORS preflight -> route -> throttle -> body -> authorizer -> integration
+        -> CORS headers -> metrics and access log
+
+Whatever the answer, `apigw-requestid` is the `requestContext.requestId` of the request. The client never sees why
+something failed; the edge's log and the access log do.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+
+from ..aws import AwsError, Call, Scope
+from ..http1.client import Client
+from ..http1.messages import BodyTooLarge, Request, Response
+from .access_log import AccessLogs
+from .address import Address, Addresses
+from .catalog import SERVICE, Catalog
+from .compiled import CompiledApi, CompiledStage, Compiler, Endpoint
+from .exchange import Exchange, new_request_id
+from .integration import MAX_BODY
+from .metrics import Metrics
+from .model import DEFAULT_STAGE
+from .neighbours import Emulator, Functions, HttpClient
+from .refusal import Refused, not_found, too_large, too_many_requests, unsupported
+from .tokens import KeySource
+
+log = logging.getLogger(__name__)
+
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html: request line and header values.
+MAX_HEAD = 10_240
+
+
+class HttpApis:
+    """The HTTP APIs of all accounts behind this edge."""
+
+    def __init__(
+        self, emulator: Emulator, functions: Functions, *, public_host: str, port: int, client: HttpClient | None = None
+    ) -> None:
+        client = client or Client()
+        self._emulator = emulator
+        self._public_host = public_host
+        self._port = str(port)
+        self._compiler = Compiler(functions, client, KeySource(client, emulator.base_url))
+        self._catalog = Catalog(emulator, self._compiler.compile)
+        self._addresses = Addresses()
+        self._metrics = Metrics(emulator)
+        self._logs = AccessLogs(emulator)
+
+    def match(self, request: Request) -> Address | None:
+        """The HTTP API that the request is for, if it is for one."""
+        return self._addresses.match(request)
+
+    async def serve(self, address: Address) -> Response:
+        started = time.perf_counter()
+        try:
+            api, stage, path = await self._locate(address)
+        except Refused as refusal:
+            log.info("%s %s: %d: %s", address.request.method, address.request.path, refusal.status, refusal)
+            return _identified(refusal.response(), new_request_id())
+        except AwsError as error:
+            # AWS has no such answer: what is missing is a local part, and the error says which and what to do.
+            body = json.dumps({"message": error.message}).encode()
+            return _identified(Response(503, [("content-type", "application/json")], body), new_request_id())
+        x = Exchange(
+            address.request,
+            scope=api.scope,
+            api_id=api.api.id,
+            stage=stage.stage,
+            path=path,
+            domain_name=address.domain_name,
+            base_path=address.base_path,
+        )
+        endpoint: Endpoint | None = None
+        try:
+            response = api.cors.preflight(x.request) if api.cors else None
+            if response is None:
+                endpoint = self._route(stage, x)
+                response = await self._answer(endpoint, x)
+        except Refused as refusal:
+            response = self._refuse(x, refusal)
+        self._finish(api, stage, endpoint, x, response, started)
+        return response
+
+    async def _locate(self, address: Address) -> tuple[CompiledApi, CompiledStage, str]:
+        _check_head(address.request)
+        if address.api_id is None:
+            raise not_found(f"no API mapping of {address.domain_name} fits the path")
+        api = self._catalog.known(address.api_id) or await self._catalog.find(address.api_id)
+        if api is None:
+            raise not_found(f"no account has an HTTP API {address.api_id}")
+        if api.api.protocol != "HTTP":
+            raise unsupported(f"{api.api.protocol} APIs are not served here: only HTTP APIs are")
+        if api.api.endpoint_disabled and address.base_path is None:
+            raise not_found("the API's execute-api endpoint is disabled: use its custom domain")
+        if address.stage is not None:
+            stage = api.stages.get(address.stage)
+            if stage is None:
+                raise not_found(f"API {address.api_id} has no stage {address.stage!r}")
+            return api, stage, address.path
+        first, slash, rest = address.path[1:].partition("/")
+        stage = api.stages.get(first)
+        if stage is not None:
+            return api, stage, f"{slash or '/'}{rest}"
+        stage = api.stages.get(DEFAULT_STAGE)
+        if stage is None:
+            raise not_found(f"API {address.api_id} has no stage {first!r} and no {DEFAULT_STAGE}")
+        return api, stage, address.path
+
+    def _route(self, stage: CompiledStage, x: Exchange) -> Endpoint:
+        found = stage.table.match(x.request.method, x.path)
+        if found is None:
+            raise not_found(f"no route of stage {x.stage.name} takes {x.request.method} {x.path}")
+        endpoint, x.parameters = found
+        x.route = endpoint.route
+        return endpoint
+
+    async def _answer(self, endpoint: Endpoint, x: Exchange) -> Response:
+        if endpoint.bucket is not None and not endpoint.bucket.take(time.monotonic()):
+            raise too_many_requests()
+        try:
+            body = await x.request.body(MAX_BODY)
+        except BodyTooLarge as error:
+            raise too_large(f"the body is longer than {MAX_BODY} bytes") from error
+        x.arrived(body, self._port)
+        if endpoint.guard is not None:
+            await endpoint.guard.check(x)
+        return await endpoint.target.run(x)
+
+    def _refuse(self, x: Exchange, refusal: Refused) -> Response:
+        x.error_kind = refusal.kind
+        x.error_message = refusal.message
+        level = logging.WARNING if refusal.status >= 500 else logging.INFO
+        where = x.route.key if x.route else f"{x.request.method} {x.path}"
+        log.log(level, "API %s, %s: %d: %s", x.api_id, where, refusal.status, refusal)
+        return refusal.response()
+
+    def _finish(
+        self,
+        api: CompiledApi,
+        stage: CompiledStage,
+        endpoint: Endpoint | None,
+        x: Exchange,
+        response: Response,
+        started: float,
+    ) -> None:
+        if api.cors is not None and x.request.method != "OPTIONS":
+            response.headers = api.cors.apply(x.request.headers.get("origin"), response.headers)
+        response.headers.append(("apigw-requestid", x.request_id))
+        x.status = response.status
+        x.response_length = len(response.body) if isinstance(response.body, bytes) else 0
+        x.response_latency = latency = round((time.perf_counter() - started) * 1000)
+        size = len(x.body) + x.response_length
+        self._metrics.add(api.scope, stage.dimensions, x.status, latency, x.integration_latency, size)
+        if endpoint is not None and endpoint.dimensions is not None:
+            self._metrics.add(api.scope, endpoint.dimensions, x.status, latency, x.integration_latency, size)
+        if stage.access_log is not None and stage.log_stream is not None:
+            self._logs.add(stage.log_stream, x.epoch_ms, stage.access_log.line(x))
+
+    async def answer(self, call: Call) -> Response | None:
+        """An API Gateway call. The emulator answers it, but it does not know where its APIs are served."""
+        self._catalog.saw(call.scope)
+        if not self._addresses.knows(call.scope):
+            await self._learn_domains(call.scope)
+        parts = call.request.path.strip("/").split("/")
+        if parts[:2] != ["v2", "apis"] or len(parts) > 3 or call.request.method == "DELETE":
+            return None
+        body = await call.body()
+        answer = await self._emulator.raw(
+            call.scope, SERVICE, call.request.method, call.request.target, _forwarded(call.request), body
+        )
+        status, content = answer.status, await answer.read()
+        if status < 300:
+            content = self._addressed(call.scope, content)
+            await self.passed(call, status)
+        headers = [header for header in answer.headers if header[0] in ("content-type", "x-amzn-errortype")]
+        return Response(status, headers, content)
+
+    def _addressed(self, scope: Scope, content: bytes) -> bytes:
+        """The description with `apiEndpoint` as the edge serves it."""
+        data = json.loads(content)
+        for api in data.get("items", [data]):
+            if "apiId" in api and api.get("protocolType") == "HTTP":
+                self._catalog.owner(api["apiId"], scope)
+                api["apiEndpoint"] = f"http://{api['apiId']}.execute-api.localhost:{self._port}"
+        return json.dumps(data).encode()
+
+    async def passed(self, call: Call, status: int) -> None:
+        """A call went through: what it wrote is learned anew."""
+        method, parts = call.request.method, call.request.path.strip("/").split("/")
+        if method == "GET" or status >= 400 or parts[0] != "v2":
+            return
+        if parts[1:2] == ["domainnames"]:
+            await self._learn_domains(call.scope)
+        elif parts[1:2] == ["apis"] and len(parts) == 3 and method == "DELETE":
+            self._catalog.deleted(parts[2])
+            self._compiler.forget(parts[2])
+        elif parts[1:2] == ["apis"] and len(parts) >= 3:
+            await self._catalog.wrote(call.scope, method, parts[2], parts[3:], await call.body())
+
+    async def _learn_domains(self, scope: Scope) -> None:
+        try:
+            self._addresses.learn(scope, await self._catalog.domains(scope))
+        except AwsError as error:
+            log.warning("custom domains of account %s are not known: %s", scope.account, error)
+
+    async def reset(self) -> None:
+        """The emulator's state is gone: nothing that was learned holds."""
+        self._catalog.reset()
+        self._addresses.reset()
+
+    async def close(self) -> None:
+        """Access logs and metrics that still wait go out."""
+        await self._logs.close()
+        await self._metrics.close()
+
+
+def _identified(response: Response, request_id: str) -> Response:
+    response.headers.append(("apigw-requestid", request_id))
+    return response
+
+
+def _forwarded(request: Request) -> list[tuple[str, str]]:
+    return [header for header in request.headers if header[0] in ("content-type", "accept")]
+
+
+def _check_head(request: Request) -> None:
+    size = len(request.method) + len(request.path) + len(request.query) + 10
+    for _, value in request.headers:
+        size += len(value)
+    if size > MAX_HEAD:
+        raise Refused(
+            431,
+            "Request Header Fields Too Large",
+            kind="REQUEST_TOO_LARGE",
+            reason=f"request line and header values are {size} bytes, more than {MAX_HEAD}",
+        )

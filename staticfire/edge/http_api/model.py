@@ -1,0 +1,213 @@
+"""An HTTP API's parts as API Gateway's control plane describes them, read from its JSON once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Json = Mapping[str, Any]
+
+DEFAULT_STAGE = "$default"
+DEFAULT_ROUTE = "$default"
+MAX_TIMEOUT_SECONDS = 30.0
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(str(item) for item in value or ())
+
+
+@dataclass(frozen=True, slots=True)
+class Cors:
+    allow_origins: tuple[str, ...] = ()
+    allow_methods: tuple[str, ...] = ()
+    allow_headers: tuple[str, ...] = ()
+    expose_headers: tuple[str, ...] = ()
+    allow_credentials: bool = False
+    max_age: int | None = None
+
+    @classmethod
+    def parse(cls, data: Json) -> Cors:
+        return cls(
+            allow_origins=_texts(data.get("allowOrigins")),
+            allow_methods=_texts(data.get("allowMethods")),
+            allow_headers=_texts(data.get("allowHeaders")),
+            expose_headers=_texts(data.get("exposeHeaders")),
+            allow_credentials=bool(data.get("allowCredentials")),
+            max_age=data.get("maxAge"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    id: str
+    protocol: str = "HTTP"
+    cors: Cors | None = None
+    endpoint_disabled: bool = False
+
+    @classmethod
+    def parse(cls, data: Json) -> Api:
+        cors = data.get("corsConfiguration")
+        return cls(
+            id=data["apiId"],
+            protocol=data.get("protocolType", "HTTP"),
+            cors=Cors.parse(cors) if cors else None,
+            endpoint_disabled=bool(data.get("disableExecuteApiEndpoint")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    key: str
+    integration_id: str | None = None
+    authorization: str = "NONE"
+    authorizer_id: str | None = None
+    scopes: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, data: Json) -> Route:
+        target = data.get("target") or ""
+        return cls(
+            key=data["routeKey"],
+            integration_id=target.removeprefix("integrations/") or None,
+            authorization=data.get("authorizationType") or "NONE",
+            authorizer_id=data.get("authorizerId"),
+            scopes=_texts(data.get("authorizationScopes")),
+        )
+
+    @property
+    def method(self) -> str:
+        """The key's method; ANY for `$default`."""
+        return self.key.partition(" ")[0] if " " in self.key else "ANY"
+
+    @property
+    def path(self) -> str:
+        """The key's path; `$default` for `$default`."""
+        return self.key.partition(" ")[2] or self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Integration:
+    id: str
+    type: str
+    uri: str = ""
+    method: str = "POST"
+    payload_version: str = "2.0"
+    timeout: float = MAX_TIMEOUT_SECONDS
+    connection_type: str = "INTERNET"
+    subtype: str | None = None
+    credentials: str | None = None
+    request_parameters: Mapping[str, str] = field(default_factory=dict)
+    response_parameters: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, data: Json) -> Integration:
+        return cls(
+            id=data["integrationId"],
+            type=data.get("integrationType", "AWS_PROXY"),
+            uri=data.get("integrationUri") or "",
+            method=data.get("integrationMethod") or "POST",
+            payload_version=data.get("payloadFormatVersion") or "1.0",
+            timeout=min((data.get("timeoutInMillis") or 30_000) / 1000, MAX_TIMEOUT_SECONDS),
+            connection_type=data.get("connectionType") or "INTERNET",
+            subtype=data.get("integrationSubtype"),
+            credentials=data.get("credentialsArn"),
+            request_parameters=dict(data.get("requestParameters") or {}),
+            response_parameters={
+                status: dict(mapping) for status, mapping in (data.get("responseParameters") or {}).items()
+            },
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RouteSettings:
+    """Throttling is off unless a rate or a burst is set; one that is not set does not limit."""
+
+    rate: float | None = None
+    burst: int | None = None
+    detailed_metrics: bool = False
+
+    @classmethod
+    def parse(cls, data: Json) -> RouteSettings:
+        return cls(
+            rate=data.get("throttlingRateLimit"),
+            burst=data.get("throttlingBurstLimit"),
+            detailed_metrics=bool(data.get("detailedMetricsEnabled")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AccessLogSettings:
+    destination: str
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    name: str
+    auto_deploy: bool = False
+    deployment_id: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+    default_settings: RouteSettings = RouteSettings()
+    route_settings: Mapping[str, RouteSettings] = field(default_factory=dict)
+    access_log: AccessLogSettings | None = None
+
+    @classmethod
+    def parse(cls, data: Json) -> Stage:
+        log = data.get("accessLogSettings") or {}
+        complete = log.get("destinationArn") and log.get("format")
+        return cls(
+            name=data["stageName"],
+            auto_deploy=bool(data.get("autoDeploy")),
+            deployment_id=data.get("deploymentId"),
+            variables=dict(data.get("stageVariables") or {}),
+            default_settings=RouteSettings.parse(data.get("defaultRouteSettings") or {}),
+            route_settings={
+                key: RouteSettings.parse(value) for key, value in (data.get("routeSettings") or {}).items()
+            },
+            access_log=AccessLogSettings(log["destinationArn"], log["format"]) if complete else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Authorizer:
+    id: str
+    type: str
+    identity_sources: tuple[str, ...] = ()
+    issuer: str = ""
+    audience: tuple[str, ...] = ()
+    uri: str = ""
+    payload_version: str = "2.0"
+    ttl: float = 0.0
+    simple_responses: bool = False
+    credentials: str | None = None
+
+    @classmethod
+    def parse(cls, data: Json) -> Authorizer:
+        jwt = data.get("jwtConfiguration") or {}
+        sources = data.get("identitySource") or ()
+        return cls(
+            id=data["authorizerId"],
+            type=data.get("authorizerType", "REQUEST"),
+            identity_sources=_texts([sources] if isinstance(sources, str) else sources),
+            issuer=(jwt.get("issuer") or "").rstrip("/"),
+            audience=_texts(jwt.get("audience")),
+            uri=data.get("authorizerUri") or "",
+            payload_version=data.get("authorizerPayloadFormatVersion") or "1.0",
+            ttl=float(data.get("authorizerResultTtlInSeconds") or 0),
+            simple_responses=bool(data.get("enableSimpleResponses")),
+            credentials=data.get("authorizerCredentialsArn") or None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ApiMapping:
+    """One API mapping of a custom domain: the requests below `key` go to a stage of an API."""
+
+    key: str
+    api_id: str
+    stage: str
+
+    @classmethod
+    def parse(cls, data: Json) -> ApiMapping:
+        return cls(key=data.get("apiMappingKey") or "", api_id=data["apiId"], stage=data["stage"])
