@@ -17,3 +17,13 @@ output "log_group_name" {
   description = "Name of the function's log group."
   value       = aws_cloudwatch_log_group.this.name
 }
+
+output "policy" {
+  description = "What the function may do, as a policy document."
+  value       = aws_iam_role_policy.this.policy
+}
+
+output "subnet_ids" {
+  description = "Subnets that the function is attached to."
+  value       = one(aws_lambda_function.this.vpc_config).subnet_ids
+}
