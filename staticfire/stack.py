@@ -141,7 +141,7 @@ class Stack:
         with progress.step(f"Destroy {self.name}") as step:
             self._working_copy().destroy(self._variables(), step)
             self.layout.applied(self.account, self.name).unlink(missing_ok=True)
-            self._drop_database()
+            self.drop_database()
 
     def empty_database(self) -> None:
         """Delete every row of the stack's tables; the schema and the record of its migrations stay."""
@@ -199,7 +199,8 @@ class Stack:
             connection.close()
         return older
 
-    def _drop_database(self) -> None:
+    def drop_database(self) -> None:
+        """Drop the stack's database and role; one that is not there is no error."""
         database, server = self.database, self.running.postgres
         if database is None or server is None:
             return
