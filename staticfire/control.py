@@ -57,8 +57,12 @@ class Control:
     def add_fault(self, fault: Mapping[str, Any]) -> Mapping[str, Any]:
         return self._ask("POST", "faults", fault)
 
-    def clear_faults(self, query: str = "") -> Mapping[str, Any]:
-        return self._ask("DELETE", f"faults{'?' + query if query else ''}")
+    def clear_fault(self, identity: str) -> Mapping[str, Any]:
+        """End that fault; one that is gone is no error."""
+        return self._ask("DELETE", f"faults/{identity}")
+
+    def clear_faults(self) -> Mapping[str, Any]:
+        return self._ask("DELETE", "faults")
 
     def reset(self) -> None:
         """Empty the functions' environments and queues."""

@@ -182,7 +182,7 @@ class Faults:
             for operation in operations or (None,):
                 fault = {"service": service, "operation": operation, "account": self._account, "kind": kind, **options}
                 identity = self._control.add_fault(fault)["id"]
-                added.callback(self._control.clear_faults, f"id={identity}")
+                added.callback(self._control.clear_fault, identity)
             yield
 
 

@@ -102,8 +102,8 @@ def test_a_fault_lasts_as_long_as_its_block_even_when_that_fails(server, url):
         ("PutItem", "100000000003"),
     ]
     assert [path for method, path, _ in server.seen if method == "DELETE"] == [
-        "/_staticfire/faults?id=fault-2",
-        "/_staticfire/faults?id=fault-1",
+        "/_staticfire/faults/fault-2",
+        "/_staticfire/faults/fault-1",
     ]
 
 
