@@ -1,8 +1,8 @@
 """AWS API calls: who calls which operation of which service, and errors in the protocol that the caller speaks.
 
 The caller's account and region are read from the signature's credential scope (`Authorization` header or presigned
-query); signatures themselves are not checked. An access key of 12 digits is the account's number. A session key's account
-is known to the emulator's STS, which is asked once; every other key belongs to the default account.
+query); signatures themselves are not checked. An access key of 12 digits is the account's number. A session key's
+account is known to the emulator's STS, which is asked once; every other key belongs to the default account.
 """
 
 from __future__ import annotations

@@ -38,6 +38,7 @@ class Emulator:
         self.client = client
         self.name = name
         self.log = log
+        self.ended = ""  # how it ended, once that is known
 
     async def rest(self, scope: Scope, service: str, method: str, path: str, body: object = None) -> Any:
         """A REST-JSON operation; its answer's document, None where there is none."""
@@ -78,10 +79,12 @@ class Emulator:
         target: str,
         headers: Iterable[tuple[str, str]] = (),
         body: bytes | AsyncIterator[bytes] = b"",
+        *,
+        as_is: bool = False,
     ) -> ClientResponse:
-        """Any request, signed for the scope unless it carries an Authorization; whatever status comes back."""
+        """Any request; whatever status comes back. It is signed for the scope unless it is already, or goes `as_is`."""
         sent = list(headers)
-        if not any(name.lower() == "authorization" for name, _ in sent):
+        if not as_is and not any(name.lower() == "authorization" for name, _ in sent):
             sent.append(("authorization", anonymous_authorization(scope, service)))
         try:
             return await self.client.request(method, self.base_url, target, sent, body)
@@ -93,15 +96,18 @@ class Emulator:
     def unreachable(self, what: str) -> AwsError:
         """What a caller is told when the emulator is not there."""
         log = f" Its log: {self.log}." if self.log else ""
-        return AwsError(
-            503, "ServiceUnavailable", f"{self.name} {what}.{log} See 'staticfire status'; 'staticfire up' restarts it."
-        )
+        message = f"{self.name} {self.ended or what}.{log} See 'staticfire status'; 'staticfire up' restarts it."
+        return AwsError(503, "ServiceUnavailable", message)
 
-    async def _checked(self, response: ClientResponse) -> bytes:
+    async def whole(self, response: ClientResponse) -> bytes:
+        """The answer's body."""
         try:
-            data = await response.read()
+            return await response.read()
         except ConnectionBroken as error:
             raise self.unreachable(f"broke off its answer: {error}") from error
+
+    async def _checked(self, response: ClientResponse) -> bytes:
+        data = await self.whole(response)
         if response.status >= 300:
             raise _error(response, data)
         return data

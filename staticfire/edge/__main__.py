@@ -1,0 +1,180 @@
+"""The edge's process: `python -m staticfire.edge CONFIG.json`.
+
+    opening the port -> starting the parts (answers 503) -> serving (edge.json is there) -> ending -> ended
+
+It logs to its standard error; whoever starts it in the background sends that to a file. SIGTERM and SIGINT end it:
+answers under way are finished, then the parts stop in the reverse order of their start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import logging
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import uvloop
+
+from ..errors import BusyError, StaticfireError
+from ..layout import start_time, write_json
+from .app import App
+from .aws import Service
+from .child import External, MiniStack
+from .cloudwatch import CloudWatch
+from .config import EdgeConfig
+from .control import Control
+from .emulator import Emulator
+from .faults import Faults
+from .functions.service import Functions
+from .guard import Guard
+from .http1.client import Client
+from .http1.messages import Handler, Request, Response
+from .http1.server import Server, serve
+from .http_api.handler import HttpApis
+from .rds import PostgresServer, Rds
+from .router import Router
+
+log = logging.getLogger("staticfire.edge")
+
+GRACE_SECONDS = 10.0
+
+
+class Front:
+    """What the port answers: that the edge starts, until its parts do."""
+
+    def __init__(self) -> None:
+        self.handler: Handler = self._starting
+
+    async def handle(self, request: Request) -> Response:
+        return await self.handler(request)
+
+    async def _starting(self, request: Request) -> Response:
+        body = json.dumps({"state": "starting", "message": "The edge is starting.", "parts": {}}).encode()
+        return Response(503, [("content-type", "application/json"), ("retry-after", "1")], body)
+
+
+async def run(config: EdgeConfig) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as ending:
+        front = Front()
+        server = await _open(front, config)
+        ending.push_async_callback(server.close, GRACE_SECONDS)
+        client = Client()
+        ending.callback(client.close)
+        starting = asyncio.create_task(_parts(config, client, server.port, ending))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+            await asyncio.wait((starting,))
+            return
+        front.handler = starting.result().handle
+        # Answers under way end before the parts that they need.
+        ending.push_async_callback(server.close, GRACE_SECONDS)
+        ending.callback(_announce(config, server.port))
+        log.info("serving on http://%s:%d", config.public_host, server.port)
+        await stopping
+        log.info("ending")
+
+
+async def _open(front: Front, config: EdgeConfig) -> Server:
+    try:
+        return await serve(front.handle, config.host, config.port)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise StaticfireError(f"The edge cannot listen on {config.host}:{config.port}: {error}.") from error
+        raise BusyError(
+            f"The port {config.port} of {config.host} is taken by another program.",
+            remedy="End that program, or choose another port: STATICFIRE_PORT=4567, or port in staticfire.toml.",
+        ) from error
+
+
+async def _parts(config: EdgeConfig, client: Client, port: int, ending: AsyncExitStack) -> App:
+    """Start the parts; `ending` stops them."""
+    told = config.emulator
+    services: dict[str, Service] = {}
+    source: MiniStack | External
+    if told.python:
+        source = MiniStack(
+            told.python, config.state_dir, port=told.port, edge_port=port, public_host=config.public_host
+        )
+        ending.push_async_callback(source.stop)
+        emulator = await source.start(client)
+        services["monitoring"] = CloudWatch(emulator)
+    else:
+        emulator = Emulator(told.url, client, name=told.name or f"the emulator at {told.url}", log=told.log)
+        source = External(emulator)
+    fillers = {name: Emulator(url, client, name=f"the filler for {name}") for name, url in config.fillers.items()}
+
+    functions = Functions(
+        emulator,
+        state_dir=config.state_dir,
+        endpoint=f"http://127.0.0.1:{port}",
+        runtimes=config.runtimes,
+        account_concurrency=config.account_concurrency,
+        idle_seconds=config.idle_seconds,
+    )
+    ending.push_async_callback(functions.close)
+    http_apis = HttpApis(emulator, functions, public_host=config.public_host, port=port)
+    ending.push_async_callback(http_apis.close)
+    services |= {"lambda": functions, "apigateway": http_apis}
+    server = config.postgres
+    if server is not None:
+        admin = PostgresServer(server.host, server.port, server.admin_user, server.admin_password)
+        services["rds"] = Rds(emulator, admin)
+
+    faults = Faults()
+    return App(
+        http_apis=http_apis,
+        guard=Guard((config.public_host, *config.allow_hosts), config.allow_origins),
+        control=Control(emulator=source, postgres=server, functions=functions, http_apis=http_apis, faults=faults),
+        router=Router(emulator, services=services, fillers=fillers, faults=faults),
+    )
+
+
+def _announce(config: EdgeConfig, port: int) -> Callable[[], None]:
+    path = config.state_dir / "edge.json"
+    pid = os.getpid()
+    endpoint = f"http://{config.public_host}:{port}"
+    write_json(path, {"pid": pid, "started": start_time(pid), "endpoint": endpoint})
+
+    def withdraw() -> None:
+        path.unlink(missing_ok=True)
+
+    return withdraw
+
+
+def _raise_file_limit() -> None:
+    """Thousands of idle connections are no reason to refuse one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    if len(sys.argv) != 2:
+        print("usage: python -m staticfire.edge CONFIG.json", file=sys.stderr)
+        return 2
+    try:
+        config = EdgeConfig.read(Path(sys.argv[1]))
+        _raise_file_limit()
+        uvloop.run(run(config))
+    except StaticfireError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

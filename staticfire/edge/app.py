@@ -1,0 +1,33 @@
+"""One request: for an HTTP API, for the edge itself, or an AWS API call."""
+
+from __future__ import annotations
+
+from .control import PREFIX, Control
+from .guard import Guard
+from .http1.messages import Request, Response
+from .http_api.handler import HttpApis
+from .router import Router
+
+EMULATOR_RESET = "/_ministack/reset"
+
+
+class App:
+    def __init__(self, *, http_apis: HttpApis, guard: Guard, control: Control, router: Router) -> None:
+        self._http_apis = http_apis
+        self._guard = guard
+        self._control = control
+        self._router = router
+
+    async def handle(self, request: Request) -> Response:
+        address = self._http_apis.match(request)
+        if address is not None:
+            return await self._http_apis.serve(address)
+        refusal = self._guard.refusal(request)
+        if refusal is not None:
+            return refusal
+        if request.path.startswith(PREFIX):
+            return await self._control.handle(request)
+        response = await self._router.handle(request)
+        if request.path == EMULATOR_RESET:
+            await self._control.emptied()
+        return response

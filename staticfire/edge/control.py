@@ -1,0 +1,165 @@
+"""The edge's own endpoints, below `/_staticfire/`: health, functions, faults, reset, and invocations handed over.
+
+GET    health             each part's state; 200 when all are well, else 503
+GET    functions          functions with their counters and environments
+POST   functions/invoke   an invocation that MiniStack would make itself (needs its token)
+GET    faults             the faults that are set, with how often each has struck
+POST   faults             set one
+DELETE faults[/ID]        clear one, or all
+POST   reset              end the functions' environments, empty their queues, clear the faults
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from .. import __version__
+from .aws import AwsError, Scope
+from .child import External, MiniStack
+from .config import PostgresConfig
+from .faults import BadFault, Faults
+from .functions.model import FunctionRef, Outcome
+from .http1.messages import Request, Response
+
+PREFIX = "/_staticfire/"
+MAX_BODY = 32 * 1024 * 1024
+POSTGRES_SECONDS = 3.0
+# The start of Postgres' protocol: a server answers it with S (TLS) or N before anybody logs in.
+SSL_REQUEST = bytes.fromhex("0000000804d2162f")
+
+
+class Invoker(Protocol):
+    """The functions, as the control endpoints use them."""
+
+    async def invoke(self, ref: FunctionRef, payload: bytes, *, tail: bool = False) -> Outcome: ...
+
+    async def enqueue(self, ref: FunctionRef, payload: bytes) -> str: ...
+
+    def snapshot(self) -> dict[str, Any]: ...
+
+    async def reset(self) -> None: ...
+
+
+class Forgetful(Protocol):
+    """A part that holds what it learned from the emulator."""
+
+    async def reset(self) -> None: ...
+
+
+class Control:
+    def __init__(
+        self,
+        *,
+        emulator: MiniStack | External,
+        postgres: PostgresConfig | None,
+        functions: Invoker,
+        http_apis: Forgetful,
+        faults: Faults,
+    ) -> None:
+        self._emulator = emulator
+        self._postgres = postgres
+        self._functions = functions
+        self._http_apis = http_apis
+        self._faults = faults
+
+    async def handle(self, request: Request) -> Response:
+        method, name = request.method, request.path.removeprefix(PREFIX).rstrip("/")
+        route = (method, name)
+        if route == ("GET", "health"):
+            return await self._health()
+        if route == ("GET", "functions"):
+            return _json(200, self._functions.snapshot())
+        if route == ("POST", "functions/invoke"):
+            return await self._invoke(request)
+        if route == ("GET", "faults"):
+            return _json(200, {"faults": [fault.describe() for fault in self._faults]})
+        if route == ("POST", "faults"):
+            return await self._add_fault(request)
+        if route == ("DELETE", "faults"):
+            return _json(200, {"cleared": self._faults.clear()})
+        if method == "DELETE" and name.startswith("faults/"):
+            return _json(200, {"cleared": self._faults.clear(name.removeprefix("faults/"))})
+        if route == ("POST", "reset"):
+            self._faults.clear()
+            await self._functions.reset()
+            return _json(200, {})
+        return _json(404, {"message": f"There is no {method} {PREFIX}{name}."})
+
+    async def emptied(self) -> None:
+        """The emulator's state is gone: nothing that was learned of it holds."""
+        self._emulator.emptied()
+        await self._http_apis.reset()
+        await self._functions.reset()
+
+    async def _health(self) -> Response:
+        emulator, postgres = await asyncio.gather(self._emulator.health(), self._postgres_health())
+        parts = {"emulator": emulator, "postgres": postgres, "functions": {"state": "running"}}
+        well = all(part["state"] in ("running", "none") for part in parts.values())
+        instance = await self._emulator.instance() if emulator["state"] == "running" else ""
+        document = {
+            "version": __version__,
+            "state": "running" if well else "degraded",
+            "instance": instance,
+            "parts": parts,
+        }
+        return _json(200 if well else 503, document)
+
+    async def _postgres_health(self) -> dict[str, Any]:
+        server = self._postgres
+        if server is None:
+            return {"state": "none"}
+        part: dict[str, Any] = {"state": "running", "host": server.host, "port": server.port}
+        try:
+            async with asyncio.timeout(POSTGRES_SECONDS):
+                reader, writer = await asyncio.open_connection(server.host, server.port)
+                try:
+                    writer.write(SSL_REQUEST)
+                    answer = await reader.read(1)
+                finally:
+                    writer.close()
+        except OSError as error:
+            return part | {"state": "dead", "why": f"it does not answer at {server.host}:{server.port}: {error}"}
+        if answer not in (b"S", b"N"):
+            return part | {"state": "dead", "why": f"what answers at {server.host}:{server.port} is no Postgres"}
+        return part | {"tls": answer == b"S"}
+
+    async def _add_fault(self, request: Request) -> Response:
+        try:
+            description = json.loads(await request.body(MAX_BODY))
+            if not isinstance(description, dict):
+                raise BadFault("a fault is a JSON object")
+            fault = self._faults.add(description)
+        except ValueError as error:
+            return _json(400, {"message": f"This is no fault: {error}."})
+        return _json(201, fault.describe())
+
+    async def _invoke(self, request: Request) -> Response:
+        token = self._emulator.invoke_token
+        given = request.headers.get("x-staticfire-token")
+        if not token or not hmac.compare_digest(given.encode(), token.encode()):
+            return _json(403, {"message": "Only the emulator hands invocations over. Call Lambda's Invoke instead."})
+        wanted = json.loads(await request.body(MAX_BODY))
+        payload = str(wanted["payload"]).encode()
+        try:
+            ref = FunctionRef.parse(wanted["function"], Scope())
+            if wanted["type"] == "Event":
+                return _json(202, {"request_id": await self._functions.enqueue(ref, payload)})
+            outcome = await self._functions.invoke(ref, payload, tail=True)
+        except AwsError as error:
+            return _json(error.status, {"__type": error.code, "message": error.message, **error.fields})
+        answer = {
+            "request_id": outcome.request_id,
+            "payload": outcome.payload.decode(),
+            "error": outcome.error,
+            "version": outcome.version,
+            "log": outcome.log_tail,
+        }
+        return _json(200, answer)
+
+
+def _json(status: int, document: Mapping[str, Any]) -> Response:
+    return Response(status, [("content-type", "application/json")], json.dumps(document).encode())

@@ -1,0 +1,144 @@
+"""MiniStack, as the edge's child runs it. This file is run by MiniStack's own Python and imports nothing of staticfire.
+
+It serves on the socket that the edge opened, ends when the edge does, and executes no Lambda function itself: whatever
+would make it invoke one (a rule, a schedule, a subscription, an event source mapping, a state machine) is handed to the
+edge, which runs it as any other invocation and logs and counts it.
+
+    STATICFIRE_SOCKET         the listening socket's file descriptor
+    STATICFIRE_INVOKE_URL     where to hand invocations over
+    STATICFIRE_INVOKE_TOKEN   proves to the edge that it is us
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import threading
+import urllib.error
+import urllib.request
+from typing import Any
+
+# More than the longest function may run: the edge enforces the function's own limit.
+LONGEST_SECONDS = 960
+
+
+class Edge:
+    """Invocations handed over. The results have the shape that MiniStack's own executor returns."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._url = url
+        self._token = token
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def invoke(self, function_arn: str, event: Any) -> dict[str, Any]:
+        status, answer = self._post(function_arn, event, "RequestResponse")
+        if status == 429:
+            return {"throttle": True, "error": True, "log": "", "body": answer}
+        if status != 200:
+            return _failed(answer.get("__type", "ServiceException"), answer.get("message", ""))
+        result = {"body": json.loads(answer["payload"] or "null"), "log": answer["log"]}
+        if answer["error"]:
+            result |= {"error": True, "function_error": answer["error"]}
+        return result
+
+    def enqueue(self, function_arn: str, event: Any) -> None:
+        """An Event invocation: the edge retries it and sends what fails to its destination."""
+        status, answer = self._post(function_arn, event, "Event")
+        if status != 202:
+            print(f"the event for {function_arn} was not taken: {status} {answer}", file=sys.stderr)
+
+    def _post(self, function_arn: str, event: Any, kind: str) -> tuple[int, dict[str, Any]]:
+        body = json.dumps({"function": function_arn, "type": kind, "payload": json.dumps(event)}).encode()
+        headers = {"content-type": "application/json", "x-staticfire-token": self._token}
+        request = urllib.request.Request(self._url, body, headers)
+        try:
+            with self._opener.open(request, timeout=LONGEST_SECONDS) as response:
+                return response.status, json.loads(response.read())
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read())
+        except OSError as error:
+            return 503, {"__type": "ServiceException", "message": f"the edge does not answer: {error}"}
+
+
+def _failed(kind: str, message: str) -> dict[str, Any]:
+    return {"error": True, "log": "", "body": {"errorType": kind, "errorMessage": message}}
+
+
+def hand_over(edge: Edge) -> None:
+    """Put the edge in the place of MiniStack's executors."""
+    from ministack.services import eventbridge, lambda_svc, sns
+
+    local = threading.local()
+
+    def execute(function: dict[str, Any], event: Any) -> dict[str, Any]:
+        arn = _arn(function)
+        if getattr(local, "asynchronous", False):
+            edge.enqueue(arn, event)
+            return {"body": None, "log": ""}
+        return edge.invoke(arn, event)
+
+    def execute_later(function: dict[str, Any], event: Any) -> None:
+        threading.Thread(target=edge.enqueue, args=(_arn(function), event), daemon=True).start()
+
+    def rule_target(arn: str, payload: str) -> None:
+        function, config, name = lambda_svc._get_func_record_for_ref(arn)
+        if function and config:
+            execute_later(lambda_svc._execution_record_for_config(function, config), json.loads(payload))
+        else:
+            print(f"a rule's target does not exist: function {name}", file=sys.stderr)
+
+    deliver = sns._deliver_to_lambda
+
+    def subscription(*arguments: Any, **named: Any) -> None:
+        local.asynchronous = True
+        try:
+            deliver(*arguments, **named)
+        finally:
+            local.asynchronous = False
+
+    lambda_svc._execute_function = execute
+    lambda_svc.invoke_async_with_retry = execute_later
+    # On AWS these invoke with the Event type; MiniStack would wait for the result and retry nothing.
+    eventbridge._dispatch_to_lambda = rule_target
+    sns._deliver_to_lambda = subscription
+    # The edge has logged and counted the invocation.
+    lambda_svc._emit_lambda_logs = lambda *arguments, **named: None
+    lambda_svc._emit_lambda_metrics = lambda *arguments, **named: None
+
+
+def _arn(function: dict[str, Any]) -> str:
+    """The function's ARN with the version that was meant."""
+    config = function.get("config") or function
+    arn: str = ":".join(config["FunctionArn"].split(":")[:7])
+    version = config.get("Version") or "$LATEST"
+    return arn if version == "$LATEST" else f"{arn}:{version}"
+
+
+def end_with_the_edge() -> None:
+    """The pipe from the edge closes when the edge ends, however it ends."""
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    os._exit(0)
+
+
+def main() -> None:
+    descriptor = os.environ.pop("STATICFIRE_SOCKET")
+    edge = Edge(os.environ.pop("STATICFIRE_INVOKE_URL"), os.environ.pop("STATICFIRE_INVOKE_TOKEN"))
+    threading.Thread(target=end_with_the_edge, daemon=True).start()
+
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+    from ministack.app import app
+
+    hand_over(edge)
+    config = Config()
+    config.bind = [f"fd://{descriptor}"]
+    config.keep_alive_timeout = 75
+    config.loglevel = "WARNING"
+    asyncio.run(serve(app, config))
+
+
+if __name__ == "__main__":
+    main()

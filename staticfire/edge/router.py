@@ -1,0 +1,99 @@
+"""Who answers which AWS API call: a part of the edge, a filler, or the emulator.
+
+    call -> fault before -> the edge's own part (answers, or passes on) -> filler or emulator -> fault after -> caller
+
+Bytes pass as they are, both ways. Headers too, apart from those that belong to one connection; Host stays as the
+client sent it, so that buckets in host names, presigned URLs and the URLs in answers stay right.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from .aws import AwsError, Call, Callers, Scope, Service, error_response
+from .emulator import Emulator
+from .faults import Faults
+from .http1.messages import Request, Response
+
+log = logging.getLogger(__name__)
+
+# Up to this size a body goes on in one piece.
+SMALL = 64 * 1024
+
+
+class Router:
+    """`services`: parts of the edge, by the credential scope's service; `fillers`: who answers for the emulator."""
+
+    def __init__(
+        self,
+        emulator: Emulator,
+        *,
+        services: Mapping[str, Service],
+        fillers: Mapping[str, Emulator],
+        faults: Faults,
+    ) -> None:
+        self._emulator = emulator
+        self._services = services
+        self._fillers = fillers
+        self._faults = faults
+        self._callers = Callers(emulator.account_of)
+
+    async def handle(self, request: Request) -> Response:
+        call = Call(request, "", Scope())
+        try:
+            call = await self._callers.call(request)
+            fault = self._faults.take(call) if self._faults else None
+            if fault is None:
+                return await self._answer(call)
+            log.info("fault %s (%s) strikes %s %s", fault.id, fault.kind, call.service, call.operation or request.path)
+            if fault.when == "before":
+                await fault.strike(call)
+                return await self._answer(call)
+            response = await self._answer(call)
+            await fault.strike(call)
+            return response
+        except AwsError as error:
+            return error_response(error, call)
+
+    async def _answer(self, call: Call) -> Response:
+        service = self._services.get(call.service)
+        if service is None:
+            return await self._forward(call)
+        response = await service.answer(call)
+        if response is None:
+            response = await self._forward(call)
+            if response.status < 400:
+                await service.passed(call, response.status)
+        return response
+
+    async def _forward(self, call: Call) -> Response:
+        request = call.request
+        emulator = self._fillers.get(call.service, self._emulator)
+        length = request.headers.get("content-length")
+        whole = int(length) <= SMALL if length else "transfer-encoding" not in request.headers
+        answer = await emulator.raw(
+            call.scope,
+            call.service,
+            request.method,
+            request.target,
+            _end_to_end(request),
+            await request.body() if whole else request.stream(),
+            as_is=True,
+        )
+        size = answer.headers.get("content-length")
+        if answer.arrived or (size and int(size) <= SMALL):
+            return Response(answer.status, answer.headers.items(), await emulator.whole(answer))
+        return Response(answer.status, answer.headers.items(), answer.stream())
+
+
+_CONNECTION = frozenset(("te", "trailer", "upgrade", "http2-settings", "proxy-authorization"))
+
+
+def _end_to_end(request: Request) -> list[tuple[str, str]]:
+    """The headers without those of this connection; the client drops what frames the message."""
+    named = request.headers.get("connection").lower()
+    dropped = _CONNECTION
+    if named not in ("", "keep-alive", "close"):
+        dropped = _CONNECTION.union(name.strip() for name in named.split(","))
+    return [header for header in request.headers.items() if header[0] not in dropped]
