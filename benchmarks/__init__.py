@@ -1,0 +1,1 @@
+"""What Staticfire's speed is measured against, and how: `make bench`."""

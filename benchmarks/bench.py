@@ -1,0 +1,155 @@
+"""Everything that a run measures, each started when it is first needed and ended with the run.
+
+All contenders run at the same time and idle while another one is measured: the rounds are interleaved, so that a
+machine that slows down slows all of them down.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from functools import cached_property
+from pathlib import Path
+
+from staticfire import build, environments
+from staticfire.layout import Layout
+from staticfire.progress import Progress
+from staticfire.settings import Zip
+from staticfire.targets import Running
+from staticfire.targets.postgres import Server
+
+from .deploy import ACCOUNT, REGION, Account, Database, Packages
+from .ministack import ministack
+from .offline import offline
+from .ours import bench_settings, environments_of, runtime_python, started
+from .processes import ROOT, MeasureError, child, free_port, listens, wait_for
+
+HANDLERS = ROOT / "benchmarks" / "handlers"
+STATE = ROOT / ".staticfire" / "bench"
+CONNECTIONS = 16
+
+
+class Bench:
+    def __init__(self, ends: contextlib.ExitStack, progress: Progress) -> None:
+        self._ends = ends
+        self._progress = progress
+        self.settings = bench_settings(STATE)
+        self._work = STATE / "work"
+        shutil.rmtree(self._work, ignore_errors=True)
+        self._work.mkdir(parents=True)
+
+    @cached_property
+    def running(self) -> Running:
+        return self._ends.enter_context(started(self.settings, self._progress))
+
+    @cached_property
+    def ours(self) -> Account:
+        return self._deployed("Staticfire", self.running.endpoint, "bench")
+
+    @cached_property
+    def ministack(self) -> Account:
+        python = environments.emulator(Layout.of(self.settings), self._progress)
+        endpoint = self._ends.enter_context(ministack(python, self._work / "ministack"))
+        return self._deployed("MiniStack alone", endpoint, "bench_ministack")
+
+    @cached_property
+    def floor(self) -> str:
+        port = free_port()
+        log = self._work / "floor.log"
+        command = [sys.executable, "-m", "benchmarks.floor", str(port), str(self.processes)]
+        command += [str(self.python), str(HANDLERS), "silent.handler"]
+        process = self._ends.enter_context(child(command, log=log))
+        wait_for("the floor", lambda: listens(port), process, log)
+        return f"http://127.0.0.1:{port}/silent"
+
+    @cached_property
+    def offline(self) -> str:
+        with self._progress.step("serverless-offline"):
+            variables = Database.create(self._postgres, "bench_offline").variables()
+            layer, directory = self.unpacked_layer, self._work / "offline"
+            return self._ends.enter_context(offline(self.python, layer, HANDLERS, variables, directory))
+
+    @property
+    def processes(self) -> int:
+        """As many as the closed loop's connections: each request in flight has an environment of its own, as on AWS."""
+        return CONNECTIONS
+
+    @cached_property
+    def python(self) -> Path:
+        """The interpreter of the functions, with boto3 and the runtime client."""
+        return runtime_python(self.settings, self._progress)
+
+    @cached_property
+    def packages(self) -> Packages:
+        layout = Layout.of(self.settings)
+        zips = [*self.settings.stack("usage").zips, Zip("bench-handlers", HANDLERS)]
+        built = build.build(zips, layout)
+        return Packages(built["bench-handlers"], built["usage"], built["schema"], built["layer"])
+
+    @cached_property
+    def unpacked_layer(self) -> Path:
+        """What the layer puts on a function's path, compiled as the edge compiles it."""
+        return self._unpack(self.packages.layer) / "python"
+
+    def plain_loop(self, warm_up: float, seconds: float) -> float:
+        """Calls a second of the usage service's handler without Lambda and HTTP, on the stores that ours uses."""
+        path = [self._unpacked_usage, self.unpacked_layer]
+        environment = {
+            **self.ours.service_variables,
+            "PATH": os.defpath,
+            "PYTHONPATH": os.pathsep.join(map(str, path)),
+            "AWS_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": ACCOUNT,
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_ENDPOINT_URL": self.emulator,
+        }
+        command = [self.python, ROOT / "benchmarks" / "plain_loop.py", str(self.processes), str(warm_up), str(seconds)]
+        run = subprocess.run(
+            [str(part) for part in command],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=warm_up + seconds + 60,
+            check=False,
+        )
+        if run.returncode:
+            raise MeasureError(f"the plain loop failed: {run.stderr.strip()[-1000:]}")
+        return float(json.loads(run.stdout)["rate"])
+
+    @property
+    def emulator(self) -> str:
+        """The emulator behind the edge, addressed without the edge."""
+        return str(self.running.health.parts["emulator"]["url"])
+
+    @property
+    def _postgres(self) -> Server:
+        if self.running.postgres is None:
+            raise MeasureError("the embedded target has no Postgres")
+        return self.running.postgres
+
+    @cached_property
+    def _unpacked_usage(self) -> Path:
+        return self._unpack(self.packages.usage)
+
+    def _unpack(self, package: Path) -> Path:
+        directory = self._work / package.stem
+        with zipfile.ZipFile(package) as archive:
+            archive.extractall(directory)
+        subprocess.run([str(self.python), "-m", "compileall", "-q", str(directory)], check=True)
+        return directory
+
+    def _deployed(self, name: str, endpoint: str, database: str) -> Account:
+        with self._progress.step(f"Deploy to {name}"):
+            account = Account(
+                endpoint, self.settings.runtimes[0], self.packages, Database.create(self._postgres, database)
+            )
+            account.deploy()
+            return account
+
+    def environments(self, function: str) -> int:
+        return environments_of(self.running.endpoint, function)

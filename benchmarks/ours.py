@@ -1,0 +1,71 @@
+"""Staticfire's own stack for a benchmark: the embedded target, in a state directory of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from staticfire import environments
+from staticfire.control import Control
+from staticfire.layout import Layout, Process, free_port
+from staticfire.progress import Progress
+from staticfire.settings import Settings, load
+from staticfire.targets import Running, target
+
+from .processes import ROOT, MeasureError
+
+
+def bench_settings(state: Path) -> Settings:
+    """The project's settings, but for what must not meet the user's own stack. Built environments are shared."""
+    return load(
+        ROOT,
+        environ={},
+        overrides={
+            "state_dir": str(state),
+            "port": free_port("127.0.0.1"),
+            "runtimes": f"python3.{sys.version_info.minor}",
+            "postgres_port": 0,
+        },
+    )
+
+
+@contextlib.contextmanager
+def started(settings: Settings, progress: Progress) -> Iterator[Running]:
+    """The running stack. It ends with the block, and what a killed benchmark left ends before."""
+    embedded = target(settings)
+    embedded.stop(progress)
+    embedded.wipe()
+    try:
+        yield embedded.start(progress)
+    finally:
+        embedded.stop(progress)
+
+
+def runtime_python(settings: Settings, progress: Progress) -> Path:
+    """The interpreter that the functions run on."""
+    runtimes = environments.runtimes(settings, Layout.of(settings), progress)
+    return runtimes[settings.runtimes[0]].python
+
+
+def resident_kilobytes(settings: Settings) -> int:
+    """Memory of the edge's process that is in use."""
+    process = Process.read(Layout.of(settings).process("edge"))
+    if process is None:
+        raise MeasureError("the edge does not run")
+    shown = subprocess.run(["ps", "-o", "rss=", "-p", str(process.pid)], capture_output=True, text=True, check=True)
+    return int(shown.stdout)
+
+
+def environments_of(endpoint: str, function: str) -> int:
+    """How many execution environments the edge has for a function."""
+    return sum(
+        len(each["environments"]) for each in Control(endpoint).functions()["functions"] if each["name"] == function
+    )
+
+
+def emulator_url(running: Running) -> str:
+    """The emulator behind the edge, without the edge."""
+    return str(running.health.parts["emulator"]["url"])
