@@ -171,7 +171,9 @@ class EventQueue:
             await send()
         except AwsError as error:
             log.warning("The record of event %s could not be sent to %s: %s", event.request_id, target, error.message)
-            self._metrics.count(event.ref.scope, event.ref.name, event.ref.qualifier, "DestinationDeliveryFailures")
+            self._metrics.count(
+                event.ref.scope, event.ref.name, event.ref.qualifier or "", "DestinationDeliveryFailures"
+            )
 
     async def _send(self, target: str, event: Event, record: dict[str, Any]) -> None:
         """An invocation record to a destination."""

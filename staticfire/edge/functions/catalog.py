@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 from ..aws import AwsError, Scope
-from ..http1.messages import Headers
 from .code import Fetch
 from .model import LATEST, FunctionConfig, FunctionRef
 
@@ -100,7 +99,7 @@ class Catalog:
                 500, "InvalidCodeException", f"The code's location is not at the emulator but at {host!r}: not fetched."
             )
         target = f"{url.path}?{url.query}" if url.query else url.path
-        response = await self._emulator.raw(scope, "s3", "GET", target, Headers([("host", url.netloc)]), b"")
+        response = await self._emulator.raw(scope, "s3", "GET", target, [("host", url.netloc)], b"")
         data: bytes = await response.read()
         if response.status != 200:
             raise AwsError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -33,28 +34,51 @@ class Statistics:
         self.count += 1
         self.total += value
 
+    def merge(self, other: Statistics) -> None:
+        if other.count:
+            self.least = min(self.least, other.least) if self.count else other.least
+            self.most = max(self.most, other.most)
+            self.count += other.count
+            self.total += other.total
+
 
 @dataclass(slots=True)
 class Gathered:
-    """What one function, or one of its resources, did since the last time."""
+    """What one qualifier of a function did since the last time."""
 
-    values: dict[str, Statistics] = field(default_factory=dict)
+    errors: int = 0
+    duration: Statistics = field(default_factory=Statistics)
+    busy: Statistics = field(default_factory=Statistics)
+    counts: Counter[str] = field(default_factory=Counter)
 
-    def add(self, metric: str, value: float) -> None:
-        statistics = self.values.get(metric)
-        if statistics is None:
-            statistics = self.values[metric] = Statistics()
-        statistics.add(value)
+    def add(self, other: Gathered) -> None:
+        self.errors += other.errors
+        self.duration.merge(other.duration)
+        self.busy.merge(other.busy)
+        self.counts += other.counts
+
+    def metrics(self) -> dict[str, Statistics]:
+        """As CloudWatch names them."""
+        found = {name: Statistics(count, count, 1.0, 1.0) for name, count in self.counts.items()}
+        if runs := self.duration.count:
+            found["Invocations"] = Statistics(runs, runs, 1.0, 1.0)
+            found["Errors"] = Statistics(runs, self.errors, float(self.errors == runs), float(self.errors > 0))
+            found["Duration"] = self.duration
+            found["ConcurrentExecutions"] = self.busy
+        return found
 
 
 UNITS = {"Duration": "Milliseconds"}
 
-# Which function's, and which qualifier's (a metric by resource) or None.
-Key = tuple[Scope, str, str | None]
+# Which function's, and as which qualifier it was called ("" without one).
+Key = tuple[Scope, str, str]
+
+# A metric's name, its dimensions, its values.
+Datum = tuple[str, dict[str, str], Statistics]
 
 
 class Metrics:
-    """`finished` and `throttled` are called for each invocation; publishing is a task's business."""
+    """`finished` is called for each invocation; publishing is a task's business."""
 
     def __init__(self, emulator: Emulator, *, interval: float = 2.0) -> None:
         self._emulator = emulator
@@ -63,39 +87,37 @@ class Metrics:
         self._task: asyncio.Task[None] | None = None
         self._failing = False
 
-    def finished(self, scope: Scope, name: str, qualifier: str | None, failed: bool, seconds: float, busy: int) -> None:
-        for gathered in self._of(scope, name, qualifier):
-            gathered.add("Invocations", 1)
-            gathered.add("Errors", 1 if failed else 0)
-            gathered.add("Duration", seconds * 1000)
-            gathered.add("ConcurrentExecutions", busy)
+    def finished(self, scope: Scope, name: str, qualifier: str, failed: bool, seconds: float, busy: int) -> None:
+        gathered = self._of(scope, name, qualifier)
+        gathered.errors += failed
+        gathered.duration.add(seconds * 1000)
+        gathered.busy.add(busy)
 
-    def throttled(self, scope: Scope, name: str, qualifier: str | None) -> None:
-        self.count(scope, name, qualifier, "Throttles")
-
-    def count(self, scope: Scope, name: str, qualifier: str | None, metric: str) -> None:
-        for gathered in self._of(scope, name, qualifier):
-            gathered.add(metric, 1)
-
-    def _of(self, scope: Scope, name: str, qualifier: str | None) -> list[Gathered]:
-        if self._task is None:
-            self._task = asyncio.create_task(self._run())
-        found = []
-        for key in ((scope, name, None), (scope, name, qualifier or "")):
-            gathered = self._gathered.get(key)
-            if gathered is None:
-                gathered = self._gathered[key] = Gathered()
-            found.append(gathered)
-        return found
+    def count(self, scope: Scope, name: str, qualifier: str, metric: str) -> None:
+        """One of those that are counted only: Throttles, DestinationDeliveryFailures."""
+        self._of(scope, name, qualifier).counts[metric] += 1
 
     async def flush(self) -> None:
         gathered, self._gathered = self._gathered, {}
-        now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        by_scope: dict[Scope, list[tuple[Key, Gathered]]] = {}
-        for key, one in gathered.items():
-            by_scope.setdefault(key[0], []).append((key, one))
-        for scope, ones in by_scope.items():
-            await self._publish(scope, ones, now)
+        data: dict[Scope, list[Datum]] = {}
+        whole: dict[tuple[Scope, str], Gathered] = {}
+        for (scope, name, qualifier), one in gathered.items():
+            resource = f"{name}:{qualifier}" if qualifier else name
+            dimensions = {"FunctionName": name, "Resource": resource}
+            data.setdefault(scope, []).extend((metric, dimensions, values) for metric, values in one.metrics().items())
+            whole.setdefault((scope, name), Gathered()).add(one)
+        for (scope, name), one in whole.items():
+            data[scope].extend((metric, {"FunctionName": name}, values) for metric, values in one.metrics().items())
+        for scope, found in data.items():
+            await self._publish(scope, found)
+
+    def _of(self, scope: Scope, name: str, qualifier: str) -> Gathered:
+        gathered = self._gathered.get((scope, name, qualifier))
+        if gathered is None:
+            gathered = self._gathered[scope, name, qualifier] = Gathered()
+            if self._task is None:
+                self._task = asyncio.create_task(self._run())
+        return gathered
 
     async def close(self) -> None:
         if self._task is not None:
@@ -113,27 +135,23 @@ class Metrics:
         finally:
             self._task = None
 
-    async def _publish(self, scope: Scope, ones: list[tuple[Key, Gathered]], now: str) -> None:
+    async def _publish(self, scope: Scope, data: list[Datum]) -> None:
         params = {"Namespace": NAMESPACE}
-        number = 0
-        for (_, name, qualifier), gathered in ones:
-            for metric, statistics in gathered.values.items():
-                number += 1
-                datum = f"MetricData.member.{number}"
-                params |= {
-                    f"{datum}.MetricName": metric,
-                    f"{datum}.Timestamp": now,
-                    f"{datum}.Unit": UNITS.get(metric, "Count"),
-                    f"{datum}.StatisticValues.SampleCount": str(statistics.count),
-                    f"{datum}.StatisticValues.Sum": repr(statistics.total),
-                    f"{datum}.StatisticValues.Minimum": repr(statistics.least),
-                    f"{datum}.StatisticValues.Maximum": repr(statistics.most),
-                    f"{datum}.Dimensions.member.1.Name": "FunctionName",
-                    f"{datum}.Dimensions.member.1.Value": name,
-                }
-                if qualifier is not None:
-                    params[f"{datum}.Dimensions.member.2.Name"] = "Resource"
-                    params[f"{datum}.Dimensions.member.2.Value"] = f"{name}:{qualifier}" if qualifier else name
+        now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        for number, (metric, dimensions, values) in enumerate(data, 1):
+            datum = f"MetricData.member.{number}"
+            params |= {
+                f"{datum}.MetricName": metric,
+                f"{datum}.Timestamp": now,
+                f"{datum}.Unit": UNITS.get(metric, "Count"),
+                f"{datum}.StatisticValues.SampleCount": str(values.count),
+                f"{datum}.StatisticValues.Sum": str(values.total),
+                f"{datum}.StatisticValues.Minimum": str(values.least),
+                f"{datum}.StatisticValues.Maximum": str(values.most),
+            }
+            for position, (name, value) in enumerate(dimensions.items(), 1):
+                params[f"{datum}.Dimensions.member.{position}.Name"] = name
+                params[f"{datum}.Dimensions.member.{position}.Value"] = value
         try:
             await self._emulator.query(scope, "monitoring", "PutMetricData", params)
         except AwsError as error:

@@ -60,8 +60,7 @@ class Pool:
         self._waiting.append(invocation)
         if len(self.environments) <= self._starting:
             self._grow()
-        else:
-            self._grow_later()
+        self._grow_later()
 
     def retire(self) -> None:
         self.retired = True

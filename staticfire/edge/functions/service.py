@@ -223,9 +223,9 @@ class Functions:
         """Count the invocation in, or refuse it: over a limit nothing waits."""
         if self._closed:
             raise AwsError(503, "ServiceUnavailableException", "The edge is stopping")
-        self._runtimes.choose(config)
         function = self._functions.get((config.scope, config.name))
         if function is None:
+            self._runtimes.choose(config)
             function = self._functions[config.scope, config.name] = Function()
         if config.reserved is not None:
             if function.in_flight >= config.reserved:
@@ -240,7 +240,7 @@ class Functions:
 
     def _throttle(self, ref: FunctionRef, function: Function, reason: str) -> AwsError:
         function.throttles += 1
-        self._metrics.throttled(ref.scope, ref.name, ref.qualifier)
+        self._metrics.count(ref.scope, ref.name, ref.qualifier or "", "Throttles")
         return AwsError(
             429,
             "TooManyRequestsException",
