@@ -22,8 +22,8 @@ from usage.validation import Usage
 
 MARK_SECONDS = 24 * 60 * 60
 BATCH = 100
-
-Item = Mapping[str, Mapping[str, str]]
+READ_ATTEMPTS = 5
+CONDITION_FAILED = "ConditionalCheckFailedException"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,7 @@ class Projection:
 
     def put(self, totals: Totals) -> bool:
         """Whether the aggregate was written; if not, this version or a later one was there."""
-        return self._write(
-            totals,
-            "attribute_not_exists(pk) OR #events < :events",
-            {},
-        )
+        return self._write(totals, "attribute_not_exists(pk) OR #events < :events", {})
 
     def replace(self, totals: Totals, seen: Aggregate) -> bool:
         """Overwrites an aggregate of another history (a restored database), unless it has changed since it was seen."""
@@ -71,14 +67,17 @@ class Projection:
         """The aggregates there are of at most BATCH users, consistently."""
         keys = [{"pk": {"S": f"USER#{user}"}} for user in users]
         found = {}
-        while keys:
+        for attempt in range(READ_ATTEMPTS):
+            time.sleep(0.05 * attempt)
             request = {self._table: {"Keys": keys, "ConsistentRead": True}}
             answer = self._call("BatchGetItem", {"RequestItems": request})
             for item in answer["Responses"].get(self._table, []):
                 aggregate = Aggregate(int(item["events"]["N"]), Decimal(item["total"]["N"]))
                 found[item["pk"]["S"].removeprefix("USER#")] = aggregate
-            keys = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
-        return found
+            keys = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys")
+            if not keys:
+                return found
+        raise Unavailable(f"DynamoDB left {len(keys)} of {len(users)} aggregates unread {READ_ATTEMPTS} times")
 
     def put_mark(self, key: str, usage: Usage, receipt: Receipt) -> None:
         item = {
@@ -117,9 +116,9 @@ class Projection:
         try:
             self._dynamodb.call("UpdateItem", request)
         except CallFailed as error:
-            if error.code == "ConditionalCheckFailedException":
-                return False
-            raise Unavailable(str(error)) from error
+            if error.code != CONDITION_FAILED:
+                raise Unavailable(str(error)) from error
+            return False
         return True
 
     def _call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:

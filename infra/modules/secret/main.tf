@@ -8,12 +8,15 @@ resource "aws_secretsmanager_secret" "this" {
 
 resource "aws_secretsmanager_secret_version" "this" {
   secret_id = aws_secretsmanager_secret.this.id
-  secret_string = jsonencode({
-    engine   = "postgres"
-    host     = var.connection.host
-    port     = var.connection.port
-    dbname   = var.connection.name
-    username = var.connection.username
-    password = var.connection.password
-  })
+  secret_string = jsonencode(merge(
+    {
+      engine   = "postgres"
+      host     = var.connection.host
+      port     = var.connection.port
+      dbname   = var.connection.name
+      username = var.connection.username
+      password = var.connection.password
+    },
+    var.ca == null ? {} : { ca = var.ca },
+  ))
 }

@@ -20,6 +20,12 @@ variable "connection" {
   })
 }
 
+variable "ca" {
+  description = "Certificates (PEM) that the server's certificate is checked against; null: it is not checked."
+  type        = string
+  default     = null
+}
+
 variable "recovery_window_days" {
   description = "Days that a deleted secret can be restored; 0 deletes at once, and frees the name at once."
   type        = number

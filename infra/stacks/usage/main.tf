@@ -19,7 +19,8 @@ locals {
   connection       = local.creates_database ? module.postgres[0].connection : var.database
   database_port    = local.creates_database ? module.postgres[0].port : nonsensitive(var.database.port)
 
-  database_tls = coalesce(var.database_tls, local.creates_database ? "require" : "prefer")
+  # RDS always encrypts; a given server may not be able to.
+  database_tls = var.database_ca_file != null ? "verify" : local.creates_database ? "require" : "prefer"
   database_environment = {
     DATABASE_SECRET_ARN = module.secret.arn
     DATABASE_TLS        = local.database_tls
@@ -92,6 +93,7 @@ module "secret" {
   name                 = "${var.name}/database"
   description          = "How the usage service connects to Postgres."
   connection           = local.connection
+  ca                   = var.database_ca_file == null ? null : file(var.database_ca_file)
   recovery_window_days = var.deletion_protection ? 30 : 0
 }
 

@@ -22,15 +22,10 @@ variable "database" {
   default = null
 }
 
-variable "database_tls" {
-  description = "How Postgres is trusted: verify, require or prefer; null: require for RDS, prefer for a given database."
+variable "database_ca_file" {
+  description = "File with the certificates (PEM) that Postgres is checked against, as the region's bundle of RDS; null: encrypted, not checked."
   type        = string
   default     = null
-
-  validation {
-    condition     = var.database_tls == null || contains(["require", "prefer"], coalesce(var.database_tls, "none"))
-    error_message = "database_tls must be require, prefer or null."
-  }
 }
 
 variable "database_instance_class" {

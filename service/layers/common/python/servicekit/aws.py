@@ -1,8 +1,8 @@
 """Signed calls to AWS's JSON services (DynamoDB, Secrets Manager) over one kept connection.
 
-An SDK client costs several times the call itself and 0.1 s of every cold start. What a service here needs of it is small:
-sign (Signature Version 4, the same bytes as botocore's, as the tests show), send, and try again. Lambda hands the
-credentials over in the environment, for the environment's whole life; SnapStart, which does not, is not supported.
+An SDK client costs several times the call itself and 0.1 s of every cold start. What a service here needs of it is
+small: sign (Signature Version 4, the same bytes as botocore's, as the tests show), send, and try again. Lambda hands
+the credentials over in the environment, for the environment's whole life; SnapStart, which does not, is not supported.
 
 Every operation sent through here must be idempotent: after a lost connection it is sent again.
 """
@@ -87,7 +87,7 @@ class Signer:
 
 
 class JsonService:
-    """One AWS service that speaks the JSON protocol. Not for several threads: a function handles one request at a time."""
+    """One AWS service that speaks the JSON protocol. For one thread: a function handles one request at a time."""
 
     def __init__(self, service: str, target: str, version: str, environ: Mapping[str, str] = os.environ) -> None:
         region = environ["AWS_REGION"]
@@ -133,7 +133,8 @@ class JsonService:
 
     def _send(self, operation: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
         connection = self._connection
-        if connection.sock is None:
+        is_new = connection.sock is None
+        if is_new:
             connection.connect()
             connection.sock.settimeout(ANSWER_SECONDS)
         timestamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())

@@ -1,10 +1,11 @@
 """One kept connection to Postgres, with its statements prepared.
 
-The connection settings are a secret in Secrets Manager, named by DATABASE_SECRET_ARN: `host`, `port`, `dbname`, `username`,
-`password`. How the server is trusted is DATABASE_TLS: `verify` (certificate and name checked against the bundle
-DATABASE_CA_FILE), `require` (encrypted, whoever answers; a private subnet is the trust), `prefer` (encrypted where the server can).
+The connection settings are a secret in Secrets Manager, named by DATABASE_SECRET_ARN: `host`, `port`, `dbname`,
+`username`, `password`, and `ca` where there is one. How the server is trusted is DATABASE_TLS: `verify` (certificate
+and name checked against `ca`), `require` (encrypted, whoever answers: the private subnet is the trust), `prefer`
+(encrypted where the server can).
 
-    no connection --connect--> connected --connection lost--> no connection
+    no connection --connect--> connected --connection lost-----------> no connection
                                          --server refuses for now--> no connection
 
 A statement that meets a lost connection is sent once more on a new one, so it must be idempotent. One that took too
@@ -26,19 +27,24 @@ from servicekit.errors import Unavailable
 logger = logging.getLogger(__name__)
 
 STATEMENT_SECONDS = 3
-SOCKET_SECONDS = 4
+GRACE_SECONDS = 1
 
+ENDED = {"57P01", "57P02"}
 REFUSED_FOR_NOW = {
     "25006": "the server is read-only: a failover is under way",
+    "28000": "the server refuses the secret's user",
+    "28P01": "the server refuses the secret's password",
+    "3D000": "the database does not exist",
     "40001": "the statement met a concurrent one",
     "40P01": "the statement met a concurrent one",
+    "42883": "the schema is missing: invoke the init function",
+    "42P01": "the schema is missing: invoke the init function",
     "53300": "the server has too many connections",
     "57014": "the statement took too long",
     "57P01": "the server is shutting down",
     "57P02": "the server is shutting down",
     "57P03": "the server is starting",
 }
-SCHEMA_MISSING = {"42P01", "42883", "3F000"}
 WRONG_PASSWORD = {"28P01", "28000"}
 
 
@@ -61,20 +67,21 @@ class Database:
         """The rows of one idempotent statement, committed. Raises Unavailable when the database cannot do it now."""
         kept = self._connection is not None
         try:
-            return self._run(sql, parameters)
-        except TimeoutError as error:
-            self.close()
-            raise Unavailable("Postgres did not answer in time") from error
+            return self._execute(sql, parameters)
         except (InterfaceError, OSError) as error:
             self.close()
-            if not kept:
-                raise Unavailable(f"Postgres cannot be reached: {error}") from error
-            logger.info("the connection to Postgres was lost, connecting again", extra={"problem": str(error)})
+            if not kept or _took_too_long(error):
+                raise Unavailable(f"Postgres cannot be reached: {error!r}") from error
+            problem = repr(error)
         except DatabaseError as error:
-            self._judge(error)
-            if not kept or code_of(error) not in ("57P01", "57P02"):
-                raise Unavailable(f"Postgres refuses for now: {REFUSED_FOR_NOW[code_of(error)]}") from error
-            logger.info("the server ended the connection to Postgres, connecting again")
+            code = code_of(error)
+            if code not in REFUSED_FOR_NOW:
+                raise
+            self.close()
+            problem = REFUSED_FOR_NOW[code]
+            if not kept or code not in ENDED:
+                raise Unavailable(f"Postgres refuses for now: {problem}") from error
+        logger.info("the connection to Postgres was lost, connecting again", extra={"problem": problem})
         return self.run(sql, **parameters)
 
     def connection(self) -> native.Connection:
@@ -83,7 +90,7 @@ class Database:
             try:
                 self._connection = self._connect()
             except (InterfaceError, OSError) as error:
-                raise Unavailable(f"Postgres cannot be reached: {error}") from error
+                raise Unavailable(f"Postgres cannot be reached: {error!r}") from error
         return self._connection
 
     def close(self) -> None:
@@ -94,7 +101,7 @@ class Database:
             except (InterfaceError, OSError) as error:
                 logger.debug("closing a lost connection", extra={"problem": str(error)})
 
-    def _run(self, sql: str, parameters: dict[str, Any]) -> list[list[Any]]:
+    def _execute(self, sql: str, parameters: dict[str, Any]) -> list[list[Any]]:
         if self._connection is None:
             self._connection = self._connect()
         statement = self._prepared.get(sql)
@@ -102,16 +109,6 @@ class Database:
             statement = self._prepared[sql] = self._connection.prepare(sql)
         rows: list[list[Any]] = statement.run(**parameters)
         return rows
-
-    def _judge(self, error: DatabaseError) -> None:
-        """Returns when the server refuses for now, the connection closed; raises what the error means otherwise."""
-        code = code_of(error)
-        if code in SCHEMA_MISSING:
-            logger.error("the schema is missing: invoke the init function", extra={"problem": str(error)})
-            raise Unavailable("the database has no schema yet") from error
-        if code not in REFUSED_FOR_NOW:
-            raise error
-        self.close()
 
     def _connect(self) -> native.Connection:
         if self._secret is not None:
@@ -131,17 +128,17 @@ class Database:
         return connection
 
     def _connect_with(self, secret: dict[str, Any]) -> native.Connection:
-        bounded = self._statement_seconds is not None
+        seconds = self._statement_seconds
         return native.Connection(
             secret["username"],
             host=secret["host"],
             port=int(secret["port"]),
             database=secret["dbname"],
             password=secret["password"],
-            ssl_context=_tls(os.environ.get("DATABASE_TLS", "require")),
-            timeout=self._statement_seconds + 1 if self._statement_seconds is not None else None,
+            ssl_context=_tls(os.environ.get("DATABASE_TLS", "require"), secret.get("ca")),
+            timeout=None if seconds is None else seconds + GRACE_SECONDS,
             application_name=os.environ.get("AWS_LAMBDA_FUNCTION_NAME"),
-            startup_params={"statement_timeout": f"{self._statement_seconds}s"} if bounded else None,
+            startup_params=None if seconds is None else {"statement_timeout": f"{seconds}s"},
         )
 
 
@@ -151,12 +148,17 @@ def code_of(error: DatabaseError) -> str:
     return str(fields.get("C", "")) if isinstance(fields, dict) else ""
 
 
-def _tls(mode: str) -> ssl.SSLContext | bool | None:
-    """What pg8000 takes for it: a context that checks, True (encrypted or not at all), None (encrypted if offered)."""
+def _took_too_long(error: Exception) -> bool:
+    """pg8000 wraps the socket's errors, or not, depending on where they meet it."""
+    return isinstance(error, TimeoutError) or isinstance(error.__cause__, TimeoutError)
+
+
+def _tls(mode: str, ca: str | None) -> ssl.SSLContext | bool | None:
+    """As pg8000 takes it: a context that checks, True (encrypted or not at all), None (encrypted if offered)."""
     if mode == "verify":
-        return ssl.create_default_context(cafile=os.environ["DATABASE_CA_FILE"])
+        return ssl.create_default_context(cadata=ca)
     if mode == "require":
         return True
     if mode == "prefer":
         return None
-    raise ValueError(f"DATABASE_TLS is {mode!r}: it must be verify, require or prefer")
+    raise ValueError(f"DATABASE_TLS is {mode!r}: it must be verify, require or prefer.")

@@ -1,8 +1,8 @@
 """Schema migrations: numbered SQL files, each applied once, in order, in a transaction of its own.
 
-A file is `0001_what_it_does.sql`. What was applied is in the table `schema_migrations`, with the file's digest: an applied
-file that was edited later is an error, because databases would differ without anyone knowing. Whoever migrates holds an
-advisory lock, so of ten at the same time nine wait and then find nothing to do.
+A file is `0001_what_it_does.sql`. What was applied is in the table `schema_migrations`, with the file's digest: an
+applied file that was edited later is an error, because databases would differ without anyone knowing. Whoever migrates
+holds an advisory lock, so of ten at the same time nine wait and then find nothing to do.
 """
 
 import hashlib
