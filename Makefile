@@ -1,14 +1,12 @@
 # `make help` lists the targets. Everything is made below .venv and .staticfire; nothing outside the project is changed.
-SHELL := /bin/sh
+SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup up down status test lint format bench lock
 
 PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.made
-# pip warns of each wheel directory that is configured but not there. Only that line is left out.
-QUIET = 2>&1 >&3 | { grep -v "^WARNING: Location .* is ignored" >&2 || :; }
-
+PIP = $(VENV)/bin/python -m pip install --disable-pip-version-check --no-input --progress-bar off
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do \
 	  printf '  make %-8s %s\n' "$$name" "$$text"; done
@@ -24,9 +22,9 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	@echo "Environment: $(VENV), from requirements/dev.txt (about a minute, once)"
 	@rm -f $(STAMP)
 	@$(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet --progress-bar off \
-	  --require-hashes -r requirements/dev.txt
-	@$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	@set -o pipefail; $(PIP) --require-hashes -r requirements/dev.txt 2> >(grep -v '^WARNING: Location' >&2) | awk \
+	  '/^Collecting/ && ++n % 20 == 0 { print "  " n " packages found" } /^Installing/ { print "  installing" } { fflush() }'
+	@$(PIP) --quiet --quiet --no-deps --no-build-isolation -e .
 	@$(VENV)/bin/python -m compileall -q -j 0 $(VENV)/lib || :
 	@touch $(STAMP)
 
@@ -51,9 +49,9 @@ format: setup ## Format the code
 bench: setup ## Measure; see benchmarks/
 	@$(VENV)/bin/python -m benchmarks $(ARGS)
 
-# Needs uv. No index's address ends up in a lock file.
-COMPILE = uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate
-lock: ## Pin the dependencies anew; LOCK_ARGS=--upgrade takes newer ones
+# No index's address ends up in a lock file.
+COMPILE = $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate
+lock: setup ## Pin the dependencies anew; LOCK_ARGS=--upgrade takes newer ones
 	$(COMPILE) $(LOCK_ARGS) --python-version 3.11 requirements/dev.in -o requirements/dev.txt
 	$(COMPILE) $(LOCK_ARGS) --python-version 3.11 staticfire/requirements/ministack.in -o staticfire/requirements/ministack.txt
 	$(COMPILE) $(LOCK_ARGS) --python-version 3.10 staticfire/requirements/runtime.in -o staticfire/requirements/runtime.txt

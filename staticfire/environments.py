@@ -1,9 +1,9 @@
 """Pinned virtual environments: the emulator's, one for each Lambda runtime, and spare Postgres binaries.
 
-An environment lies below `.staticfire/envs` and is named after what is in it: its lock file and its interpreter. It is
-either complete (a `complete` file is the last thing written) or absent: what a killed build left is thrown away and built again. Environments are
-never changed; another lock file is another environment. Sources are compiled at the build, whatever
-PYTHONDONTWRITEBYTECODE says, since a cold start without `.pyc` files is twice as slow.
+An environment lies below `.staticfire/envs` and is named after what is in it: its lock file and its interpreter. It
+is either complete (a `complete` file is the last thing written) or absent: what a killed build left is thrown away
+and built again. Environments are never changed; another lock file is another environment. Sources are compiled at the
+build, whatever PYTHONDONTWRITEBYTECODE says, since a cold start without `.pyc` files is twice as slow.
 """
 
 from __future__ import annotations

@@ -418,9 +418,9 @@ class _View:
         kind = event.get("type")
         if kind == "planned_change" and event["change"]["action"] != "noop":
             self._planned += 1
-        elif kind in ("apply_start", "provision_start"):
+        elif kind == "apply_start" and event["hook"]["action"] != "read":
             self._step.note(f"{self._done}/{self._planned} {event['hook']['resource']['addr']}")
-        elif kind == "apply_complete":
+        elif kind == "apply_complete" and event["hook"]["action"] != "read":
             self._done += 1
             self._step.note(f"{self._done}/{self._planned} {event['hook']['resource']['addr']} done")
         elif kind == "change_summary" and event["changes"]["operation"] != "plan":

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pg8000.native
+import pytest
+
+from staticfire.layout import Process, write_json
+from staticfire.progress import Progress
+from staticfire.settings import Settings
+from staticfire.targets import postgres
+from staticfire.targets.postgres import Postgres
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Postgres]:
+    state = tmp_path / "state"
+    made = Postgres(Settings(project=tmp_path, state_dir=state, cache_dir=state))
+    yield made
+    made.stop()
+
+
+def process(server: Postgres) -> Process:
+    found = Process.read(server.layout.process("postgres"))
+    assert found is not None
+    return found
+
+
+def kill(server: Postgres) -> None:
+    """kill -9, as a power cut would; the process is ours, so it is also waited for."""
+    victim = process(server)
+    victim.send(signal.SIGKILL)
+    os.waitpid(victim.pid, 0)
+
+
+def test_it_looks_like_rds_tcp_scram_tls_and_durable_commits(server: Postgres) -> None:
+    running = server.start(Progress())
+    connection = running.connect()
+    settings = dict(connection.run("SELECT name, setting FROM pg_settings"))
+    connection.close()
+    assert settings["password_encryption"] == "scram-sha-256"
+    assert settings["fsync"] == settings["synchronous_commit"] == "on"
+    assert settings["listen_addresses"] == "127.0.0.1"
+    assert settings["server_encoding"] == "UTF8"
+    assert (settings["ssl"] == "on") is running.tls
+    assert int(settings["max_connections"]) >= 200
+    with pytest.raises(pg8000.native.DatabaseError, match="password authentication failed"):
+        running.connect(password="wrong")
+
+
+def test_its_certificate_proves_the_server_to_a_client_that_checks(server: Postgres) -> None:
+    running = server.start(Progress())
+    if not running.tls:
+        pytest.skip("these binaries were built without TLS")
+    context = ssl.create_default_context(cafile=str(server.data / "server.crt"))
+    connection = pg8000.native.Connection(
+        running.admin_user,
+        host=running.host,
+        port=running.port,
+        password=running.admin_password,
+        database="postgres",
+        ssl_context=context,
+    )
+    assert connection.run("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()") == [[True]]
+    connection.close()
+
+
+def test_a_second_start_finds_it_running(server: Postgres) -> None:
+    server.start(Progress())
+    pid = process(server).pid
+    server.start(Progress())
+    assert process(server).pid == pid
+
+
+def test_data_and_port_stay_across_a_stop(server: Postgres) -> None:
+    running = server.start(Progress())
+    connection = running.connect()
+    connection.run("CREATE TABLE kept AS SELECT 1 AS value")
+    connection.close()
+    assert server.stop()
+    assert not server.stop()
+    again = server.start(Progress())
+    assert again == running
+    connection = again.connect()
+    assert connection.run("SELECT value FROM kept") == [[1]]
+    connection.close()
+
+
+def test_after_kill_9_a_recycled_pid_in_the_stale_file_does_not_stop_it(server: Postgres) -> None:
+    running = server.start(Progress())
+    pid = process(server).pid
+    connection = running.connect()
+    connection.run("CREATE TABLE kept AS SELECT 1 AS value")
+    kill(server)
+    stale = server.data / "postmaster.pid"
+    stale.write_text(stale.read_text().replace(str(pid), str(os.getpid()), 1))
+    connection = server.start(Progress()).connect()
+    assert connection.run("SELECT value FROM kept") == [[1]]
+    connection.close()
+
+
+def test_a_lost_process_record_does_not_leave_two_servers_on_one_directory(server: Postgres) -> None:
+    server.start(Progress())
+    first = process(server)
+    server.layout.process("postgres").unlink()
+    server.start(Progress())
+    assert not first.alive
+
+
+def test_an_initdb_that_was_killed_is_done_again(server: Postgres) -> None:
+    unfinished = server.home / "data.unfinished"
+    unfinished.mkdir(parents=True)
+    (unfinished / "PG_VERSION").write_text("")
+    server.start(Progress()).connect().close()
+    assert not unfinished.exists()
+
+
+def test_a_port_that_was_taken_meanwhile_is_given_up(server: Postgres) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        taken = stranger.getsockname()[1]
+        write_json(server.home / "server.json", {"port": taken, "version": "0", "tls": False})
+        assert server.start(Progress()).port != taken
+
+
+def test_passwords_are_readable_by_their_owner_only(server: Postgres) -> None:
+    server.start(Progress())
+    assert (server.home / "admin-password").stat().st_mode & 0o077 == 0
+    assert not (server.home / "initdb-password").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone must become somebody else")
+@pytest.mark.parametrize("namespaces", [True, False])
+def test_root_starts_it_where_nobody_else_may_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, namespaces: bool
+) -> None:
+    if not namespaces:
+        monkeypatch.setattr(postgres, "_succeeds", lambda _: False)
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    state = closed / "state"
+    server = Postgres(Settings(project=closed, state_dir=state, cache_dir=state))
+    try:
+        server.start(Progress()).connect().close()
+    finally:
+        server.stop()
+        data = server.data
+        server.wipe()
+        assert not data.exists()

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from staticfire.build import build_zip
+from staticfire.errors import StaticfireError
+from staticfire.layout import Layout
+from staticfire.settings import Zip
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    return Layout(tmp_path / "state", tmp_path / "cache")
+
+
+def tree(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+def names(archive: Path) -> list[str]:
+    with zipfile.ZipFile(archive) as opened:
+        return opened.namelist()
+
+
+def test_the_same_sources_give_the_same_bytes_wherever_and_whenever(tmp_path: Path) -> None:
+    files = {"b.py": "b", "a.py": "a", "deep/c.sql": "c"}
+    first = tree(tmp_path / "first", files)
+    second = tree(tmp_path / "second", dict(reversed(files.items())))
+    os.utime(second / "a.py", (1, 1))
+    os.chmod(second / "b.py", 0o600)
+    built = [
+        build_zip(Zip("app", source, "app"), Layout(tmp_path / "state", tmp_path / source.name / ".cache"))
+        for source in (first, second)
+    ]
+    assert built[0].read_bytes() == built[1].read_bytes()
+    assert names(built[0]) == ["app/a.py", "app/b.py", "app/deep/c.sql"]
+
+
+def test_a_package_that_did_not_change_is_not_written_again(tmp_path: Path, layout: Layout) -> None:
+    package = Zip("app", tree(tmp_path / "app", {"a.py": "a"}))
+    before = build_zip(package, layout).stat()
+    assert build_zip(package, layout).stat().st_ino == before.st_ino
+    (tmp_path / "app" / "a.py").write_text("b")
+    assert build_zip(package, layout).stat().st_ino != before.st_ino
+
+
+def test_what_tools_leave_behind_stays_outside(tmp_path: Path, layout: Layout) -> None:
+    source = tree(
+        tmp_path / "app",
+        {
+            "a.py": "",
+            "__pycache__/a.cpython-311.pyc": "",
+            "old.pyc": "",
+            ".env": "",
+            ".cache/x": "",
+            "tests/test_a.py": "",
+            "requirements.txt": "",
+            "requirements.in": "",
+        },
+    )
+    assert names(build_zip(Zip("app", source), layout)) == ["a.py"]
+
+
+def test_a_script_stays_executable(tmp_path: Path, layout: Layout) -> None:
+    source = tree(tmp_path / "app", {"bootstrap": "", "a.py": ""})
+    (source / "bootstrap").chmod(0o755)
+    with zipfile.ZipFile(build_zip(Zip("app", source), layout)) as opened:
+        modes = {info.filename: info.external_attr >> 16 for info in opened.infolist()}
+    assert modes == {"bootstrap": 0o755, "a.py": 0o644}
+
+
+def test_requirements_are_installed_from_hashes_below_python_in_a_layer(tmp_path: Path, layout: Layout) -> None:
+    wheel = tmp_path / "thing-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("thing/__init__.py", "VALUE = 1\n")
+        archive.writestr("thing-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: thing\nVersion: 1.0\n")
+        archive.writestr("thing-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr("thing-1.0.dist-info/RECORD", "")
+    source = tree(tmp_path / "layer", {"kit/__init__.py": ""})
+    requirements = source / "requirements.txt"
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    requirements.write_text(f"thing @ {wheel.as_uri()} --hash=sha256:{digest}\n")
+    package = Zip("layer", source, requirements=requirements, layer=True)
+    built = build_zip(package, layout)
+    assert [name for name in names(built) if "dist-info" not in name] == [
+        "python/kit/__init__.py",
+        "python/thing/__init__.py",
+    ]
+    before = built.read_bytes()
+    again = build_zip(package, Layout(tmp_path / "state", tmp_path / "elsewhere"))
+    assert again.read_bytes() == before
+
+    requirements.write_text(f"thing @ {wheel.as_uri()} --hash=sha256:{'0' * 64}\n")
+    with pytest.raises(StaticfireError, match="pip cannot install"):
+        build_zip(package, layout)
+
+
+def test_sources_that_are_missing_are_named(tmp_path: Path, layout: Layout) -> None:
+    with pytest.raises(StaticfireError) as error:
+        build_zip(Zip("app", tmp_path / "nowhere"), layout)
+    assert str(tmp_path / "nowhere") in str(error.value)
+    assert "zips.app" in error.value.remedy

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from staticfire import __version__
+from staticfire.cli import _seconds, run
+from staticfire.errors import UsageError
+from staticfire.layout import Layout, command_lock
+from staticfire.settings import Settings
+
+Project = Callable[[str], Settings]
+
+
+@pytest.fixture
+def root(project: Project, monkeypatch: pytest.MonkeyPatch) -> str:
+    for name in [name for name in os.environ if name.startswith("STATICFIRE_")]:
+        monkeypatch.delenv(name)
+    return str(project("[stacks.shop]\nroot = 'infra'\n").project)
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        run(["--version"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out == f"staticfire {__version__}\n"
+
+
+def test_python_dash_m_is_the_same_command() -> None:
+    answer = subprocess.run(
+        [sys.executable, "-m", "staticfire", "--version"], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout == f"staticfire {__version__}\n"
+
+
+def test_the_help_lists_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        run(["--help"])
+    assert "5 running, but a part is not well" in " ".join(capsys.readouterr().out.split())
+
+
+def test_outside_a_project_the_exit_code_is_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--project", str(tmp_path), "status"]) == 2
+    assert "remedy:" in capsys.readouterr().err
+
+
+def test_status_without_a_stack_is_4(root: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--project", root, "status"]) == 4
+    assert "staticfire up" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["apply", "destroy", "reset", "logs", "env"])
+def test_commands_that_need_a_running_stack_say_so(root: str, command: str) -> None:
+    assert run(["--project", root, command]) == 4
+
+
+def test_down_without_a_stack_is_no_error(root: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--project", root, "down"]) == 0
+    assert "Nothing was running." in capsys.readouterr().err
+
+
+def test_an_unknown_stack_is_2_and_names_the_nearest(root: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--project", root, "up", "shp"]) == 2
+    assert "Did you mean 'shop'?" in capsys.readouterr().err
+
+
+def test_an_unknown_target_is_2(root: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--project", root, "up", "--target", "moon"]) == 2
+    assert "embedded" in capsys.readouterr().err
+
+
+def test_a_second_command_is_7(root: str, capsys: pytest.CaptureFixture[str]) -> None:
+    state = Path(root) / ".staticfire"
+    with command_lock(Layout(state, state), "up"):
+        assert run(["--project", root, "down"]) == 7
+    assert f"pid {os.getpid()}: staticfire up" in capsys.readouterr().err
+
+
+def test_a_port_that_a_stranger_holds_is_7_and_nothing_is_started(
+    root: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        port = stranger.getsockname()[1]
+        assert run(["--project", root, "up", "--detach", "--port", str(port)]) == 7
+    said = capsys.readouterr().err
+    assert f"pid {os.getpid()}" in said
+    assert "STATICFIRE_PORT" in said
+    assert not (Path(root) / ".staticfire" / "postgres").exists()
+
+
+def test_doctor_answers_for_every_check_and_fails_only_for_what_is_needed(
+    root: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STATICFIRE_TERRAFORM", "/nowhere/terraform")
+    assert run(["--project", root, "doctor", "--json"]) == 3
+    answers = json.loads(capsys.readouterr().out)
+    assert not answers["Terraform"]["ok"]
+    assert answers["Terraform"]["remedy"]
+    assert answers["Python"]["ok"]
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("30s", 30), ("10m", 600), ("2h", 7200), ("1d", 86400)])
+def test_since_takes_lengths_of_time(text: str, seconds: float) -> None:
+    assert _seconds(text) == seconds
+
+
+def test_since_refuses_what_is_no_length_of_time() -> None:
+    with pytest.raises(UsageError, match="--since"):
+        _seconds("yesterday")

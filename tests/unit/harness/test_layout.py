@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from staticfire.errors import BusyError, StaticfireError
+from staticfire.layout import (
+    Layout,
+    Process,
+    command_lock,
+    port_holder,
+    port_is_free,
+    read_json,
+    secret,
+    wait_until,
+    write_atomically,
+    write_json,
+)
+
+SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    return Layout(tmp_path / "state", tmp_path / "cache")
+
+
+def test_a_second_command_is_told_who_holds_the_lock(layout: Layout) -> None:
+    with command_lock(layout, "up"), pytest.raises(BusyError) as error, command_lock(layout, "down"):
+        pass
+    assert f"pid {os.getpid()}: staticfire up, since " in str(error.value)
+
+
+def test_the_lock_dies_with_its_holder(layout: Layout) -> None:
+    script = (
+        "import sys, time; from pathlib import Path; from staticfire.layout import Layout, command_lock\n"
+        "with command_lock(Layout(Path(sys.argv[1]), Path(sys.argv[1])), 'up'):\n"
+        "    print('held', flush=True); time.sleep(600)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", script, str(layout.state)], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(BusyError), command_lock(layout, "down"):
+        pass
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    with command_lock(layout, "down"):
+        assert "staticfire down" in layout.lock.read_text()
+
+
+def test_a_recorded_process_is_found_and_stopped(layout: Layout) -> None:
+    child = subprocess.Popen(SLEEPER)
+    Process.record(layout.process("edge"), child.pid)
+    found = Process.read(layout.process("edge"))
+    assert found is not None
+    assert found.pid == child.pid
+    found.stop((signal.SIGTERM, 30))
+    assert child.wait() == -signal.SIGTERM
+    assert not layout.process("edge").exists()
+
+
+def test_a_process_that_ignores_the_first_signal_gets_the_next(layout: Layout) -> None:
+    script = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(600)"
+    child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    child.stdout.readline()
+    Process.record(layout.process("edge"), child.pid).stop((signal.SIGTERM, 0.2), (signal.SIGKILL, 30))
+    assert child.wait() == -signal.SIGKILL
+
+
+def test_a_recycled_pid_is_a_stranger_and_is_left_alone(layout: Layout) -> None:
+    stranger = subprocess.Popen(SLEEPER)
+    try:
+        write_json(layout.process("edge"), {"pid": stranger.pid, "started": "12"})
+        assert Process.read(layout.process("edge")) is None
+        assert not layout.process("edge").exists()
+        Process(stranger.pid, "12", layout.process("edge")).send(signal.SIGKILL)
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_a_process_that_ended_is_not_alive_even_while_nobody_waited_for_it(layout: Layout) -> None:
+    child = subprocess.Popen(SLEEPER)
+    process = Process.record(layout.process("edge"), child.pid)
+    child.kill()
+    assert wait_until(lambda: not process.alive, 30)
+    child.wait()
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "file"
+    write_atomically(target, b"one", 0o600)
+    write_atomically(target, b"two", 0o600)
+    assert target.read_bytes() == b"two"
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in target.parent.iterdir()] == ["file"]
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "edge.json").write_text("{")
+    with pytest.raises(StaticfireError, match=r"edge\.json is damaged"):
+        read_json(tmp_path / "edge.json")
+
+
+def test_a_secret_stays_the_same_and_is_its_owners_alone(tmp_path: Path) -> None:
+    first = secret(tmp_path / "password")
+    assert secret(tmp_path / "password") == first
+    assert len(first) >= 24
+    assert (tmp_path / "password").stat().st_mode & 0o077 == 0
+
+
+def test_the_holder_of_a_port_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert not port_is_free("127.0.0.1", port)
+        assert f"pid {os.getpid()}:" in port_holder(port)
+    assert port_is_free("127.0.0.1", port)

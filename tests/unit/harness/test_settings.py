@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from staticfire.errors import UsageError
+from staticfire.settings import FIELDS, Settings, load
+
+Project = Callable[[str], Settings]
+
+
+def test_a_flag_beats_the_environment_and_the_environment_beats_the_file(project: Project) -> None:
+    root = project("[staticfire]\nport = 1111\n").project
+    assert load(root, {}).port == 1111
+    assert load(root, {"STATICFIRE_PORT": "2222"}).port == 2222
+    assert load(root, {"STATICFIRE_PORT": "2222"}, {"port": "3333"}).port == 3333
+
+
+def test_a_flag_that_is_not_given_sets_nothing(project: Project) -> None:
+    assert load(project("").project, {}, {"port": None}).port == 4566
+
+
+def test_an_empty_variable_sets_nothing(project: Project) -> None:
+    assert load(project("[staticfire]\nport = 1111\n").project, {"STATICFIRE_PORT": ""}).port == 1111
+
+
+def test_the_project_is_found_upward(project: Project) -> None:
+    root = project("").project
+    below = root / "a" / "b"
+    below.mkdir(parents=True)
+    assert load(below, {}).project == root
+
+
+def test_outside_any_project_the_error_says_where_it_looked(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as error:
+        load(tmp_path, {})
+    assert str(tmp_path) in str(error.value)
+    assert "--project" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("toml", "nearest"),
+    [
+        ("[staticfire]\nprot = 1\n", "'port'"),
+        ("[stack.a]\nroot = 'x'\n", "'stacks'"),
+        ("[stacks.a]\nroot = 'x'\ndatabse = true\n", "'database'"),
+        ("[stacks.a]\nroot = 'x'\n[stacks.a.zips.z]\nsource = 'y'\nlayr = true\n", "'layer'"),
+    ],
+)
+def test_an_unknown_key_names_the_nearest_right_one(project: Project, toml: str, nearest: str) -> None:
+    with pytest.raises(UsageError, match="is not a setting") as error:
+        project(toml)
+    assert nearest in error.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("port", "70000"), ("port", "many"), ("idle_seconds", "0"), ("idle_seconds", "nan"), ("parallelism", "0")],
+)
+def test_a_value_that_cannot_be_right_names_its_variable(project: Project, name: str, value: str) -> None:
+    with pytest.raises(UsageError, match=f"STATICFIRE_{name.upper()}"):
+        load(project("").project, {f"STATICFIRE_{name.upper()}": value})
+
+
+def test_true_is_no_port(project: Project) -> None:
+    with pytest.raises(UsageError, match="port"):
+        project("[staticfire]\nport = true\n")
+
+
+def test_broken_toml_is_an_error_that_names_the_file(project: Project) -> None:
+    with pytest.raises(UsageError, match=r"staticfire\.toml is not valid TOML"):
+        project("[staticfire\n")
+
+
+def test_paths_are_relative_to_the_project(project: Project) -> None:
+    settings = project("[staticfire]\nstate_dir = 'state'\n[stacks.a]\nroot = 'infra/a'\n")
+    assert settings.state_dir == settings.project / "state"
+    assert settings.stack("a").root == settings.project / "infra" / "a"
+
+
+def test_a_stack_carries_its_packages_and_what_rebuilds_it(project: Project) -> None:
+    stack = project(
+        """
+        [stacks.orders]
+        root = "infra/orders"
+        database = true
+        [stacks.orders.zips.layer]
+        source = "layer"
+        requirements = "layer/requirements.txt"
+        layer = true
+        [stacks.orders.health]
+        examples = ["curl {url}"]
+        [stacks.orders.rebuild]
+        functions = [{output = "again", payload = {full = true}}]
+        """
+    ).stack("orders")
+    assert stack.database
+    assert [(zip.name, zip.layer) for zip in stack.zips] == [("layer", True)]
+    assert stack.examples == ("curl {url}",)
+    assert [(item.output, item.payload) for item in stack.rebuild] == [("again", {"full": True})]
+
+
+def test_a_stack_that_is_not_there_names_those_that_are(project: Project) -> None:
+    with pytest.raises(UsageError) as error:
+        project("[stacks.orders]\nroot = 'x'\n").stack("ordres")
+    assert "'orders'" in str(error.value)
+
+
+def test_every_setting_stands_in_the_table_of_the_module() -> None:
+    import staticfire.settings as module
+
+    rows = {line.split("|")[1].strip() for line in (module.__doc__ or "").splitlines() if line.startswith("|")}
+    assert set(FIELDS) <= rows

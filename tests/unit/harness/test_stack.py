@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from staticfire.control import Health
+from staticfire.errors import NotRunningError
+from staticfire.layout import write_json
+from staticfire.settings import Settings
+from staticfire.stack import Stack
+from staticfire.targets import Running
+from staticfire.targets.postgres import Server
+
+SERVER = Server("127.0.0.1", 5432, "postgres", "secret", "15.1", True)
+RUNNING = Running("http://127.0.0.1:4566", "us-east-1", Health("running", "life-1", {}), SERVER)
+
+
+@pytest.fixture
+def settings(project: Callable[[str], Settings]) -> Settings:
+    return project("[stacks.web-shop]\nroot = 'infra'\ndatabase = true\n[stacks.plain]\nroot = 'infra'\n")
+
+
+@pytest.mark.parametrize(
+    ("account", "name"),
+    [
+        ("000000000000", "web_shop"),
+        ("100000000000", "web_shop_gw0"),
+        ("100000000012", "web_shop_gw12"),
+        ("123456789012", "web_shop_123456789012"),
+    ],
+)
+def test_each_account_has_a_database_of_its_own(settings: Settings, account: str, name: str) -> None:
+    database = Stack(settings, "web-shop", RUNNING, account).database
+    assert database is not None
+    assert (database.name, database.username) == (name, name)
+
+
+def test_the_password_of_a_database_is_made_once(settings: Settings) -> None:
+    first, second = (Stack(settings, "web-shop", RUNNING).database for _ in range(2))
+    assert first == second
+
+
+def test_a_stack_without_a_database_has_none(settings: Settings) -> None:
+    assert Stack(settings, "plain", RUNNING).database is None
+
+
+def record(stack: Stack, outputs: dict[str, str]) -> None:
+    applied = {"fingerprint": "f", "instance": stack.running.instance, "outputs": outputs}
+    write_json(stack.layout.applied(stack.account, stack.name), applied)
+
+
+def test_the_url_is_the_path_form_of_the_running_endpoint(settings: Settings) -> None:
+    stack = Stack(settings, "plain", RUNNING)
+    record(stack, {"api_id": "abc", "stage": "v1"})
+    assert stack.url == "http://127.0.0.1:4566/_aws/execute-api/abc/v1"
+
+
+def test_a_stack_without_an_api_has_no_url(settings: Settings) -> None:
+    stack = Stack(settings, "plain", RUNNING)
+    record(stack, {})
+    assert stack.url is None
+
+
+def test_what_was_applied_to_an_emulator_that_died_is_not_there_any_more(settings: Settings) -> None:
+    record(Stack(settings, "plain", RUNNING), {"api_id": "abc"})
+    reborn = replace(RUNNING, health=Health("running", "life-2", {}))
+    stack = Stack(settings, "plain", reborn)
+    assert stack.applied is None
+    with pytest.raises(NotRunningError, match="not applied"):
+        _ = stack.outputs
