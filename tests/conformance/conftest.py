@@ -5,6 +5,21 @@ from pathlib import Path
 
 import fidelity
 import pytest
+from lab import Api, Lab
+
+ECHO = """
+    import json
+
+    def handler(event, context):
+        return {"statusCode": 200, "headers": {"content-type": "application/json"}, "body": json.dumps(event)}
+"""
+
+DICTATED = """
+    import json
+
+    def handler(event, context):
+        return json.loads(event["body"])
+"""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -21,7 +36,31 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         fidelity.write(session.items, Path(target))
 
 
-def account() -> str:
-    """Cases never share an account with another worker."""
+@pytest.fixture(scope="session")
+def lab(endpoint: str) -> Lab:
+    """One account of the endpoint: cases never share an account with another worker."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
-    return f"2000000000{int(worker):02d}"
+    return Lab(endpoint, f"2000000000{int(worker):02d}")
+
+
+@pytest.fixture(scope="session")
+def echo(lab: Lab) -> str:
+    """A function that answers, over HTTP, the event it received."""
+    return lab.function(ECHO)
+
+
+@pytest.fixture(scope="session")
+def dictated(lab: Lab) -> str:
+    """A function that returns what the request's body says."""
+    return lab.function(DICTATED)
+
+
+@pytest.fixture(scope="session")
+def echoing(lab: Lab, echo: str) -> Api:
+    """An API whose every request reaches the echo function, in payload format 2.0."""
+    return lab.api({"$default": echo})
+
+
+@pytest.fixture(scope="session")
+def dictating(lab: Lab, dictated: str) -> Api:
+    return lab.api({"$default": dictated})

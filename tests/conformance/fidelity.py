@@ -25,7 +25,7 @@ through plain HTTP and boto3. Where this endpoint differs from AWS, the case ass
 
 
 def documented(area: str, aws: str, page: str, here: str = SAME) -> pytest.MarkDecorator:
-    """Marks a case with the documented behaviour that it shows. `page` is a path below docs.aws.amazon.com."""
+    """Marks a case with the documented behaviour that it shows. `page` is a path below docs.aws.amazon.com, or a URL."""
     return pytest.mark.documented(area=area, aws=aws, page=page, here=here)
 
 
@@ -38,8 +38,9 @@ def render(items: Iterable[pytest.Item]) -> str:
         case = mark.kwargs
         page = case["page"]
         name = page.rpartition("/")[2].removesuffix(".html")
+        link = page if page.startswith("https:") else DOCS + page
         rows.setdefault(case["area"], {}).setdefault(
-            case["aws"], f"| {case['aws']} | [{name}]({DOCS}{page}) | {case['here']} |"
+            case["aws"], f"| {case['aws']} | [{name}]({link}) | {case['here']} |"
         )
     parts = [HEAD]
     for area in sorted(rows):

@@ -5,19 +5,27 @@ Nothing here knows the edge: with credentials and no endpoint it would make the 
 
 from __future__ import annotations
 
+import http.client
 import io
 import json
+import socket
+import struct
 import textwrap
 import time
 import uuid
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from email.message import Message
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
-import urllib3
 from botocore.config import Config
+
+Pairs = Mapping[str, str] | Iterable[tuple[str, str]]
 
 TRUST = {
     "Version": "2012-10-17",
@@ -45,14 +53,42 @@ def eventually(check: Callable[[], Any], what: str, within: float = 60.0) -> Any
         time.sleep(0.1)
 
 
+def together(count: int, call: Callable[[int], Any]) -> list[Any]:
+    """What `count` calls at the same time answered."""
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(call, range(count)))
+
+
 @dataclass
 class Answer:
     status: int
-    headers: urllib3.HTTPHeaderDict
+    headers: Message
     body: bytes
 
     def json(self) -> Any:
         return json.loads(self.body)
+
+
+def send(method: str, url: str, headers: Pairs = (), body: bytes | str | None = None) -> Answer:
+    """One request exactly as given: nothing is normalised, no header is added but Host and Content-Length."""
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=60)
+    pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
+    data = body.encode() if isinstance(body, str) else body
+    target = url.split(parts.netloc, 1)[1] or "/"
+    given = {name.lower() for name, _ in pairs}
+    try:
+        connection.putrequest(method, target, skip_host="host" in given, skip_accept_encoding=True)
+        for name, value in pairs:
+            connection.putheader(name, value)
+        if data is not None and not given & {"content-length", "transfer-encoding"}:
+            connection.putheader("Content-Length", str(len(data)))
+        connection.endheaders(data)
+        response = connection.getresponse()
+        return Answer(response.status, response.headers, response.read())
+    finally:
+        connection.close()
 
 
 @dataclass
@@ -64,16 +100,64 @@ class Api:
     stage: str
     url: str
 
-    def send(self, method: str, path: str = "/", *, body: bytes | str | None = None, **options: Any) -> Answer:
-        fields = {"preload_content": True, "retries": False, "redirect": False, **options}
-        answer = self.lab.http.request(method, self.url + path, body=body, **fields)
-        return Answer(answer.status, answer.headers, answer.data)
+    def send(self, method: str, path: str = "/", headers: Pairs = (), body: bytes | str | None = None) -> Answer:
+        return send(method, self.url + path, headers, body)
 
-    def get(self, path: str = "/", **options: Any) -> Answer:
-        return self.send("GET", path, **options)
+    def get(self, path: str = "/", headers: Pairs = ()) -> Answer:
+        return self.send("GET", path, headers)
 
-    def post(self, path: str = "/", body: bytes | str = b"", **options: Any) -> Answer:
-        return self.send("POST", path, body=body, **options)
+    def post(self, path: str = "/", body: bytes | str = b"", headers: Pairs = ()) -> Answer:
+        return self.send("POST", path, headers, body)
+
+    def event(
+        self, method: str = "GET", path: str = "/", headers: Pairs = (), body: bytes | str | None = None
+    ) -> dict[str, Any]:
+        """The event that the echo function behind the route received."""
+        answer = self.send(method, path, headers, body)
+        assert answer.status == 200, answer.body
+        return dict(answer.json())
+
+    def dictate(self, result: object, method: str = "POST") -> Answer:
+        """What a client gets when the function behind the route returns `result`."""
+        return self.send(method, "/", {"content-type": "application/json"}, json.dumps(result))
+
+
+class Wire:
+    """A bare connection to the endpoint, for requests that no HTTP client would send."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._socket = socket.create_connection((host, port), timeout=30)
+        self._stream = self._socket.makefile("rb")
+
+    def write(self, data: bytes | str) -> None:
+        self._socket.sendall(data.encode("latin-1") if isinstance(data, str) else data)
+
+    def finish(self) -> None:
+        """Says that nothing more will be sent."""
+        self._socket.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        self._stream.close()
+        self._socket.close()
+
+    def reset(self) -> None:
+        """Ends the connection as a crashed client does."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
+
+    def answer(self) -> Answer:
+        """The next response on the connection."""
+        status = int(self._stream.readline().split()[1])
+        headers = http.client.parse_headers(self._stream)
+        return Answer(status, headers, self._stream.read(int(headers["content-length"] or 0)))
+
+    def rest(self) -> bytes:
+        """Everything until the other side closes, or resets, the connection."""
+        received = bytearray()
+        with suppress(ConnectionResetError):
+            while data := self._stream.read1(65536):
+                received += data
+        return bytes(received)
 
 
 @dataclass
@@ -83,7 +167,6 @@ class Lab:
     endpoint: str
     account: str
     region: str = "us-east-1"
-    http: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(maxsize=64, timeout=90))
     _clients: dict[str, Any] = field(default_factory=dict)
     _role: str = ""
 
@@ -99,6 +182,23 @@ class Lab:
                 config=Config(**{"retries": {"total_max_attempts": 1}, "read_timeout": 120, **config}),
             )
         return self._clients[key]
+
+    @contextmanager
+    def wire(self) -> Iterator[Wire]:
+        wire = Wire(*self.address)
+        try:
+            yield wire
+        finally:
+            wire.close()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        parts = urlsplit(self.endpoint)
+        return parts.hostname or "", parts.port or 80
+
+    @property
+    def netloc(self) -> str:
+        return urlsplit(self.endpoint).netloc
 
     def name(self, prefix: str = "case") -> str:
         return f"{prefix}-{uuid.uuid4().hex[:10]}"

@@ -1,0 +1,166 @@
+"""Alarms are described as they were made: Terraform compares every field."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+from xml.etree import ElementTree
+
+import pytest
+from fidelity import documented
+from lab import Lab, send
+
+AREA = "CloudWatch"
+ALARM = "AmazonCloudWatch/latest/APIReference/API_MetricAlarm.html"
+DESCRIBE = "AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html"
+NS = {"m": "http://monitoring.amazonaws.com/doc/2010-08-01/"}
+
+
+def simple(lab: Lab) -> dict[str, Any]:
+    topic = f"arn:aws:sns:{lab.region}:{lab.account}:alerts"
+    return {
+        "AlarmName": lab.name("alarm"),
+        "AlarmDescription": "errors <of> one function & no other",
+        "ActionsEnabled": True,
+        "OKActions": [topic + "-ok"],
+        "AlarmActions": [topic, topic + "-2"],
+        "InsufficientDataActions": [topic + "-none"],
+        "Namespace": "AWS/Lambda",
+        "MetricName": "Errors",
+        "Statistic": "Sum",
+        "Dimensions": [{"Name": "FunctionName", "Value": "one"}, {"Name": "Resource", "Value": "one:live"}],
+        "Period": 60,
+        "EvaluationPeriods": 3,
+        "DatapointsToAlarm": 2,
+        "Threshold": 1.5,
+        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        "TreatMissingData": "notBreaching",
+        "Unit": "Count",
+    }
+
+
+def percentile(lab: Lab) -> dict[str, Any]:
+    return {
+        "AlarmName": lab.name("alarm"),
+        "Namespace": "AWS/ApiGateway",
+        "MetricName": "Latency",
+        "ExtendedStatistic": "p99.9",
+        "EvaluateLowSampleCountPercentile": "ignore",
+        "Dimensions": [{"Name": "ApiId", "Value": "abc"}],
+        "Period": 300,
+        "EvaluationPeriods": 1,
+        "Threshold": 2000.0,
+        "ComparisonOperator": "GreaterThanThreshold",
+    }
+
+
+def math(lab: Lab) -> dict[str, Any]:
+    def metric(name: str) -> dict[str, Any]:
+        dimensions = [{"Name": "FunctionName", "Value": "one"}]
+        told = {"Namespace": "AWS/Lambda", "MetricName": name, "Dimensions": dimensions}
+        return {"Metric": told, "Period": 60, "Stat": "Sum"}
+
+    return {
+        "AlarmName": lab.name("alarm"),
+        "Metrics": [
+            {"Id": "rate", "Expression": "errors / calls * 100", "Label": "rate", "ReturnData": True},
+            {"Id": "errors", "MetricStat": metric("Errors"), "ReturnData": False},
+            {"Id": "calls", "MetricStat": metric("Invocations"), "ReturnData": False},
+        ],
+        "EvaluationPeriods": 1,
+        "Threshold": 5.0,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "TreatMissingData": "missing",
+    }
+
+
+def described(lab: Lab, name: str) -> dict[str, Any]:
+    [alarm] = lab.aws("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    return dict(alarm)
+
+
+@documented(AREA, "DescribeAlarms tells every field that PutMetricAlarm was given", ALARM)
+@pytest.mark.parametrize("made", [simple, percentile, math])
+def test_an_alarm_is_described_whole(lab: Lab, made: Any) -> None:
+    alarm = made(lab)
+    lab.aws("cloudwatch").put_metric_alarm(**alarm)
+    told = described(lab, alarm["AlarmName"])
+    assert {key: told.get(key) for key in alarm} == alarm
+    assert told["AlarmArn"] == f"arn:aws:cloudwatch:{lab.region}:{lab.account}:alarm:{alarm['AlarmName']}"
+
+
+def in_xml(lab: Lab, name: str) -> ElementTree.Element:
+    """The alarm as the query protocol, which the AWS provider of Terraform speaks, describes it."""
+    form = urlencode({"Action": "DescribeAlarms", "Version": "2010-08-01", "AlarmNames.member.1": name})
+    scope = f"{lab.account}/20260101/{lab.region}/monitoring/aws4_request"
+    headers = {
+        "Content-Type": "application/x-www-form-urlencoded",
+        "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature={'0' * 64}",
+    }
+    answer = send("POST", f"{lab.endpoint}/", headers, form)
+    assert answer.status == 200, answer.body
+    [alarm] = ElementTree.fromstring(answer.body).findall(".//m:MetricAlarms/m:member", NS)
+    return alarm
+
+
+def texts(alarm: ElementTree.Element, path: str) -> list[str]:
+    return [found.text or "" for found in alarm.findall(path, NS)]
+
+
+@documented(AREA, "In XML too every field is told", DESCRIBE)
+def test_an_alarm_in_xml_is_whole(lab: Lab) -> None:
+    alarm = simple(lab)
+    lab.aws("cloudwatch").put_metric_alarm(**alarm)
+    told = in_xml(lab, alarm["AlarmName"])
+    for key in (
+        "AlarmDescription",
+        "Namespace",
+        "MetricName",
+        "Statistic",
+        "ComparisonOperator",
+        "TreatMissingData",
+        "Unit",
+    ):
+        assert texts(told, f"m:{key}") == [alarm[key]], key
+    for key in ("Period", "EvaluationPeriods", "DatapointsToAlarm", "Threshold"):
+        assert [float(text) for text in texts(told, f"m:{key}")] == [alarm[key]], key
+    assert texts(told, "m:ActionsEnabled") == ["true"]
+    for key in ("AlarmActions", "OKActions", "InsufficientDataActions"):
+        assert texts(told, f"m:{key}/m:member") == alarm[key], key
+    names = texts(told, "m:Dimensions/m:member/m:Name")
+    values = texts(told, "m:Dimensions/m:member/m:Value")
+    assert [{"Name": name, "Value": value} for name, value in zip(names, values, strict=True)] == alarm["Dimensions"]
+    assert texts(told, "m:StateValue") == ["INSUFFICIENT_DATA"]
+
+
+@documented(AREA, "In XML a percentile and metric math are told too", DESCRIBE)
+def test_percentiles_and_metric_math_in_xml(lab: Lab) -> None:
+    one, two = percentile(lab), math(lab)
+    for alarm in (one, two):
+        lab.aws("cloudwatch").put_metric_alarm(**alarm)
+    told = in_xml(lab, one["AlarmName"])
+    assert texts(told, "m:ExtendedStatistic") == ["p99.9"]
+    assert texts(told, "m:EvaluateLowSampleCountPercentile") == ["ignore"]
+    told = in_xml(lab, two["AlarmName"])
+    assert sorted(texts(told, "m:Metrics/m:member/m:Id")) == ["calls", "errors", "rate"]
+    assert texts(told, "m:Metrics/m:member/m:Expression") == ["errors / calls * 100"]
+    assert sorted(texts(told, "m:Metrics/m:member/m:MetricStat/m:Metric/m:MetricName")) == ["Errors", "Invocations"]
+    assert sorted(texts(told, "m:Metrics/m:member/m:ReturnData")) == ["false", "false", "true"]
+
+
+@documented(AREA, "An alarm that does not exist is not described", DESCRIBE)
+def test_an_unknown_alarm_is_not_described(lab: Lab) -> None:
+    assert lab.aws("cloudwatch").describe_alarms(AlarmNames=[lab.name("nosuch")])["MetricAlarms"] == []
+
+
+@documented(AREA, "A deleted alarm is described no more; a changed one as it is now", DESCRIBE)
+def test_changed_and_deleted_alarms(lab: Lab) -> None:
+    client = lab.aws("cloudwatch")
+    alarm = simple(lab)
+    client.put_metric_alarm(**alarm)
+    client.put_metric_alarm(**{**alarm, "Threshold": 9.0, "OKActions": []})
+    told = in_xml(lab, alarm["AlarmName"])
+    assert [float(text) for text in texts(told, "m:Threshold")] == [9.0]
+    assert texts(told, "m:OKActions/m:member") == []
+    client.delete_alarms(AlarmNames=[alarm["AlarmName"]])
+    assert client.describe_alarms(AlarmNames=[alarm["AlarmName"]])["MetricAlarms"] == []

@@ -1,0 +1,223 @@
+"""Invocations that other services make: they run in the same environments as all others."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from fidelity import documented
+from lab import Lab, Queue, eventually
+
+AREA = "Event sources"
+RULES = "eventbridge/latest/userguide/eb-run-lambda-schedule.html"
+SNS = "lambda/latest/dg/with-sns.html"
+SQS = "lambda/latest/dg/with-sqs.html"
+SQS_ERRORS = "lambda/latest/dg/services-sqs-errorhandling.html"
+STREAMS = "lambda/latest/dg/with-ddb.html"
+S3 = "lambda/latest/dg/with-s3.html"
+
+TELL = """
+    import json
+    import os
+
+    import boto3
+
+    def handler(event, context):
+        told = {
+            "event": event,
+            "stream": context.log_stream_name,
+            "function": context.function_name,
+            "client": os.environ["AWS_LAMBDA_RUNTIME_API"],
+            "pid": os.getpid(),
+        }
+        boto3.client("sqs").send_message(QueueUrl=QUEUE, MessageBody=json.dumps(told))
+        return told
+"""
+
+
+@pytest.fixture
+def queue(lab: Lab) -> Queue:
+    return lab.queue()
+
+
+@pytest.fixture
+def telling(lab: Lab, queue: Queue) -> str:
+    """A function that tells the queue of its invocations, and has one environment already."""
+    return lab.function(TELL.replace("QUEUE", repr(queue.url)))
+
+
+def allow(lab: Lab, function: str, principal: str, source: str) -> None:
+    lab.aws("lambda").add_permission(
+        FunctionName=function,
+        StatementId=lab.name("allow"),
+        Action="lambda:InvokeFunction",
+        Principal=principal,
+        SourceArn=source,
+    )
+
+
+def in_the_same_environment(lab: Lab, queue: Queue, function: str, told: dict[str, Any]) -> None:
+    """The invocation that was told of ran where an `Invoke` runs."""
+    assert told["function"] == function
+    own = lab.result(function, {})
+    assert (own["client"], own["stream"], own["pid"]) == (told["client"], told["stream"], told["pid"])
+
+
+@documented(AREA, "An EventBridge rule invokes its target with the event", RULES)
+def test_a_rule_invokes_its_target(lab: Lab, queue: Queue, telling: str) -> None:
+    events = lab.aws("events")
+    rule = lab.name("rule")
+    arn = events.put_rule(Name=rule, EventPattern=json.dumps({"source": [rule]}))["RuleArn"]
+    allow(lab, telling, "events.amazonaws.com", arn)
+    events.put_targets(Rule=rule, Targets=[{"Id": "f", "Arn": lab.arn(telling)}])
+    events.put_events(Entries=[{"Source": rule, "DetailType": "order", "Detail": json.dumps({"id": 7})}])
+    told = json.loads(queue.receive()["Body"])
+    event = told["event"]
+    assert (event["source"], event["detail-type"], event["detail"]) == (rule, "order", {"id": 7})
+    assert {"version", "id", "account", "time", "region", "resources"} <= set(event)
+    in_the_same_environment(lab, queue, telling, told)
+
+
+@documented(AREA, "A schedule invokes its target with the input given", RULES)
+def test_a_schedule_invokes_its_target(lab: Lab, queue: Queue, telling: str) -> None:
+    events = lab.aws("events")
+    rule = lab.name("schedule")
+    arn = events.put_rule(Name=rule, ScheduleExpression="rate(1 minute)")["RuleArn"]
+    allow(lab, telling, "events.amazonaws.com", arn)
+    events.put_targets(Rule=rule, Targets=[{"Id": "f", "Arn": lab.arn(telling), "Input": json.dumps({"why": "time"})}])
+    told = json.loads(queue.receive(within=130)["Body"])
+    events.remove_targets(Rule=rule, Ids=["f"])
+    assert told["event"] == {"why": "time"}
+    in_the_same_environment(lab, queue, telling, told)
+
+
+@documented(AREA, "A topic invokes its subscribers asynchronously, one record a message", SNS)
+def test_a_topic_invokes_its_subscriber(lab: Lab, queue: Queue, telling: str) -> None:
+    sns = lab.aws("sns")
+    topic = sns.create_topic(Name=lab.name("topic"))["TopicArn"]
+    allow(lab, telling, "sns.amazonaws.com", topic)
+    sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=lab.arn(telling))
+    sns.publish(TopicArn=topic, Subject="word", Message="hello")
+    told = json.loads(queue.receive()["Body"])
+    [record] = told["event"]["Records"]
+    assert (record["EventSource"], record["Sns"]["Subject"], record["Sns"]["Message"]) == ("aws:sns", "word", "hello")
+    in_the_same_environment(lab, queue, telling, told)
+
+
+@documented(AREA, "A queue's messages arrive as records, and are deleted when the function succeeds", SQS)
+def test_a_queues_messages_arrive(lab: Lab, queue: Queue, telling: str) -> None:
+    source = lab.queue()
+    lab.aws("lambda").create_event_source_mapping(FunctionName=telling, EventSourceArn=source.arn, BatchSize=5)
+    lab.aws("sqs").send_message(QueueUrl=source.url, MessageBody="m-1")
+    told = json.loads(queue.receive()["Body"])
+    [record] = told["event"]["Records"]
+    assert (record["body"], record["eventSource"], record["eventSourceARN"]) == ("m-1", "aws:sqs", source.arn)
+    in_the_same_environment(lab, queue, telling, told)
+
+    def left() -> int:
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = lab.aws("sqs").get_queue_attributes(QueueUrl=source.url, AttributeNames=names)["Attributes"]
+        return sum(int(value) for value in found.values())
+
+    eventually(lambda: left() == 0, "an empty queue")
+
+
+@documented(AREA, "A message whose function fails comes again, and goes to the dead-letter queue at last", SQS_ERRORS)
+def test_a_failing_message_comes_again(lab: Lab) -> None:
+    dead = lab.queue()
+    source = lab.queue()
+    lab.aws("sqs").set_queue_attributes(
+        QueueUrl=source.url,
+        Attributes={
+            "VisibilityTimeout": "1",
+            "RedrivePolicy": json.dumps({"deadLetterTargetArn": dead.arn, "maxReceiveCount": "2"}),
+        },
+    )
+    function = lab.function("def handler(event, context):\n    raise ValueError('as told')\n", Timeout=1)
+    lab.aws("lambda").create_event_source_mapping(FunctionName=function, EventSourceArn=source.arn, BatchSize=1)
+    lab.aws("sqs").send_message(QueueUrl=source.url, MessageBody="m-1")
+    assert dead.receive()["Body"] == "m-1"
+
+
+@documented(AREA, "ReportBatchItemFailures returns only the messages that failed", SQS_ERRORS)
+def test_only_failed_messages_come_again(lab: Lab) -> None:
+    dead, source, seen = lab.queue(), lab.queue(), lab.queue()
+    lab.aws("sqs").set_queue_attributes(
+        QueueUrl=source.url,
+        Attributes={
+            "VisibilityTimeout": "1",
+            "RedrivePolicy": json.dumps({"deadLetterTargetArn": dead.arn, "maxReceiveCount": "1"}),
+        },
+    )
+    function = lab.function(
+        f"""
+        import boto3
+
+        def handler(event, context):
+            bad = [record for record in event["Records"] if record["body"].startswith("bad")]
+            for record in event["Records"]:
+                boto3.client("sqs").send_message(QueueUrl={seen.url!r}, MessageBody=record["body"])
+            return {{"batchItemFailures": [{{"itemIdentifier": record["messageId"]}} for record in bad]}}
+        """,
+        Timeout=1,
+    )
+    sqs = lab.aws("sqs")
+    for body in ("good", "bad"):
+        sqs.send_message(QueueUrl=source.url, MessageBody=body)
+    lab.aws("lambda").create_event_source_mapping(
+        FunctionName=function,
+        EventSourceArn=source.arn,
+        BatchSize=10,
+        FunctionResponseTypes=["ReportBatchItemFailures"],
+    )
+    assert dead.receive()["Body"] == "bad"
+    assert {seen.receive()["Body"], seen.receive()["Body"]} == {"good", "bad"}
+
+
+@documented(AREA, "A table's stream invokes with the changes", STREAMS)
+def test_a_tables_stream_invokes_with_the_changes(lab: Lab, queue: Queue, telling: str) -> None:
+    dynamodb = lab.aws("dynamodb")
+    table = lab.name("table")
+    made = dynamodb.create_table(
+        TableName=table,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+    )["TableDescription"]
+    lab.aws("lambda").create_event_source_mapping(
+        FunctionName=telling, EventSourceArn=made["LatestStreamArn"], StartingPosition="TRIM_HORIZON", BatchSize=1
+    )
+    dynamodb.put_item(TableName=table, Item={"id": {"S": "a"}, "n": {"N": "1"}})
+    told = json.loads(queue.receive()["Body"])
+    [record] = told["event"]["Records"]
+    assert (record["eventName"], record["eventSource"]) == ("INSERT", "aws:dynamodb")
+    assert record["dynamodb"]["NewImage"] == {"id": {"S": "a"}, "n": {"N": "1"}}
+    in_the_same_environment(lab, queue, telling, told)
+
+
+@documented(AREA, "A bucket's notification invokes with its records", S3)
+def test_a_buckets_notification_invokes(lab: Lab, queue: Queue, telling: str) -> None:
+    s3 = lab.aws("s3", s3={"addressing_style": "path"})
+    bucket = lab.name("bucket")
+    s3.create_bucket(Bucket=bucket)
+    allow(lab, telling, "s3.amazonaws.com", f"arn:aws:s3:::{bucket}")
+    s3.put_bucket_notification_configuration(
+        Bucket=bucket,
+        NotificationConfiguration={
+            "LambdaFunctionConfigurations": [
+                {"LambdaFunctionArn": lab.arn(telling), "Events": ["s3:ObjectCreated:*"]},
+            ]
+        },
+    )
+    s3.put_object(Bucket=bucket, Key="a.txt", Body=b"hello")
+
+    def created() -> dict[str, Any] | None:
+        told = json.loads(queue.receive()["Body"])
+        return told if "s3" in str(told["event"].get("Records", [{}])[0].get("eventSource")) else None
+
+    told = eventually(created, "a notification of an object")
+    [record] = told["event"]["Records"]
+    assert (record["s3"]["bucket"]["name"], record["s3"]["object"]["key"]) == (bucket, "a.txt")
+    in_the_same_environment(lab, queue, telling, told)

@@ -1,0 +1,81 @@
+"""Concurrency: reserved, of the account, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import ClientError
+from fidelity import documented
+from lab import Lab, together
+
+AREA = "Lambda: concurrency"
+CONCURRENCY = "lambda/latest/dg/lambda-concurrency.html"
+RESERVED = "lambda/latest/dg/configuration-concurrency.html"
+PROVISIONED = "lambda/latest/dg/provisioned-concurrency.html"
+SLOW = "import time\ndef handler(event, context):\n    time.sleep(1)\n    return context.log_stream_name\n"
+
+
+@documented(AREA, "A reserved concurrency of 0: TooManyRequestsException, 429, and nothing runs", RESERVED)
+def test_a_reserved_concurrency_of_zero_refuses_all(lab: Lab) -> None:
+    function = lab.function("n = 0\ndef handler(event, context):\n    global n\n    n += 1\n    return n\n")
+    client = lab.aws("lambda")
+    assert lab.result(function) == 1
+    client.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
+    with pytest.raises(client.exceptions.TooManyRequestsException) as caught:
+        lab.invoke(function)
+    response = caught.value.response
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == 429
+    assert response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
+    client.delete_function_concurrency(FunctionName=function)
+    assert lab.result(function) in (1, 2)
+
+
+@documented(AREA, "Over a reserved concurrency of n the next invocation is refused, not queued", RESERVED)
+def test_over_the_reserved_concurrency_invocations_are_refused(lab: Lab) -> None:
+    function = lab.function(SLOW)
+    client = lab.aws("lambda")
+    client.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=2)
+
+    def call(_: int) -> str:
+        try:
+            return str(lab.result(function))
+        except client.exceptions.TooManyRequestsException:
+            return "refused"
+
+    told = together(5, call)
+    assert told.count("refused") == 3
+    assert len(set(told)) == 3, "two environments and the refused"
+
+
+@documented(AREA, "Environments are added as requests come at the same time, and used again", CONCURRENCY)
+def test_environments_are_added_and_used_again(lab: Lab) -> None:
+    function = lab.function(SLOW.replace("sleep(1)", "sleep(0.4)"))
+    first = set(together(4, lambda _: lab.result(function)))
+    second = set(together(3, lambda _: lab.result(function)))
+    assert len(first) == 4
+    assert second <= first
+
+
+@documented(AREA, "One function's concurrency takes nothing of another's", CONCURRENCY)
+def test_one_functions_limit_is_not_anothers(lab: Lab) -> None:
+    limited, free = lab.function(SLOW), lab.function("def handler(event, context):\n    return 1\n")
+    client = lab.aws("lambda")
+    client.put_function_concurrency(FunctionName=limited, ReservedConcurrentExecutions=0)
+    with pytest.raises(client.exceptions.TooManyRequestsException):
+        lab.invoke(limited)
+    assert lab.result(free) == 1
+
+
+@documented(
+    AREA,
+    "Provisioned concurrency keeps environments ready",
+    PROVISIONED,
+    "not done: refused with an error that says so",
+)
+def test_provisioned_concurrency_is_refused_clearly(lab: Lab) -> None:
+    client = lab.aws("lambda")
+    function = lab.function("def handler(event, context):\n    return 1\n")
+    version = client.publish_version(FunctionName=function)["Version"]
+    with pytest.raises(ClientError, match="(?i)provisioned"):
+        client.put_provisioned_concurrency_config(
+            FunctionName=function, Qualifier=version, ProvisionedConcurrentExecutions=1
+        )

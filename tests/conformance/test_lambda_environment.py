@@ -1,0 +1,307 @@
+"""The execution environment: its variables, context, files and life."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from fidelity import documented
+from lab import Lab, together, zipped
+
+AREA = "Lambda: execution environment"
+VARIABLES = "lambda/latest/dg/configuration-envvars.html"
+CONTEXT = "lambda/latest/dg/python-context.html"
+LIFE = "lambda/latest/dg/lambda-runtime-environment.html"
+PATHS = "lambda/latest/dg/python-package.html"
+STORAGE = "lambda/latest/dg/configuration-ephemeral-storage.html"
+UPDATES = "lambda/latest/dg/configuration-function-zip.html"
+
+ENVIRON = "import os\ndef handler(event, context):\n    return dict(os.environ)\n"
+
+
+@pytest.fixture(scope="module")
+def environ(lab: Lab) -> dict[str, str]:
+    function = lab.function(ENVIRON, FunctionName=lab.name("environ"), Environment={"Variables": {"MINE": "gruß=1"}})
+    return {**lab.result(function), "(function)": function}
+
+
+@documented(AREA, "The documented variables are set", VARIABLES)
+def test_the_documented_variables_are_set(lab: Lab, environ: dict[str, str]) -> None:
+    function = environ["(function)"]
+    assert environ["AWS_LAMBDA_FUNCTION_NAME"] == function
+    assert environ["AWS_LAMBDA_FUNCTION_VERSION"] == "$LATEST"
+    assert environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == "256"
+    assert environ["AWS_LAMBDA_LOG_GROUP_NAME"] == f"/aws/lambda/{function}"
+    assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", environ["AWS_LAMBDA_LOG_STREAM_NAME"])
+    assert environ["AWS_LAMBDA_INITIALIZATION_TYPE"] == "on-demand"
+    assert environ["AWS_REGION"] == environ["AWS_DEFAULT_REGION"] == lab.region
+    assert environ["AWS_EXECUTION_ENV"] == "AWS_Lambda_python3.13"
+    assert environ["_HANDLER"] == "app.handler"
+    assert environ["TZ"] == ":UTC"
+    assert re.fullmatch(r"[\w.]+:\d+", environ["AWS_LAMBDA_RUNTIME_API"])
+    for name in ("LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR", "PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "LANG"):
+        assert environ[name], name
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        assert environ[name], name
+
+
+@documented(AREA, "The function's own variables are set as they are", VARIABLES)
+def test_the_functions_own_variables_are_set(environ: dict[str, str]) -> None:
+    assert environ["MINE"] == "gruß=1"
+
+
+@documented(
+    AREA,
+    "Nothing else is set",
+    VARIABLES,
+    "`AWS_ENDPOINT_URL` leads the SDKs here, and nothing of the host is set",
+)
+def test_nothing_of_the_host_is_set(environ: dict[str, str]) -> None:
+    documented_names = {
+        "_HANDLER", "_X_AMZN_TRACE_ID", "LANG", "LD_LIBRARY_PATH", "PATH", "PWD", "PYTHONPATH", "SHLVL", "TZ", "LC_CTYPE",
+        "HOME", "TMPDIR",
+    }  # fmt: skip
+    foreign = {
+        name
+        for name in environ
+        if name not in documented_names
+        and not name.startswith(("AWS_", "LAMBDA_"))
+        and name not in ("MINE", "(function)")
+    }
+    assert foreign == set()
+    assert environ["AWS_ENDPOINT_URL"]
+
+
+@documented(AREA, "The context object is complete", CONTEXT)
+def test_the_context_is_complete(lab: Lab) -> None:
+    source = """
+        import os
+
+        def handler(event, context):
+            remaining = context.get_remaining_time_in_millis()
+            return {
+                "name": context.function_name,
+                "version": context.function_version,
+                "arn": context.invoked_function_arn,
+                "memory": context.memory_limit_in_mb,
+                "id": context.aws_request_id,
+                "group": context.log_group_name,
+                "stream": context.log_stream_name == os.environ["AWS_LAMBDA_LOG_STREAM_NAME"],
+                "identity": context.identity and context.identity.cognito_identity_id,
+                "client": context.client_context,
+                "remaining": remaining,
+                "trace": os.environ.get("_X_AMZN_TRACE_ID"),
+            }
+    """
+    function = lab.function(source, Timeout=7)
+    told = lab.result(function)
+    assert (told["name"], told["version"], told["memory"]) == (function, "$LATEST", "256")
+    assert told["arn"] == lab.arn(function)
+    assert told["group"] == f"/aws/lambda/{function}"
+    assert told["stream"] is True
+    assert (told["identity"], told["client"]) == (None, None)
+    assert 0 < told["remaining"] <= 7000
+    assert told["trace"].startswith("Root=1-")
+    assert len(told["id"]) == 36
+
+
+COUNT = "n = 0\ndef handler(event, context):\n    global n\n    n += 1\n    return [n, context.log_stream_name]\n"
+
+
+@documented(AREA, "A warm environment is used again: module state lives on", LIFE)
+def test_a_warm_environment_is_used_again(lab: Lab) -> None:
+    function = lab.function(COUNT)
+    told = [lab.result(function) for _ in range(3)]
+    assert [n for n, _ in told] == [1, 2, 3]
+    assert len({stream for _, stream in told}) == 1
+
+
+@documented(AREA, "An environment serves one request at a time", LIFE)
+def test_an_environment_serves_one_request_at_a_time(lab: Lab) -> None:
+    source = """
+        import time
+        busy = 0
+
+        def handler(event, context):
+            global busy
+            busy += 1
+            seen = busy
+            time.sleep(0.3)
+            busy -= 1
+            return seen
+    """
+    function = lab.function(source)
+    assert together(6, lambda _: lab.result(function)) == [1] * 6
+
+
+@documented(AREA, "A handler's exception does not end its environment", LIFE)
+def test_an_exception_does_not_end_the_environment(lab: Lab) -> None:
+    function = lab.function("n = 0\ndef handler(event, context):\n    global n\n    n += 1\n    return 6 / (n - 2)\n")
+    assert lab.result(function) == -6
+    assert lab.failure(function)["errorType"] == "ZeroDivisionError"
+    assert lab.result(function) == 6
+
+
+WRITE = """
+    import glob
+    import pathlib
+
+    def handler(event, context):
+        there = pathlib.Path("/tmp/mark")
+        before = there.read_text() if there.exists() else None
+        there.write_text(str(event))
+        return before
+"""
+
+
+@documented(AREA, "`/tmp` is writable, lives as long as its environment, and belongs to it alone", STORAGE)
+def test_tmp_belongs_to_one_environment(lab: Lab) -> None:
+    one, two = lab.function(WRITE), lab.function(WRITE)
+    assert [lab.result(one, "a"), lab.result(one, "b")] == [None, "a"]
+    assert lab.result(two, "c") is None
+
+
+@documented(AREA, "The code is read-only or the environment's own: no function changes another's", LIFE)
+def test_no_function_changes_anothers_code(lab: Lab) -> None:
+    source = """
+        import os
+
+        def handler(event, context):
+            path = os.path.join(os.environ["LAMBDA_TASK_ROOT"], "data.txt")
+            if event:
+                try:
+                    with open(path, "a") as file:
+                        file.write("changed")
+                except OSError:
+                    pass
+            return open(path).read()
+    """
+    files = {"app.py": source, "data.txt": "original"}
+    one, two = lab.function(files), lab.function(files)
+    lab.result(one, True)
+    assert lab.result(two) == "original"
+    lab.aws("lambda").update_function_configuration(FunctionName=one, Description="new environments")
+    assert lab.result(one) == "original"
+
+
+@documented(AREA, "The working directory is the task root; the zip's own modules come first", PATHS)
+def test_the_zips_own_modules_come_first(lab: Lab) -> None:
+    source = """
+        import os
+        import boto3
+        import helper.deep
+
+        def handler(event, context):
+            return [os.getcwd() == os.environ["LAMBDA_TASK_ROOT"], boto3.WHO, helper.deep.WHO, open("data.txt").read()]
+    """
+    files = {"app.py": source, "boto3.py": "WHO = 'mine'", "helper/deep.py": "WHO = 'helper'", "data.txt": "d"}
+    assert lab.result(lab.function(files)) == [True, "mine", "helper", "d"]
+
+
+@documented(AREA, "boto3 comes with the runtime, other packages do not", PATHS)
+def test_boto3_comes_with_the_runtime(lab: Lab) -> None:
+    source = """
+        import importlib.util
+
+        def handler(event, context):
+            return [bool(importlib.util.find_spec(name)) for name in event]
+    """
+    found = lab.result(
+        lab.function(source), ["boto3", "botocore", "pytest", "uvloop", "staticfire", "ministack", "pg8000"]
+    )
+    assert found == [True, True, False, False, False, False, False]
+
+
+@documented(AREA, "The SDK in a function reaches the services with the function's own account", LIFE)
+def test_the_sdk_in_a_function_has_the_functions_account(lab: Lab) -> None:
+    source = (
+        "import boto3\ndef handler(event, context):\n    return boto3.client('sts').get_caller_identity()['Account']\n"
+    )
+    assert lab.result(lab.function(source)) == lab.account
+
+
+@documented(AREA, "A handler may lie in a package", "lambda/latest/dg/python-handler.html")
+def test_a_handler_may_lie_in_a_package(lab: Lab) -> None:
+    files = {"src/web/main.py": "from .words import WORD\ndef run(event, context):\n    return WORD\n"}
+    files |= {"src/__init__.py": "", "src/web/__init__.py": "", "src/web/words.py": "WORD = 'hello'"}
+    assert lab.result(lab.function(files, "src.web.main.run")) == "hello"
+
+
+@documented(AREA, "New code counts from the next invocation on", UPDATES)
+def test_new_code_counts_from_the_next_invocation_on(lab: Lab) -> None:
+    function = lab.function("def handler(event, context):\n    return 1\n")
+    assert lab.result(function) == 1
+    for n in (2, 3):
+        source = f"def handler(event, context):\n    return {n}\n"
+        lab.aws("lambda").update_function_code(FunctionName=function, ZipFile=zipped({"app.py": source}))
+        assert lab.result(function) == n
+
+
+@documented(AREA, "New configuration counts from the next invocation on", VARIABLES)
+def test_new_configuration_counts_from_the_next_invocation_on(lab: Lab) -> None:
+    source = """
+        import os
+
+        def other(event, context):
+            return "other"
+
+        def handler(event, context):
+            return [os.environ.get("WHO"), context.memory_limit_in_mb]
+    """
+    function = lab.function(source)
+    client = lab.aws("lambda")
+    assert lab.result(function) == [None, "256"]
+    client.update_function_configuration(
+        FunctionName=function, Environment={"Variables": {"WHO": "me"}}, MemorySize=512
+    )
+    assert lab.result(function) == ["me", "512"]
+    client.update_function_configuration(FunctionName=function, Handler="app.other")
+    assert lab.result(function) == "other"
+
+
+@documented(AREA, "An update never changes an invocation that is under way", UPDATES)
+def test_an_update_changes_no_invocation_under_way(lab: Lab) -> None:
+    queue = lab.queue()
+    source = """
+        import os
+        import time
+
+        import boto3
+
+        def handler(event, context):
+            if event == "slow":
+                boto3.client("sqs").send_message(QueueUrl=QUEUE, MessageBody="running")
+                time.sleep(2)
+                import late
+                return [late.VERSION, os.environ["V"]]
+            import late
+            return [late.VERSION, os.environ["V"]]
+    """.replace("QUEUE", repr(queue.url))
+
+    def code(version: str) -> dict[str, str]:
+        return {"app.py": source, "late.py": f"VERSION = {version!r}"}
+
+    function = lab.function(code("old"), Environment={"Variables": {"V": "old"}})
+
+    def work(n: int) -> object:
+        if n == 0:
+            return lab.result(function, "slow")
+        queue.receive()
+        client = lab.aws("lambda")
+        client.update_function_code(FunctionName=function, ZipFile=zipped(code("new")))
+        client.update_function_configuration(FunctionName=function, Environment={"Variables": {"V": "new"}})
+        return lab.result(function, "quick")
+
+    assert together(2, work) == [["old", "old"], ["new", "new"]]
+
+
+@documented(AREA, "A deleted function runs no more; made again, it is the new one", UPDATES)
+def test_a_function_made_again_is_the_new_one(lab: Lab) -> None:
+    client = lab.aws("lambda")
+    function = lab.function("def handler(event, context):\n    return 'old'\n")
+    assert lab.result(function) == "old"
+    client.delete_function(FunctionName=function)
+    with pytest.raises(client.exceptions.ResourceNotFoundException):
+        lab.invoke(function)
+    lab.function("def handler(event, context):\n    return 'new'\n", FunctionName=function)
+    assert lab.result(function) == "new"
