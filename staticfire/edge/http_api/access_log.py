@@ -6,6 +6,7 @@ all text with `$context` variables in it; a variable without a value is `-`.
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections.abc import Callable, Mapping
@@ -30,24 +31,38 @@ _GROUP_ARN = re.compile(r"arn:aws[a-z-]*:logs:(?P<region>[^:]+):(?P<account>\d+)
 
 
 class AccessLogFormat:
-    """A format compiled."""
+    """A format compiled. In one that is JSON values are escaped, so that the line is JSON too."""
 
     def __init__(self, text: str) -> None:
-        self._pieces: list[str | Callable[[Exchange], object]] = []
+        show = _shown_in_json if text.lstrip().startswith("{") else _shown
+        self._pieces: list[str | Callable[[Exchange], str]] = []
         end = 0
         for found in _VARIABLE.finditer(text):
             self._pieces.append(text[end : found.start()])
-            self._pieces.append(context_getter(found[1]) or "-")
+            self._pieces.append(_variable(found[1], show))
             end = found.end()
         self._pieces.append(text[end:])
 
     def line(self, x: Exchange) -> str:
-        return "".join(piece if isinstance(piece, str) else _shown(piece(x)) for piece in self._pieces)
+        return "".join(piece if isinstance(piece, str) else piece(x) for piece in self._pieces)
+
+
+def _variable(name: str, show: Callable[[object], str]) -> str | Callable[[Exchange], str]:
+    getter = context_getter(name)
+    if getter is None:
+        return "-"
+    # messageString brings its own quotes.
+    shown = _shown if name == "error.messageString" else show
+    return lambda x: shown(getter(x))
 
 
 def _shown(value: object) -> str:
     text = text_of(value)
     return "-" if text is None or text == "" else text
+
+
+def _shown_in_json(value: object) -> str:
+    return json.dumps(_shown(value), ensure_ascii=False)[1:-1]
 
 
 class LogStream(NamedTuple):

@@ -18,25 +18,23 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import quote, unquote
 
 from ..aws import AwsError, Scope
 from .compiled import CompiledApi, Definition, Description
 from .model import Api, ApiMapping, Authorizer, Integration, Route, Stage
-from .neighbours import Emulator
 
 log = logging.getLogger(__name__)
 
-SERVICE = "apigateway"
-
+Read = Callable[[Scope, str], Awaitable[Any]]
 Compile = Callable[[Description], CompiledApi]
 
 
 class Catalog:
-    def __init__(self, emulator: Emulator, compile: Compile) -> None:
-        self._emulator = emulator
+    def __init__(self, read: Read, compile: Compile) -> None:
+        self._read = read
         self._compile = compile
         self._apis: dict[str, CompiledApi] = {}
         self._learning: dict[str, asyncio.Task[CompiledApi | None]] = {}
@@ -101,7 +99,7 @@ class Catalog:
         owner = self._owners.get(api_id)
         for scope in dict.fromkeys([*([owner] if owner else []), *self._scopes]):
             try:
-                api = Api.parse(await self._emulator.rest(scope, SERVICE, "GET", f"/v2/apis/{quote(api_id)}"))
+                api = Api.parse(await self._read(scope, f"/v2/apis/{quote(api_id, safe='')}"))
                 self._owners[api_id] = scope
                 return await self._describe_in(scope, api)
             except AwsError as error:
@@ -143,7 +141,7 @@ class Catalog:
         items: list[dict[str, Any]] = []
         token = ""
         while True:
-            page: Mapping[str, Any] = await self._emulator.rest(scope, SERVICE, "GET", f"{path}{token}")
+            page: Mapping[str, Any] = await self._read(scope, f"{path}{token}")
             items += page.get("items") or ()
             if not page.get("nextToken"):
                 return items

@@ -4,9 +4,8 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-in
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
 
 Format 2.0 has no key for what a request does not have; 1.0 has the documented nulls. Header names are lower-case in
-both; of repeated ones 1.0's single-value maps have the last header and the first query parameter, as in the
-documentation's example. In 2.0 `rawPath` begins with a named stage and never holds a custom domain's mapping key; the
-`path` of 1.0 does.
+both; of repeated ones 1.0's single-value maps have the last. In 2.0 `rawPath` begins with a named stage and never holds
+a custom domain's mapping key; the `path` of 1.0 does.
 
 The documentation does not list which bodies are text. Observed on AWS: `text/*` and application/json, xml and
 javascript are; everything else is base64, form data and bodies without a content type among it.
@@ -145,7 +144,7 @@ def _request_1(x: Exchange, head: dict[str, Any]) -> dict[str, Any]:
         "httpMethod": x.request.method,
         "headers": headers,
         "multiValueHeaders": multi_headers,
-        "queryStringParameters": {name: values[0] for name, values in query.items()} or None,
+        "queryStringParameters": {name: values[-1] for name, values in query.items()} or None,
         "multiValueQueryStringParameters": query or None,
         "requestContext": {
             "accountId": x.scope.account,

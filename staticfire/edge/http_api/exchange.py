@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-va
 
 from __future__ import annotations
 
-import binascii
+import base64
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -40,7 +40,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 def new_request_id() -> str:
     """API Gateway's form: 15 characters of base64 and a `=`."""
-    return binascii.b2a_base64(os.urandom(11), newline=False).decode("ascii")
+    return base64.urlsafe_b64encode(os.urandom(11)).decode("ascii")
 
 
 def new_trace_id(now: float) -> str:
@@ -91,9 +91,11 @@ class Exchange:
         "authorizer_error",
         "authorizer_latency",
         "authorizer_status",
+        "backend_status",
         "base_path",
         "body",
         "cookies",
+        "dimensions",
         "domain_name",
         "error_kind",
         "error_message",
@@ -145,6 +147,7 @@ class Exchange:
         self.body = b""
         self.cookies: list[str] = []
         self.route: Route | None = None
+        self.dimensions: tuple[tuple[str, str], ...] | None = None
         self.parameters: Mapping[str, str] = {}
         self.authorizer: dict[str, Any] | None = None
         self.authorizer_error: str | None = None
@@ -155,6 +158,7 @@ class Exchange:
         self.integration_latency: int | None = None
         self.integration_request_id: str | None = None
         self.integration_status: int | None = None
+        self.backend_status: int | None = None
         self.error_message: str | None = None
         self.error_kind: str | None = None
         self.status = 0
@@ -269,7 +273,7 @@ _CONTEXT: Mapping[str, Callable[[Exchange], Any]] = {
     "integration.integrationStatus": lambda x: x.integration_status,
     "integration.latency": lambda x: x.integration_latency,
     "integration.requestId": lambda x: x.integration_request_id,
-    "integration.status": lambda x: x.integration_status,
+    "integration.status": lambda x: x.backend_status,
     "integrationErrorMessage": lambda x: x.integration_error,
     "integrationLatency": lambda x: x.integration_latency,
     "integrationStatus": lambda x: x.integration_status,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..http1.messages import Response
@@ -16,7 +16,8 @@ from .exchange import Exchange, context_getter, decoded_path
 
 Value = Callable[[Exchange, Response | None], str | None]
 
-_EMBEDDED = re.compile(r"\$\{([^}]*)\}")
+_EMBEDDED = re.compile(r"\$(?:\{([^}]*)\}|((?:request|response|context|stageVariables)\.[\w.\[\]'-]*[\w\]]))")
+_STAGE_VARIABLE = re.compile(r"\$\{stageVariables\.([^}]*)\}")
 _JSON_STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]|\['([^']*)'\]")
 
 
@@ -63,7 +64,7 @@ def _selector(name: str) -> Value | None:
     kind, _, key = rest.partition(".")
     lower = key.lower()
     selectors: dict[tuple[str, str], Value] = {
-        ("request", "header"): lambda x, _: x.headers.get(lower),
+        ("request", "header"): lambda x, _: "; ".join(x.cookies) or None if lower == "cookie" else x.headers.get(lower),
         ("request", "querystring"): lambda x, _: x.query_parameter(key),
         ("request", "body"): lambda x, _: _json_path(x.body, key) if key else x.body.decode("utf-8", "replace"),
         ("request", "path"): lambda x, _: x.parameters.get(key) if key else decoded_path(x.path),
@@ -75,14 +76,15 @@ def _selector(name: str) -> Value | None:
 
 
 def compile_value(text: str) -> Value:
-    """A whole selector (`$request.header.a`), text with `${...}` in it, or plain text."""
-    if text.startswith("$") and not text.startswith("${"):
-        return _selector(text[1:]) or (lambda _x, _r: text)
+    """A selector (`$request.header.a`), text with selectors in it, or plain text."""
+    whole = _EMBEDDED.fullmatch(text)
+    if whole is not None:
+        return _selector(whole[1] or whole[2]) or (lambda _x, _r: None)
     pieces: list[Value] = []
     end = 0
     for found in _EMBEDDED.finditer(text):
         pieces.append(_constant(text[end : found.start()]))
-        pieces.append(_selector(found[1]) or _constant(""))
+        pieces.append(_selector(found[1] or found[2]) or _constant(""))
         end = found.end()
     if not pieces:
         return _constant(text)
@@ -94,13 +96,6 @@ def _constant(text: str) -> Value:
     return lambda _x, _r: text
 
 
-def with_stage_variables(text: str, variables: dict[str, str]) -> str:
+def with_stage_variables(text: str, variables: Mapping[str, str]) -> str:
     """`${stageVariables.name}` in a URI replaced."""
-    return _EMBEDDED.sub(
-        lambda found: (
-            variables.get(found[1].removeprefix("stageVariables."), "")
-            if found[1].startswith("stageVariables.")
-            else found[0]
-        ),
-        text,
-    )
+    return _STAGE_VARIABLE.sub(lambda found: variables.get(found[1], ""), text)

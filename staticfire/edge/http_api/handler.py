@@ -18,8 +18,9 @@ from ..http1.client import Client
 from ..http1.messages import BodyTooLarge, Request, Response
 from .access_log import AccessLogs
 from .address import Address, Addresses
-from .catalog import SERVICE, Catalog
+from .catalog import Catalog
 from .compiled import CompiledApi, CompiledStage, Compiler, Endpoint
+from .control_plane import ControlPlane
 from .exchange import Exchange, new_request_id
 from .integration import MAX_BODY
 from .metrics import Metrics
@@ -41,11 +42,10 @@ class HttpApis:
         self, emulator: Emulator, functions: Functions, *, public_host: str, port: int, client: HttpClient | None = None
     ) -> None:
         client = client or Client()
-        self._emulator = emulator
-        self._public_host = public_host
         self._port = str(port)
+        self._control = ControlPlane(emulator, self._port, lambda api_id, scope: self._catalog.owner(api_id, scope))
         self._compiler = Compiler(functions, client, KeySource(client, emulator.base_url))
-        self._catalog = Catalog(emulator, self._compiler.compile)
+        self._catalog = Catalog(self._control.get, self._compiler.compile)
         self._addresses = Addresses()
         self._metrics = Metrics(emulator)
         self._logs = AccessLogs(emulator)
@@ -74,15 +74,12 @@ class HttpApis:
             domain_name=address.domain_name,
             base_path=address.base_path,
         )
-        endpoint: Endpoint | None = None
-        try:
-            response = api.cors.preflight(x.request) if api.cors else None
-            if response is None:
-                endpoint = self._route(stage, x)
-                response = await self._answer(endpoint, x)
-        except Refused as refusal:
-            response = self._refuse(x, refusal)
-        self._finish(api, stage, endpoint, x, response, started)
+        response = api.cors.preflight(x.request) if api.cors else None
+        if response is None:
+            response = await self._respond(stage, x)
+            if api.cors is not None:
+                response.headers = api.cors.apply(x.request.headers.get("origin"), response.headers)
+        self._finish(stage, x, response, started)
         return response
 
     async def _locate(self, address: Address) -> tuple[CompiledApi, CompiledStage, str]:
@@ -110,13 +107,16 @@ class HttpApis:
             raise not_found(f"API {address.api_id} has no stage {first!r} and no {DEFAULT_STAGE}")
         return api, stage, address.path
 
-    def _route(self, stage: CompiledStage, x: Exchange) -> Endpoint:
-        found = stage.table.match(x.request.method, x.path)
-        if found is None:
-            raise not_found(f"no route of stage {x.stage.name} takes {x.request.method} {x.path}")
-        endpoint, x.parameters = found
-        x.route = endpoint.route
-        return endpoint
+    async def _respond(self, stage: CompiledStage, x: Exchange) -> Response:
+        try:
+            found = stage.table.match(x.request.method, x.path)
+            if found is None:
+                raise not_found(f"no route of stage {x.stage.name} takes {x.request.method} {x.path}")
+            endpoint, x.parameters = found
+            x.route, x.dimensions = endpoint.route, endpoint.dimensions
+            return await self._answer(endpoint, x)
+        except Refused as refusal:
+            return self._refuse(x, refusal)
 
     async def _answer(self, endpoint: Endpoint, x: Exchange) -> Response:
         if endpoint.bucket is not None and not endpoint.bucket.take(time.monotonic()):
@@ -138,55 +138,28 @@ class HttpApis:
         log.log(level, "API %s, %s: %d: %s", x.api_id, where, refusal.status, refusal)
         return refusal.response()
 
-    def _finish(
-        self,
-        api: CompiledApi,
-        stage: CompiledStage,
-        endpoint: Endpoint | None,
-        x: Exchange,
-        response: Response,
-        started: float,
-    ) -> None:
-        if api.cors is not None and x.request.method != "OPTIONS":
-            response.headers = api.cors.apply(x.request.headers.get("origin"), response.headers)
+    def _finish(self, stage: CompiledStage, x: Exchange, response: Response, started: float) -> None:
         response.headers.append(("apigw-requestid", x.request_id))
         x.status = response.status
         x.response_length = len(response.body) if isinstance(response.body, bytes) else 0
-        x.response_latency = latency = round((time.perf_counter() - started) * 1000)
-        size = len(x.body) + x.response_length
-        self._metrics.add(api.scope, stage.dimensions, x.status, latency, x.integration_latency, size)
-        if endpoint is not None and endpoint.dimensions is not None:
-            self._metrics.add(api.scope, endpoint.dimensions, x.status, latency, x.integration_latency, size)
+        x.response_latency = round((time.perf_counter() - started) * 1000)
+        for dimensions in (stage.dimensions, x.dimensions):
+            if dimensions is not None:
+                size = len(x.body) + x.response_length
+                self._metrics.add(x.scope, dimensions, x.status, x.response_latency, x.integration_latency, size)
         if stage.access_log is not None and stage.log_stream is not None:
             self._logs.add(stage.log_stream, x.epoch_ms, stage.access_log.line(x))
 
     async def answer(self, call: Call) -> Response | None:
-        """An API Gateway call. The emulator answers it, but it does not know where its APIs are served."""
+        """An API Gateway call: those of HTTP APIs are passed on here, others (None) by the router."""
         self._catalog.saw(call.scope)
         if not self._addresses.knows(call.scope):
             await self._learn_domains(call.scope)
-        parts = call.request.path.strip("/").split("/")
-        if parts[:2] != ["v2", "apis"] or len(parts) > 3 or call.request.method == "DELETE":
+        if not call.request.path.startswith("/v2/apis"):
             return None
-        body = await call.body()
-        answer = await self._emulator.raw(
-            call.scope, SERVICE, call.request.method, call.request.target, _forwarded(call.request), body
-        )
-        status, content = answer.status, await answer.read()
-        if status < 300:
-            content = self._addressed(call.scope, content)
-            await self.passed(call, status)
-        headers = [header for header in answer.headers if header[0] in ("content-type", "x-amzn-errortype")]
-        return Response(status, headers, content)
-
-    def _addressed(self, scope: Scope, content: bytes) -> bytes:
-        """The description with `apiEndpoint` as the edge serves it."""
-        data = json.loads(content)
-        for api in data.get("items", [data]):
-            if "apiId" in api and api.get("protocolType") == "HTTP":
-                self._catalog.owner(api["apiId"], scope)
-                api["apiEndpoint"] = f"http://{api['apiId']}.execute-api.localhost:{self._port}"
-        return json.dumps(data).encode()
+        status, response = await self._control.pass_on(call)
+        await self.passed(call, status)
+        return response
 
     async def passed(self, call: Call, status: int) -> None:
         """A call went through: what it wrote is learned anew."""
@@ -198,6 +171,7 @@ class HttpApis:
         elif parts[1:2] == ["apis"] and len(parts) == 3 and method == "DELETE":
             self._catalog.deleted(parts[2])
             self._compiler.forget(parts[2])
+            self._control.deleted(parts[2])
         elif parts[1:2] == ["apis"] and len(parts) >= 3:
             await self._catalog.wrote(call.scope, method, parts[2], parts[3:], await call.body())
 
@@ -210,6 +184,7 @@ class HttpApis:
     async def reset(self) -> None:
         """The emulator's state is gone: nothing that was learned holds."""
         self._catalog.reset()
+        self._control.reset()
         self._addresses.reset()
 
     async def close(self) -> None:
@@ -221,10 +196,6 @@ class HttpApis:
 def _identified(response: Response, request_id: str) -> Response:
     response.headers.append(("apigw-requestid", request_id))
     return response
-
-
-def _forwarded(request: Request) -> list[tuple[str, str]]:
-    return [header for header in request.headers if header[0] in ("content-type", "accept")]
 
 
 def _check_head(request: Request) -> None:

@@ -26,6 +26,7 @@ from .neighbours import Functions, HeaderList, HttpClient
 from .refusal import Refused, failed, too_large, unavailable, unsupported
 
 MAX_BODY = 10 * 1024 * 1024
+MAX_EVENT = 6_291_556
 _THROTTLED = ("TooManyRequestsException", "ServiceException", "ServiceUnavailable")
 _EXCERPT = 500
 
@@ -59,9 +60,12 @@ class LambdaTarget:
     async def run(self, x: Exchange) -> Response:
         if self._request_mapping:
             x.map(*self._request_mapping.apply(x, x.raw_path, list(x.headers.items())))
+        payload = self._event(x)
+        if len(payload) > MAX_EVENT:
+            raise too_large(f"the event for the function is {len(payload)} bytes, Lambda takes {MAX_EVENT}")
         started = time.perf_counter()
         try:
-            outcome = await self._callee.call(x, self._event(x), self._source_arn(x), self._timeout)
+            outcome = await self._callee.call(x, payload, self._source_arn(x), self._timeout)
         except AwsError as error:
             x.integration_status = error.status
             raise self._refusal(x, error) from error
@@ -81,6 +85,7 @@ class LambdaTarget:
             answer = self._response(outcome.payload)
         except response.Malformed as error:
             raise _failed(x, f"the function's answer is malformed: {error}") from error
+        x.backend_status = answer.status
         return self._response_mapping.apply(x, answer) if self._response_mapping else answer
 
     def _refusal(self, x: Exchange, error: AwsError) -> Refused:
@@ -109,7 +114,7 @@ class HttpTarget:
         self._response_mapping = ResponseMapping(integration.response_parameters)
 
     def _url(self, x: Exchange) -> str:
-        uri = with_stage_variables(self._uri, dict(x.stage.variables))
+        uri = with_stage_variables(self._uri, x.stage.variables)
         for name, value in x.parameters.items():
             uri = uri.replace(f"{{{name}}}", quote(value, safe="/:@!$&'()*+,;=~"))
         return uri
@@ -155,7 +160,7 @@ class HttpTarget:
             raise unavailable(x.integration_error) from error
         finally:
             x.integration_latency = round((time.perf_counter() - started) * 1000)
-        x.integration_status = answer.status
+        x.integration_status = x.backend_status = answer.status
         kept = [header for header in answer.headers if header[0] not in HOP_BY_HOP and header[0] != "content-length"]
         return self._response_mapping.apply(x, Response(answer.status, kept, body))
 

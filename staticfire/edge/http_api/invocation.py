@@ -42,7 +42,7 @@ class Callee:
     def ref(self, x: Exchange) -> FunctionRef:
         if self._fixed is not None:
             return self._fixed
-        uri = with_stage_variables(self._uri, dict(x.stage.variables))
+        uri = with_stage_variables(self._uri, x.stage.variables)
         return FunctionRef.parse(function_text(uri), self._scope)
 
     async def call(self, x: Exchange, payload: bytes, source_arn: str, seconds: float) -> Outcome:

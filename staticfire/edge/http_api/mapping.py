@@ -75,6 +75,14 @@ def _change_pairs(pairs: Iterable[tuple[str, str]], action: str, name: str, valu
     return [*kept, (name, value)]
 
 
+def _change_header(headers: HeaderList, action: str, name: str, value: str | None) -> HeaderList:
+    """Like other pairs; what is appended to a header joins its value."""
+    given = [known for key, known in headers if key == name]
+    if action == "append" and value is not None and given:
+        action, value = "overwrite", ",".join([*given, value])
+    return _change_pairs(headers, action, name, value)
+
+
 class MappedRequest(NamedTuple):
     path: str
     query: str
@@ -96,7 +104,7 @@ class RequestMapping:
         for action, place, name, value in self._changes:
             text = value(x, None)
             if place == "header":
-                headers = _change_pairs(headers, action, name, text)
+                headers = _change_header(headers, action, name, text)
             elif place == "querystring":
                 query = _change_pairs(x.query if query is None else query, action, name, text)
             elif place == "path" and text is not None:
@@ -118,7 +126,7 @@ class ResponseMapping:
         for action, place, name, value in self._changes.get(status, ()):
             text = value(x, response)
             if place == "header":
-                headers = _change_pairs(headers, action, name, text)
+                headers = _change_header(headers, action, name, text)
             elif place == "statuscode" and text is not None and text.isdigit():
                 status = int(text)
         return Response(status, headers, response.body)

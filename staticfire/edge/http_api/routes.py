@@ -22,31 +22,42 @@ T = TypeVar("T")
 NO_PARAMETERS: dict[str, str] = {}
 
 
-class _Pattern(NamedTuple, Generic[T]):
-    """A route path: its segments (None: a variable), the variables' (place, name), who serves which method."""
+class _Target(NamedTuple, Generic[T]):
+    """What serves one method of a path, and how its route names the variables: (place, name)."""
 
-    segments: tuple[str | None, ...]
+    value: T
     variables: tuple[tuple[int, str], ...]
-    methods: dict[str, T]
-    greedy: str | None
+    greedy: str
+
+    def parameters(self, segments: list[str], fixed: int) -> dict[str, str]:
+        found = {name: segments[place] for place, name in self.variables}
+        if self.greedy:
+            found[self.greedy] = "/".join(segments[fixed:])
+        return found
+
+
+class _Pattern(Generic[T]):
+    """A route path's shape: its segments up to a greedy variable (None: a variable), who serves which method."""
+
+    def __init__(self, segments: tuple[str | None, ...], greedy: bool) -> None:
+        self.segments = segments
+        self.greedy = greedy
+        self.methods: dict[str, _Target[T]] = {}
 
     def order(self) -> tuple[int, tuple[bool, ...]]:
+        """The more specific first."""
         return -len(self.segments), tuple(segment is None for segment in self.segments)
 
-    def fits(self, segments: list[str]) -> bool:
+    def match(self, method: str, segments: list[str]) -> tuple[T, dict[str, str]] | None:
+        if len(segments) < len(self.segments):
+            return None
         for wanted, given in zip(self.segments, segments, strict=False):
-            if wanted is None:
-                if not given:
-                    return False
-            elif wanted != given:
-                return False
-        return True
-
-    def parameters(self, segments: list[str]) -> dict[str, str]:
-        found = {name: segments[place] for place, name in self.variables}
-        if self.greedy is not None:
-            found[self.greedy] = "/".join(segments[len(self.segments) :])
-        return found
+            if wanted != given and (wanted is not None or not given):
+                return None
+        if self.greedy and segments[len(self.segments) :] in ([], [""]):
+            return None
+        target = self.methods.get(method) or self.methods.get("ANY")
+        return None if target is None else (target.value, target.parameters(segments, len(self.segments)))
 
 
 def _segments(path: str) -> list[str]:
@@ -55,10 +66,52 @@ def _segments(path: str) -> list[str]:
     return [unquote(part) for part in parts] if "%" in path else parts
 
 
-def _pattern(path: str) -> _Pattern[T]:
+class RouteTable(Generic[T]):
+    """Routes compiled: a literal path is one look-up, others are tried among those of their length."""
+
+    def __init__(self, routes: Iterable[tuple[str, T]]) -> None:
+        self._default: T | None = None
+        self._literal: dict[str, dict[str, T]] = {}
+        self._full: dict[int, list[_Pattern[T]]] = {}
+        self._greedy: list[_Pattern[T]] = []
+        patterns: dict[tuple[tuple[str | None, ...], bool], _Pattern[T]] = {}
+        for key, value in routes:
+            if key == DEFAULT_ROUTE:
+                self._default = value
+                continue
+            method, _, path = key.partition(" ")
+            segments, variables, greedy = _parse(path)
+            shape = segments, bool(greedy)
+            pattern = patterns.setdefault(shape, _Pattern(*shape))
+            pattern.methods[method] = _Target(value, variables, greedy)
+            if not variables and not greedy:
+                self._literal.setdefault(path, {})[method] = value
+        for pattern in sorted(patterns.values(), key=_Pattern.order):
+            if pattern.greedy:
+                self._greedy.append(pattern)
+            else:
+                self._full.setdefault(len(pattern.segments), []).append(pattern)
+
+    def match(self, method: str, path: str) -> tuple[T, dict[str, str]] | None:
+        methods = self._literal.get(path)
+        if methods is not None:
+            value = methods.get(method) or methods.get("ANY")
+            if value is not None:
+                return value, NO_PARAMETERS
+        segments = _segments(path)
+        patterns: list[_Pattern[T]] = [*self._full.get(len(segments), ()), *self._greedy]
+        for pattern in patterns:
+            found = pattern.match(method, segments)
+            if found is not None:
+                return found
+        return None if self._default is None else (self._default, NO_PARAMETERS)
+
+
+def _parse(path: str) -> tuple[tuple[str | None, ...], tuple[tuple[int, str], ...], str]:
+    """A route path's segments, its variables and the name of its greedy one."""
     segments: list[str | None] = []
     variables: list[tuple[int, str]] = []
-    greedy = None
+    greedy = ""
     for place, part in enumerate(path.removeprefix("/").split("/")):
         if part.startswith("{") and part.endswith("+}"):
             greedy = part[1:-2]
@@ -67,51 +120,4 @@ def _pattern(path: str) -> _Pattern[T]:
             variables.append((place, part[1:-1]))
         else:
             segments.append(part)
-    return _Pattern(tuple(segments), tuple(variables), {}, greedy)
-
-
-class RouteTable(Generic[T]):
-    """Routes compiled: a literal path is one look-up, others are tried among those of their length."""
-
-    def __init__(self, routes: Iterable[tuple[str, T]]) -> None:
-        self._literal: dict[str, dict[str, T]] = {}
-        self._full: dict[int, list[_Pattern[T]]] = {}
-        self._greedy: list[_Pattern[T]] = []
-        self._default: T | None = None
-        patterns: dict[tuple[tuple[str | None, ...], bool, tuple[tuple[int, str], ...]], _Pattern[T]] = {}
-        for key, target in routes:
-            if key == DEFAULT_ROUTE:
-                self._default = target
-                continue
-            method, _, path = key.partition(" ")
-            new: _Pattern[T] = _pattern(path)
-            known = patterns.setdefault((new.segments, new.greedy is not None, new.variables), new)
-            known.methods[method] = target
-            if not new.variables and new.greedy is None:
-                self._literal[path] = known.methods
-        for pattern in sorted(patterns.values(), key=_Pattern.order):
-            if pattern.greedy is None:
-                self._full.setdefault(len(pattern.segments), []).append(pattern)
-            else:
-                self._greedy.append(pattern)
-
-    def match(self, method: str, path: str) -> tuple[T, dict[str, str]] | None:
-        methods = self._literal.get(path)
-        if methods is not None:
-            target = methods.get(method) or methods.get("ANY")
-            if target is not None:
-                return target, NO_PARAMETERS
-        segments = _segments(path)
-        for pattern in self._full.get(len(segments), ()):
-            if pattern.fits(segments):
-                target = pattern.methods.get(method) or pattern.methods.get("ANY")
-                if target is not None:
-                    return target, pattern.parameters(segments)
-        for pattern in self._greedy:
-            if len(segments) > len(pattern.segments) and pattern.fits(segments):
-                target = pattern.methods.get(method) or pattern.methods.get("ANY")
-                if target is not None:
-                    found = pattern.parameters(segments)
-                    if pattern.greedy is not None and found[pattern.greedy]:
-                        return target, found
-        return None if self._default is None else (self._default, NO_PARAMETERS)
+    return tuple(segments), tuple(variables), greedy

@@ -1,0 +1,65 @@
+"""CORS as the API configures it."""
+
+from __future__ import annotations
+
+import pytest
+
+from staticfire.edge.http1.messages import Headers, Request
+from staticfire.edge.http_api.cors import CorsPolicy
+from staticfire.edge.http_api.model import Cors
+
+SITE = "https://www.example.com"
+
+
+def preflight(policy: CorsPolicy, origin: str = SITE, method: str = "POST"):
+    headers = [("origin", origin), ("access-control-request-method", method)]
+    return policy.preflight(Request("OPTIONS", "/", "", Headers(headers)))
+
+
+def test_a_preflight_says_all_that_is_configured():
+    policy = CorsPolicy(Cors((SITE,), ("GET", "POST"), ("authorization",), ("date",), True, 300))
+    response = preflight(policy)
+    assert response.status == 204
+    assert dict(response.headers) == {
+        "access-control-allow-origin": SITE,
+        "access-control-allow-credentials": "true",
+        "access-control-expose-headers": "date",
+        "access-control-allow-methods": "GET,POST",
+        "access-control-allow-headers": "authorization",
+        "access-control-max-age": "300",
+    }
+
+
+def test_a_preflight_from_elsewhere_gets_no_headers():
+    response = preflight(CorsPolicy(Cors((SITE,), ("GET",))), "https://evil.example.com")
+    assert (response.status, response.headers) == (204, [])
+
+
+@pytest.mark.parametrize(
+    "headers", [[], [("origin", SITE)], [("access-control-request-method", "GET")], [("origin", ""), ("x", "y")]]
+)
+def test_options_without_origin_and_method_is_no_preflight(headers):
+    assert CorsPolicy(Cors((SITE,))).preflight(Request("OPTIONS", "/", "", Headers(headers))) is None
+
+
+@pytest.mark.parametrize(
+    ("allowed", "origin", "answered"),
+    [
+        ("*", "http://any.example", "*"),
+        ("https://*", "https://any.example", "https://any.example"),
+        ("https://*", "http://any.example", None),
+        ("http://*", "http://any.example", "http://any.example"),
+        (SITE, SITE, SITE),
+        (SITE, f"{SITE}.evil.com", None),
+    ],
+)
+def test_origins_may_be_wildcards(allowed, origin, answered):
+    headers = dict(CorsPolicy(Cors((allowed,))).apply(origin, []))
+    assert headers.get("access-control-allow-origin") == answered
+
+
+def test_the_integrations_cors_headers_are_replaced():
+    given = [("access-control-allow-origin", "*"), ("access-control-max-age", "9"), ("x-a", "1")]
+    policy = CorsPolicy(Cors((SITE,)))
+    assert policy.apply(SITE, given) == [("x-a", "1"), ("access-control-allow-origin", SITE)]
+    assert policy.apply("", given) == [("x-a", "1")]
