@@ -88,7 +88,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     slot = config.stash.get(SLOT, None)
     if slot is not None and _option(config, "keep") and (slot.state / "edge.json").exists():
         terminalreporter.section("staticfire")
-        terminalreporter.line(f"The stack was kept. To end it: STATICFIRE_STATE_DIR={slot.state} staticfire down")
+        command = f"STATICFIRE_STATE_DIR={slot.state} staticfire --project {config.rootpath} down"
+        terminalreporter.line(f"The stack was kept. To end it: {command}")
 
 
 def _option(config: pytest.Config, name: str) -> Any:

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from .errors import DegradedError, NotRunningError, StaticfireError, UsageError
-from .layout import Layout, Process, file_lock
+from .layout import Layout, Process, file_lock, start_time
 from .progress import Progress
 from .settings import Settings, load
 from .stack import Stack
@@ -211,9 +211,10 @@ class Own:
         return StackUnderTest(Stack(self.settings, self.name, running), self._progress)
 
     def kill(self, part: str) -> None:
-        """kill -9 the process of `part` (edge, ministack, postgres), and wait until it is gone."""
-        process = Process.read(Layout.of(self.settings).process(part))
-        if process is None:
-            raise NotRunningError(f"There is no process {part!r} to kill in {self.settings.state_dir}.")
-        process.send(signal.SIGKILL)
-        wait_until(lambda: not process.alive, f"the end of {part}")
+        """kill -9 `emulator`, `postgres` or `edge`, and wait until it is gone."""
+        recorded = Process.read(Layout.of(self.settings).process(part))
+        pid = recorded.pid if recorded else self.status()[1].get("parts", {}).get(part, {}).get("pid")
+        if pid is None:
+            raise NotRunningError(f"There is no process of the part {part!r} in {self.settings.state_dir}.")
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: start_time(pid) is None, f"the end of {part}")

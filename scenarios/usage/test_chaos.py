@@ -100,7 +100,7 @@ def test_after_the_emulator_was_killed_errors_are_clear_and_up_rebuilds_everythi
         before = books.all_in_postgres()
         assert before[user].total == Decimal("6.5")
 
-    staticfire_own.kill("ministack")
+    staticfire_own.kill("emulator")
 
     with pytest.raises(botocore.exceptions.ClientError, match="staticfire up"):
         aws("dynamodb").list_tables()
