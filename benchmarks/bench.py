@@ -59,9 +59,10 @@ class Bench:
 
     @cached_property
     def floor(self) -> str:
+        """It gets as many workers as Staticfire has environments for the same load."""
         port = free_port()
         log = self._work / "floor.log"
-        command = [sys.executable, "-m", "benchmarks.floor", str(port), str(self.processes)]
+        command = [sys.executable, "-m", "benchmarks.floor", str(port), str(self._environments("bench-silent"))]
         command += [str(self.python), str(HANDLERS), "silent.handler"]
         process = self._ends.enter_context(child(command, log=log))
         wait_for("the floor", lambda: listens(port), process, log)
@@ -73,11 +74,6 @@ class Bench:
             variables = Database.create(self._postgres, "bench_offline").variables()
             layer, directory = self.unpacked_layer, self._work / "offline"
             return self._ends.enter_context(offline(self.python, layer, HANDLERS, variables, directory))
-
-    @property
-    def processes(self) -> int:
-        """As many as the closed loop's connections: each request in flight has an environment of its own, as on AWS."""
-        return CONNECTIONS
 
     @cached_property
     def python(self) -> Path:
@@ -97,7 +93,10 @@ class Bench:
         return self._unpack(self.packages.layer) / "python"
 
     def plain_loop(self, warm_up: float, seconds: float) -> float:
-        """Calls a second of the usage service's handler without Lambda and HTTP, on the stores that ours uses."""
+        """Calls a second of the usage service's handler without Lambda and HTTP, on the stores that ours uses.
+
+        It has as many processes as Staticfire has environments for the same load.
+        """
         path = [self._unpacked_usage, self.unpacked_layer]
         environment = {
             **self.ours.service_variables,
@@ -108,9 +107,10 @@ class Bench:
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_ENDPOINT_URL": self.emulator,
         }
-        command = [self.python, ROOT / "benchmarks" / "plain_loop.py", str(self.processes), str(warm_up), str(seconds)]
+        processes = str(self._environments("bench-usage"))
+        command = [str(self.python), str(ROOT / "benchmarks" / "plain_loop.py"), processes, str(warm_up), str(seconds)]
         run = subprocess.run(
-            [str(part) for part in command],
+            command,
             env=environment,
             capture_output=True,
             text=True,
@@ -151,5 +151,5 @@ class Bench:
             account.deploy()
             return account
 
-    def environments(self, function: str) -> int:
-        return environments_of(self.running.endpoint, function)
+    def _environments(self, function: str) -> int:
+        return environments_of(self.running.endpoint, function) or CONNECTIONS

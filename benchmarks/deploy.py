@@ -25,6 +25,7 @@ ACCOUNT = "000000000000"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/bench"
 TABLE = "bench-usage"
 STAGE = "$default"
+CONFIG = Config(retries={"total_max_attempts": 1}, read_timeout=60)
 EVENTS = "create table bench_events (id bigint generated always as identity primary key, usage numeric)"
 
 
@@ -89,16 +90,13 @@ class Account:
         self._api = ""
         self.service_variables: Mapping[str, str] = {}
         self._layer = ""
+        self._clients: dict[str, Any] = {}
+        self._session = boto3.session.Session(ACCOUNT, "test", region_name=REGION)
 
     def client(self, service: str) -> Any:
-        return boto3.session.Session().client(
-            service,
-            endpoint_url=self.endpoint,
-            region_name=REGION,
-            aws_access_key_id=ACCOUNT,
-            aws_secret_access_key="test",
-            config=Config(retries={"total_max_attempts": 1}, read_timeout=60),
-        )
+        if service not in self._clients:
+            self._clients[service] = self._session.client(service, endpoint_url=self.endpoint, config=CONFIG)
+        return self._clients[service]
 
     def url(self, path: str) -> str:
         return f"{self.endpoint}/_aws/execute-api/{self._api}/{STAGE}{path}"

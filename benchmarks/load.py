@@ -4,10 +4,10 @@ It runs as a process of its own, so that what it measures never waits for Python
 
     python -m benchmarks.load '{"url": "http://127.0.0.1:4566/", "connections": 16, "seconds": 3}'
 
-It prints one JSON object. A run is bounded in time, and in requests too where `count` is given; requests of the first
-`warm_up` seconds are sent but not counted. An answer with another status than `expect`, and a connection that breaks,
-are errors: they are counted, the first is shown, and whoever asked must not take the run for a measurement.
-Only 127.0.0.1 is ever loaded.
+It prints one JSON object. Two requests a connection go first, so that no start of a process is measured. A run is
+bounded in time, and in requests too where `count` is given; requests of its first `warm_up` seconds are sent but not
+counted. An answer with another status than `expect`, and a connection that breaks, are errors: they are counted, the
+first is shown, and whoever asked must not take the run for a measurement. Only 127.0.0.1 is ever loaded.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import sys
 import time
 from array import array
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -27,6 +27,9 @@ import httptools
 import uvloop
 
 from .processes import ROOT, MeasureError
+
+PRIMING = 2
+GRACE_SECONDS = 35
 
 
 @dataclass(frozen=True)
@@ -191,21 +194,26 @@ async def connect(run: Run) -> None:
 async def generate(load: Load) -> Result:
     if urlsplit(load.url).hostname != "127.0.0.1":
         raise SystemExit(f"{load.url} is not on 127.0.0.1: only this machine is loaded.")
-    run = Run(load)
+    primed = await _finished(Run(replace(load, count=load.connections * PRIMING, seconds=60, warm_up=0)))
+    return primed.result() if primed.errors else (await _finished(Run(load))).result()
+
+
+async def _finished(run: Run) -> Run:
+    load = run.load
     run.open = load.connections
     await asyncio.gather(*(connect(run) for _ in range(load.connections)))
     try:
-        async with asyncio.timeout(load.warm_up + load.seconds + 35):
+        async with asyncio.timeout(load.warm_up + load.seconds + GRACE_SECONDS):
             await run.done
     except TimeoutError:
-        run.fail(f"{run.open} connections got no answer within 35 s of the end")
-    return run.result()
+        run.fail(f"{run.open} connections got no answer within {GRACE_SECONDS} s of the end")
+    return run
 
 
 def measure(load: Load) -> Result:
     """Generate `load` from a process of its own. A run with errors is no measurement."""
     command = [sys.executable, "-m", "benchmarks.load", json.dumps(asdict(load))]
-    limit = load.warm_up + load.seconds + 60
+    limit = load.warm_up + load.seconds + 180
     finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=limit, check=False)
     if finished.returncode != 0:
         raise MeasureError(f"the load generator failed: {finished.stderr.strip() or finished.returncode}")

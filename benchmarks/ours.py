@@ -64,8 +64,3 @@ def environments_of(endpoint: str, function: str) -> int:
     return sum(
         len(each["environments"]) for each in Control(endpoint).functions()["functions"] if each["name"] == function
     )
-
-
-def emulator_url(running: Running) -> str:
-    """The emulator behind the edge, without the edge."""
-    return str(running.health.parts["emulator"]["url"])

@@ -135,6 +135,7 @@ class MiniStack:
         emulator = self._emulator
         if emulator is None:
             return part
+        part["url"] = emulator.base_url
         if emulator.ended:
             part["why"] = emulator.ended
         elif self._state == "running" and not await answers(emulator, HEALTH):
