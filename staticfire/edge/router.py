@@ -81,8 +81,7 @@ class Router:
             await request.body() if whole else request.stream(),
             as_is=True,
         )
-        size = answer.headers.get("content-length")
-        if answer.arrived or (size and int(size) <= SMALL):
+        if answer.arrived:
             return Response(answer.status, answer.headers.items(), await emulator.whole(answer))
         return Response(answer.status, answer.headers.items(), answer.stream())
 

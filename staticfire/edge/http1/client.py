@@ -25,6 +25,7 @@ from .messages import Headers
 
 MAX_HEAD = 256 * 1024
 BUFFER = 256 * 1024
+SMALL = 64 * 1024
 _FRAMING = frozenset(("connection", "keep-alive", "transfer-encoding", "content-length", "proxy-connection"))
 
 
@@ -37,7 +38,7 @@ class ConnectionBroken(OSError):
 
 
 class ClientResponse:
-    """A response whose head is here. Read it whole, stream it to the end, or close it."""
+    """A response whose head is here, and its body if it is small. Read it whole, stream it to the end, or close it."""
 
     __slots__ = ("_body", "_connection", "headers", "status")
 
@@ -104,6 +105,7 @@ class _Connection(asyncio.Protocol):
         self._until_eof = False
         self._reading = True
         self._body: IncomingBody | None = None
+        self._head: ClientResponse | None = None
         self._response: asyncio.Future[ClientResponse] | None = None
         self._sender: asyncio.Task[None] | None = None
         self._drained: asyncio.Future[None] | None = None
@@ -127,8 +129,8 @@ class _Connection(asyncio.Protocol):
             self.fail(ConnectionBroken(f"the peer's headers are longer than {MAX_HEAD} bytes"))
 
     def eof_received(self) -> None:
-        if self._body is not None and self._until_eof:
-            self._body.finish()
+        if self._until_eof:
+            self.on_message_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True
@@ -163,12 +165,13 @@ class _Connection(asyncio.Protocol):
         self._keep_alive = self._parser.should_keep_alive()
         self._until_eof = not length and "transfer-encoding" not in headers
         self._body = IncomingBody(self, int(length) if length else None)
+        self._head = ClientResponse(self, status, headers, self._body)
         if self._head_only:
             # The parser would wait for the body that the head describes.
-            self._body.finish()
             self._parser = httptools.HttpResponseParser(self)
-        if not self._response.done():
-            self._response.set_result(ClientResponse(self, status, headers, self._body))
+            self.on_message_complete()
+        elif not length or int(length) > SMALL:
+            self._respond()
 
     def on_body(self, data: bytes) -> None:
         self._unparsed = 0
@@ -179,6 +182,13 @@ class _Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self._body is not None:
             self._body.finish()
+            self._respond()
+
+    def _respond(self) -> None:
+        """The head is there; so is the body, when it is small."""
+        if self._head is not None and self._response is not None and not self._response.done():
+            self._response.set_result(self._head)
+            self._head = None
 
     # What a body calls.
 
@@ -200,7 +210,7 @@ class _Connection(asyncio.Protocol):
         self, method: str, head: list[str], body: bytes | AsyncIterator[bytes], chunked: bool
     ) -> ClientResponse:
         """Send a request; its response, as soon as its head is here."""
-        self._body = None
+        self._body = self._head = None
         self._unparsed = 0
         self._head_only = method == "HEAD"
         data = to_bytes(head)

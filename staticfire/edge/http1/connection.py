@@ -173,6 +173,14 @@ class Connection(asyncio.Protocol):
             self._start()
         self.balance()
 
+    def _start(self) -> None:
+        """Answer the next request, unless its body is so small that waiting for all of it is cheaper."""
+        exchange = self._queue[0]
+        body = exchange.body
+        if body is None or body.complete or body.expects or body.left is None or body.left > self._limits.unread:
+            self._queue.popleft()
+            self._task = self.loop.create_task(self._serve(exchange))
+
     def pause_writing(self) -> None:
         self._drained = self.loop.create_future()
         self._unsent = self._transport.get_write_buffer_size()
@@ -233,9 +241,11 @@ class Connection(asyncio.Protocol):
             raise _Refusal(501, "This is no proxy: CONNECT is not served.")
         if not target.startswith("/"):
             target, headers = _origin_form(method, target, headers)
-        hosts = headers.getall("host")
-        if len(hosts) != 1 and (hosts or version == "1.1"):
-            raise _Refusal(400, "A request has exactly one Host header.")
+        if "host" not in headers:
+            if version == "1.1":
+                raise _Refusal(400, "The request has no Host header.")
+        elif len(headers.getall("host")) > 1:
+            raise _Refusal(400, "The request has more than one Host header.")
         body = self._expected_body(version, headers)
         path, _, query = target.partition("?")
         request = Request(method, path, query, headers, body or b"", peer=self._peer, http_version=version, sender=self)
@@ -245,9 +255,11 @@ class Connection(asyncio.Protocol):
     def _expected_body(self, version: str, headers: Headers) -> IncomingBody | None:
         length = headers.get("content-length")
         coding = headers.get("transfer-encoding")
+        if not coding and not length:
+            return None
         if coding and (coding.lower() != "chunked" or version == "1.0"):
             raise _Refusal(501, f"Transfer-Encoding {coding!r} is not served; 'chunked' in HTTP/1.1 is.")
-        if not coding and not length.strip("0"):
+        if not coding and int(length) == 0:
             return None
         if self._parser.should_upgrade():
             raise _Refusal(501, "A request that asks for another protocol cannot carry a body here.")
@@ -276,9 +288,9 @@ class Connection(asyncio.Protocol):
         self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def balance(self) -> None:
-        """Read while there is room: no request waits and the handler keeps up with the body."""
-        waiting = self._body.waiting if self._body is not None else 0
-        wanted = not self._queue and waiting < self._limits.buffer
+        """Read while there is room: no whole request waits and the handler keeps up with the body."""
+        body = self._body
+        wanted = not self._queue if body is None else body.waiting < self._limits.buffer
         if wanted == self._reading or self._transport.is_closing():
             return
         self._reading = wanted
@@ -298,9 +310,6 @@ class Connection(asyncio.Protocol):
         await self._gone.wait()
 
     # Answering.
-
-    def _start(self) -> None:
-        self._task = self.loop.create_task(self._serve(self._queue.popleft()))
 
     async def _serve(self, exchange: _Exchange) -> None:
         request = exchange.request

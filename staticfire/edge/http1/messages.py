@@ -21,16 +21,14 @@ class DropConnection(Exception):
 class Headers:
     """An ordered multi-map of lower-case names to values (latin-1 text, as on the wire)."""
 
-    __slots__ = ("_items",)
+    __slots__ = ("_first", "_items")
 
     def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
         self._items = list(items)
+        self._first = dict(reversed(self._items))
 
     def get(self, name: str, default: str = "") -> str:
-        for key, value in self._items:
-            if key == name:
-                return value
-        return default
+        return self._first.get(name, default)
 
     def getall(self, name: str) -> list[str]:
         return [value for key, value in self._items if key == name]
@@ -39,7 +37,7 @@ class Headers:
         return self._items
 
     def __contains__(self, name: object) -> bool:
-        return any(key == name for key, _ in self._items)
+        return name in self._first
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self._items)
