@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-mappings.h
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -38,10 +39,20 @@ def host_name(request: Request) -> str:
     return name if colon and port.isdigit() else host
 
 
+def api_domain(public_host: str) -> str:
+    """What follows an API's id in its own host name. An address has no names below it: it is `localhost` then."""
+    try:
+        ip_address(public_host.strip("[]"))
+    except ValueError:
+        return f"execute-api.{public_host}"
+    return "execute-api.localhost"
+
+
 class Addresses:
     """Tells requests to HTTP APIs from all others. Custom domains are those of the accounts that were asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, domain: str) -> None:
+        self._domain = domain
         self._domains: dict[str, list[ApiMapping]] = {}
         self._of_scope: dict[Scope, dict[str, list[ApiMapping]]] = {}
 
@@ -64,7 +75,7 @@ class Addresses:
         if path.startswith(PATH_PREFIX):
             api_id, _, rest = path[len(PATH_PREFIX) :].partition("/")
             stage, slash, rest = rest.partition("/")
-            return Address(request, api_id, unquote(stage), f"{slash or '/'}{rest}", f"{api_id}.execute-api.localhost")
+            return Address(request, api_id, unquote(stage), f"{slash or '/'}{rest}", f"{api_id}.{self._domain}")
         host = host_name(request)
         api_id, mark, _ = host.partition(HOST_MARK)
         if mark and "." not in api_id:

@@ -1,4 +1,4 @@
-"""Lambda authorizers, and which authorizer a route has.
+"""Who may call a route: Lambda authorizers, and which authorizer a route has.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html: a request that lacks an
 identity source is 401 without a call; answers are cached by the identity sources for the authorizer's TTL; a simple
@@ -165,19 +165,21 @@ class BrokenGuard:
         raise failed(self._reason)
 
 
-def guard_for(
-    route: Route, authorizer: Authorizer | None, scope: Scope, api_id: str, functions: Functions, keys: KeySource
-) -> Guard | None:
+def guard_for(authorizer: Authorizer, scope: Scope, api_id: str, functions: Functions, keys: KeySource) -> Guard:
+    """The authorizer at work. One for all its routes: they share the answers that it remembers."""
+    if authorizer.type == "JWT":
+        return JwtGuard(authorizer, keys)
+    try:
+        return LambdaGuard(authorizer, scope, api_id, functions)
+    except AwsError as error:
+        return BrokenGuard(f"authorizer {authorizer.id}: {error.message}")
+
+
+def route_guard(route: Route, guards: Mapping[str, Guard]) -> Guard | None:
     """What stands before the route's integration; None where the route is open."""
     if route.authorization == "NONE":
         return None
     if route.authorization == "AWS_IAM":
         return IamGuard()
-    if authorizer is None:
-        return BrokenGuard(f"route {route.key!r} names the authorizer {route.authorizer_id}, which does not exist")
-    if route.authorization == "JWT":
-        return JwtGuard(authorizer, keys)
-    try:
-        return LambdaGuard(authorizer, scope, api_id, functions)
-    except AwsError as error:
-        return BrokenGuard(f"authorizer {authorizer.id}: {error}")
+    guard = guards.get(route.authorizer_id or "")
+    return guard or BrokenGuard(f"route {route.key!r} names the authorizer {route.authorizer_id}, which does not exist")

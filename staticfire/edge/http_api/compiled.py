@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..aws import Scope
 from .access_log import AccessLogFormat, LogStream, log_stream
-from .authorizers import Guard, guard_for
+from .authorizers import Guard, guard_for, route_guard
 from .cors import CorsPolicy
 from .integration import Target, target_for
 from .metrics import Dimensions
@@ -76,35 +76,39 @@ class Compiler:
 
     def compile(self, description: Description) -> CompiledApi:
         api = description.api
-        return CompiledApi(
-            description.scope,
-            api,
-            CorsPolicy(api.cors) if api.cors else None,
-            {
-                name: self._stage(description.scope, api.id, stage, definition or Definition())
-                for name, (stage, definition) in description.stages.items()
-            },
-        )
+        guards: dict[Authorizer, Guard] = {}
+        stages = {
+            name: self._stage(description.scope, api.id, stage, definition or Definition(), guards)
+            for name, (stage, definition) in description.stages.items()
+        }
+        return CompiledApi(description.scope, api, CorsPolicy(api.cors) if api.cors else None, stages)
 
     def forget(self, api_id: str) -> None:
         """The API is deleted."""
         self._buckets.forget(api_id)
 
-    def _stage(self, scope: Scope, api_id: str, stage: Stage, definition: Definition) -> CompiledStage:
-        dimensions = (("ApiId", api_id), ("Stage", stage.name))
+    def _stage(
+        self, scope: Scope, api_id: str, stage: Stage, definition: Definition, guards: dict[Authorizer, Guard]
+    ) -> CompiledStage:
+        for authorizer in definition.authorizers.values():
+            if authorizer not in guards:
+                guards[authorizer] = guard_for(authorizer, scope, api_id, self._functions, self._keys)
+        by_id = {authorizer.id: guards[authorizer] for authorizer in definition.authorizers.values()}
         stream = log_stream(stage.access_log, api_id, stage.name) if stage.access_log else None
-        endpoints = [
-            (route.key, self._endpoint(scope, api_id, stage, route, definition)) for route in definition.routes
-        ]
+        endpoints = []
+        for route in definition.routes:
+            integration = definition.integrations.get(route.integration_id or "")
+            target = target_for(route, integration, scope, api_id, self._functions, self._client)
+            endpoints.append((route.key, self._endpoint(api_id, stage, route, route_guard(route, by_id), target)))
         return CompiledStage(
             stage,
             RouteTable(endpoints),
-            dimensions,
+            (("ApiId", api_id), ("Stage", stage.name)),
             AccessLogFormat(stage.access_log.format) if stage.access_log and stream else None,
             stream,
         )
 
-    def _endpoint(self, scope: Scope, api_id: str, stage: Stage, route: Route, definition: Definition) -> Endpoint:
+    def _endpoint(self, api_id: str, stage: Stage, route: Route, guard: Guard | None, target: Target) -> Endpoint:
         settings = _settings(stage, route)
         if settings.burst == 0 or settings.rate == 0:
             log.warning(
@@ -113,16 +117,9 @@ class Compiler:
                 stage.name,
                 route.key,
             )
-        authorizer = definition.authorizers.get(route.authorizer_id or "")
-        integration = definition.integrations.get(route.integration_id or "")
         detailed = (("ApiId", api_id), ("Method", route.method), ("Resource", route.path), ("Stage", stage.name))
-        return Endpoint(
-            route,
-            guard_for(route, authorizer, scope, api_id, self._functions, self._keys),
-            target_for(route, integration, scope, api_id, self._functions, self._client),
-            self._buckets.get(api_id, stage.name, route.key, settings),
-            detailed if settings.detailed_metrics else None,
-        )
+        bucket = self._buckets.get(api_id, stage.name, route.key, settings)
+        return Endpoint(route, guard, target, bucket, detailed if settings.detailed_metrics else None)
 
 
 def _settings(stage: Stage, route: Route) -> RouteSettings:

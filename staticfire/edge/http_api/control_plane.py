@@ -32,11 +32,11 @@ def _split(path: str) -> list[str]:
 
 
 class ControlPlane:
-    """`found` is told of every HTTP API that an answer names, and whose it is."""
+    """`authority` is where APIs are served; `found` is told of every HTTP API that an answer names, and whose it is."""
 
-    def __init__(self, emulator: Emulator, port: str, found: Found) -> None:
+    def __init__(self, emulator: Emulator, authority: str, found: Found) -> None:
         self._emulator = emulator
-        self._port = port
+        self._authority = authority
         self._found = found
         self._forgotten: dict[tuple[Scope, str, str, str], dict[str, Any]] = {}
 
@@ -91,4 +91,4 @@ class ControlPlane:
     def _locate(self, scope: Scope, api: dict[str, Any]) -> None:
         if "apiId" in api and api.get("protocolType", "HTTP") == "HTTP":
             self._found(api["apiId"], scope)
-            api["apiEndpoint"] = f"http://{api['apiId']}.execute-api.localhost:{self._port}"
+            api["apiEndpoint"] = f"http://{api['apiId']}.{self._authority}"

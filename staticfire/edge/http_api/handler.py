@@ -17,7 +17,7 @@ from ..aws import AwsError, Call, Scope
 from ..http1.client import Client
 from ..http1.messages import BodyTooLarge, Request, Response
 from .access_log import AccessLogs
-from .address import Address, Addresses
+from .address import Address, Addresses, api_domain
 from .catalog import Catalog
 from .compiled import CompiledApi, CompiledStage, Compiler, Endpoint
 from .control_plane import ControlPlane
@@ -43,10 +43,13 @@ class HttpApis:
     ) -> None:
         client = client or Client()
         self._port = str(port)
-        self._control = ControlPlane(emulator, self._port, lambda api_id, scope: self._catalog.owner(api_id, scope))
+        domain = api_domain(public_host)
+        self._control = ControlPlane(
+            emulator, f"{domain}:{port}", lambda api_id, scope: self._catalog.owner(api_id, scope)
+        )
         self._compiler = Compiler(functions, client, KeySource(client, emulator.base_url))
         self._catalog = Catalog(self._control.get, self._compiler.compile)
-        self._addresses = Addresses()
+        self._addresses = Addresses(domain)
         self._metrics = Metrics(emulator)
         self._logs = AccessLogs(emulator)
 

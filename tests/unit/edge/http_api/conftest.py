@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from http_api_names import SCOPE
+from http_api_names import SCOPE, Incoming
 
 from staticfire.edge.aws import AwsError, Call, Scope
 from staticfire.edge.functions.model import FunctionRef, Outcome
@@ -16,18 +16,6 @@ from staticfire.edge.http1.messages import Headers, Request, Response
 from staticfire.edge.http_api import HttpApis
 
 PORT = 4566
-
-
-class Incoming:
-    """A response as an HTTP client gives it."""
-
-    def __init__(self, status: int, body: bytes, headers: list[tuple[str, str]] | None = None) -> None:
-        self.status = status
-        self.headers = Headers(headers or [("content-type", "application/json")])
-        self._body = body
-
-    async def read(self, limit: int | None = None) -> bytes:
-        return self._body
 
 
 class ControlPlane:
@@ -42,6 +30,7 @@ class ControlPlane:
         self.metrics: list[dict[str, str]] = []
         self.log_calls: list[tuple[str, Mapping[str, Any]]] = []
         self.streams: set[tuple[str, str]] = set()
+        self.read_events: dict[str, asyncio.Event] = {}
         self.down = False
         self.page_size = 1000
         self._made = 0
@@ -53,7 +42,13 @@ class ControlPlane:
         await asyncio.sleep(0)
         if method == "GET":
             self.reads.append(path)
+            if path in self.read_events:
+                self.read_events[path].set()
         return self._answer(scope, method, path, body)
+
+    def read_event(self, path: str) -> asyncio.Event:
+        """Set when the path is read."""
+        return self.read_events.setdefault(path, asyncio.Event())
 
     async def raw(self, scope, service, method, target, headers, body) -> Incoming:
         try:

@@ -134,9 +134,9 @@ async def test_a_write_counts_for_the_next_request(lab):
 async def test_a_write_while_an_api_is_being_learned_is_not_missed(lab):
     api = await lab.api({"GET /old": "echo"})
     target = await lab.integrate(api.id, "echo")
+    read = lab.emulator.read_event(f"/v2/apis/{api.id}/routes")
     learning = asyncio.create_task(api.send("GET", "/old"))
-    while f"/v2/apis/{api.id}/routes" not in lab.emulator.reads:
-        await asyncio.sleep(0)
+    await read.wait()
     await lab.call("POST", f"/v2/apis/{api.id}/routes", {"routeKey": "GET /new", "target": target})
     await learning
     assert (await api.send("GET", "/new")).status == 200
@@ -324,7 +324,8 @@ async def test_after_a_reset_everything_is_learned_anew(lab):
 
 
 async def test_access_logs_are_lines_of_the_stages_format_in_its_group(lab):
-    form = '{"id":"$context.requestId","agent":"$context.identity.userAgent","s":"$context.status","e":"$context.integrationErrorMessage"}'
+    names = {"id": "requestId", "agent": "identity.userAgent", "s": "status", "e": "integrationErrorMessage"}
+    form = json.dumps({key: f"$context.{name}" for key, name in names.items()})
     group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/http/api:*"
     settings = {"accessLogSettings": {"destinationArn": group, "format": form}}
     lab.functions.handlers["odd"] = lambda event: {"statusCode": "teapot"}

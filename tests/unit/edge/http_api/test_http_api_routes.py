@@ -107,7 +107,7 @@ KEY_LISTS = st.lists(st.one_of(route_keys(), st.just("$default")), max_size=8, u
 
 
 def naive(keys, method, path):
-    """All routes that fit, the most specific one first: full before greedy, literal before variable, method before ANY."""
+    """The most specific of all routes that fit: full before greedy, literal before variable, method before ANY."""
     given = [unquote(part) for part in path[1:].split("/")]
     fitting = []
     for key in keys:
