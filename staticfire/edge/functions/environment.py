@@ -35,6 +35,8 @@ from .runtime_api import RuntimeApi
 log = logging.getLogger(__name__)
 
 INIT_SECONDS = 10.0
+LONG = 0.05
+LOOK_SECONDS = 1.0
 
 # 127.0.0.1 as /proc/net/tcp prints it: the address's bytes as a number of the machine.
 LOOPBACK = f"{int.from_bytes(socket.inet_aton('127.0.0.1'), sys.byteorder):08X}"
@@ -120,6 +122,7 @@ class Environment:
         self._init_seconds: float | None = None
         self._init_error: tuple[bytes, str] | None = None
         self._killed_for = ""
+        self._looked = self._began
         self.gone = asyncio.Event()
 
     @property
@@ -180,10 +183,16 @@ class Environment:
         if self._process is not None:
             self._process.kill()
 
-    def sample_memory(self) -> None:
-        """Note the memory in use; over the function's limit the environment is killed, as on AWS."""
+    def watch_memory(self, now: float) -> None:
+        """Note the memory in use; over the function's limit the environment is killed, as on AWS.
+
+        Short invocations share a look a second, one that takes its time gets one whenever this is called.
+        """
         if self._process is None or self.state == "dead":
             return
+        if now - self._began < LONG and now - self._looked < LOOK_SECONDS:
+            return
+        self._looked = now
         used = self._process.resident_bytes()
         self.peak_bytes = max(self.peak_bytes, used)
         if used > self.config.memory * 1024 * 1024:

@@ -145,7 +145,12 @@ def main() -> None:
     paths = [f"{layers}/python/lib/{version}/site-packages", f"{layers}/python"] if layers else []
     sys.path[:1] = [settings["task_root"], *paths]
     sys.argv = ["bootstrap", settings["handler"]]
-    importlib.import_module("awslambdaric.__main__").main(sys.argv)
+    # What awslambdaric's own main does, except that for Python 3.12 and newer it would poll in a new thread for every
+    # invocation, so that signals get through while it waits. Nothing sends any here, and the thread would cost
+    # as much as all else that the runtime does.
+    client = importlib.import_module("awslambdaric.lambda_runtime_client")
+    bootstrap = importlib.import_module("awslambdaric.bootstrap")
+    bootstrap.run(settings["handler"], client.LambdaRuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"]))
 
 
 if sys.argv[1] == "probe":

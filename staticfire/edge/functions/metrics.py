@@ -102,12 +102,13 @@ class Metrics:
         data: dict[Scope, list[Datum]] = {}
         whole: dict[tuple[Scope, str], Gathered] = {}
         for (scope, name, qualifier), one in gathered.items():
-            resource = f"{name}:{qualifier}" if qualifier else name
-            dimensions = {"FunctionName": name, "Resource": resource}
-            data.setdefault(scope, []).extend((metric, dimensions, values) for metric, values in one.metrics().items())
+            if qualifier:
+                dimensions = {"FunctionName": name, "Resource": f"{name}:{qualifier}"}
+                data.setdefault(scope, []).extend((key, dimensions, found) for key, found in one.metrics().items())
             whole.setdefault((scope, name), Gathered()).add(one)
         for (scope, name), one in whole.items():
-            data[scope].extend((metric, {"FunctionName": name}, values) for metric, values in one.metrics().items())
+            dimensions = {"FunctionName": name}
+            data.setdefault(scope, []).extend((key, dimensions, found) for key, found in one.metrics().items())
         for scope, found in data.items():
             await self._publish(scope, found)
 

@@ -392,7 +392,7 @@ class Functions:
 
     def _watch(self, environment: Environment, now: float) -> None:
         if environment.state in ("starting", "busy"):
-            environment.sample_memory()
+            environment.watch_memory(now)
         elif environment.state == "idle" and self._freeze and now - environment.idle_since > FREEZE_AFTER:
             process = environment.process
             if process is not None:

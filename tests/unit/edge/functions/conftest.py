@@ -215,10 +215,11 @@ class Lab:
 
     async def until(self, condition: Callable[[], Any]) -> Any:
         """Wait for a condition."""
-        async with asyncio.timeout(DEADLINE):
-            while not (found := condition()):
-                await asyncio.sleep(0.01)
-        return found
+        for _ in range(int(DEADLINE / PAUSE)):
+            if found := condition():
+                return found
+            await asyncio.sleep(PAUSE)
+        raise AssertionError(f"The condition did not come true within {DEADLINE:g} s")
 
 
 @pytest.fixture
