@@ -11,7 +11,10 @@ import json
 import logging
 import os
 import shlex
+import shutil
+import signal
 import sys
+import sysconfig
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +39,9 @@ INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    # Whatever way the user ends a command, Terraform is interrupted once and waited for, and nothing is left half done.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     sys.exit(run(argv))
 
 
@@ -99,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor = add(_doctor, "doctor", "Check what this machine must have; each failed check with its remedy.")
     doctor.add_argument("--json", action="store_true", help="print one object instead of text")
     env = add(_env, "env", 'Exports for tflocal, the AWS CLI and psql by hand: eval "$(staticfire env)".')
-    env.add_argument("stack", nargs="?", help="whose database; default: the first that has one")
+    env.add_argument("stack", nargs="?", help="whose variables and database; default: the first")
     return parser
 
 
@@ -236,17 +242,17 @@ def _doctor(settings: Settings, arguments: argparse.Namespace) -> int:
 def _env(settings: Settings, arguments: argparse.Namespace) -> int:
     running = _running(settings)
     values = caller_environment(running.endpoint, running.region, DEFAULT_ACCOUNT)
-    databases = (stack.database for stack in _stacks(settings, [arguments.stack] if arguments.stack else [], running))
-    database = next(filter(None, databases), None)
-    if database is not None:
-        values |= {
-            "PGHOST": database.host,
-            "PGPORT": str(database.port),
-            "PGDATABASE": database.name,
-            "PGUSER": database.username,
-            "PGPASSWORD": database.password,
-            "TF_VAR_database": json.dumps(database.variable()),
-        }
+    stacks = _stacks(settings, [arguments.stack] if arguments.stack else list(settings.stacks)[:1], running)
+    for stack in stacks:
+        values |= stack.shell_environment()
+        if stack.database is not None:
+            values |= {
+                "PGHOST": stack.database.host,
+                "PGPORT": str(stack.database.port),
+                "PGDATABASE": stack.database.name,
+                "PGUSER": stack.database.username,
+                "PGPASSWORD": stack.database.password,
+            }
     for name, value in values.items():
         print(f"export {name}={shlex.quote(value)}")
     return 0
@@ -327,6 +333,14 @@ def _describe(settings: Settings, running: Running) -> dict[str, Any]:
     }
 
 
+def _own_name() -> str:
+    """How the user can call this command from here."""
+    script = Path(sysconfig.get_path("scripts")) / "staticfire"
+    if shutil.which("staticfire") or not script.exists():
+        return "staticfire"
+    return os.path.relpath(script)
+
+
 def _print_summary(settings: Settings, running: Running, stacks: Sequence[Stack]) -> None:
     print(f"\nendpoint  {running.endpoint}  (region {running.region}, account {DEFAULT_ACCOUNT})")
     for stack in stacks:
@@ -342,5 +356,5 @@ def _print_summary(settings: Settings, running: Running, stacks: Sequence[Stack]
             print(f"  {example.replace('{url}', shlex.quote(stack.url or ''))}")
     for note in running.notes:
         print(f"\nnote: {note}")
-    command = os.path.basename(sys.argv[0]) if sys.argv[0].endswith("staticfire") else "staticfire"
+    command = _own_name()
     print(f'\nlogs: `{command} logs -f`   shell: `eval "$({command} env)"`   end: `{command} down`')

@@ -131,6 +131,10 @@ class Stack:
             write_json(self.layout.applied(self.account, self.name), record, 0o600)
         return True
 
+    def shell_environment(self) -> Mapping[str, str]:
+        """What a shell needs for tflocal by hand, in the stack's Terraform root, to do what `up` does."""
+        return self._working_copy().shell_environment(self._variables())
+
     def plan_is_empty(self, progress: Progress) -> tuple[bool, str]:
         """Whether another apply would change nothing, and what the plan says."""
         with progress.step(f"Plan {self.name}") as step:

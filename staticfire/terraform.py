@@ -306,17 +306,16 @@ class WorkingCopy:
                 raise
 
     def _environment(self, variables: Mapping[str, Any]) -> dict[str, str]:
-        environ = _base_environment()
-        environ |= caller_environment(self.endpoint, self.settings.region, self.account)
-        environ |= {
-            "TF_CMD": str(self.terraform.path),
-            "TF_IN_AUTOMATION": "1",
-            "TF_INPUT": "0",
-            "CHECKPOINT_DISABLE": "1",
-        }
+        automation = {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
+        return _base_environment() | self.shell_environment(variables) | automation
+
+    def shell_environment(self, variables: Mapping[str, Any]) -> dict[str, str]:
+        """What tflocal needs beyond the user's own environment, to do what this class does."""
+        environ = caller_environment(self.endpoint, self.settings.region, self.account)
+        environ["TF_CMD"] = str(self.terraform.path)
         if self.provider.mirror:
             environ["TF_CLI_CONFIG_FILE"] = str(self._mirror_configuration(self.provider.mirror))
-        elif "TF_PLUGIN_CACHE_DIR" not in environ and self.provider.source.startswith("the registry"):
+        elif "TF_PLUGIN_CACHE_DIR" not in os.environ and self.provider.source.startswith("the registry"):
             cache_directory = self.layout.cache / "terraform-plugins"
             cache_directory.mkdir(parents=True, exist_ok=True)
             environ["TF_PLUGIN_CACHE_DIR"] = str(cache_directory)

@@ -16,11 +16,12 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from .. import environments
 from ..control import Control, Health
-from ..errors import BusyError, NotRunningError, StaticfireError
+from ..errors import BusyError, StaticfireError
 from ..layout import Layout, Process, port_holder, port_is_free, read_json, wait_until, write_json
 from ..progress import Progress
 from ..settings import Settings
@@ -55,13 +56,16 @@ class Embedded:
 
     def describe(self) -> Running | None:
         server = self.postgres.running()
-        if self._edge() is None or not self.layout.edge.exists():
+        edge = self._edge() if self.layout.edge.exists() else None
+        if edge is None and server is None:
             return None
-        health = Control(self._endpoint()).health()
+        health = None if edge is None else Control(self._endpoint()).health()
         if health is None:
-            health = Health("dead", "", {"edge": {"state": "silent", "log": str(self.layout.logs / "edge.log")}})
+            state = "dead" if edge is None else "silent"
+            health = Health("degraded", "", {"edge": {"state": state, "log": str(self.layout.logs / "edge.log")}})
         if server is None:
-            health = _with_part(health, "postgres", {"state": "dead", "log": str(self.postgres.log)})
+            part = {"state": "dead", "log": str(self.postgres.log)}
+            health = replace(health, state="degraded", parts={**health.parts, "postgres": part})
         return Running(self._endpoint(), self.settings.region, health, server)
 
     def stop(self, progress: Progress) -> bool:
@@ -122,10 +126,9 @@ class Embedded:
         return Process.read(self.layout.process("edge"))
 
     def _endpoint(self) -> str:
-        written = read_json(self.layout.edge)
-        if written is None:
-            raise NotRunningError("The edge has not said where it serves.", remedy="Run `staticfire up`.")
-        return str(written["endpoint"])
+        """Where the edge serves; where it would, when it has not said so."""
+        written = read_json(self.layout.edge) or {}
+        return str(written.get("endpoint", f"http://{self.settings.host}:{self.settings.port}"))
 
     def _well(self) -> Health | None:
         """The health of a running edge with nothing dead in it, else None."""
@@ -185,7 +188,3 @@ class Embedded:
                 checked=[f"it is held by {port_holder(port)}"],
                 remedy="End that process, or choose another port: STATICFIRE_PORT=4567, or --port 4567.",
             )
-
-
-def _with_part(health: Health, name: str, part: Mapping[str, Any]) -> Health:
-    return Health("degraded", health.instance, {**health.parts, name: part})
