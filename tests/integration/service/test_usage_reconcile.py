@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from service_kit import Api, Context, Stack
+
+Reconcile = Callable[..., dict[str, Any]]
+
+
+def record(stack: Stack, user: str, usage: str) -> None:
+    """What a request leaves that dies between the two stores."""
+    stack.rows(
+        "select * from record_usage(:id, :user, cast(:usage as numeric), null)", id=uuid.uuid4(), user=user, usage=usage
+    )
+
+
+def record_many(stack: Stack, users: int) -> None:
+    stack.rows(
+        "select count(*) from generate_series(1, cast(:users as int)) n, "
+        "lateral record_usage(gen_random_uuid(), 'u' || n, 0.5, null)",
+        users=users,
+    )
+
+
+def test_what_a_dead_request_left_uncounted_is_counted(stack: Stack, reconcile: Reconcile) -> None:
+    reconcile()
+    record(stack, "a", "1.5")
+    record(stack, "a", "1")
+    record(stack, "b", "2")
+    assert reconcile() == {"checked": 2, "repaired": 2, "complete": True}
+    assert stack.aggregates() == stack.truth() == {"a": (2, Decimal("2.5")), "b": (1, Decimal(2))}
+
+
+def test_a_second_run_repairs_nothing(stack: Stack, reconcile: Reconcile) -> None:
+    record(stack, "a", "1")
+    assert reconcile()["repaired"] == 1
+    assert reconcile()["repaired"] == 0
+
+
+def test_the_first_run_checks_users_from_before_it_existed(stack: Stack, reconcile: Reconcile) -> None:
+    record(stack, "old", "1")
+    stack.rows("update usage_events set recorded_at = now() - interval '1 year'")
+    reconcile()
+    assert stack.aggregates() == stack.truth()
+
+
+def test_more_users_than_a_page_holds_are_all_checked(stack: Stack, reconcile: Reconcile) -> None:
+    record_many(stack, 2500)
+    assert reconcile(full=True)["complete"]
+    assert stack.aggregates() == stack.truth()
+    assert len(stack.aggregates()) == 2500
+
+
+def test_events_of_one_instant_that_fill_pages_are_all_checked(stack: Stack, reconcile: Reconcile) -> None:
+    reconcile()
+    record_many(stack, 2500)
+    assert len(stack.rows("select distinct recorded_at from usage_events")) == 1
+    assert reconcile()["complete"]
+    assert stack.aggregates() == stack.truth()
+
+
+def test_a_run_out_of_time_is_continued_by_the_next_one(stack: Stack, reconcile: Reconcile) -> None:
+    record_many(stack, 2500)
+    assert reconcile(full=True, context=Context(300_000, 0)) == {"checked": 1000, "repaired": 1000, "complete": False}
+    assert len(stack.aggregates()) == 1000
+    assert reconcile()["complete"]
+    assert stack.aggregates() == stack.truth()
+
+
+def test_a_full_run_rebuilds_a_lost_table(stack: Stack, post: Api, reconcile: Reconcile) -> None:
+    post("a", "1")
+    post("b", "2")
+    reconcile()
+    stack.rows("update usage_reconciliation set checked_at = now() + interval '1 hour'")
+    for key in stack.items():
+        stack.dynamodb.delete_item(TableName=stack.name, Key={"pk": {"S": key}})
+    assert reconcile()["checked"] == 0
+    assert reconcile(full=True)["repaired"] == 2
+    assert stack.aggregates() == stack.truth()
+
+
+@pytest.mark.parametrize(("events", "total"), [("9", "90"), ("1", "7")])
+def test_a_full_run_corrects_aggregates_of_an_undone_history(
+    stack: Stack, post: Api, reconcile: Reconcile, events: str, total: str
+) -> None:
+    """The database was restored to an earlier time: the aggregate is ahead of it, or counts other events."""
+    post("a", "1")
+    stack.dynamodb.put_item(
+        TableName=stack.name, Item={"pk": {"S": "USER#a"}, "events": {"N": events}, "total": {"N": total}}
+    )
+    assert reconcile(full=True)["repaired"] == 1
+    assert stack.aggregates() == stack.truth() == {"a": (1, Decimal(1))}
+
+
+def test_concurrent_runs_while_events_come_in_end_in_equality(stack: Stack, post: Api, reconcile: Reconcile) -> None:
+    record_many(stack, 300)
+    with ThreadPoolExecutor(3) as pool:
+        runs = [pool.submit(reconcile, full=True) for _ in range(2)]
+        for number in range(100):
+            post(f"u{number % 10}", "0.25")
+        assert all(run.result()["complete"] for run in runs)
+    assert stack.aggregates() == stack.truth()
+
+
+def test_emptied_tables_start_over(stack: Stack, post: Api, reconcile: Reconcile) -> None:
+    post("a", "1")
+    reconcile()
+    stack.rows("truncate usage_events, usage_users, usage_totals, usage_reconciliation")
+    stack.dynamodb.delete_item(TableName=stack.name, Key={"pk": {"S": "USER#a"}})
+    post("b", "2")
+    assert reconcile()["complete"]
+    assert stack.aggregates() == stack.truth() == {"b": (1, Decimal(2))}

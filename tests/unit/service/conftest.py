@@ -1,0 +1,29 @@
+"""The services' code on the path as Lambda has it: packages beside each other, the layer's packages with them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+SERVICE = Path(__file__).parents[3] / "service"
+sys.path[:0] = [str(SERVICE), str(SERVICE / "layers/common/python")]
+
+hypothesis.settings.register_profile("service", deadline=None)
+hypothesis.settings.load_profile("service")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def lambda_environment() -> Iterator[None]:
+    """What modules read when they are imported; nothing is connected to."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_REGION", "eu-central-1")
+        patch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
+        patch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+        patch.setenv("DATABASE_SECRET_ARN", "arn:aws:secretsmanager:eu-central-1:111122223333:secret:none")
+        patch.setenv("TABLE_NAME", "usage")
+        yield
