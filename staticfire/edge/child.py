@@ -46,6 +46,7 @@ class MiniStack:
         self._port = port
         self._edge_port = edge_port
         self._public_host = public_host
+        self._leash = -1
         self._process: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None
         self._emulator: Emulator | None = None
@@ -57,19 +58,24 @@ class MiniStack:
         listener = socket.create_server(("127.0.0.1", self._port), backlog=1024)
         port = listener.getsockname()[1]
         self._emulator = Emulator(f"http://127.0.0.1:{port}", client, name="MiniStack", log=str(self.log))
+        # A pipe of our own: the one that uvloop makes does not block, and the child must wait at its end.
+        leash, self._leash = os.pipe()
         with listener, self._output() as output:
             begin = output.tell()
-            self._process = await asyncio.create_subprocess_exec(
-                self._python,
-                str(MAIN),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=output,
-                stderr=output,
-                env=self._environment(listener.fileno(), port),
-                cwd=self._home,
-                pass_fds=(listener.fileno(),),
-                start_new_session=True,
-            )
+            try:
+                self._process = await asyncio.create_subprocess_exec(
+                    self._python,
+                    str(MAIN),
+                    stdin=leash,
+                    stdout=output,
+                    stderr=output,
+                    env=self._environment(listener.fileno(), port),
+                    cwd=self._home,
+                    pass_fds=(listener.fileno(),),
+                    start_new_session=True,
+                )
+            finally:
+                os.close(leash)
         self.pid = self._process.pid
         self._watch = asyncio.create_task(self._supervise(self._process, self._emulator))
         await self._until_healthy(self._emulator, begin)
@@ -124,6 +130,7 @@ class MiniStack:
 
     async def _supervise(self, process: asyncio.subprocess.Process, emulator: Emulator) -> None:
         code = await process.wait()
+        os.close(self._leash)
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit status {code}"
         self._state = "stopped" if self._stopping else "dead"
         emulator.ended = how
