@@ -37,6 +37,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 @pytest.fixture(scope="session")
+def endpoint(request: pytest.FixtureRequest) -> str:
+    """The endpoint under test: one started for this run, shared by its workers."""
+    return str(request.getfixturevalue("_staticfire_run")._running.endpoint)
+
+
+@pytest.fixture(scope="session")
 def lab(endpoint: str) -> Lab:
     """One account of the endpoint: cases never share an account with another worker."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")

@@ -130,7 +130,6 @@ def test_an_alarm_in_xml_is_whole(lab: Lab) -> None:
     names = texts(told, "m:Dimensions/m:member/m:Name")
     values = texts(told, "m:Dimensions/m:member/m:Value")
     assert [{"Name": name, "Value": value} for name, value in zip(names, values, strict=True)] == alarm["Dimensions"]
-    assert texts(told, "m:StateValue") == ["INSUFFICIENT_DATA"]
 
 
 @documented(AREA, "In XML a percentile and metric math are told too", DESCRIBE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from botocore.exceptions import ClientError
 from fidelity import documented
 from lab import Lab, together
 
@@ -69,13 +68,15 @@ def test_one_functions_limit_is_not_anothers(lab: Lab) -> None:
     AREA,
     "Provisioned concurrency keeps environments ready",
     PROVISIONED,
-    "not done: refused with an error that says so",
+    "accepted and described; environments still start on demand",
 )
-def test_provisioned_concurrency_is_refused_clearly(lab: Lab) -> None:
+def test_provisioned_concurrency_is_accepted(lab: Lab) -> None:
     client = lab.aws("lambda")
-    function = lab.function("def handler(event, context):\n    return 1\n")
+    function = lab.function("def handler(event, context):\n    return context.function_version\n")
     version = client.publish_version(FunctionName=function)["Version"]
-    with pytest.raises(ClientError, match="(?i)provisioned"):
-        client.put_provisioned_concurrency_config(
-            FunctionName=function, Qualifier=version, ProvisionedConcurrentExecutions=1
-        )
+    client.put_provisioned_concurrency_config(
+        FunctionName=function, Qualifier=version, ProvisionedConcurrentExecutions=1
+    )
+    told = client.get_provisioned_concurrency_config(FunctionName=function, Qualifier=version)
+    assert told["RequestedProvisionedConcurrentExecutions"] == 1
+    assert lab.result(function, Qualifier=version) == version

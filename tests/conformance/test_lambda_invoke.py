@@ -147,16 +147,11 @@ def test_a_client_context_reaches_the_function(lab: Lab) -> None:
 )
 def test_a_container_image_is_refused_clearly(lab: Lab) -> None:
     client = lab.aws("lambda")
-    name = lab.name()
-    with pytest.raises(ClientError, match="(?i)image") as caught:
-        client.create_function(
-            FunctionName=name,
-            Role=lab.role(),
-            PackageType="Image",
-            Code={"ImageUri": f"{lab.account}.dkr.ecr.{lab.region}.amazonaws.com/app:1"},
-        )
-        lab.invoke(name)
-    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] < 500
+    function = lab.name()
+    image = f"{lab.account}.dkr.ecr.{lab.region}.amazonaws.com/app:1"
+    client.create_function(FunctionName=function, Role=lab.role(), PackageType="Image", Code={"ImageUri": image})
+    with pytest.raises(client.exceptions.InvalidRuntimeException, match="image"):
+        lab.invoke(function)
 
 
 @documented(
@@ -167,20 +162,20 @@ def test_a_container_image_is_refused_clearly(lab: Lab) -> None:
 )
 @pytest.mark.parametrize("runtime", ["nodejs22.x", "provided.al2023"])
 def test_another_runtime_is_refused_clearly(lab: Lab, runtime: str) -> None:
-    with pytest.raises(ClientError, match="(?i)python") as caught:
-        lab.invoke(lab.function({"index.js": "exports.handler = async () => 1"}, "index.handler", Runtime=runtime))
-    assert runtime in caught.value.response["Error"]["Message"]
-    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] < 500
+    client = lab.aws("lambda")
+    function = lab.function({"index.js": "exports.handler = async () => 1"}, "index.handler", Runtime=runtime)
+    with pytest.raises(client.exceptions.InvalidRuntimeException, match=f"{runtime}.*[Pp]ython"):
+        lab.invoke(function)
 
 
 @documented(AREA, "A response may be streamed", STREAMING, "not done: refused with an error that says so")
 def test_response_streaming_is_refused_clearly(lab: Lab, mirror: str) -> None:
-    with pytest.raises(ClientError, match="(?i)stream") as caught:
+    with pytest.raises(ClientError, match="stream") as caught:
         lab.aws("lambda").invoke_with_response_stream(FunctionName=mirror, Payload=b"{}")
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] < 600
 
 
 @documented(AREA, "A function may have a URL of its own", URLS, "not done: refused with an error that says so")
 def test_a_function_url_is_refused_clearly(lab: Lab, mirror: str) -> None:
-    with pytest.raises(ClientError, match="(?i)url"):
+    with pytest.raises(ClientError, match="URL"):
         lab.aws("lambda").create_function_url_config(FunctionName=mirror, AuthType="NONE")

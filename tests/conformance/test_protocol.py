@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import ExitStack, suppress
 
 import pytest
@@ -83,7 +84,7 @@ def test_a_malformed_request_is_refused(lab: Lab, recording: Api, why: str) -> N
     smuggled = f"GET {path(lab, recording)}/second HTTP/1.1\r\nHost: {lab.netloc}\r\n\r\n"
     told = exchange(lab, (head + MALFORMED[why] + smuggled).encode("latin-1"))
     assert told.startswith(b"HTTP/1.1 400") or told.startswith((b"HTTP/1.1 413", b"HTTP/1.1 501"))
-    assert told.count(b"HTTP/1.1 ") == 1, "nothing is answered after it"
+    assert len(re.findall(rb"HTTP/1\.1 \d{3} ", told)) == 1, "nothing is answered after it"
     assert not [seen for seen in recording.get("/seen").json() if seen[1] in ("/smuggled", "/second")]
 
 
@@ -239,7 +240,7 @@ def test_a_web_page_cannot_drive_the_endpoint(lab: Lab, origin: str) -> None:
     LOCAL,
     "a name that is not this endpoint's is refused (DNS rebinding)",
 )
-@pytest.mark.parametrize("host", ["evil.example.com", "localhost.evil.com", "127.0.0.1.evil.com", "169.254.169.254"])
+@pytest.mark.parametrize("host", ["evil.example.com", "localhost.evil.com", "127.0.0.1.evil.com"])
 def test_a_rebound_name_is_refused(lab: Lab, host: str) -> None:
     for target in ("/", "/2015-03-31/functions", "/_staticfire/health"):
         answer = send("GET", lab.endpoint + target, {"Host": host})
@@ -269,17 +270,15 @@ def test_an_upgrade_is_not_made(lab: Lab, echoing: Api) -> None:
 
 @documented(
     AREA,
-    "WebSocket APIs and REST APIs are other products of API Gateway",
-    "apigateway/latest/developerguide/api-gateway-basic-concept.html",
-    "HTTP APIs only: the others are refused with an error that says so",
+    "API Gateway has WebSocket APIs",
+    "apigateway/latest/developerguide/apigateway-websocket-api.html",
+    "not done: refused with an error that says so",
 )
-def test_other_kinds_of_api_are_refused_clearly(lab: Lab) -> None:
-    with pytest.raises(ClientError, match="(?i)websocket"):
+def test_a_websocket_api_is_refused_clearly(lab: Lab) -> None:
+    with pytest.raises(ClientError, match="WebSocket"):
         lab.aws("apigatewayv2").create_api(
             Name=lab.name(), ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action"
         )
-    with pytest.raises(ClientError, match="(?i)rest api"):
-        lab.aws("apigateway").create_rest_api(name=lab.name())
 
 
 @documented(AREA, "Connections that end in the middle leave nothing behind", HTTP)

@@ -106,7 +106,7 @@ def test_a_new_password_counts(lab: Lab) -> None:
 @documented(AREA, "One instance's user has no way into another's database", CREATE)
 def test_instances_are_apart(lab: Lab) -> None:
     one, two = create(lab), create(lab)
-    with pytest.raises(DatabaseError, match="(?i)permission|denied"), connected({**one, "DBName": two["DBName"]}):
+    with pytest.raises(DatabaseError, match="permission"), connected({**one, "DBName": two["DBName"]}):
         pass
 
 
@@ -121,13 +121,13 @@ def test_a_deleted_instance_takes_its_database_along(lab: Lab) -> None:
 @documented(AREA, "RDS has engines beside PostgreSQL", CREATE, "PostgreSQL only: others are refused with an error")
 @pytest.mark.parametrize("engine", ["mysql", "aurora-postgresql"])
 def test_another_engine_is_refused_clearly(lab: Lab, engine: str) -> None:
-    with pytest.raises(ClientError, match="(?i)postgres"):
+    with pytest.raises(ClientError, match="PostgreSQL"):
         create(lab, Engine=engine)
 
 
 @documented(AREA, "Clusters, replicas, restores", CREATE, "not done: refused with an error that says so")
 def test_a_cluster_is_refused_clearly(lab: Lab) -> None:
-    with pytest.raises(ClientError, match="(?i)cluster"):
+    with pytest.raises(ClientError, match="cluster"):
         lab.aws("rds").create_db_cluster(
             DBClusterIdentifier=lab.name("c"), Engine="postgres", MasterUsername="u", MasterUserPassword="password1"
         )
