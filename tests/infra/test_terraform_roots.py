@@ -1,0 +1,66 @@
+"""Every Terraform root is formatted and valid, and its own tests pass. In a copy: nothing is left in the tree."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from staticfire.settings import load
+from staticfire.terraform import find_provider, find_terraform
+
+ROOT = Path(__file__).parents[2]
+VERSIONS = ROOT.glob("infra/**/versions.tf")
+ROOTS = sorted(path.parent.relative_to(ROOT) for path in VERSIONS if "modules" not in path.parts)
+    path.parent.relative_to(ROOT) for path in ROOT.glob("infra/**/versions.tf") if "modules" not in path.parts
+)
+
+Terraform = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("terraform")
+    left_out = shutil.ignore_patterns(".terraform", "*.tfstate*", "localstack_providers_override.tf")
+    shutil.copytree(ROOT / "infra", target / "infra", ignore=left_out)
+    return target
+
+
+@pytest.fixture(scope="session")
+def terraform(copy: Path) -> Terraform:
+    settings = load(ROOT, {})
+    binary = find_terraform(settings)
+    environ = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "TF_VAR_"))}
+    environ |= {"AWS_REGION": "eu-central-1", "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+    mirror = find_provider(settings, binary).mirror
+    if mirror is not None:
+        configuration = copy / "terraform.rc"
+        configuration.write_text(f'provider_installation {{\n  filesystem_mirror {{ path = "{mirror}" }}\n}}\n')
+        environ["TF_CLI_CONFIG_FILE"] = str(configuration)
+
+    def run(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(binary.path), *arguments, "-no-color"], cwd=copy / root, env=environ, capture_output=True, text=True
+        )
+
+    return run
+
+
+def succeeds(done: subprocess.CompletedProcess[str]) -> bool:
+    print(done.stdout, done.stderr)
+    return done.returncode == 0
+
+
+def test_all_files_are_formatted(terraform: Terraform) -> None:
+    assert succeeds(terraform(Path("infra"), "fmt", "-check", "-diff", "-recursive"))
+
+
+@pytest.mark.parametrize("root", ROOTS, ids=str)
+def test_a_root_is_valid_and_its_tests_pass(terraform: Terraform, root: Path) -> None:
+    assert succeeds(terraform(root, "init", "-backend=false", "-input=false"))
+    assert succeeds(terraform(root, "validate"))
+    assert succeeds(terraform(root, "test"))
