@@ -26,11 +26,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ..http1.messages import Response
 from .logs import LogStream, PlatformLog
 from .model import FunctionConfig
 from .process import Process, Record
-from .runtime_api import RuntimeApi
+from .runtime_api import JSON, Reply, RuntimeApi, encode, error_body
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +115,7 @@ class Environment:
         self._api = RuntimeApi(self)
         self._current: Invocation | None = None
         self._delivered = False
-        self._poll: asyncio.Future[Response] | None = None
+        self._poll: Reply | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._began = time.monotonic()
         self._init_seconds: float | None = None
@@ -161,8 +160,7 @@ class Environment:
         if self._process is not None and self._process.frozen:
             self._process.thaw()
         if self._poll is not None:
-            poll, self._poll = self._poll, None
-            poll.set_result(self._deliver(invocation))
+            self._deliver(invocation)
         else:
             self._timer = self._loop.call_later(self.config.timeout, self._expired)
 
@@ -201,21 +199,18 @@ class Environment:
 
     # -- what the runtime does, through its API
 
-    async def poll(self) -> Response:
+    def poll(self, reply: Reply) -> None:
         """The runtime is ready for the next invocation."""
         if self.state == "dead":
-            return _gone()
-        self._poll = self._loop.create_future()
-        poll = self._poll
+            return
+        self._poll = reply
         if self._current is not None and not self._delivered:
-            self._poll = None
             self._initialise()
-            poll.set_result(self._deliver(self._current))
+            self._deliver(self._current)
         elif not self.initialised:
             self._initialise()
             self._idle()
             self._owner.freed(self)
-        return await poll
 
     def answered(self, request_id: str, payload: bytes, error_type: str | None) -> bool:
         """The runtime's answer; refused (False) if it is not for the invocation that is with it."""
@@ -252,7 +247,11 @@ class Environment:
             self._timer = None
         self._owner.ready(self)
 
-    def _deliver(self, invocation: Invocation) -> Response:
+    def _deliver(self, invocation: Invocation) -> None:
+        """Answer the runtime's poll with an invocation."""
+        reply, self._poll = self._poll, None
+        if reply is None:
+            return
         self._delivered = True
         self._set_state("busy")
         if self._timer is not None:
@@ -261,7 +260,7 @@ class Environment:
         self._began = time.monotonic()
         self._write(self._platform.start(invocation.request_id))
         headers = [
-            ("content-type", "application/json"),
+            *JSON,
             ("lambda-runtime-aws-request-id", invocation.request_id),
             ("lambda-runtime-deadline-ms", str(int((time.time() + self.config.timeout) * 1000))),
             ("lambda-runtime-invoked-function-arn", invocation.arn),
@@ -269,7 +268,7 @@ class Environment:
         ]
         if invocation.client_context:
             headers.append(("lambda-runtime-client-context", invocation.client_context))
-        return Response(200, headers, invocation.payload)
+        reply(encode("200 OK", headers, invocation.payload))
 
     def _finish(self, result: Result) -> None:
         """The invocation ends here, whatever becomes of the process."""
@@ -320,7 +319,7 @@ class Environment:
         self._current = invocation
         self._write(self._platform.timed_out(invocation.request_id))
         message = f"RequestId: {invocation.request_id} Error: Task timed out after {self.config.timeout:.2f} seconds"
-        self._finish(Result(_error(message, "Sandbox.Timedout"), failed=True, status="timeout"))
+        self._finish(Result(error_body(message, "Sandbox.Timedout"), failed=True, status="timeout"))
         self.end("timeout")
 
     def _exited(self, status: int) -> None:
@@ -338,8 +337,6 @@ class Environment:
             message, error_type = _reason(status, self._killed_for)
             self._fail(invocation, message, error_type)
         self._set_state("dead")
-        if self._poll is not None and not self._poll.done():
-            self._poll.set_result(_gone())
         self._loop.create_task(self._clean())
         self._owner.ended(self, undelivered, init_error)
 
@@ -367,7 +364,7 @@ class Environment:
     def _fail(self, invocation: Invocation, message: str, error_type: str) -> None:
         text = f"RequestId: {invocation.request_id} Error: {message}"
         self._write(self._platform.exited(invocation.request_id, text, error_type))
-        self._finish(Result(_error(text, error_type), failed=True, error_type=error_type, status="error"))
+        self._finish(Result(error_body(text, error_type), failed=True, error_type=error_type, status="error"))
 
     def _idle(self) -> None:
         self._set_state("idle")
@@ -388,7 +385,7 @@ class Environment:
 
     async def _clean(self) -> None:
         self.gone.set()
-        await self._api.close()
+        self._api.close()
         await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
 
 
@@ -404,14 +401,6 @@ def _socket_inode(local_port: int, remote_port: int) -> str | None:
     if position < 0:
         return None
     return table[position : table.find("\n", position)].split()[8]
-
-
-def _error(message: str, error_type: str) -> bytes:
-    return f'{{"errorType":"{error_type}","errorMessage":"{message}"}}'.encode()
-
-
-def _gone() -> Response:
-    return Response(410, [("content-type", "application/json")], _error("The environment has ended", "Gone"))
 
 
 # As Go's syscall.Signal names them: that is what Lambda prints.

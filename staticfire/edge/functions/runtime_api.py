@@ -1,5 +1,9 @@
 """The Lambda Runtime API (2018-06-01), one listener for each execution environment.
 
+Every invocation passes here twice, so this is a protocol of its own on httptools, without tasks: a complete request is
+handled where it arrives, and the poll for the next invocation is answered by whoever brings one. Its clients are the
+official runtime and what a function may try instead of it: one request at a time on a connection, small heads.
+
 Only the environment's own process, or one that it started, may connect: on Linux each new connection is checked
 against the files that the process has open, so one function cannot take another's events or answer in its place. Where
 the kernel does not tell whose a socket is (macOS), the random port on the loopback address is the only protection.
@@ -8,31 +12,25 @@ the kernel does not tell whose a socket is (macOS), the random port on the loopb
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from collections.abc import Callable, Iterable
+from typing import Protocol, cast
 
-from ..http1.messages import BodyTooLarge, Request, Response
-from ..http1.server import Limits, Server, serve
+import httptools
 
 VERSION = "/2018-06-01/runtime"
 NEXT = f"{VERSION}/invocation/next"
+INIT_ERROR = f"{VERSION}/init/error"
 INVOCATION = f"{VERSION}/invocation/"
-ERROR_TYPE = "lambda-runtime-function-error-type"
 
 RESPONSE_LIMIT = 6 * 1024 * 1024 + 100
-HEADER_LIMIT = 2 * 1024 * 1024
-A_DAY = 86_400.0
 
-JSON = [("content-type", "application/json")]
-ACCEPTED = Response(202, JSON, b'{"status":"OK"}\n')
-
-# A function may take its full time-out between two requests, and sends its answer when it has it.
-LIMITS = Limits(head=HEADER_LIMIT, idle_seconds=A_DAY, head_seconds=A_DAY, body_seconds=A_DAY, write_seconds=A_DAY)
+Reply = Callable[[bytes], None]
 
 
 class Runtime(Protocol):
     """The environment, as its Runtime API uses it."""
 
-    async def poll(self) -> Response: ...
+    def poll(self, reply: Reply) -> None: ...
 
     def answered(self, request_id: str, payload: bytes, error_type: str | None) -> bool: ...
 
@@ -45,56 +43,107 @@ class RuntimeApi:
     """Serves one runtime."""
 
     def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-        self._server: Server | None = None
+        self.runtime = runtime
+        self._server: asyncio.Server | None = None
 
     async def listen(self) -> int:
-        self._server = await serve(self.handle, "127.0.0.1", 0, limits=LIMITS, accept=self._accept)
-        return self._server.port
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: Connection(self.runtime), "127.0.0.1", 0)
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
 
-    async def close(self) -> None:
+    def close(self) -> None:
         if self._server is not None:
-            await self._server.close()
+            self._server.close()
 
-    async def handle(self, request: Request) -> Response:
-        path = request.path
-        if path == NEXT and request.method == "GET":
-            return await self._runtime.poll()
-        if request.method == "POST":
-            if path.startswith(INVOCATION):
-                request_id, _, what = path[len(INVOCATION) :].partition("/")
-                if what in ("response", "error"):
-                    return await self._answer(request, request_id, what)
-            if path == f"{VERSION}/init/error":
-                self._runtime.init_failed(await request.body(RESPONSE_LIMIT), _error_type(request))
-                return ACCEPTED
-        return _problem(404, "UnknownPath", f"The Runtime API has no {request.method} {path}")
 
-    async def _answer(self, request: Request, request_id: str, what: str) -> Response:
+class Connection(asyncio.Protocol):
+    """One connection of the runtime. Methods named on_ are the parser's."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpRequestParser(self)
+        self._path = ""
+        self._error_type = ""
+        self._body: list[bytes] = []
+        self._size = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        if not self._runtime.accepts(peer[1], own[1]):
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
         try:
-            payload = await request.body(RESPONSE_LIMIT)
-        except BodyTooLarge:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            self._write(problem(400, "BadRequest", f"Not HTTP: {type(error).__name__}"))
+            if self._transport is not None:
+                self._transport.close()
+
+    def on_message_begin(self) -> None:
+        self._path = self._error_type = ""
+        self._body = []
+        self._size = 0
+
+    def on_url(self, url: bytes) -> None:
+        self._path += url.decode("latin-1")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if name.lower() == b"lambda-runtime-function-error-type":
+            self._error_type = value.decode("latin-1")
+
+    def on_body(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._size <= RESPONSE_LIMIT:
+            self._body.append(data)
+
+    def on_message_complete(self) -> None:
+        method = self._parser.get_method()
+        if method == b"GET" and self._path == NEXT:
+            self._runtime.poll(self._write)
+        elif method == b"POST" and self._path == INIT_ERROR:
+            self._runtime.init_failed(b"".join(self._body), self._error_type)
+            self._write(ACCEPTED)
+        elif method == b"POST" and self._path.startswith(INVOCATION):
+            request_id, _, what = self._path[len(INVOCATION) :].partition("/")
+            self._write(self._answer(request_id, what))
+        else:
+            self._write(problem(404, "UnknownPath", "The Runtime API has no such path"))
+
+    def _answer(self, request_id: str, what: str) -> bytes:
+        if what not in ("response", "error"):
+            return problem(404, "UnknownPath", "The Runtime API has no such path")
+        if self._size > RESPONSE_LIMIT:
             message = f"Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT} bytes)."
             kind = "Function.ResponseSizeTooLarge"
-            self._runtime.answered(request_id, _body(kind, message), kind)
-            return _problem(413, "RequestEntityTooLarge", message)
-        error_type = (_error_type(request) or "Unhandled") if what == "error" else None
-        if self._runtime.answered(request_id, payload, error_type):
+            self._runtime.answered(request_id, error_body(message, kind), kind)
+            return problem(413, "RequestEntityTooLarge", message)
+        error_type = None if what == "response" else self._error_type or "Unhandled"
+        if self._runtime.answered(request_id, b"".join(self._body), error_type):
             return ACCEPTED
-        return _problem(400, "InvalidRequestID", "Invalid request ID")
+        return problem(400, "InvalidRequestID", "Invalid request ID")
 
-    def _accept(self, transport: asyncio.BaseTransport) -> bool:
-        peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
-        return self._runtime.accepts(peer[1], own[1])
-
-
-def _error_type(request: Request) -> str:
-    return request.headers.get(ERROR_TYPE)
+    def _write(self, response: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(response)
 
 
-def _body(kind: str, message: str) -> bytes:
-    return f'{{"errorMessage":"{message}","errorType":"{kind}"}}'.encode()
+def encode(status: str, headers: Iterable[tuple[str, str]], body: bytes) -> bytes:
+    """A response. The values are the edge's own or were checked when they came in."""
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    return f"HTTP/1.1 {status}\r\n{head}content-length: {len(body)}\r\n\r\n".encode("latin-1", "replace") + body
 
 
-def _problem(status: int, kind: str, message: str) -> Response:
-    return Response(status, JSON, _body(kind, message))
+def error_body(message: str, kind: str) -> bytes:
+    return f'{{"errorType":"{kind}","errorMessage":"{message}"}}'.encode()
+
+
+def problem(status: int, kind: str, message: str) -> bytes:
+    return encode(f"{status} {kind}", JSON, error_body(message, kind))
+
+
+JSON = [("content-type", "application/json")]
+ACCEPTED = encode("202 Accepted", JSON, b'{"status":"OK"}\n')

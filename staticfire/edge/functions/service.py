@@ -110,9 +110,10 @@ class Functions:
         """Run a function and wait. If the caller is cancelled the function runs on, as on AWS."""
         config = self._catalog.cached(ref) or await self._catalog.resolve(ref)
         function = self._admit(ref, config)
-        invocation = Invocation(
-            request_id or str(uuid.uuid4()), payload, ref.arn, trace_id or _new_trace(), client_context, tail
-        )
+        if not trace_id or not trace_id.isprintable():
+            trace_id = _new_trace()
+        identifier = request_id or str(uuid.uuid4())
+        invocation = Invocation(identifier, payload, ref.arn, trace_id, client_context, tail)
         self._pool(function, config).submit(invocation)
         if self._sweeper is None:
             self._sweep_later()
