@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import re
 import shutil
@@ -21,7 +22,8 @@ import signal
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -32,11 +34,14 @@ from botocore.exceptions import ClientError
 
 from .environments import tree_of
 from .errors import ApplyError, PrerequisiteError
-from .layout import Layout, file_lock, write_atomically
+from .layout import Layout, Process, file_lock, start_time, wait_until, write_atomically, write_json
 from .progress import Step
 from .settings import Settings, StackSettings
 
+log = logging.getLogger(__name__)
+
 OLDEST = (1, 6)
+INTERRUPT_SECONDS = 60.0
 PROVIDER = Path("hashicorp") / "aws"
 OVERRIDE = "localstack_providers_override.tf"
 DEFAULT_ACCOUNT = "000000000000"
@@ -187,6 +192,7 @@ class WorkingCopy:
         self.terraform = find_terraform(settings)
         self.provider = find_provider(settings, self.terraform)
         self.log = self.layout.logs / f"terraform-{account}-{stack.name}.log"
+        self._record = self.layout.process(f"terraform-{account}-{stack.name}")
         self._tree = tree_of(stack.root, settings.project)
         self._copy = self.layout.terraform / account
         self.root = self._copy / stack.root.relative_to(settings.project)
@@ -271,7 +277,8 @@ class WorkingCopy:
             raise ApplyError(
                 f"terraform {command[0]} failed:\n" + ("\n".join(view.errors) or "\n".join(lines[-20:])),
                 checked=[f"log: {self.log}"],
-                remedy="Correct the cause and run the command again: what was made so far is kept.",
+                remedy="Correct the cause and run the command again: what was made so far is kept. "
+                "To begin afresh: `staticfire down`, then `staticfire up`.",
             )
         step.done(view.summary)
         if any("value" not in output for output in view.outputs.values()):
@@ -279,11 +286,14 @@ class WorkingCopy:
         return {name: output["value"] for name, output in view.outputs.items()}
 
     def _outputs(self, variables: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-        """Outputs with the sensitive ones, which `apply` does not show."""
-        code, lines = self._run(["output", "-json"], variables, lambda _: None, keep_log=False)
-        if code:
-            raise ApplyError("terraform output failed:\n" + "\n".join(lines[-20:]), checked=[f"log: {self.log}"])
-        outputs: dict[str, dict[str, Any]] = json.loads("\n".join(lines))
+        """Outputs with the sensitive ones, which `apply` does not show and no log may hold."""
+        command = self._command(["output", "-json"])
+        answer = subprocess.run(
+            command, cwd=self.root, env=self._environment(variables), capture_output=True, text=True, check=False
+        )
+        if answer.returncode:
+            raise ApplyError(f"terraform output failed:\n{answer.stderr}")
+        outputs: dict[str, dict[str, Any]] = json.loads(answer.stdout)
         return outputs
 
     @property
@@ -348,9 +358,48 @@ class WorkingCopy:
         return path
 
     def _run(
-        self, arguments: Sequence[str], variables: Mapping[str, Any], read: Any, *, keep_log: bool = True
+        self, arguments: Sequence[str], variables: Mapping[str, Any], read: Callable[[str], None]
     ) -> tuple[int, list[str]]:
-        """Run tflocal in the working copy; its exit code and its lines, each also given to `read` and to the log."""
+        """Run tflocal in the working copy; its exit code and its lines, each also given to `read` as it comes.
+
+        It writes to the log and not to us, in a session of its own. When this process is killed, Terraform goes on and
+        keeps its state whole; the next run ends it. Ctrl-C reaches it once: twice would make it drop its state.
+        """
+        self._end_orphan()
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.log, "ab") as written, open(self.log, encoding="utf-8", errors="replace") as output:
+            written.write(f"\n$ tflocal {' '.join(arguments)}\n".encode())
+            written.flush()
+            output.seek(0, os.SEEK_END)
+            child = subprocess.Popen(
+                self._command(arguments),
+                cwd=self.root,
+                env=self._environment(variables),
+                stdin=subprocess.DEVNULL,
+                stdout=written,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            write_json(self._record, {"pid": child.pid, "started": start_time(child.pid)})
+            try:
+                lines = []
+                for line in filter(str.strip, _follow(output, child)):
+                    lines.append(line)
+                    read(line)
+            except BaseException:
+                child.send_signal(signal.SIGINT)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.wait(INTERRUPT_SECONDS)
+                raise
+            finally:
+                if child.poll() is None:
+                    os.killpg(child.pid, signal.SIGKILL)
+                    child.wait()
+                self._record.unlink(missing_ok=True)
+                (self.root / OVERRIDE).unlink(missing_ok=True)
+        return child.returncode, lines
+
+    def _command(self, arguments: Sequence[str]) -> list[str]:
         tflocal = Path(sysconfig.get_path("scripts")) / "tflocal"
         if not tflocal.exists():
             raise PrerequisiteError(
@@ -358,44 +407,33 @@ class WorkingCopy:
                 checked=[str(tflocal)],
                 remedy="Install terraform-local into the same environment: `pip install terraform-local`.",
             )
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.log, "a", encoding="utf-8") as log:
-            log.write(f"\n$ tflocal {' '.join(arguments)}\n")
-            # A session of its own: Ctrl-C reaches Terraform once, through tflocal. Twice would make it drop its state.
-            child = subprocess.Popen(
-                [sys.executable, str(tflocal), *arguments],
-                cwd=self.root,
-                env=self._environment(variables),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                start_new_session=True,
-            )
-            try:
-                return self._read(child, read, log if keep_log else None)
-            except BaseException:
-                child.send_signal(signal.SIGINT)
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    child.wait(60)
-                raise
-            finally:
-                if child.poll() is None:
-                    os.killpg(child.pid, signal.SIGKILL)
-                (self.root / OVERRIDE).unlink(missing_ok=True)
+        return [sys.executable, str(tflocal), *arguments]
 
-    def _read(self, child: subprocess.Popen[str], read: Any, log: TextIO | None) -> tuple[int, list[str]]:
-        lines = []
-        assert child.stdout is not None
-        for line in child.stdout:
-            line = line.rstrip("\n")
-            if log:
-                log.write(line + "\n")
-                log.flush()
-            if line.strip():
-                lines.append(line)
-                read(line)
-        return child.wait(), lines
+    def _end_orphan(self) -> None:
+        """End the Terraform of a run that was killed, so that two never work on one state."""
+        orphan = Process.read(self._record)
+        if orphan is None:
+            return
+        log.warning("Terraform of an earlier run, process %d, is still at work and is interrupted", orphan.pid)
+        orphan.send(signal.SIGINT)
+        if not wait_until(lambda: not orphan.alive, INTERRUPT_SECONDS):
+            os.killpg(orphan.pid, signal.SIGKILL)
+        (self.root / OVERRIDE).unlink(missing_ok=True)
+
+
+def _follow(output: TextIO, child: subprocess.Popen[bytes]) -> Iterator[str]:
+    """The lines that a process writes to a file, until it has ended."""
+    rest = ""
+    while True:
+        ended = child.poll() is not None
+        rest += output.read()
+        *lines, rest = rest.split("\n")
+        yield from lines
+        if ended:
+            if rest:
+                yield rest
+            return
+        time.sleep(0.05)
 
 
 class _View:

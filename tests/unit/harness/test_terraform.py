@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 
 from staticfire import terraform
 from staticfire.errors import ApplyError, PrerequisiteError
+from staticfire.layout import Process
 from staticfire.progress import Progress, Step
 from staticfire.settings import Settings, load
 from staticfire.terraform import OVERRIDE, Terraform, WorkingCopy, find_provider, find_terraform
@@ -205,3 +208,23 @@ def test_the_view_counts_resources_and_keeps_diagnostics_whole() -> None:
     assert view.errors == [
         "  - creating bucket\n    with aws_s3_bucket.two\n    at main.tf:7\n    AccessDenied\n    second line"
     ]
+
+
+def test_every_line_of_a_child_is_followed_to_its_end(tmp_path: Path) -> None:
+    script = "import sys; [print(n, flush=True) for n in range(1000)]; sys.stdout.write('no newline')"
+    with open(tmp_path / "log", "wb") as written, open(tmp_path / "log", encoding="utf-8") as output:
+        child = subprocess.Popen([sys.executable, "-c", script], stdout=written)
+        assert list(terraform._follow(output, child)) == [*map(str, range(1000)), "no newline"]
+
+
+def test_the_terraform_of_a_killed_run_is_interrupted_before_the_next_one(copy: WorkingCopy) -> None:
+    copy.refresh()
+    script = "import signal, time\ntry:\n    print(flush=True); time.sleep(600)\nexcept KeyboardInterrupt:\n    exit(7)"
+    orphan = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, start_new_session=True)
+    assert orphan.stdout is not None
+    orphan.stdout.readline()
+    Process.record(copy.layout.process("terraform-100000000001-shop"), orphan.pid)
+    (copy.root / OVERRIDE).write_text("left by a killed run")
+    copy._end_orphan()
+    assert orphan.wait() == 7
+    assert not (copy.root / OVERRIDE).exists()
