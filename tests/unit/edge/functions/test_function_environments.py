@@ -6,6 +6,9 @@ import asyncio
 import http.client
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -303,3 +306,34 @@ async def test_what_a_killed_edge_left_behind_is_removed(lab):
     left.mkdir(parents=True)
     async with lab.running():
         assert not left.exists()
+
+
+EDGE = """
+import asyncio, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from conftest import Lab
+
+async def main():
+    lab = Lab(Path(sys.argv[2]), sys.argv[3], sys.argv[4])
+    ref = lab.deploy("import os, time\\ndef handler(e, c): return os.getpid()")
+    async with lab.running() as functions:
+        print((await functions.invoke(ref, b"{}")).payload.decode(), flush=True)
+        await asyncio.sleep(1000)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+async def test_a_killed_edge_takes_its_environments_along(lab, tmp_path):
+    here = Path(__file__).parent
+    command = [sys.executable, "-c", EDGE, str(here), str(tmp_path), lab.python, lab.version]
+    edge = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        pid = int(edge.stdout.readline())
+        assert running(pid)
+    finally:
+        edge.kill()
+        edge.communicate()
+    await lab.until(lambda: not running(pid))
