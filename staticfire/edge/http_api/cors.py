@@ -54,10 +54,14 @@ class CorsPolicy:
             return Response(204)
         return Response(204, [("access-control-allow-origin", allowed), *self._preflight])
 
-    def apply(self, origin: str, headers: HeaderList) -> HeaderList:
-        """An answer's headers with the API's CORS headers instead of the integration's."""
+    def apply(self, request: Request, headers: HeaderList) -> HeaderList:
+        """An answer's headers with the API's CORS headers instead of the integration's.
+
+        OPTIONS gets them as a preflight or not at all.
+        """
         kept = [header for header in headers if not header[0].startswith("access-control-")]
-        allowed = self._origin(origin) if origin else None
+        origin = request.headers.get("origin")
+        allowed = self._origin(origin) if origin and request.method != "OPTIONS" else None
         if allowed is not None:
             kept.append(("access-control-allow-origin", allowed))
             kept += self._actual

@@ -81,7 +81,7 @@ class HttpApis:
         if response is None:
             response = await self._respond(stage, x)
             if api.cors is not None:
-                response.headers = api.cors.apply(x.request.headers.get("origin"), response.headers)
+                response.headers = api.cors.apply(x.request, response.headers)
         self._finish(stage, x, response, started)
         return response
 

@@ -11,6 +11,10 @@ from staticfire.edge.http_api.model import Cors
 SITE = "https://www.example.com"
 
 
+def request(origin: str, method: str = "POST") -> Request:
+    return Request(method, "/", "", Headers([("origin", origin)] if origin else []))
+
+
 def preflight(policy: CorsPolicy, origin: str = SITE, method: str = "POST"):
     headers = [("origin", origin), ("access-control-request-method", method)]
     return policy.preflight(Request("OPTIONS", "/", "", Headers(headers)))
@@ -54,12 +58,13 @@ def test_options_without_origin_and_method_is_no_preflight(headers):
     ],
 )
 def test_origins_may_be_wildcards(allowed, origin, answered):
-    headers = dict(CorsPolicy(Cors((allowed,))).apply(origin, []))
+    headers = dict(CorsPolicy(Cors((allowed,))).apply(request(origin), []))
     assert headers.get("access-control-allow-origin") == answered
 
 
 def test_the_integrations_cors_headers_are_replaced():
     given = [("access-control-allow-origin", "*"), ("access-control-max-age", "9"), ("x-a", "1")]
     policy = CorsPolicy(Cors((SITE,)))
-    assert policy.apply(SITE, given) == [("x-a", "1"), ("access-control-allow-origin", SITE)]
-    assert policy.apply("", given) == [("x-a", "1")]
+    assert policy.apply(request(SITE), given) == [("x-a", "1"), ("access-control-allow-origin", SITE)]
+    assert policy.apply(request(""), given) == [("x-a", "1")]
+    assert policy.apply(request(SITE, "OPTIONS"), given) == [("x-a", "1")]

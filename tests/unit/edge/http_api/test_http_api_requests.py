@@ -312,7 +312,7 @@ async def test_an_options_route_serves_what_is_no_preflight(lab):
     cors = {"allowOrigins": ["*"]}
     api = await lab.api({"OPTIONS /": "echo"}, corsConfiguration=cors)
     answer = await api.send("OPTIONS", "/", {"Origin": "https://a.example"})
-    assert (answer.status, answer.headers.get("access-control-allow-origin")) == (200, "*")
+    assert (answer.status, "access-control-allow-origin" in answer.headers) == (200, False)
 
 
 async def test_after_a_reset_everything_is_learned_anew(lab):
