@@ -16,8 +16,6 @@ from staticfire.terraform import find_provider, find_terraform
 ROOT = Path(__file__).parents[2]
 VERSIONS = ROOT.glob("infra/**/versions.tf")
 ROOTS = sorted(path.parent.relative_to(ROOT) for path in VERSIONS if "modules" not in path.parts)
-    path.parent.relative_to(ROOT) for path in ROOT.glob("infra/**/versions.tf") if "modules" not in path.parts
-)
 
 Terraform = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -29,7 +29,6 @@ logger = logging.getLogger(__name__)
 STATEMENT_SECONDS = 3
 GRACE_SECONDS = 1
 
-ENDED = {"57P01", "57P02"}
 REFUSED_FOR_NOW = {
     "25006": "the server is read-only: a failover is under way",
     "28000": "the server refuses the secret's user",
@@ -72,16 +71,13 @@ class Database:
             self.close()
             if not kept or _took_too_long(error):
                 raise Unavailable(f"Postgres cannot be reached: {error!r}") from error
-            problem = repr(error)
         except DatabaseError as error:
-            code = code_of(error)
-            if code not in REFUSED_FOR_NOW:
+            problem = REFUSED_FOR_NOW.get(code_of(error))
+            if problem is None:
                 raise
             self.close()
-            problem = REFUSED_FOR_NOW[code]
-            if not kept or code not in ENDED:
-                raise Unavailable(f"Postgres refuses for now: {problem}") from error
-        logger.info("the connection to Postgres was lost, connecting again", extra={"problem": problem})
+            raise Unavailable(f"Postgres refuses for now: {problem}") from error
+        logger.info("the connection to Postgres was lost, connecting again")
         return self.run(sql, **parameters)
 
     def connection(self) -> native.Connection:
