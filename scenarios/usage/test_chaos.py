@@ -1,7 +1,7 @@
 """Postgres and the emulator die under the service: nothing acknowledged is missing, and `staticfire up` recovers.
 
 These kill parts that everybody shares, so they have a whole stack of their own: another state directory, port, Postgres
-and emulator. They run on one worker, one after the other; each leaves everything up.
+and emulator. They run one after the other, on one worker (`--dist loadfile`); each leaves everything up.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pytest
 
 from staticfire.testkit import wait_until
 
-pytestmark = [pytest.mark.chaos, pytest.mark.xdist_group("chaos")]
+pytestmark = pytest.mark.chaos
 
 DEGRADED = 5
 
