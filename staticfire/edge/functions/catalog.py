@@ -131,7 +131,12 @@ class Catalog:
     async def _describe(self, ref: FunctionRef, version: str) -> FunctionConfig:
         query = "" if version == LATEST else f"?Qualifier={version}"
         path = f"/2015-03-31/functions/{ref.name}{query}"
-        return FunctionConfig.read(ref.scope, await self._emulator.rest(ref.scope, "lambda", "GET", path))
+        try:
+            return FunctionConfig.read(ref.scope, await self._emulator.rest(ref.scope, "lambda", "GET", path))
+        except AwsError as error:
+            if error.status == 404:
+                raise AwsError(404, "ResourceNotFoundException", f"Function not found: {ref.arn}") from error
+            raise
 
     async def _optional(self, scope: Scope, path: str) -> dict[str, Any]:
         try:
