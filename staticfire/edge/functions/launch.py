@@ -144,6 +144,10 @@ def main() -> None:
     layers = settings["layers"]
     paths = [f"{layers}/python/lib/{version}/site-packages", f"{layers}/python"] if layers else []
     sys.path[:1] = [settings["task_root"], *paths]
+    # For what the function starts itself. Set earlier, it would have this process search there for every module.
+    own = os.environ.get("PYTHONPATH")
+    runtime = os.environ["LAMBDA_RUNTIME_DIR"]
+    os.environ["PYTHONPATH"] = f"{own}{os.pathsep}{runtime}" if own else runtime
     sys.argv = ["bootstrap", settings["handler"]]
     # What awslambdaric's own main does, except that for Python 3.12 and newer it would poll in a new thread for every
     # invocation, so that signals get through while it waits. Nothing sends any here, and the thread would cost
