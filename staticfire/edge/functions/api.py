@@ -1,4 +1,4 @@
-"""The calls of the Lambda API that the edge answers itself: Invoke and InvokeAsync. The rest is the emulator's."""
+"""The calls of the Lambda API that the edge answers itself: invocations, refusals. The rest is the emulator's."""
 
 from __future__ import annotations
 
@@ -32,6 +32,12 @@ async def answer(functions: Functions, call: Call) -> Response | None:
     if match is None or call.request.method != "POST":
         return None
     what = match["rest"]
+    if what == "/url":
+        raise AwsError(
+            501,
+            "NotImplementedException",
+            "Function URLs are not available here: no request would reach one. Put an HTTP API before the function.",
+        )
     if what == "/invocations":
         return await _invoke(functions, call, unquote(match["name"]))
     if what in ("/invoke-async", "/invoke-async/"):
