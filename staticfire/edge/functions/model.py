@@ -51,6 +51,11 @@ class FunctionRef(NamedTuple):
         arn = f"arn:aws:lambda:{self.scope.region}:{self.scope.account}:function:{self.name}"
         return f"{arn}:{self.qualifier}" if self.qualifier else arn
 
+    @property
+    def resource(self) -> str:
+        """The ARN that permissions name: `$LATEST` is the function itself."""
+        return self._replace(qualifier=None).arn if self.qualifier == LATEST else self.arn
+
 
 @dataclass(frozen=True, slots=True)
 class Logging:

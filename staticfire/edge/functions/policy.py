@@ -9,12 +9,18 @@ from typing import Any
 ACTION = "lambda:InvokeFunction"
 
 
-def allows(policy: Mapping[str, Any], principal: str, source_arn: str | None) -> bool:
-    """An explicit denial wins over every permission."""
+def allows(policy: Mapping[str, Any], resource: str, principal: str, source_arn: str | None) -> bool:
+    """Whether the resource, a function or one of its versions or aliases, may be invoked; a denial wins.
+
+    A permission holds for its own resource alone: that of an alias is none for the function itself, nor the other way.
+    """
     found = [
         statement
         for statement in _listed(policy.get("Statement"))
-        if _names(statement, principal) and _acts(statement) and _holds(statement.get("Condition") or {}, source_arn)
+        if statement.get("Resource", resource) == resource
+        and _names(statement, principal)
+        and _acts(statement)
+        and _holds(statement.get("Condition") or {}, source_arn)
     ]
     effects = {statement.get("Effect") for statement in found}
     return "Allow" in effects and "Deny" not in effects

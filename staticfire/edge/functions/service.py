@@ -61,9 +61,9 @@ class Function:
 
 
 @lru_cache(4096)
-def _allowed(policy: str, principal: str, source_arn: str | None) -> bool:
+def _allowed(policy: str, resource: str, principal: str, source_arn: str | None) -> bool:
     """An HTTP API asks the same of the same text at every request."""
-    return allows(api.loaded(policy), principal, source_arn)
+    return allows(api.loaded(policy), resource, principal, source_arn)
 
 
 class Functions:
@@ -147,7 +147,7 @@ class Functions:
     async def allows(self, ref: FunctionRef, principal: str, source_arn: str | None = None) -> bool:
         """Whether the function's resource policy lets a principal invoke it on behalf of a source."""
         policy = (await self._catalog.policy(ref)).get("Policy")
-        return policy is not None and _allowed(policy, principal, source_arn)
+        return policy is not None and _allowed(policy, ref.resource, principal, source_arn)
 
     async def answer(self, call: Call) -> Response | None:
         return await api.answer(self, call)

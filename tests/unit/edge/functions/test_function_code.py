@@ -106,6 +106,7 @@ def test_two_different_qualifiers_are_refused():
         FunctionRef.parse("f:1", Scope(), "2")
 
 
+FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:f"
 GATEWAY = "apigateway.amazonaws.com"
 SOURCE = "arn:aws:execute-api:us-east-1:123456789012:api/stage/GET/path/more"
 
@@ -128,9 +129,15 @@ SOURCE = "arn:aws:execute-api:us-east-1:123456789012:api/stage/GET/path/more"
 )
 def test_a_statement_holds_or_not(statement, allowed):
     policy = {"Statement": [{"Effect": "Allow", "Action": "lambda:InvokeFunction", **statement}]}
-    assert allows(policy, GATEWAY, SOURCE) is allowed
+    assert allows(policy, FUNCTION, GATEWAY, SOURCE) is allowed
 
 
 def test_a_denial_wins():
     allow = {"Effect": "Allow", "Principal": "*", "Action": "lambda:InvokeFunction"}
-    assert not allows({"Statement": [allow, {**allow, "Effect": "Deny"}]}, GATEWAY, SOURCE)
+    assert not allows({"Statement": [allow, {**allow, "Effect": "Deny"}]}, FUNCTION, GATEWAY, SOURCE)
+
+
+def test_a_permission_of_an_alias_is_none_of_the_function():
+    allow = {"Effect": "Allow", "Principal": "*", "Action": "lambda:InvokeFunction", "Resource": f"{FUNCTION}:live"}
+    assert not allows({"Statement": [allow]}, FUNCTION, GATEWAY, SOURCE)
+    assert allows({"Statement": [allow]}, f"{FUNCTION}:live", GATEWAY, SOURCE)
