@@ -66,11 +66,10 @@ class Server:
     async def _emptied(self, seconds: float) -> bool:
         self._empty.clear()
         if self.connections:
-            try:
-                await asyncio.wait_for(self._empty.wait(), seconds)
-            except TimeoutError:
-                return False
-        return True
+            emptied = asyncio.ensure_future(self._empty.wait())
+            await asyncio.wait((emptied,), timeout=seconds)
+            emptied.cancel()
+        return not self.connections
 
 
 async def serve(
