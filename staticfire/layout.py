@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
 import secrets
@@ -267,12 +266,3 @@ def _listeners(port: int) -> Iterator[int]:
         with contextlib.suppress(OSError):
             if any(os.readlink(fd) in inodes for fd in (directory / "fd").iterdir()):
                 yield int(directory.name)
-
-
-def digest_of(paths: Iterator[Path], root: Path) -> str:
-    """A digest of the names and contents of files, in an order that does not depend on the file system."""
-    digest = hashlib.sha256()
-    for path in sorted(paths):
-        digest.update(f"{path.relative_to(root)}\0{path.stat().st_size}\0".encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()

@@ -1,6 +1,6 @@
 """What is happening now: a live display on a terminal, plain lines with the time elsewhere.
 
-`progress.step("Apply usage")` opens a step; its `note` says what it is at, and closing it prints how long it took.
+`progress.step("Apply shop")` opens a step; its `note` says what it is at, and closing it prints how long it took.
 Steps may run in several threads at once. Everything goes to standard error: standard output belongs to the command's
 result.
 """

@@ -91,7 +91,7 @@ class Stack:
 
     @property
     def database_name(self) -> str:
-        """`usage` in the default account, `usage_gw3` for the test worker gw3, `usage_ACCOUNT` elsewhere."""
+        """`shop` in the default account, `shop_gw3` for the test worker gw3, `shop_ACCOUNT` elsewhere."""
         base = self.name.replace("-", "_")
         if self.account == DEFAULT_ACCOUNT:
             return base
@@ -106,10 +106,6 @@ class Stack:
             return None
         name = self.database_name
         return Database(server.host, server.port, name, name, secret(self.layout.secrets / f"database-{name}"))
-
-    @property
-    def log(self) -> Path:
-        return self.layout.logs / f"terraform-{self.account}-{self.name}.log"
 
     def up(self, progress: Progress, *, force: bool = False) -> bool:
         """Apply unless nothing changed; whether it was applied."""

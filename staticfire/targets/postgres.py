@@ -190,8 +190,7 @@ class Postgres:
         return True
 
     def wipe(self) -> None:
-        data = self.data
-        for directory in {data, self.home}:
+        for directory in {self.data.parent, self.home}:
             if directory.exists():
                 shutil.rmtree(directory)
 

@@ -148,6 +148,6 @@ def test_root_starts_it_where_nobody_else_may_go(
         server.start(Progress()).connect().close()
     finally:
         server.stop()
-        data = server.data
+        place = server.data.parent
         server.wipe()
-        assert not data.exists()
+        assert not place.exists()
