@@ -13,12 +13,14 @@ from typing import Any
 
 from ..aws import Call, Scope
 from ..http1.messages import Response
+from .exchange import HOP_BY_HOP
 from .neighbours import Emulator
 
 SERVICE = "apigateway"
 
 Found = Callable[[str, Scope], None]
 
+_FRAMING = HOP_BY_HOP | {"content-length", "date"}
 _ID_KEYS = {
     "authorizers": "authorizerId",
     "integrations": "integrationId",
@@ -55,7 +57,7 @@ class ControlPlane:
             if request.method in ("POST", "PATCH", "PUT"):
                 self._remember(call.scope, parts, json.loads(body or b"{}"), data)
             content = json.dumps(self._completed(call.scope, parts, data)).encode()
-        kept = [header for header in answer.headers if header[0] in ("content-type", "x-amzn-errortype")]
+        kept = [header for header in answer.headers if header[0] not in _FRAMING]
         return answer.status, Response(answer.status, kept, content)
 
     def deleted(self, api_id: str) -> None:

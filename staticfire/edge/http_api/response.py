@@ -94,7 +94,7 @@ def _typed(headers: HeaderList, body: bytes) -> HeaderList:
 
 def _parse(payload: bytes) -> Any:
     try:
-        return json.loads(payload)
+        return json.loads(payload.decode())
     except ValueError as error:
         raise Malformed(f"the function's answer is no JSON: {error}") from error
 

@@ -74,11 +74,12 @@ class KeySource:
             raise _Invalid("OIDC discovery endpoint communication error")
         keys: Keys = {}
         for data in (await self._get(uri)).get("keys") or ():
-            if data.get("kty") == "RSA" and "kid" in data:
-                try:
-                    keys[data["kid"]] = jwt.PyJWK(data, algorithm=data.get("alg", "RS256")).key
-                except (PyJWTError, ValueError) as error:
-                    log.warning("%s: the key %s is of no use: %s", uri, data["kid"], error)
+            if not _signs(data):
+                continue
+            try:
+                keys[data["kid"]] = jwt.PyJWK(data, algorithm="RS256").key
+            except (PyJWTError, ValueError) as error:
+                log.warning("%s: the key %s is of no use: %s", uri, data["kid"], error)
         return keys
 
     async def _get(self, url: str) -> dict[str, Any]:
@@ -105,6 +106,11 @@ class KeySource:
         if host.startswith("cognito-idp.") and host.endswith(".amazonaws.com"):
             return f"{self._emulator_url}{parts.path}"
         return url
+
+
+def _signs(key: Any) -> bool:
+    """Whether an entry of a key set is a named RSA key for signatures; which of the hashes, the token says."""
+    return isinstance(key, dict) and key.get("kty") == "RSA" and key.get("use", "sig") == "sig" and "kid" in key
 
 
 def _claim_text(value: Any) -> str:

@@ -32,7 +32,12 @@ def issue(method: str, base: str, target: str) -> Incoming:
     documents = {
         "/.well-known/openid-configuration": {"issuer": ISSUER, "jwks_uri": f"{ISSUER}/keys?v=1"},
         "/keys?v=1": {
-            "keys": [{**public, "kid": "key-1", "alg": "RS256"}, {**curve, "kid": "curve", "alg": "ES256"}],
+            "keys": [
+                {**public, "kid": "encryption", "use": "enc", "alg": "RSA-OAEP"},
+                {"kty": "RSA", "kid": "broken"},
+                {**curve, "kid": "curve", "alg": "ES256"},
+                {**public, "kid": "key-1", "alg": "RS256"},
+            ],
         },
     }
     document = documents.get(target)
@@ -96,6 +101,10 @@ BAD = {
     "from the future": (token(iat=NOW + 600), "the token was issued in the future"),
     "signed by a stranger": (token(STRANGER), "the token's signature is invalid"),
     "an unknown key": (token(kid="key-2"), "unable to find a signing key that matches the token's kid"),
+    "a key for encryption": (
+        token(kid="encryption"),
+        "unable to find a signing key that matches the token's kid",
+    ),
     "no key named": (token(kid=None), "unable to find a signing key that matches the token's kid"),
     "a symmetric algorithm": (token("s" * 32, algorithm="HS256"), "signing method HS256 is invalid"),
     "an elliptic curve": (token(CURVE, "curve", "ES256"), "signing method ES256 is invalid"),

@@ -11,6 +11,7 @@ from http_api_names import ACCOUNT, REGION
 
 from staticfire.edge.aws import AwsError, Scope
 from staticfire.edge.http1.messages import Headers, Request
+from staticfire.edge.http_api.address import api_domain
 
 pytestmark = pytest.mark.asyncio
 
@@ -46,6 +47,14 @@ async def test_the_path_form_always_names_the_stage(lab, stage):
         )
         assert answer.status == 200
         assert answer.json()["rawPath"] == (path or "/")
+
+
+@pytest.mark.parametrize(
+    ("host", "domain"),
+    [("127.0.0.1", "execute-api.localhost"), ("::1", "execute-api.localhost"), ("dev.box", "execute-api.dev.box")],
+)
+async def test_an_apis_host_name_is_below_the_public_host(host, domain):
+    assert api_domain(host) == domain
 
 
 async def test_what_is_for_no_api_is_not_matched(lab):
