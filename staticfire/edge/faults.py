@@ -73,7 +73,7 @@ class Fault:
         cleared, gone = asyncio.ensure_future(self.cleared.wait()), asyncio.ensure_future(call.request.gone())
         try:
             await asyncio.wait((cleared, gone), return_when=asyncio.FIRST_COMPLETED)
-            if not self.cleared.is_set():
+            if gone.done():
                 raise DropConnection
         finally:
             cleared.cancel()

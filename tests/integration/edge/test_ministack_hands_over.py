@@ -1,0 +1,194 @@
+"""What MiniStack would invoke by itself reaches the edge: from each source, as the type that AWS uses."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import zipfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from staticfire.edge.child import MiniStack
+from staticfire.edge.http1.client import Client
+from staticfire.edge.http1.messages import Request, Response
+from staticfire.edge.http1.server import serve
+
+ARN = "arn:aws:lambda:eu-west-1:100000000001:function:f"
+ROLE = "arn:aws:iam::100000000001:role/r"
+DEADLINE = 60.0
+
+Answer = Callable[[Any], tuple[int, dict[str, Any]]]
+
+
+def succeed(event: Any) -> tuple[int, dict[str, Any]]:
+    return 200, {"payload": json.dumps({"got": event}), "error": None, "version": "$LATEST", "log": ""}
+
+
+class Stack:
+    def __init__(self, endpoint: str) -> None:
+        self._endpoint = endpoint
+        self.invocations: list[dict[str, Any]] = []
+        self.answer: Answer = succeed
+
+    def call(self, service: str, operation: str, **parameters: Any) -> Any:
+        client = boto3.client(
+            service,
+            endpoint_url=self._endpoint,
+            region_name="eu-west-1",
+            aws_access_key_id="100000000001",
+            aws_secret_access_key="x",
+        )
+        return getattr(client, operation)(**parameters)
+
+    async def aws(self, service: str, operation: str, **parameters: Any) -> Any:
+        return await asyncio.to_thread(self.call, service, operation, **parameters)
+
+    async def until(self, count: int) -> list[dict[str, Any]]:
+        deadline = asyncio.get_running_loop().time() + DEADLINE
+        while len(self.invocations) < count:
+            assert asyncio.get_running_loop().time() < deadline, f"handed over: {self.invocations}"
+            await asyncio.sleep(0.02)
+        return self.invocations
+
+
+@asynccontextmanager
+async def stack(python: str, state: Path) -> AsyncIterator[Stack]:
+    """MiniStack with one function, and an edge that only takes invocations."""
+    made: list[Stack] = []
+    tokens: list[str] = []
+
+    async def take(request: Request) -> Response:
+        assert request.path == "/_staticfire/functions/invoke"
+        assert request.headers.get("x-staticfire-token") == tokens[0]
+        wanted = json.loads(await request.body())
+        event = json.loads(wanted["payload"])
+        made[0].invocations.append({**wanted, "payload": event})
+        status, answer = (202, {}) if wanted["type"] == "Event" else made[0].answer(event)
+        return Response(status, [], json.dumps(answer).encode())
+
+    server = await serve(take, "127.0.0.1")
+    child = MiniStack(python, state, edge_port=server.port, public_host="127.0.0.1")
+    tokens.append(child.invoke_token)
+    client = Client()
+    try:
+        emulator = await child.start(client)
+        made.append(Stack(emulator.base_url))
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as file:
+            file.writestr("h.py", "raise SystemExit('MiniStack ran it by itself')")
+        code = {"ZipFile": archive.getvalue()}
+        await made[0].aws(
+            "lambda", "create_function", FunctionName="f", Runtime="python3.13", Role=ROLE, Handler="h.h", Code=code
+        )
+        yield made[0]
+    finally:
+        await child.stop()
+        client.close()
+        await server.close(1)
+
+
+async def test_a_rules_event_is_an_event_invocation(ministack_python: str, tmp_path: Path) -> None:
+    async with stack(ministack_python, tmp_path) as aws:
+        await aws.aws("events", "put_rule", Name="r", EventPattern='{"source": ["me"]}')
+        await aws.aws("events", "put_targets", Rule="r", Targets=[{"Id": "1", "Arn": ARN}])
+        entry = {"Source": "me", "DetailType": "d", "Detail": '{"a": 1}'}
+        await aws.aws("events", "put_events", Entries=[entry])
+        (taken,) = await aws.until(1)
+    assert (taken["function"], taken["type"], taken["payload"]["detail"]) == (ARN, "Event", {"a": 1})
+
+
+async def test_a_topics_message_is_an_event_invocation(ministack_python: str, tmp_path: Path) -> None:
+    async with stack(ministack_python, tmp_path) as aws:
+        topic = (await aws.aws("sns", "create_topic", Name="t"))["TopicArn"]
+        await aws.aws("sns", "subscribe", TopicArn=topic, Protocol="lambda", Endpoint=ARN)
+        await aws.aws("sns", "publish", TopicArn=topic, Message="hello")
+        (taken,) = await aws.until(1)
+    assert (taken["type"], taken["payload"]["Records"][0]["Sns"]["Message"]) == ("Event", "hello")
+
+
+async def test_a_buckets_notification_is_an_event_invocation(ministack_python: str, tmp_path: Path) -> None:
+    async with stack(ministack_python, tmp_path) as aws:
+        where = {"LocationConstraint": "eu-west-1"}
+        await aws.aws("s3", "create_bucket", Bucket="bucket-1", CreateBucketConfiguration=where)
+        wanted = {"LambdaFunctionConfigurations": [{"LambdaFunctionArn": ARN, "Events": ["s3:ObjectCreated:*"]}]}
+        await aws.aws(
+            "s3", "put_bucket_notification_configuration", Bucket="bucket-1", NotificationConfiguration=wanted
+        )
+        await aws.aws("s3", "put_object", Bucket="bucket-1", Key="k", Body=b"x")
+        (taken,) = await aws.until(1)
+    assert (taken["type"], taken["payload"]["Records"][0]["s3"]["object"]["key"]) == ("Event", "k")
+
+
+async def test_a_queues_messages_are_gone_after_a_success_and_come_again_after_a_failure(
+    ministack_python: str, tmp_path: Path
+) -> None:
+    def fail_once(event: Any) -> tuple[int, dict[str, Any]]:
+        aws_stack.answer = succeed
+        failure = {"errorType": "ValueError", "errorMessage": "no"}
+        return 200, {"payload": json.dumps(failure), "error": "Unhandled", "version": "$LATEST", "log": ""}
+
+    async with stack(ministack_python, tmp_path) as aws_stack:
+        aws_stack.answer = fail_once
+        await _mapped_queue(aws_stack)
+        first, second = (await aws_stack.until(2))[:2]
+        assert (first["type"], first["payload"]["Records"][0]["body"]) == ("RequestResponse", "hello")
+        assert second["payload"]["Records"][0]["messageId"] == first["payload"]["Records"][0]["messageId"]
+        await _empty(aws_stack)
+
+
+async def test_a_throttled_batch_comes_again(ministack_python: str, tmp_path: Path) -> None:
+    def throttle_once(event: Any) -> tuple[int, dict[str, Any]]:
+        aws_stack.answer = succeed
+        return 429, {"__type": "TooManyRequestsException", "message": "Rate Exceeded."}
+
+    async with stack(ministack_python, tmp_path) as aws_stack:
+        aws_stack.answer = throttle_once
+        await _mapped_queue(aws_stack)
+        await aws_stack.until(2)
+        await _empty(aws_stack)
+
+
+async def test_a_state_machines_task_gets_the_functions_answer(ministack_python: str, tmp_path: Path) -> None:
+    async with stack(ministack_python, tmp_path) as aws:
+        definition = {"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": ARN, "End": True}}}
+        machine = await aws.aws(
+            "stepfunctions", "create_state_machine", name="m", roleArn=ROLE, definition=json.dumps(definition)
+        )
+        started = await aws.aws(
+            "stepfunctions", "start_execution", stateMachineArn=machine["stateMachineArn"], input='{"a": 1}'
+        )
+        await aws.until(1)
+        while True:
+            state = await aws.aws("stepfunctions", "describe_execution", executionArn=started["executionArn"])
+            if state["status"] != "RUNNING":
+                break
+            await asyncio.sleep(0.02)
+    assert (state["status"], json.loads(state["output"])) == ("SUCCEEDED", {"got": {"a": 1}})
+
+
+async def _mapped_queue(aws: Stack) -> None:
+    attributes = {"VisibilityTimeout": "1"}
+    await aws.aws("sqs", "create_queue", QueueName="q", Attributes=attributes)
+    source = "arn:aws:sqs:eu-west-1:100000000001:q"
+    await aws.aws("lambda", "create_event_source_mapping", EventSourceArn=source, FunctionName="f", BatchSize=1)
+    url = (await aws.aws("sqs", "get_queue_url", QueueName="q"))["QueueUrl"]
+    client_url = url.replace(url.split("/")[2], aws._endpoint.split("/")[2])
+    await aws.aws("sqs", "send_message", QueueUrl=client_url, MessageBody="hello")
+
+
+async def _empty(aws: Stack) -> None:
+    """Until the queue holds no message, visible or in flight."""
+    url = (await aws.aws("sqs", "get_queue_url", QueueName="q"))["QueueUrl"]
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    deadline = asyncio.get_running_loop().time() + DEADLINE
+    while True:
+        answer = await aws.aws("sqs", "get_queue_attributes", QueueUrl=url, AttributeNames=names)
+        if all(answer["Attributes"][name] == "0" for name in names):
+            return
+        assert asyncio.get_running_loop().time() < deadline, answer["Attributes"]
+        await asyncio.sleep(0.05)

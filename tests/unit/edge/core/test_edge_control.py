@@ -1,0 +1,181 @@
+"""The edge's own endpoints."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import pytest
+from edge_core_kit import request
+
+from staticfire.edge.aws import AwsError, Scope
+from staticfire.edge.child import MiniStack
+from staticfire.edge.config import PostgresConfig
+from staticfire.edge.control import Control
+from staticfire.edge.faults import Faults
+from staticfire.edge.functions.model import FunctionRef, Outcome
+from staticfire.edge.http1.messages import Response
+
+TOKEN = [("x-staticfire-token", "secret")]
+ARN = "arn:aws:lambda:eu-west-1:100000000001:function:f:3"
+REF = FunctionRef(Scope("100000000001", "eu-west-1"), "f", "3")
+
+
+class Emulator:
+    invoke_token = "secret"
+
+    def __init__(self, state: str = "running") -> None:
+        self.state = state
+
+    async def health(self) -> dict[str, Any]:
+        return {"state": self.state}
+
+    async def instance(self) -> str:
+        return "first life"
+
+    def emptied(self) -> None: ...
+
+
+class Functions:
+    def __init__(self, error: AwsError | None = None) -> None:
+        self.error = error
+        self.invoked: list[tuple[FunctionRef, bytes]] = []
+        self.queued: list[tuple[FunctionRef, bytes]] = []
+        self.resets = 0
+
+    async def invoke(self, ref: FunctionRef, payload: bytes, *, tail: bool = False) -> Outcome:
+        if self.error:
+            raise self.error
+        self.invoked.append((ref, payload))
+        return Outcome("id-1", b'"done"', None, "3", "the log")
+
+    async def enqueue(self, ref: FunctionRef, payload: bytes) -> str:
+        self.queued.append((ref, payload))
+        return "id-2"
+
+    def snapshot(self) -> dict[str, Any]:
+        return {"functions": []}
+
+    async def reset(self) -> None:
+        self.resets += 1
+
+
+class HttpApis:
+    async def reset(self) -> None: ...
+
+
+def control(
+    functions: Functions | None = None, emulator: Emulator | None = None, postgres: PostgresConfig | None = None
+) -> Control:
+    return Control(
+        emulator=cast(MiniStack, emulator or Emulator()),
+        postgres=postgres,
+        functions=functions or Functions(),
+        http_apis=HttpApis(),
+        faults=Faults(),
+    )
+
+
+async def ask(
+    part: Control, method: str, name: str, body: Any = None, headers: list[tuple[str, str]] | None = None
+) -> tuple[int, Any]:
+    data = b"" if body is None else json.dumps(body).encode()
+    response: Response = await part.handle(request(method, f"/_staticfire/{name}", headers, data))
+    assert isinstance(response.body, bytes)
+    return response.status, json.loads(response.body)
+
+
+@asynccontextmanager
+async def database(answer: bytes) -> AsyncIterator[PostgresConfig]:
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert await reader.readexactly(8) == b"\0\0\0\x08\x04\xd2\x16\x2f"
+        writer.write(answer)
+        writer.close()
+
+    listener = await asyncio.start_server(peer, "127.0.0.1", 0)
+    yield PostgresConfig("127.0.0.1", listener.sockets[0].getsockname()[1], "u", "p")
+    listener.close()
+
+
+async def test_health_is_200_when_every_part_is_well() -> None:
+    async with database(b"S") as postgres:
+        status, health = await ask(control(postgres=postgres), "GET", "health")
+    assert (status, health["state"], health["instance"]) == (200, "running", "first life")
+    assert health["parts"]["postgres"]["tls"] is True
+
+
+async def test_health_is_503_and_names_the_part_that_is_not_well() -> None:
+    status, health = await ask(control(emulator=Emulator("dead")), "GET", "health")
+    assert (status, health["state"], health["instance"]) == (503, "degraded", "")
+    assert health["parts"]["emulator"]["state"] == "dead"
+
+
+async def test_a_postgres_that_is_gone_or_none_is_said_to_be_dead() -> None:
+    async with database(b"HTTP") as postgres:
+        status, health = await ask(control(postgres=postgres), "GET", "health")
+        assert (status, health["parts"]["postgres"]["state"]) == (503, "dead")
+    status, health = await ask(control(postgres=postgres), "GET", "health")
+    assert (status, health["parts"]["postgres"]["state"]) == (503, "dead")
+
+
+async def test_an_invocation_handed_over_runs_as_its_owner() -> None:
+    functions = Functions()
+    wanted = {"function": ARN, "type": "RequestResponse", "payload": '{"a": 1}'}
+    status, answer = await ask(control(functions), "POST", "functions/invoke", wanted, TOKEN)
+    assert functions.invoked == [(REF, b'{"a": 1}')]
+    assert (status, answer["payload"], answer["error"], answer["log"]) == (200, '"done"', None, "the log")
+
+
+async def test_an_event_handed_over_is_queued() -> None:
+    functions = Functions()
+    wanted = {"function": ARN, "type": "Event", "payload": "{}"}
+    status, _ = await ask(control(functions), "POST", "functions/invoke", wanted, TOKEN)
+    assert (status, functions.queued) == (202, [(REF, b"{}")])
+
+
+async def test_a_throttled_invocation_says_so_to_the_emulator() -> None:
+    functions = Functions(AwsError(429, "TooManyRequestsException", "Rate Exceeded."))
+    wanted = {"function": ARN, "type": "RequestResponse", "payload": "{}"}
+    status, answer = await ask(control(functions), "POST", "functions/invoke", wanted, TOKEN)
+    assert (status, answer["__type"]) == (429, "TooManyRequestsException")
+
+
+@pytest.mark.parametrize("headers", [[], [("x-staticfire-token", "guess")], [("x-staticfire-token", "")]])
+async def test_only_the_emulator_hands_invocations_over(headers: list[tuple[str, str]]) -> None:
+    functions = Functions()
+    status, _ = await ask(control(functions), "POST", "functions/invoke", {}, headers)
+    assert (status, functions.invoked) == (403, [])
+
+
+async def test_faults_are_added_listed_with_their_hits_and_cleared() -> None:
+    part = control()
+    status, added = await ask(part, "POST", "faults", {"kind": "drop", "service": "s3"})
+    assert status == 201
+    _, listed = await ask(part, "GET", "faults")
+    assert [(fault["id"], fault["hits"]) for fault in listed["faults"]] == [(added["id"], 0)]
+    assert await ask(part, "DELETE", f"faults/{added['id']}") == (200, {"cleared": 1})
+    assert await ask(part, "DELETE", "faults") == (200, {"cleared": 0})
+
+
+@pytest.mark.parametrize("body", [{"kind": "explode"}, [], "hang"])
+async def test_what_is_no_fault_is_refused_with_the_reason(body: Any) -> None:
+    status, answer = await ask(control(), "POST", "faults", body)
+    assert status == 400
+    assert "no fault" in answer["message"]
+
+
+async def test_reset_ends_the_environments_and_clears_the_faults() -> None:
+    functions = Functions()
+    part = control(functions)
+    await ask(part, "POST", "faults", {"kind": "hang"})
+    assert await ask(part, "POST", "reset") == (200, {})
+    assert functions.resets == 1
+    assert await ask(part, "GET", "faults") == (200, {"faults": []})
+
+
+async def test_an_unknown_endpoint_is_a_404_that_names_it() -> None:
+    status, answer = await ask(control(), "GET", "nothing")
+    assert (status, answer["message"]) == (404, "There is no GET /_staticfire/nothing.")

@@ -1,0 +1,193 @@
+"""The router: bytes and headers pass as they are, parts of the edge come first, a dead emulator is said to be dead."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from edge_core_kit import Upstream, exchange, serving, signed
+
+from staticfire.edge.aws import AwsError, Call, Scope
+from staticfire.edge.emulator import Emulator
+from staticfire.edge.faults import Faults
+from staticfire.edge.http1.client import Client
+from staticfire.edge.http1.messages import Request, Response
+from staticfire.edge.http1.server import Server
+from staticfire.edge.router import Router
+
+
+class Part:
+    """A part of the edge that answers what it is told to, and remembers what passed."""
+
+    def __init__(self, answer: Response | AwsError | None = None) -> None:
+        self._answer = answer
+        self.passes: list[tuple[str | None, int]] = []
+
+    async def answer(self, call: Call) -> Response | None:
+        if isinstance(self._answer, AwsError):
+            raise self._answer
+        return self._answer
+
+    async def passed(self, call: Call, status: int) -> None:
+        self.passes.append((call.operation, status))
+
+
+@asynccontextmanager
+async def edge(upstream: Upstream, **services: Part) -> AsyncIterator[tuple[Server, str]]:
+    async with serving(upstream.handle) as behind:
+        emulator = Emulator(f"http://127.0.0.1:{behind.port}", Client(), name="MiniStack", log="ministack.log")
+        router = Router(emulator, services=services, fillers={}, faults=Faults())
+        async with serving(router.handle) as server:
+            yield server, f"http://127.0.0.1:{server.port}"
+
+
+async def test_target_headers_and_body_pass_as_they_are() -> None:
+    upstream = Upstream()
+    upstream.answer = Response(207, [("X-Amz-One", "1"), ("Set-Cookie", "a"), ("Set-Cookie", "b")], b"\0\xffbody")
+    headers = [
+        signed("s3"),
+        ("host", "bucket.s3.localhost:4566"),
+        ("x-amz-content-sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"),
+        ("x-double", "1"),
+        ("x-double", "2"),
+        ("expect", "100-continue"),
+    ]
+    async with edge(upstream) as (_, url):
+        response = await Client().request("PUT", url, "/a%2Fb//c?x-id=Put&y=%20", headers, b"\xff\0")
+        body = await response.read()
+    seen = upstream.requests[0]
+    assert (seen.method, seen.target, upstream.bodies) == ("PUT", "/a%2Fb//c?x-id=Put&y=%20", [b"\xff\0"])
+    assert seen.headers.get("host") == "bucket.s3.localhost:4566"
+    assert seen.headers.getall("x-double") == ["1", "2"]
+    assert seen.headers.get("expect") == "100-continue"
+    assert (response.status, body) == (207, b"\0\xffbody")
+    assert response.headers.getall("set-cookie") == ["a", "b"]
+    assert response.headers.get("x-amz-one") == "1"
+
+
+async def test_headers_of_one_connection_do_not_go_on() -> None:
+    upstream = Upstream()
+    async with edge(upstream) as (server, _):
+        head = b"GET /b HTTP/1.1\r\nHost: a\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\nTE: trailers\r\nX-End: 2\r\n\r\n"
+        await exchange(server, head)
+    seen = upstream.requests[0].headers
+    assert seen.get("x-end") == "2"
+    assert not {"x-hop", "te", "connection"} & {name for name, _ in seen}
+
+
+async def test_an_unsigned_call_stays_unsigned() -> None:
+    upstream = Upstream()
+    async with edge(upstream) as (_, url):
+        await (await Client().request("GET", url, "/bucket/public")).read()
+    assert "authorization" not in upstream.requests[0].headers
+
+
+@pytest.mark.parametrize("framing", ["length", "chunks"])
+async def test_large_bodies_stream_through_both_ways(framing: str) -> None:
+    class Mirror(Upstream):
+        async def handle(self, request: Request) -> Response:
+            return Response(200, [], request.stream())
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for number in range(300):
+            yield bytes([number % 256]) * 10_000
+
+    sent = b"".join([piece async for piece in pieces()])
+    headers = [signed("s3"), *([("content-length", str(len(sent)))] if framing == "length" else [])]
+    async with edge(Mirror()) as (_, url):
+        response = await Client().request("PUT", url, "/b/k", headers, pieces())
+        assert await response.read() == sent
+
+
+async def test_the_answer_to_head_keeps_its_length() -> None:
+    upstream = Upstream()
+    upstream.answer = Response(200, [("content-length", "12345"), ("etag", '"x"')])
+    async with edge(upstream) as (server, _):
+        answer = await exchange(server, b"HEAD /b/k HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    assert b"content-length: 12345\r\n" in answer
+    assert answer.endswith(b"\r\n\r\n")
+
+
+async def test_a_part_that_answers_keeps_the_emulator_out() -> None:
+    upstream, part = Upstream(), Part(Response(202, [], b"mine"))
+    async with edge(upstream, dynamodb=part) as (_, url):
+        response = await Client().request("POST", url, "/", [signed("dynamodb")], b"{}")
+        assert (response.status, await response.read()) == (202, b"mine")
+    assert not upstream.requests
+    assert not part.passes
+
+
+async def test_a_part_learns_what_went_through_and_nothing_of_what_failed() -> None:
+    upstream, part = Upstream(), Part()
+    target = [signed("dynamodb"), ("x-amz-target", "DynamoDB_20120810.PutItem")]
+    async with edge(upstream, dynamodb=part) as (_, url):
+        await (await Client().request("POST", url, "/", target, b"{}")).read()
+        upstream.answer = Response(400, [], b"{}")
+        await (await Client().request("POST", url, "/", target, b"{}")).read()
+    assert part.passes == [("PutItem", 200)]
+
+
+async def test_a_parts_error_is_in_the_callers_protocol() -> None:
+    part = Part(AwsError(404, "ResourceNotFoundException", "no such table"))
+    async with edge(Upstream(), dynamodb=part) as (_, url):
+        target = [signed("dynamodb"), ("x-amz-target", "DynamoDB_20120810.PutItem")]
+        response = await Client().request("POST", url, "/", target, b"{}")
+        assert response.status == 404
+        assert await response.read() == b'{"__type": "ResourceNotFoundException", "message": "no such table"}'
+
+
+async def test_a_filler_answers_for_the_emulator() -> None:
+    upstream, filler = Upstream(), Upstream()
+    async with serving(upstream.handle) as one, serving(filler.handle) as two:
+        router = Router(
+            Emulator(f"http://127.0.0.1:{one.port}", Client()),
+            services={},
+            fillers={"budgets": Emulator(f"http://127.0.0.1:{two.port}", Client())},
+            faults=Faults(),
+        )
+        async with serving(router.handle) as server:
+            for service in ("budgets", "sqs"):
+                url = f"http://127.0.0.1:{server.port}"
+                await (await Client().request("POST", url, "/", [signed(service)], b"{}")).read()
+    assert (len(upstream.requests), len(filler.requests)) == (1, 1)
+
+
+async def test_an_emulator_that_is_down_is_named_with_its_log_and_the_remedy() -> None:
+    async with edge(Upstream()) as (_, url):
+        pass
+    router = Router(
+        Emulator(url, Client(), name="MiniStack", log="/logs/ministack.log"), services={}, fillers={}, faults=Faults()
+    )
+    async with serving(router.handle) as server:
+        response = await Client().request("POST", f"http://127.0.0.1:{server.port}", "/", [signed("lambda")], b"{}")
+        body = (await response.read()).decode()
+    assert (response.status, response.headers.get("x-amzn-errortype")) == (503, "ServiceUnavailable")
+    for told in ("MiniStack", "/logs/ministack.log", "staticfire up"):
+        assert told in body
+
+
+async def test_the_emulators_own_errors_carry_their_code_and_message() -> None:
+    upstream = Upstream()
+    async with serving(upstream.handle) as server:
+        emulator = Emulator(f"http://127.0.0.1:{server.port}", Client())
+        for answer, code in (
+            (Response(404, [("x-amzn-errortype", "NotFound:http://x")], b'{"Message": "gone"}'), "NotFound"),
+            (Response(400, [], b'{"__type": "com.amazonaws#Bad", "message": "gone"}'), "Bad"),
+            (Response(400, [], b"<R><Error><Code>Bad</Code><Message>gone</Message></Error></R>"), "Bad"),
+        ):
+            upstream.answer = answer
+            with pytest.raises(AwsError, match="gone") as raised:
+                await emulator.rest(Scope(), "lambda", "GET", "/")
+            assert (raised.value.status, raised.value.code) == (answer.status, code)
+
+
+async def test_the_emulator_is_asked_as_the_account_and_in_the_region_of_the_scope() -> None:
+    upstream = Upstream()
+    async with serving(upstream.handle) as server:
+        emulator = Emulator(f"http://127.0.0.1:{server.port}", Client())
+        await emulator.json(Scope("100000000007", "ap-south-1"), "logs", "Logs_20140328.PutLogEvents", {"a": 1})
+    seen = upstream.requests[0]
+    assert "Credential=100000000007/" in seen.headers.get("authorization")
+    assert "/ap-south-1/logs/aws4_request" in seen.headers.get("authorization")
+    assert seen.headers.get("x-amz-target") == "Logs_20140328.PutLogEvents"
