@@ -3,6 +3,8 @@
 Two things the emulator cannot know or does not keep: where its APIs are served (`apiEndpoint`: here), and fields that
 it takes without storing them (MiniStack: `integrationSubtype`, `connectionId`, ...). What a write sent and its answer
 lacks is remembered beside the emulator, so that reading gives back what was written, to Terraform as to the edge.
+
+WebSocket APIs are refused: nothing here would serve one.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from ..aws import Call, Scope
+from ..aws import AwsError, Call, Scope
 from ..http1.messages import Response
 from .exchange import HOP_BY_HOP
 from .neighbours import Emulator
@@ -27,6 +29,15 @@ _ID_KEYS = {
     "routes": "routeId",
     "stages": "stageName",
 }
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    """What a write sends; the emulator says what is wrong with anything but an object."""
+    try:
+        sent = json.loads(body or b"{}")
+    except ValueError:
+        return {}
+    return sent if isinstance(sent, dict) else {}
 
 
 def _split(path: str) -> list[str]:
@@ -49,13 +60,15 @@ class ControlPlane:
     async def pass_on(self, call: Call) -> tuple[int, Response]:
         """A caller's call with the emulator's answer, made whole."""
         request, body = call.request, await call.body()
+        sent = _document(body)
+        if sent.get("protocolType") == "WEBSOCKET":
+            raise AwsError(501, "NotImplementedException", "WebSocket APIs are not available here: HTTP APIs are.")
         headers = [header for header in request.headers if header[0] in ("content-type", "accept")]
         answer = await self._emulator.raw(call.scope, SERVICE, request.method, request.target, headers, body)
         content = await answer.read()
         if answer.status < 300 and content:
             parts, data = _split(request.path), json.loads(content)
-            if request.method in ("POST", "PATCH", "PUT"):
-                self._remember(call.scope, parts, json.loads(body or b"{}"), data)
+            self._remember(call.scope, parts, sent, data)
             content = json.dumps(self._completed(call.scope, parts, data)).encode()
         kept = [header for header in answer.headers if header[0] not in _FRAMING]
         return answer.status, Response(answer.status, kept, content)
