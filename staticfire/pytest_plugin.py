@@ -6,6 +6,7 @@
 For the session:
 - `staticfire_stacks("name")`: that stack, applied for this worker at its first use
 - `staticfire_stack_name`: which stack all of the following mean; the project's only one, or override it per folder
+- `staticfire_running`: what the stacks run on: endpoint, region, Postgres server
 - `staticfire_own`: a whole stack apart, driven through the command line, whose parts may be killed
 
 For a test, each a view of what the session has:
@@ -32,6 +33,7 @@ import pytest
 
 if TYPE_CHECKING:
     from .progress import Progress
+    from .targets import Running
     from .testkit import Api, Aws, Faults, Functions, Logs, StackUnderTest
     from .testrun import Own, Run, Slot
 
@@ -132,6 +134,12 @@ def _staticfire_run(request: pytest.FixtureRequest) -> Run:
         state = _slot(config).state
     worker = worker_number(given.get("workerid", ""))
     return Run(config.rootpath, state, _option(config, "target"), worker, _progress(config))
+
+
+@pytest.fixture(scope="session")
+def staticfire_running(_staticfire_run: Run) -> Running:
+    """What the stacks run on, without any of them: its endpoint, region and Postgres server."""
+    return _staticfire_run.running
 
 
 @pytest.fixture(scope="session")

@@ -118,14 +118,14 @@ class Run:
             changed = replace(described, database=False)
             settings = replace(settings, stacks={**settings.stacks, name: changed})
             account = self._rds_account
-        stack = Stack(settings, name, self._running, account)
+        stack = Stack(settings, name, self.running, account)
         if stack.applied is None:
             stack.drop_database()  # of an earlier run, whose emulator is gone
         stack.up(self._progress)
         return StackUnderTest(stack, self._progress)
 
     @cached_property
-    def _running(self) -> Running:
+    def running(self) -> Running:
         place = target(self.settings)
         if not self._attached:
             with file_lock(self.settings.state_dir / "starting"):

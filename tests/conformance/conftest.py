@@ -7,6 +7,8 @@ import fidelity
 import pytest
 from lab import Api, Lab
 
+from staticfire.targets import Running
+
 ECHO = """
     import json
 
@@ -37,9 +39,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 @pytest.fixture(scope="session")
-def endpoint(request: pytest.FixtureRequest) -> str:
+def endpoint(staticfire_running: Running) -> str:
     """The endpoint under test: one started for this run, shared by its workers."""
-    return str(request.getfixturevalue("_staticfire_run")._running.endpoint)
+    return staticfire_running.endpoint
 
 
 @pytest.fixture(scope="session")
