@@ -1,8 +1,7 @@
-"""The floor: the least code that answers HTTP by handing each request to awslambdaric.
+"""The floor: the least code that answers HTTP by handing each request to awslambdaric, as an HTTP API's event.
 
-    python -m benchmarks.floor PORT WORKERS RUNTIME_PYTHON CODE_DIR HANDLER
-
-One uvloop process speaks HTTP on PORT and the Lambda Runtime API on PORT + 1. The worker used last is used next.
+`python -m benchmarks.floor PORT WORKERS RUNTIME_PYTHON CODE_DIR HANDLER`: one uvloop process speaks HTTP on PORT and the
+Lambda Runtime API on PORT + 1. The worker used last is used next.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ import uvloop
 
 idle: list[RuntimeApi] = []
 waiting: list[tuple[Front, bytes]] = []
-ENVIRONMENT = {"LAMBDA_TASK_ROOT": ".", "AWS_LAMBDA_FUNCTION_NAME": "floor", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128"}
 
 
 class Http(asyncio.Protocol):
@@ -29,7 +27,10 @@ class Http(asyncio.Protocol):
         self.parser.feed_data(data)
 
     def on_url(self, url: bytes) -> None:
-        self.path, self.body = url, b""
+        self.path, self.headers, self.body = url.decode(), {"x-forwarded-proto": "http"}, b""
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers[name.decode().lower()] = value.decode()
 
     def on_body(self, data: bytes) -> None:
         self.body += data
@@ -40,8 +41,9 @@ class Http(asyncio.Protocol):
 
 class Front(Http):
     def on_message_complete(self) -> None:
-        event = {"version": "2.0", "rawPath": self.path.decode(), "body": self.body.decode(), "isBase64Encoded": False}
-        waiting.append((self, json.dumps(event).encode()))
+        http = {"method": self.parser.get_method().decode(), "path": self.path, "protocol": "HTTP/1.1"}
+        event = {"version": "2.0", "routeKey": "$default", "headers": self.headers, "requestContext": {"http": http}}
+        waiting.append((self, json.dumps({**event, "body": self.body.decode()}).encode()))
         dispatch()
 
 
@@ -67,10 +69,9 @@ def dispatch() -> None:
 
 
 async def main(port: int, workers: int, python: str, code: str, handler: str) -> None:
-    loop = asyncio.get_running_loop()
+    loop, command = asyncio.get_running_loop(), [python, "-m", "awslambdaric", handler]
     await loop.create_server(RuntimeApi, "127.0.0.1", port + 1)
-    command = [python, "-m", "awslambdaric", handler]
-    environment = os.environ | ENVIRONMENT | {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port + 1}", "PYTHONPATH": code}
+    environment = os.environ | {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port + 1}", "PYTHONPATH": code}
     for _ in range(workers):
         await asyncio.create_subprocess_exec(*command, cwd=code, env=environment)
     await (await loop.create_server(Front, "127.0.0.1", port)).serve_forever()
