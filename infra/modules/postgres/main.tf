@@ -34,8 +34,8 @@ resource "aws_vpc_security_group_ingress_rule" "this" {
   description                  = "PostgreSQL from ${each.key}"
   referenced_security_group_id = each.value
   ip_protocol                  = "tcp"
-  from_port                    = var.port
-  to_port                      = var.port
+  from_port                    = aws_db_instance.this.port
+  to_port                      = aws_db_instance.this.port
 }
 
 resource "aws_db_instance" "this" {
@@ -47,7 +47,6 @@ resource "aws_db_instance" "this" {
   db_name  = var.database
   username = var.username
   password = terraform_data.password.output
-  port     = var.port
 
   storage_type          = "gp3"
   allocated_storage     = var.allocated_storage

@@ -48,12 +48,6 @@ variable "username" {
   }
 }
 
-variable "port" {
-  description = "Port that the instance listens on."
-  type        = number
-  default     = 5432
-}
-
 variable "engine_version" {
   description = "PostgreSQL's major version; RDS takes care of the minor one."
   type        = string
