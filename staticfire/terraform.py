@@ -238,10 +238,7 @@ class WorkingCopy:
         if stamp.exists() and stamp.read_text() == wanted:
             return
         step.note("terraform init")
-        arguments = ["init", "-reconfigure", "-no-color"]
-        if self.account != DEFAULT_ACCOUNT:
-            arguments.append(f"-backend-config=bucket={self._bucket}")
-        code, lines = self._run(arguments, {}, step.note)
+        code, lines = self._run(["init", "-no-color"], {}, step.note)
         if code:
             raise ApplyError(
                 "terraform init failed:\n" + "\n".join(lines[-40:]),
@@ -323,6 +320,8 @@ class WorkingCopy:
         """What tflocal needs beyond the user's own environment, to do what this class does."""
         environ = caller_environment(self.endpoint, self.settings.region, self.account)
         environ["TF_CMD"] = str(self.terraform.path)
+        # With -chdir tflocal does not see the stack's backend: the bucket and the endpoint come from here then.
+        environ["TF_CLI_ARGS_init"] = f"-reconfigure -backend-config=bucket={self._bucket}"
         if self.provider.mirror:
             environ["TF_CLI_CONFIG_FILE"] = str(self._mirror_configuration(self.provider.mirror))
         elif "TF_PLUGIN_CACHE_DIR" not in os.environ and self.provider.source.startswith("the registry"):
