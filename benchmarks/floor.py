@@ -1,7 +1,7 @@
 """The floor: the least code that answers HTTP by handing each request to awslambdaric, as an HTTP API's event.
 
-`python -m benchmarks.floor PORT WORKERS RUNTIME_PYTHON CODE_DIR HANDLER`: one uvloop process speaks HTTP on PORT and the
-Lambda Runtime API on PORT + 1. The worker used last is used next.
+`python -m benchmarks.floor PORT WORKERS RUNTIME_PYTHON CODE_DIR HANDLER`: one process speaks HTTP on PORT and the Lambda
+Runtime API on PORT + 1. The worker used last is used next.
 """
 
 from __future__ import annotations
@@ -72,8 +72,7 @@ async def main(port: int, workers: int, python: str, code: str, handler: str) ->
     loop, command = asyncio.get_running_loop(), [python, "-m", "awslambdaric", handler]
     await loop.create_server(RuntimeApi, "127.0.0.1", port + 1)
     environment = os.environ | {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port + 1}", "PYTHONPATH": code}
-    for _ in range(workers):
-        await asyncio.create_subprocess_exec(*command, cwd=code, env=environment)
+    _workers = [await asyncio.create_subprocess_exec(*command, cwd=code, env=environment) for _ in range(workers)]
     await (await loop.create_server(Front, "127.0.0.1", port)).serve_forever()
 
 
