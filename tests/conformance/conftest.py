@@ -1,7 +1,16 @@
+"""The endpoint under test, what most cases share, and cases that need time.
+
+A case whose behaviour is time (the 30 seconds of an integration, a schedule) carries `@pytest.mark.begins(work)`: the
+work begins with the run, in a thread of its own, and the case asks for its result at the run's end.
+"""
+
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import fidelity
 import pytest
@@ -30,6 +39,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "documented(area, aws, page, here): the AWS behaviour that a case shows")
+    config.addinivalue_line("markers", "begins(work): what the case asks for at the end of the run: work(lab)")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.get_closest_marker("begins") is not None)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -49,6 +63,20 @@ def lab(endpoint: str) -> Lab:
     """One account of the endpoint: cases never share an account with another worker."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
     return Lab(endpoint, f"2000000000{int(worker):02d}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _works(request: pytest.FixtureRequest, lab: Lab) -> Iterator[dict[str, Future[Any]]]:
+    marked = [(item.nodeid, item.get_closest_marker("begins")) for item in request.session.items]
+    works = {name: mark.args[0] for name, mark in marked if mark is not None}
+    with ThreadPoolExecutor(len(works) + 1) as pool:
+        yield {name: pool.submit(work, lab) for name, work in works.items()}
+
+
+@pytest.fixture
+def begun(request: pytest.FixtureRequest, _works: dict[str, Future[Any]]) -> Callable[[], Any]:
+    """The result of the work that the case began with the run."""
+    return _works[request.node.nodeid].result
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ through plain HTTP and boto3. Where this endpoint differs from AWS, the case ass
 
 
 def documented(area: str, aws: str, page: str, here: str = SAME) -> pytest.MarkDecorator:
-    """Marks a case with the documented behaviour that it shows. `page` is a path below docs.aws.amazon.com, or a URL."""
+    """Marks a case with the documented behaviour that it shows. `page` is a path below docs.aws.amazon.com or a URL."""
     return pytest.mark.documented(area=area, aws=aws, page=page, here=here)
 
 

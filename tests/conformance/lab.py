@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import Message
+from threading import RLock
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -125,8 +126,8 @@ class Api:
 class Wire:
     """A bare connection to the endpoint, for requests that no HTTP client would send."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self._socket = socket.create_connection((host, port), timeout=30)
+    def __init__(self, host: str, port: int, source: str = "") -> None:
+        self._socket = socket.create_connection((host, port), timeout=30, source_address=(source, 0))
         self._stream = self._socket.makefile("rb")
 
     def write(self, data: bytes | str) -> None:
@@ -169,23 +170,25 @@ class Lab:
     region: str = "us-east-1"
     _clients: dict[str, Any] = field(default_factory=dict)
     _role: str = ""
+    _lock: RLock = field(default_factory=RLock)
 
     def aws(self, service: str, **config: Any) -> Any:
         key = f"{service}{sorted(config.items())}"
-        if key not in self._clients:
-            self._clients[key] = boto3.client(
-                service,
-                endpoint_url=self.endpoint,
-                region_name=self.region,
-                aws_access_key_id=self.account,
-                aws_secret_access_key="test",
-                config=Config(**{"retries": {"total_max_attempts": 1}, "read_timeout": 120, **config}),
-            )
-        return self._clients[key]
+        with self._lock:
+            if key not in self._clients:
+                self._clients[key] = boto3.client(
+                    service,
+                    endpoint_url=self.endpoint,
+                    region_name=self.region,
+                    aws_access_key_id=self.account,
+                    aws_secret_access_key="test",
+                    config=Config(**{"retries": {"total_max_attempts": 1}, "read_timeout": 120, **config}),
+                )
+            return self._clients[key]
 
     @contextmanager
-    def wire(self) -> Iterator[Wire]:
-        wire = Wire(*self.address)
+    def wire(self, source: str = "") -> Iterator[Wire]:
+        wire = Wire(*self.address, source)
         try:
             yield wire
         finally:
@@ -204,10 +207,13 @@ class Lab:
         return f"{prefix}-{uuid.uuid4().hex[:10]}"
 
     def role(self) -> str:
-        if not self._role:
-            made = self.aws("iam").create_role(RoleName=self.name("role"), AssumeRolePolicyDocument=json.dumps(TRUST))
-            self._role = made["Role"]["Arn"]
-        return self._role
+        with self._lock:
+            if not self._role:
+                made = self.aws("iam").create_role(
+                    RoleName=self.name("role"), AssumeRolePolicyDocument=json.dumps(TRUST)
+                )
+                self._role = made["Role"]["Arn"]
+            return self._role
 
     def function(self, source: str | Mapping[str, str], handler: str = "app.handler", **config: Any) -> str:
         """A function of the given source (`app.py`, or several files); its name."""

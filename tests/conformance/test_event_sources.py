@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from lab import Lab, Queue, eventually
 
 AREA = "Event sources"
 RULES = "eventbridge/latest/userguide/eb-run-lambda-schedule.html"
+SCHEDULER = "scheduler/latest/UserGuide/schedule-types.html"
 SNS = "lambda/latest/dg/with-sns.html"
 SQS = "lambda/latest/dg/with-sqs.html"
 SQS_ERRORS = "lambda/latest/dg/services-sqs-errorhandling.html"
@@ -57,7 +60,7 @@ def allow(lab: Lab, function: str, principal: str, source: str) -> None:
     )
 
 
-def in_the_same_environment(lab: Lab, queue: Queue, function: str, told: dict[str, Any]) -> None:
+def in_the_same_environment(lab: Lab, function: str, told: dict[str, Any]) -> None:
     """The invocation that was told of ran where an `Invoke` runs."""
     assert told["function"] == function
     own = lab.result(function, {})
@@ -76,20 +79,41 @@ def test_a_rule_invokes_its_target(lab: Lab, queue: Queue, telling: str) -> None
     event = told["event"]
     assert (event["source"], event["detail-type"], event["detail"]) == (rule, "order", {"id": 7})
     assert {"version", "id", "account", "time", "region", "resources"} <= set(event)
-    in_the_same_environment(lab, queue, telling, told)
+    in_the_same_environment(lab, telling, told)
 
 
-@documented(AREA, "A schedule invokes its target with the input given", RULES)
-def test_a_schedule_invokes_its_target(lab: Lab, queue: Queue, telling: str) -> None:
+def scheduled(lab: Lab) -> dict[str, Any]:
+    """What a function with a schedule of a minute tells, and what an `Invoke` of it tells."""
+    queue = lab.queue()
+    function = lab.function(TELL.replace("QUEUE", repr(queue.url)))
     events = lab.aws("events")
     rule = lab.name("schedule")
     arn = events.put_rule(Name=rule, ScheduleExpression="rate(1 minute)")["RuleArn"]
-    allow(lab, telling, "events.amazonaws.com", arn)
-    events.put_targets(Rule=rule, Targets=[{"Id": "f", "Arn": lab.arn(telling), "Input": json.dumps({"why": "time"})}])
-    told = json.loads(queue.receive(within=130)["Body"])
+    allow(lab, function, "events.amazonaws.com", arn)
+    events.put_targets(Rule=rule, Targets=[{"Id": "f", "Arn": lab.arn(function), "Input": json.dumps({"why": "time"})}])
+    told = json.loads(queue.receive(within=180)["Body"])
     events.remove_targets(Rule=rule, Ids=["f"])
-    assert told["event"] == {"why": "time"}
-    in_the_same_environment(lab, queue, telling, told)
+    in_the_same_environment(lab, function, told)
+    return dict(told["event"])
+
+
+@documented(AREA, "A schedule invokes its target with the input given", RULES)
+@pytest.mark.begins(scheduled)
+def test_a_schedule_invokes_its_target(begun: Callable[[], dict[str, Any]]) -> None:
+    assert begun() == {"why": "time"}
+
+
+@documented(AREA, "A one-time schedule of EventBridge Scheduler invokes its target", SCHEDULER)
+def test_a_one_time_schedule_invokes_its_target(lab: Lab, queue: Queue, telling: str) -> None:
+    lab.aws("scheduler").create_schedule(
+        Name=lab.name("once"),
+        ScheduleExpression=f"at({datetime.now(UTC):%Y-%m-%dT%H:%M:%S})",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": lab.arn(telling), "RoleArn": lab.role(), "Input": json.dumps({"why": "once"})},
+    )
+    told = json.loads(queue.receive()["Body"])
+    assert told["event"] == {"why": "once"}
+    in_the_same_environment(lab, telling, told)
 
 
 @documented(AREA, "A topic invokes its subscribers asynchronously, one record a message", SNS)
@@ -102,7 +126,7 @@ def test_a_topic_invokes_its_subscriber(lab: Lab, queue: Queue, telling: str) ->
     told = json.loads(queue.receive()["Body"])
     [record] = told["event"]["Records"]
     assert (record["EventSource"], record["Sns"]["Subject"], record["Sns"]["Message"]) == ("aws:sns", "word", "hello")
-    in_the_same_environment(lab, queue, telling, told)
+    in_the_same_environment(lab, telling, told)
 
 
 @documented(AREA, "A queue's messages arrive as records, and are deleted when the function succeeds", SQS)
@@ -113,7 +137,7 @@ def test_a_queues_messages_arrive(lab: Lab, queue: Queue, telling: str) -> None:
     told = json.loads(queue.receive()["Body"])
     [record] = told["event"]["Records"]
     assert (record["body"], record["eventSource"], record["eventSourceARN"]) == ("m-1", "aws:sqs", source.arn)
-    in_the_same_environment(lab, queue, telling, told)
+    in_the_same_environment(lab, telling, told)
 
     def left() -> int:
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
@@ -194,7 +218,7 @@ def test_a_tables_stream_invokes_with_the_changes(lab: Lab, queue: Queue, tellin
     [record] = told["event"]["Records"]
     assert (record["eventName"], record["eventSource"]) == ("INSERT", "aws:dynamodb")
     assert record["dynamodb"]["NewImage"] == {"id": {"S": "a"}, "n": {"N": "1"}}
-    in_the_same_environment(lab, queue, telling, told)
+    in_the_same_environment(lab, telling, told)
 
 
 @documented(AREA, "A bucket's notification invokes with its records", S3)
@@ -220,4 +244,4 @@ def test_a_buckets_notification_invokes(lab: Lab, queue: Queue, telling: str) ->
     told = eventually(created, "a notification of an object")
     [record] = told["event"]["Records"]
     assert (record["s3"]["bucket"]["name"], record["s3"]["object"]["key"]) == (bucket, "a.txt")
-    in_the_same_environment(lab, queue, telling, told)
+    in_the_same_environment(lab, telling, told)

@@ -117,6 +117,25 @@ def test_a_token_without_bearer_is_let_through(api: Api, issuer: Issuer) -> None
     assert api.get("/", {"Authorization": issuer.token()}).status == 200
 
 
+@documented(AREA, "The token may come in the query string, where the identity source says so", JWT)
+def test_a_token_in_the_query_string(lab: Lab, echo: str, issuer: Issuer) -> None:
+    client = lab.aws("apigatewayv2")
+    made = lab.api({"GET /open": echo})
+    authorizer = client.create_authorizer(
+        ApiId=made.id,
+        Name="query",
+        AuthorizerType="JWT",
+        IdentitySource=["$request.querystring.token"],
+        JwtConfiguration={"Issuer": issuer.url, "Audience": [AUDIENCE]},
+    )["AuthorizerId"]
+    target = f"integrations/{client.get_integrations(ApiId=made.id)['Items'][0]['IntegrationId']}"
+    client.create_route(
+        ApiId=made.id, RouteKey="GET /", Target=target, AuthorizationType="JWT", AuthorizerId=authorizer
+    )
+    assert made.get(f"/?token={issuer.token()}").status == 200
+    assert bearing(made, issuer.token()).status == 401
+
+
 @documented(AREA, "A route without an authorizer asks for no token", JWT)
 def test_an_open_route_asks_for_no_token(api: Api) -> None:
     assert "authorizer" not in api.event("GET", "/open")["requestContext"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import sys
 import time
 from datetime import UTC, datetime
 
@@ -127,6 +128,16 @@ def test_forwarding_headers_are_added(lab: Lab, echoing: Api) -> None:
     assert headers["x-forwarded-proto"] == "http"
     assert headers["x-forwarded-port"] == lab.netloc.rpartition(":")[2]
     assert re.fullmatch(r"Root=1-[0-9a-f]{8}-[0-9a-f]{24}", headers["x-amzn-trace-id"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127.0.0.0/8")
+@documented(AREA, "`sourceIp` is the address that the request came from", PAGE)
+def test_the_source_ip_is_the_clients(lab: Lab, echoing: Api) -> None:
+    with lab.wire(source="127.0.0.7") as wire:
+        wire.write(f"GET {echoing.url.removeprefix(lab.endpoint)}/ HTTP/1.1\r\nHost: {lab.netloc}\r\n\r\n")
+        event = wire.answer().json()
+    assert event["requestContext"]["http"]["sourceIp"] == "127.0.0.7"
+    assert event["headers"]["x-forwarded-for"] == "127.0.0.7"
 
 
 @documented(AREA, "`X-Forwarded-For` of the client is kept and continued", PAGE)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from threading import Thread
 
+import pytest
 from fidelity import documented
-from lab import Api, Lab, Wire, together
+from lab import Answer, Api, Lab, Wire, together
 
 AREA = "HTTP API: quotas"
 PAGE = "apigateway/latest/developerguide/http-api-quotas.html"
@@ -74,10 +76,14 @@ def test_an_integration_has_its_own_time_out(lab: Lab) -> None:
     assert (answer.status, answer.json()) == (503, UNAVAILABLE)
 
 
+def slower_than_30_seconds(lab: Lab) -> Answer:
+    return lab.api({"GET /": lab.function(SLOW, Timeout=60)}).get("/")
+
+
 @documented(AREA, "An integration waits 30 seconds at the most", PAGE)
-def test_an_integration_waits_30_seconds(lab: Lab) -> None:
-    function = lab.function(SLOW, Timeout=60)
-    answer = lab.api({"GET /": function}).get("/")
+@pytest.mark.begins(slower_than_30_seconds)
+def test_an_integration_waits_30_seconds(begun: Callable[[], Answer]) -> None:
+    answer = begun()
     assert (answer.status, answer.json()) == (503, UNAVAILABLE)
 
 

@@ -155,6 +155,23 @@ def test_a_dead_letter_queue_gets_the_event(lab: Lab) -> None:
     assert "as told" in attributes["ErrorMessage"]
 
 
+@documented(AREA, "A dead-letter topic gets the event too", RECORDS)
+def test_a_dead_letter_topic_gets_the_event(lab: Lab) -> None:
+    queue = lab.queue()
+    sns = lab.aws("sns")
+    topic = sns.create_topic(Name=lab.name())["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue.arn)
+    function = lab.function(
+        "def handler(event, context):\n    raise ValueError('as told')\n", DeadLetterConfig={"TargetArn": topic}
+    )
+    lab.aws("lambda").put_function_event_invoke_config(FunctionName=function, MaximumRetryAttempts=0)
+    answer = lab.invoke(function, {"order": 7}, InvocationType="Event")
+    notification = json.loads(queue.receive()["Body"])
+    assert json.loads(notification["Message"]) == {"order": 7}
+    attributes = {name: one["Value"] for name, one in notification["MessageAttributes"].items()}
+    assert attributes["RequestID"] == answer["ResponseMetadata"]["RequestId"]
+
+
 @documented(AREA, "MaximumRetryAttempts says how often it is tried again", ERRORS, SOONER)
 def test_the_number_of_retries_is_configured(lab: Lab) -> None:
     queue, failed = lab.queue(), lab.queue()

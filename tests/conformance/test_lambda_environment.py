@@ -57,17 +57,10 @@ def test_the_functions_own_variables_are_set(environ: dict[str, str]) -> None:
     "`AWS_ENDPOINT_URL` leads the SDKs here, and nothing of the host is set",
 )
 def test_nothing_of_the_host_is_set(environ: dict[str, str]) -> None:
-    documented_names = {
-        "_HANDLER", "_X_AMZN_TRACE_ID", "LANG", "LD_LIBRARY_PATH", "PATH", "PWD", "PYTHONPATH", "SHLVL", "TZ", "LC_CTYPE",
-        "HOME", "TMPDIR",
-    }  # fmt: skip
-    foreign = {
-        name
-        for name in environ
-        if name not in documented_names
-        and not name.startswith(("AWS_", "LAMBDA_", "_AWS_XRAY_"))
-        and name not in ("MINE", "(function)")
-    }
+    own = {"MINE", "(function)"}
+    general = {"HOME", "LANG", "LC_CTYPE", "LD_LIBRARY_PATH", "PATH", "PWD", "PYTHONPATH", "SHLVL", "TMPDIR", "TZ"}
+    families = ("AWS_", "LAMBDA_", "_AWS_XRAY_", "_HANDLER", "_X_AMZN_TRACE_ID")
+    foreign = {name for name in environ if name not in own | general and not name.startswith(families)}
     assert foreign == set()
     assert environ["AWS_ENDPOINT_URL"]
 

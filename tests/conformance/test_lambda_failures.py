@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 from fidelity import documented
@@ -158,18 +159,26 @@ def test_children_die_at_the_time_out(lab: Lab) -> None:
         assert "Messages" not in found
 
 
+def hanging_initialisation(lab: Lab) -> object:
+    source = "import time\ntime.sleep(300)\ndef handler(event, context):\n    return 1\n"
+    return lab.failure(lab.function(source, Timeout=2))
+
+
+def slow_initialisation(lab: Lab) -> object:
+    source = "import time\ntime.sleep(11)\ndef handler(event, context):\n    return 'at last'\n"
+    return lab.result(lab.function(source, Timeout=60))
+
+
 @documented(AREA, "An initialisation has 10 seconds; over them it starts again within the invocation's time-out", LIFE)
-def test_an_initialisation_that_hangs_is_stopped(lab: Lab) -> None:
-    function = lab.function("import time\ntime.sleep(300)\ndef handler(event, context):\n    return 1\n", Timeout=2)
-    assert "Task timed out after 2.00 seconds" in lab.failure(function)["errorMessage"]
+@pytest.mark.begins(hanging_initialisation)
+def test_an_initialisation_that_hangs_is_stopped(begun: Callable[[], dict[str, str]]) -> None:
+    assert "Task timed out after 2.00 seconds" in begun()["errorMessage"]
 
 
 @documented(AREA, "An initialisation slower than 10 seconds succeeds when the time-out is long enough", LIFE)
-def test_a_slow_initialisation_may_succeed(lab: Lab) -> None:
-    function = lab.function(
-        "import time\ntime.sleep(11)\ndef handler(event, context):\n    return 'at last'\n", Timeout=30
-    )
-    assert lab.result(function) == "at last"
+@pytest.mark.begins(slow_initialisation)
+def test_a_slow_initialisation_may_succeed(begun: Callable[[], str]) -> None:
+    assert begun() == "at last"
 
 
 @documented(AREA, "Over the memory size the process is killed: `signal: killed`, or `Runtime.OutOfMemory`", MEMORY)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 from contextlib import ExitStack, suppress
 
 import pytest
@@ -162,12 +163,15 @@ def test_a_slow_sender_holds_up_nobody(lab: Lab, echoing: Api) -> None:
         assert echoing.get("/").status == 200
 
 
-@documented(AREA, "A thousand idle connections hold up nobody", HTTP)
+@documented(AREA, "Thousands of idle connections hold up nobody", HTTP)
 def test_idle_connections_hold_up_nobody(lab: Lab, echoing: Api) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with ExitStack() as stack:
-        idle = [stack.enter_context(lab.wire()) for _ in range(900)]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 4096)), hard))
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        idle = [stack.enter_context(lab.wire()) for _ in range(2000)]
         assert echoing.get("/").status == 200
-        for wire in idle[::90]:
+        for wire in idle[::100]:
             wire.write(f"GET {path(lab, echoing)}/ HTTP/1.1\r\nHost: {lab.netloc}\r\n\r\n")
             assert wire.answer().status == 200
 
