@@ -12,6 +12,9 @@ edge, which runs it as any other invocation and logs and counts it.
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
+import itertools
 import json
 import os
 import sys
@@ -108,6 +111,36 @@ def hand_over(edge: Edge) -> None:
     lambda_svc._emit_lambda_metrics = lambda *arguments, **named: None
 
 
+def keep_addresses() -> None:
+    """An API gets its id from its account, region and name: applied again to an empty emulator, its URL stays."""
+    from ministack.core.responses import get_account_id, get_region
+    from ministack.services import apigateway
+
+    create = apigateway._create_api
+
+    def create_api(data: dict[str, Any]) -> Any:
+        tags = data.get("tags") or {}
+        if not tags.keys() & {"ms-custom-id", "ls-custom-id"}:
+            base = f"{get_account_id()}/{get_region()}/{data.get('name')}"
+            ids = (_api_id(f"{base}/{number}") for number in itertools.count())
+            free.id = next(each for each in ids if apigateway.find_api_scope(each) is None)
+        try:
+            return create(data)
+        finally:
+            free.id = None
+
+    free = threading.local()
+    pinned = apigateway._resolve_custom_api_id
+    apigateway._create_api = create_api
+    apigateway._resolve_custom_api_id = lambda tags, existing: getattr(free, "id", None) or pinned(tags, existing)
+
+
+def _api_id(text: str) -> str:
+    """Ten lower-case letters and digits, as API Gateway's ids."""
+    digest = hashlib.sha256(text.encode()).digest()
+    return base64.b32encode(digest).decode().lower()[:10]
+
+
 def _arn(function: dict[str, Any]) -> str:
     """The function's ARN with the version that was meant."""
     config = function.get("config") or function
@@ -133,6 +166,7 @@ def main() -> None:
     from ministack.app import app
 
     hand_over(edge)
+    keep_addresses()
     config = Config()
     config.bind = [f"fd://{descriptor}"]
     config.keep_alive_timeout = 75
