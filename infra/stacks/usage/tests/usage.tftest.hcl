@@ -56,7 +56,7 @@ mock_provider "aws" {
   }
 
   mock_resource "aws_db_instance" {
-    defaults = { address = "usage.mock.eu-central-1.rds.amazonaws.com" }
+    defaults = { address = "usage.mock.eu-central-1.rds.amazonaws.com", port = 5432 }
   }
 }
 
