@@ -1,6 +1,6 @@
 """The endpoint under test, what most cases share, and cases that need time.
 
-A case whose behaviour is time (the 30 seconds of an integration, a schedule) carries `@pytest.mark.begins(work)`: the
+A case whose behaviour is time (the 30 seconds of an integration, a schedule) carries `@pytest.mark.begins(work=work)`: the
 work begins with the run, in a thread of its own, and the case asks for its result at the run's end.
 """
 
@@ -68,7 +68,7 @@ def lab(endpoint: str) -> Lab:
 @pytest.fixture(scope="session", autouse=True)
 def _works(request: pytest.FixtureRequest, lab: Lab) -> Iterator[dict[str, Future[Any]]]:
     marked = [(item.nodeid, item.get_closest_marker("begins")) for item in request.session.items]
-    works = {name: mark.args[0] for name, mark in marked if mark is not None}
+    works = {name: mark.kwargs["work"] for name, mark in marked if mark is not None}
     with ThreadPoolExecutor(len(works) + 1) as pool:
         yield {name: pool.submit(work, lab) for name, work in works.items()}
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 from xml.etree import ElementTree
 
-import pytest
 from fidelity import documented
 from lab import Lab, send
 
@@ -74,24 +74,9 @@ def math(lab: Lab) -> dict[str, Any]:
     }
 
 
-def described(lab: Lab, name: str) -> dict[str, Any]:
-    [alarm] = lab.aws("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
-    return dict(alarm)
-
-
-@documented(AREA, "DescribeAlarms tells every field that PutMetricAlarm was given", ALARM)
-@pytest.mark.parametrize("made", [simple, percentile, math])
-def test_an_alarm_is_described_whole(lab: Lab, made: Any) -> None:
-    alarm = made(lab)
-    lab.aws("cloudwatch").put_metric_alarm(**alarm)
-    told = described(lab, alarm["AlarmName"])
-    assert {key: told.get(key) for key in alarm} == alarm
-    assert told["AlarmArn"] == f"arn:aws:cloudwatch:{lab.region}:{lab.account}:alarm:{alarm['AlarmName']}"
-
-
-def in_xml(lab: Lab, name: str) -> ElementTree.Element:
-    """The alarm as the query protocol, which the AWS provider of Terraform speaks, describes it."""
-    form = urlencode({"Action": "DescribeAlarms", "Version": "2010-08-01", "AlarmNames.member.1": name})
+def in_the_query_protocol(lab: Lab, action: str, **parameters: Any) -> bytes:
+    """What the endpoint answers in the protocol that the AWS provider of Terraform speaks."""
+    form = urlencode([("Action", action), ("Version", "2010-08-01"), *flat(parameters)])
     scope = f"{lab.account}/20260101/{lab.region}/monitoring/aws4_request"
     headers = {
         "Content-Type": "application/x-www-form-urlencoded",
@@ -99,7 +84,28 @@ def in_xml(lab: Lab, name: str) -> ElementTree.Element:
     }
     answer = send("POST", f"{lab.endpoint}/", headers, form)
     assert answer.status == 200, answer.body
-    [alarm] = ElementTree.fromstring(answer.body).findall(".//m:MetricAlarms/m:member", NS)
+    return answer.body
+
+
+def flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """`{"A": [{"B": True}]}` as the query protocol has it: `A.member.1.B=true`."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from flat(inner, f"{path}.{name}" if path else name)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value, 1):
+            yield from flat(inner, f"{path}.member.{number}")
+    else:
+        yield path, str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def put(lab: Lab, alarm: dict[str, Any]) -> None:
+    in_the_query_protocol(lab, "PutMetricAlarm", **alarm)
+
+
+def in_xml(lab: Lab, name: str) -> ElementTree.Element:
+    body = in_the_query_protocol(lab, "DescribeAlarms", AlarmNames=[name])
+    [alarm] = ElementTree.fromstring(body).findall(".//m:MetricAlarms/m:member", NS)
     return alarm
 
 
@@ -107,10 +113,20 @@ def texts(alarm: ElementTree.Element, path: str) -> list[str]:
     return [found.text or "" for found in alarm.findall(path, NS)]
 
 
-@documented(AREA, "In XML too every field is told", DESCRIBE)
+@documented(AREA, "DescribeAlarms tells every field that PutMetricAlarm was given", ALARM)
+def test_an_alarm_is_described_whole(lab: Lab) -> None:
+    alarm = simple(lab)
+    client = lab.aws("cloudwatch")
+    client.put_metric_alarm(**alarm)
+    [told] = client.describe_alarms(AlarmNames=[alarm["AlarmName"]])["MetricAlarms"]
+    assert {key: told.get(key) for key in alarm} == alarm
+    assert told["AlarmArn"] == f"arn:aws:cloudwatch:{lab.region}:{lab.account}:alarm:{alarm['AlarmName']}"
+
+
+@documented(AREA, "In XML, which Terraform reads, every field of an alarm is told", DESCRIBE)
 def test_an_alarm_in_xml_is_whole(lab: Lab) -> None:
     alarm = simple(lab)
-    lab.aws("cloudwatch").put_metric_alarm(**alarm)
+    put(lab, alarm)
     told = in_xml(lab, alarm["AlarmName"])
     for key in (
         "AlarmDescription",
@@ -136,7 +152,7 @@ def test_an_alarm_in_xml_is_whole(lab: Lab) -> None:
 def test_percentiles_and_metric_math_in_xml(lab: Lab) -> None:
     one, two = percentile(lab), math(lab)
     for alarm in (one, two):
-        lab.aws("cloudwatch").put_metric_alarm(**alarm)
+        put(lab, alarm)
     told = in_xml(lab, one["AlarmName"])
     assert texts(told, "m:ExtendedStatistic") == ["p99.9"]
     assert texts(told, "m:EvaluateLowSampleCountPercentile") == ["ignore"]
@@ -156,8 +172,8 @@ def test_an_unknown_alarm_is_not_described(lab: Lab) -> None:
 def test_changed_and_deleted_alarms(lab: Lab) -> None:
     client = lab.aws("cloudwatch")
     alarm = simple(lab)
-    client.put_metric_alarm(**alarm)
-    client.put_metric_alarm(**{**alarm, "Threshold": 9.0, "OKActions": []})
+    put(lab, alarm)
+    put(lab, {**alarm, "Threshold": 9.0, "OKActions": []})
     told = in_xml(lab, alarm["AlarmName"])
     assert [float(text) for text in texts(told, "m:Threshold")] == [9.0]
     assert texts(told, "m:OKActions/m:member") == []

@@ -98,7 +98,7 @@ def scheduled(lab: Lab) -> dict[str, Any]:
 
 
 @documented(AREA, "A schedule invokes its target with the input given", RULES)
-@pytest.mark.begins(scheduled)
+@pytest.mark.begins(work=scheduled)
 def test_a_schedule_invokes_its_target(begun: Callable[[], dict[str, Any]]) -> None:
     assert begun() == {"why": "time"}
 

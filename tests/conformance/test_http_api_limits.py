@@ -81,7 +81,7 @@ def slower_than_30_seconds(lab: Lab) -> Answer:
 
 
 @documented(AREA, "An integration waits 30 seconds at the most", PAGE)
-@pytest.mark.begins(slower_than_30_seconds)
+@pytest.mark.begins(work=slower_than_30_seconds)
 def test_an_integration_waits_30_seconds(begun: Callable[[], Answer]) -> None:
     answer = begun()
     assert (answer.status, answer.json()) == (503, UNAVAILABLE)

@@ -170,13 +170,13 @@ def slow_initialisation(lab: Lab) -> object:
 
 
 @documented(AREA, "An initialisation has 10 seconds; over them it starts again within the invocation's time-out", LIFE)
-@pytest.mark.begins(hanging_initialisation)
+@pytest.mark.begins(work=hanging_initialisation)
 def test_an_initialisation_that_hangs_is_stopped(begun: Callable[[], dict[str, str]]) -> None:
     assert "Task timed out after 2.00 seconds" in begun()["errorMessage"]
 
 
 @documented(AREA, "An initialisation slower than 10 seconds succeeds when the time-out is long enough", LIFE)
-@pytest.mark.begins(slow_initialisation)
+@pytest.mark.begins(work=slow_initialisation)
 def test_a_slow_initialisation_may_succeed(begun: Callable[[], str]) -> None:
     assert begun() == "at last"
 
