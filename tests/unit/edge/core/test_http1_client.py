@@ -64,13 +64,26 @@ async def test_a_connection_is_not_reused_before_its_response_was_read_whole() -
 
 
 async def test_a_connection_that_the_peer_closed_is_not_used_again() -> None:
+    closed = asyncio.Event()
+
+    async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+        closed.set()
+
     client = Client(idle_seconds=60)
-    async with serving(echo, Limits(idle_seconds=0.02, sweep_seconds=0.01)) as server:
+    async with await asyncio.start_server(answer_once, "127.0.0.1", 0) as server:
         for _ in range(2):
-            response = await client.request("GET", url(server), "/")
+            closed.clear()
+            address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            response = await client.request("GET", address, "/")
             assert response.status == 200
             await response.read()
-            await eventually(lambda: not server.connections)
+            await closed.wait()
+            await eventually(lambda: not any(pool.idle for pool in client._pools.values()))
 
 
 async def test_a_connection_that_was_idle_too_long_is_not_used_again() -> None:
