@@ -1,7 +1,7 @@
 """The floor: the least code that answers HTTP by handing each request to awslambdaric, as an HTTP API's event.
 
-`python -m benchmarks.floor PORT WORKERS RUNTIME_PYTHON CODE_DIR HANDLER`: one process speaks HTTP on PORT and the Lambda
-Runtime API on PORT + 1. The worker used last is used next.
+`python -m benchmarks.floor PORT WORKERS RUNTIME_PYTHON CODE_DIR HANDLER`: one process speaks HTTP on PORT and the
+Lambda Runtime API on PORT + 1. The worker used last is used next.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from edge_core_kit import echo, eventually, serving
 from staticfire.edge.http1.client import Client, ConnectError, ConnectionBroken
 from staticfire.edge.http1.head import BadHead
 from staticfire.edge.http1.messages import DropConnection, Request, Response
-from staticfire.edge.http1.server import Limits, Server
+from staticfire.edge.http1.server import Server
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
