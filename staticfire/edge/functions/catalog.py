@@ -39,6 +39,7 @@ class Catalog:
     def __init__(self, emulator: Emulator) -> None:
         self._emulator = emulator
         self._known: dict[FunctionRef, Weighted] = {}
+        self._reserved: dict[Scope, int] = {}
         self._answers: dict[Name, dict[str, asyncio.Task[Any]]] = {}
 
     def cached(self, ref: FunctionRef) -> FunctionConfig | None:
@@ -69,17 +70,22 @@ class Catalog:
 
     def forget(self, scope: Scope, name: str) -> None:
         self._answers.pop((scope, name), None)
+        self._reserved.clear()
         for ref in [ref for ref in self._known if ref.name == name and ref.scope == scope]:
             del self._known[ref]
 
     def forget_all(self) -> None:
         self._answers.clear()
         self._known.clear()
+        self._reserved.clear()
 
     def reserved(self, scope: Scope) -> int:
         """What the known functions of an account and region have reserved for themselves."""
-        reserved = {ref.name: known[0][0].reserved or 0 for ref, known in self._known.items() if ref.scope == scope}
-        return sum(reserved.values())
+        total = self._reserved.get(scope)
+        if total is None:
+            reserved = {ref.name: known[0][0].reserved or 0 for ref, known in self._known.items() if ref.scope == scope}
+            total = self._reserved[scope] = sum(reserved.values())
+        return total
 
     def code_of(self, config: FunctionConfig) -> Fetch:
         return lambda: self.download(config.scope, config.code_location)
@@ -115,6 +121,7 @@ class Catalog:
         known = tuple([(await self._describe(ref, version), weight) for version, weight in weights.items()])
         if f"resolve {ref.qualifier}" in self._answers.get((ref.scope, ref.name), {}):
             self._known[ref] = known
+            self._reserved.clear()
         return known
 
     async def _versions(self, ref: FunctionRef, alias: str) -> dict[str, float]:

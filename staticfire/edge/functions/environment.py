@@ -253,7 +253,8 @@ class Environment:
         if reply is None:
             return
         self._delivered = True
-        self._set_state("busy")
+        if self.state != "busy":
+            self._set_state("busy")
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_later(self.config.timeout, self._expired)

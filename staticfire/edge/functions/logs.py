@@ -52,7 +52,9 @@ class LogStream:
         now = int(time.time() * 1000)
         for when, text in records:
             # CloudWatch Logs wants a batch in the order of time: what came later must not look earlier.
-            self._last = max(self._last, now if when is None else when)
+            stamp = now if when is None else when
+            if stamp > self._last:
+                self._last = stamp
             # It refuses an empty message.
             self.waiting.append((self._last, text or " "))
         self._shipper.note(self, len(records))

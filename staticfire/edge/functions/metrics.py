@@ -29,8 +29,10 @@ class Statistics:
     most: float = 0.0
 
     def add(self, value: float) -> None:
-        self.least = min(self.least, value) if self.count else value
-        self.most = max(self.most, value)
+        if value < self.least or not self.count:
+            self.least = value
+        if value > self.most:
+            self.most = value
         self.count += 1
         self.total += value
 

@@ -21,6 +21,7 @@ VERSION = "/2018-06-01/runtime"
 NEXT = f"{VERSION}/invocation/next"
 INIT_ERROR = f"{VERSION}/init/error"
 INVOCATION = f"{VERSION}/invocation/"
+ERROR_TYPE = b"lambda-runtime-function-error-type"
 
 RESPONSE_LIMIT = 6 * 1024 * 1024 + 100
 
@@ -92,7 +93,7 @@ class Connection(asyncio.Protocol):
         self._path += url.decode("latin-1")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if name.lower() == b"lambda-runtime-function-error-type":
+        if len(name) == len(ERROR_TYPE) and name.lower() == ERROR_TYPE:
             self._error_type = value.decode("latin-1")
 
     def on_body(self, data: bytes) -> None:
@@ -133,7 +134,7 @@ class Connection(asyncio.Protocol):
 
 def encode(status: str, headers: Iterable[tuple[str, str]], body: bytes) -> bytes:
     """A response. The values are the edge's own or were checked when they came in."""
-    head = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    head = "".join([f"{name}: {value}\r\n" for name, value in headers])
     return f"HTTP/1.1 {status}\r\n{head}content-length: {len(body)}\r\n\r\n".encode("latin-1", "replace") + body
 
 
