@@ -177,13 +177,16 @@ class Faults:
         self._account = account
 
     @contextlib.contextmanager
-    def __call__(self, service: str, *operations: str, kind: str, **options: Any) -> Iterator[None]:
+    def __call__(self, service: str, *operations: str, kind: str, **options: Any) -> Iterator[Callable[[], int]]:
+        """Yields a function that tells how many calls were struck so far."""
         with contextlib.ExitStack() as added:
+            identities = set()
             for operation in operations or (None,):
                 fault = {"service": service, "operation": operation, "account": self._account, "kind": kind, **options}
                 identity = self._control.add_fault(fault)["id"]
                 added.callback(self._control.clear_fault, identity)
-            yield
+                identities.add(identity)
+            yield lambda: sum(one["hits"] for one in self._control.faults()["faults"] if one["id"] in identities)
 
 
 class Logs:

@@ -88,3 +88,15 @@ def test_without_DynamoDB_a_usage_is_refused_for_now_and_its_retry_counts_once(a
     assert [event["id"] for event in books.events(user)] == [answer.json["id"]]
     assert books.in_dynamodb(user) == books.in_postgres(user)
     assert books.in_dynamodb(user).total == Decimal(8)
+
+
+def test_an_older_total_that_arrives_late_does_not_undo_a_newer_one(api, user, books, faults):
+    with ThreadPoolExecutor(1) as thread:
+        with faults("dynamodb", *WRITES, kind="hang", times=1) as struck:
+            late = thread.submit(api.post, "/usage", json={"user": user, "usage": 1})
+            wait_until(struck, "the write that is held back")
+            assert api.post("/usage", json={"user": user, "usage": 2}).status == 201
+        assert late.result().status == 201
+
+    assert books.in_dynamodb(user) == books.in_postgres(user)
+    assert (books.in_dynamodb(user).events, books.in_dynamodb(user).total) == (2, Decimal(3))

@@ -27,6 +27,7 @@ class Echo(BaseHTTPRequestHandler):
             "type": self.headers["content-type"],
             "from": self.client_address[1],
             "id": f"fault-{len(self.server.seen)}",
+            "faults": [{"id": "fault-1", "hits": 3}, {"id": "another's", "hits": 9}],
         }
         content = b"no json" if self.path == "/text" else json.dumps(answer).encode()
         self.send_response(status)
@@ -105,6 +106,13 @@ def test_a_fault_lasts_as_long_as_its_block_even_when_that_fails(server, url):
         "/_staticfire/faults/fault-2",
         "/_staticfire/faults/fault-1",
     ]
+
+
+def test_a_fault_tells_how_often_it_struck(url):
+    faults = Faults(Control(url), "100000000003")
+
+    with faults("dynamodb", kind="drop") as struck:
+        assert struck() == 3
 
 
 def test_waiting_gives_what_came_true():
