@@ -112,9 +112,12 @@ class Functions:
         client_context: str | None = None,
         tail: bool = False,
         request_id: str | None = None,
+        patience: float | None = None,
     ) -> Outcome:
-        """Run a function and wait. If the caller is cancelled the function runs on, as on AWS."""
-        config = self._catalog.cached(ref) or await self._catalog.resolve(ref)
+        """Run a function and wait; TimeoutError after `patience` seconds. Without a caller it runs on, as on AWS."""
+        config = self._catalog.cached(ref)
+        if config is None:
+            config = await asyncio.wait_for(self._catalog.resolve(ref), patience)
         function = self._admit(ref, config)
         if not trace_id or not trace_id.isprintable():
             trace_id = _new_trace()
@@ -123,7 +126,7 @@ class Functions:
         self._pool(function, config).submit(invocation)
         if self._sweeper is None:
             self._sweep_later()
-        result = await invocation.done
+        result = await (invocation.done if patience is None else _within(patience, invocation.done))
         return Outcome(
             invocation.request_id,
             result.payload,
@@ -404,6 +407,20 @@ class Functions:
             process = environment.process
             if process is not None:
                 process.freeze()
+
+
+async def _within(seconds: float, done: asyncio.Future[Result]) -> Result:
+    """`asyncio.timeout` costs several times what a timer does, and most invocations come through here."""
+    timer = asyncio.get_running_loop().call_later(seconds, _give_up, done)
+    try:
+        return await done
+    finally:
+        timer.cancel()
+
+
+def _give_up(done: asyncio.Future[Result]) -> None:
+    if not done.done():
+        done.set_exception(TimeoutError())
 
 
 def _new_request_id() -> str:

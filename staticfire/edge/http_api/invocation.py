@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from ..aws import Scope
 from ..functions.model import FunctionRef, Outcome
 from .exchange import Exchange
@@ -54,7 +52,6 @@ class Callee:
                 f"{ref.arn} has no permission for {PRINCIPAL} with source {source_arn}: add an aws_lambda_permission"
             )
         try:
-            async with asyncio.timeout(seconds):
-                return await self._functions.invoke(ref, payload, trace_id=x.trace_id)
+            return await self._functions.invoke(ref, payload, trace_id=x.trace_id, patience=seconds)
         except TimeoutError as error:
             raise TimedOut(f"{ref.arn} has not answered within {seconds:g} s") from error

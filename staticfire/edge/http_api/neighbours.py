@@ -44,7 +44,10 @@ class Emulator(Protocol):
 class Functions(Protocol):
     """Lambda: invocations and resource policies."""
 
-    async def invoke(self, ref: FunctionRef, payload: bytes, *, trace_id: str | None = None) -> Outcome: ...
+    async def invoke(
+        self, ref: FunctionRef, payload: bytes, *, trace_id: str | None = None, patience: float | None = None
+    ) -> Outcome:
+        """TimeoutError after `patience` seconds."""
 
     async def allows(self, ref: FunctionRef, principal: str, source_arn: str) -> bool: ...
 

@@ -134,12 +134,14 @@ class FunctionsInMemory:
         self.asked: list[str] = []
         self.gate: asyncio.Event | None = None
 
-    async def invoke(self, ref: FunctionRef, payload: bytes, *, trace_id: str | None = None) -> Outcome:
+    async def invoke(
+        self, ref: FunctionRef, payload: bytes, *, trace_id: str | None = None, patience: float | None = None
+    ) -> Outcome:
         event = json.loads(payload)
         self.events.append(event)
         self.refs.append(ref)
         if self.gate is not None:
-            await self.gate.wait()
+            await asyncio.wait_for(self.gate.wait(), patience)
         try:
             result = self.handlers[ref.name](event)
         except ValueError as error:
