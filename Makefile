@@ -1,7 +1,7 @@
 # `make help` lists the targets. Everything is made below .venv and .staticfire; nothing outside the project is changed.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status test lint format bench lock
+.PHONY: help setup up down status test lint format fidelity bench lock
 
 PYTHON ?= python3
 VENV := .venv
@@ -45,6 +45,9 @@ lint: setup ## Style and types only
 
 format: setup ## Format the code
 	@$(VENV)/bin/ruff check --fix -q . ; $(VENV)/bin/ruff format .
+
+fidelity: setup ## Write docs/fidelity.md from the conformance cases
+	@$(VENV)/bin/pytest tests/conformance --collect-only -qq --fidelity docs/fidelity.md >/dev/null
 
 bench: setup ## Measure; see benchmarks/
 	@$(VENV)/bin/python -m benchmarks $(ARGS)
