@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, parse_qsl
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
+from . import cbor
 from .http1.messages import Request, Response
 
 DEFAULT_ACCOUNT = "000000000000"
@@ -215,7 +216,7 @@ def error_response(error: AwsError, call: Call) -> Response:
     if request.headers.get("smithy-protocol") == "rpc-v2-cbor":
         fields = {"__type": error.code, "message": error.message}
         headers += [("content-type", "application/cbor"), ("smithy-protocol", "rpc-v2-cbor")]
-        return Response(error.status, headers, _cbor(fields))
+        return Response(error.status, headers, cbor.dumps(fields))
     if request.headers.get("x-amz-target") or kind.startswith("application/x-amz-json"):
         document = {"__type": error.code, "message": error.message, **error.fields}
         headers.append(("content-type", kind or "application/x-amz-json-1.1"))
@@ -257,15 +258,6 @@ def _s3_error(error: AwsError, call: Call, request_id: str) -> bytes:
         f"<Error><Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>"
         f"<Resource>{escape(call.request.path)}</Resource><RequestId>{request_id}</RequestId></Error>"
     ).encode()
-
-
-def _cbor(fields: Mapping[str, str]) -> bytes:
-    """A map of a few text strings (RFC 8949, major types 5 and 3)."""
-    out = bytearray([0xA0 | len(fields)])
-    for text in (part for pair in fields.items() for part in pair):
-        data = text.encode()
-        out += b"\x7a" + len(data).to_bytes(4, "big") + data
-    return bytes(out)
 
 
 def anonymous_authorization(scope: Scope, service: str) -> str:

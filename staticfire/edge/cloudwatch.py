@@ -1,28 +1,34 @@
-"""CloudWatch's alarms, described in XML as they were put.
+"""CloudWatch's alarms, described as they were put.
 
 MiniStack knows an alarm's actions, dimensions, period and statistic, but its XML leaves them out: with AWS provider 5.x
-(which speaks the query protocol) every plan would show a change. Its JSON has them, so a DescribeAlarms in the query
-protocol is asked in JSON and answered in XML. What MiniStack does not keep at all (metric math, how percentiles treat
-few samples, that no plain statistic was given) is remembered here from PutMetricAlarm.
+(which speaks the query protocol) every plan would show a change. Its JSON has them, so each DescribeAlarms is asked in
+JSON and answered in the caller's protocol: XML, JSON or CBOR. What MiniStack does not keep at all (metric math, how
+percentiles treat few samples, that no plain statistic was given) is remembered here from PutMetricAlarm.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
-from .aws import Call, Scope
+from . import cbor
+from .aws import AwsError, Call, Scope
 from .emulator import Emulator
 from .http1.messages import Response
 
 NAMESPACE = "http://monitoring.amazonaws.com/doc/2010-08-01/"
 TARGET = "GraniteServiceVersion20100801.DescribeAlarms"
-FORGOTTEN = ("Metrics", "ThresholdMetricId", "EvaluateLowSampleCountPercentile")
+FORGOTTEN = ("Metrics", "ThresholdMetricId", "EvaluateLowSampleCountPercentile", "InsufficientDataActions")
+TYPES: Mapping[str, Callable[[str], Any]] = {
+    "MaxRecords": int,
+    "Period": int,
+    "ReturnData": lambda text: text == "true",
+}
 INVENTED = ("Statistic", "Period", "MetricName", "Namespace", "Unit")
 
 
@@ -34,25 +40,17 @@ class CloudWatch:
         self._declared: dict[tuple[Scope, str], Mapping[str, Any]] = {}
 
     async def answer(self, call: Call) -> Response | None:
-        if call.operation != "DescribeAlarms" or not _is_query(call):
+        if call.operation != "DescribeAlarms":
             return None
         wanted = await _parameters(call)
-        if "MaxRecords" in wanted:
-            wanted["MaxRecords"] = int(wanted["MaxRecords"])
         found = await self._emulator.json(call.scope, "monitoring", TARGET, wanted, "1.0")
         found["MetricAlarms"] = [self._as_put(call.scope, alarm) for alarm in found.get("MetricAlarms", ())]
-        body = (
-            f'<DescribeAlarmsResponse xmlns="{NAMESPACE}"><DescribeAlarmsResult>{_members(found)}'
-            f"</DescribeAlarmsResult><ResponseMetadata><RequestId>{uuid4()}</RequestId></ResponseMetadata>"
-            "</DescribeAlarmsResponse>"
-        )
-        return Response(200, [("content-type", "text/xml")], body.encode())
+        return _described(call, found)
 
     async def passed(self, call: Call, status: int) -> None:
         if call.operation == "PutMetricAlarm":
             declared = await _parameters(call)
-            if declared:
-                self._declared[call.scope, declared["AlarmName"]] = declared
+            self._declared[call.scope, declared["AlarmName"]] = declared
         elif call.operation == "DeleteAlarms":
             for name in (await _parameters(call)).get("AlarmNames", ()):
                 self._declared.pop((call.scope, name), None)
@@ -65,19 +63,16 @@ class CloudWatch:
         return kept | {name: declared[name] for name in FORGOTTEN if name in declared}
 
 
-def _is_query(call: Call) -> bool:
-    headers = call.request.headers
-    return "x-amz-target" not in headers and "smithy-protocol" not in headers
-
-
 async def _parameters(call: Call) -> dict[str, Any]:
-    """The operation's input as a document; empty for protocols that are only passed on (CBOR)."""
-    body = await call.body()
-    if "x-amz-target" in call.request.headers:
-        document: dict[str, Any] = json.loads(body)
-        return document
-    if not _is_query(call):
-        return {}
+    """The operation's input as a document, in whatever protocol it came."""
+    headers, body = call.request.headers, await call.body()
+    try:
+        if "smithy-protocol" in headers:
+            return dict(cbor.loads(body))
+        if "x-amz-target" in headers:
+            return dict(json.loads(body))
+    except (TypeError, ValueError) as error:
+        raise AwsError(400, "SerializationException", f"The input is no document: {error}") from error
     tree: dict[str, Any] = {}
     for name, value in parse_qsl(body.decode() or call.request.query, keep_blank_values=True):
         *parents, last = name.split(".")
@@ -85,17 +80,41 @@ async def _parameters(call: Call) -> dict[str, Any]:
         for parent in parents:
             node = node.setdefault(parent, {})
         node[last] = value
-    return {name: _lists(value) for name, value in tree.items() if name not in ("Action", "Version")}
+    return {name: _value(name, node) for name, node in tree.items() if name not in ("Action", "Version")}
 
 
-def _lists(node: Any) -> Any:
-    """`{"member": {"1": a, "2": b}}`, the query protocol's list, as `[a, b]`."""
+def _value(name: str, node: Any) -> Any:
+    """`{"member": {"1": a, "2": b}}`, the query protocol's list, as `[a, b]`; numbers and booleans as such."""
     if not isinstance(node, dict):
-        return node
+        return TYPES.get(name, str)(node)
     members = node.get("member")
     if isinstance(members, dict):
-        return [_lists(members[number]) for number in sorted(members, key=int)]
-    return {name: _lists(value) for name, value in node.items()}
+        return [_value(name, members[number]) for number in sorted(members, key=int)]
+    return {inner: _value(inner, value) for inner, value in node.items()}
+
+
+def _described(call: Call, found: dict[str, Any]) -> Response:
+    headers = call.request.headers
+    if "smithy-protocol" in headers:
+        kind = [("content-type", "application/cbor"), ("smithy-protocol", "rpc-v2-cbor")]
+        return Response(200, kind, cbor.dumps(_stamped("", found)))
+    if "x-amz-target" in headers:
+        return Response(200, [("content-type", "application/x-amz-json-1.0")], json.dumps(found).encode())
+    body = (
+        f'<DescribeAlarmsResponse xmlns="{NAMESPACE}"><DescribeAlarmsResult>{_members(found)}'
+        f"</DescribeAlarmsResult><ResponseMetadata><RequestId>{uuid4()}</RequestId></ResponseMetadata>"
+        "</DescribeAlarmsResponse>"
+    )
+    return Response(200, [("content-type", "text/xml")], body.encode())
+
+
+def _stamped(name: str, value: Any) -> Any:
+    """The document with its points in time marked as such; what is not set is left out."""
+    if isinstance(value, dict):
+        return {inner: _stamped(inner, one) for inner, one in value.items() if one is not None}
+    if isinstance(value, list):
+        return [_stamped(name, one) for one in value]
+    return cbor.Epoch(value) if name.endswith("Timestamp") else value
 
 
 def _members(structure: Mapping[str, Any]) -> str:

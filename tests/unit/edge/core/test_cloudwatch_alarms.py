@@ -1,4 +1,4 @@
-"""DescribeAlarms in the query protocol, as AWS provider 5.x asks it."""
+"""DescribeAlarms in the query protocol, as AWS provider 5.x asks it, and in those of newer SDKs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ import pytest
 from botocore.model import ServiceModel
 from edge_core_kit import request
 
-from staticfire.edge.aws import Call, Scope
+from staticfire.edge import cbor
+from staticfire.edge.aws import AwsError, Call, Scope
 from staticfire.edge.cloudwatch import CloudWatch
 from staticfire.edge.emulator import Emulator
 
@@ -131,10 +132,33 @@ async def test_the_question_is_passed_on_as_a_document() -> None:
     assert alarms.asked == [{"AlarmNames": ["a", "b"], "MaxRecords": 5}]
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [[("x-amz-target", "GraniteServiceVersion20100801.DescribeAlarms")], [("smithy-protocol", "rpc-v2-cbor")]],
-)
-async def test_other_protocols_are_the_emulators(headers: list[tuple[str, str]]) -> None:
+async def test_json_is_answered_in_json() -> None:
+    headers = [("x-amz-target", "GraniteServiceVersion20100801.DescribeAlarms")]
     call = Call(request("POST", headers=headers, body=b"{}"), "monitoring", SCOPE, "DescribeAlarms")
-    assert await part(Alarms()).answer(call) is None
+    response = await part(Alarms(DESCRIBED)).answer(call)
+    assert response is not None
+    assert json.loads(cast(bytes, response.body))["MetricAlarms"] == [DESCRIBED]
+
+
+def in_cbor(operation: str, **parameters: object) -> Call:
+    headers = [("smithy-protocol", "rpc-v2-cbor"), ("content-type", "application/cbor")]
+    return Call(request("POST", headers=headers, body=cbor.dumps(parameters)), "monitoring", SCOPE, operation)
+
+
+async def test_cbor_is_answered_in_cbor_with_what_was_put() -> None:
+    cloudwatch = part(Alarms(DESCRIBED))
+    metrics = [{"Id": "e", "Expression": "m1/2", "ReturnData": True}]
+    await cloudwatch.passed(in_cbor("PutMetricAlarm", AlarmName="a", Metrics=metrics), 200)
+    response = await cloudwatch.answer(in_cbor("DescribeAlarms", AlarmNames=["a"]))
+    assert response is not None
+    (alarm,) = cbor.loads(cast(bytes, response.body))["MetricAlarms"]
+    assert alarm["Metrics"] == metrics
+    assert alarm["StateUpdatedTimestamp"] == 1_700_000_000
+    assert "ExtendedStatistic" not in alarm
+
+
+async def test_what_is_no_document_is_refused() -> None:
+    headers = [("smithy-protocol", "rpc-v2-cbor")]
+    call = Call(request("POST", headers=headers, body=b"\x9f"), "monitoring", SCOPE, "DescribeAlarms")
+    with pytest.raises(AwsError, match="no document"):
+        await part(Alarms()).answer(call)
