@@ -1,7 +1,7 @@
 """The endpoint under test, what most cases share, and cases that need time.
 
-A case whose behaviour is time (the 30 seconds of an integration, a schedule) carries `@pytest.mark.begins(work=work)`: the
-work begins with the run, in a thread of its own, and the case asks for its result at the run's end.
+A case whose behaviour is time (the 30 seconds of an integration, a schedule) is marked `begins(work=...)`: the work
+begins with the run, in a thread of its own, and the case asks for its result at the run's end.
 """
 
 from __future__ import annotations

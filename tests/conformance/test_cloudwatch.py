@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 from xml.etree import ElementTree
 
+import pytest
 from fidelity import documented
 from lab import Lab, send
 
@@ -114,12 +116,14 @@ def texts(alarm: ElementTree.Element, path: str) -> list[str]:
 
 
 @documented(AREA, "DescribeAlarms tells every field that PutMetricAlarm was given", ALARM)
-def test_an_alarm_is_described_whole(lab: Lab) -> None:
-    alarm = simple(lab)
+@pytest.mark.parametrize("made", [simple, percentile, math])
+def test_an_alarm_is_described_whole(lab: Lab, made: Callable[[Lab], dict[str, Any]]) -> None:
+    alarm = made(lab)
     client = lab.aws("cloudwatch")
     client.put_metric_alarm(**alarm)
     [told] = client.describe_alarms(AlarmNames=[alarm["AlarmName"]])["MetricAlarms"]
     assert {key: told.get(key) for key in alarm} == alarm
+    assert isinstance(told["StateUpdatedTimestamp"], datetime)
     assert told["AlarmArn"] == f"arn:aws:cloudwatch:{lab.region}:{lab.account}:alarm:{alarm['AlarmName']}"
 
 
