@@ -26,9 +26,10 @@ from ..errors import BusyError, StaticfireError
 from ..layout import start_time, write_json
 from .app import App
 from .aws import Service
-from .child import External, MiniStack
+from .backends import Backends, Pair
+from .child import External, MiniStack, Source
 from .cloudwatch import CloudWatch
-from .config import EdgeConfig
+from .config import EdgeConfig, EmulatorConfig
 from .control import Control
 from .emulator import Emulator
 from .faults import Faults
@@ -71,7 +72,7 @@ async def run(config: EdgeConfig) -> None:
         ending.push_async_callback(server.close, GRACE_SECONDS)
         client = Client()
         ending.callback(client.close)
-        starting = asyncio.create_task(_parts(config, client, server.port, ending))
+        starting = asyncio.create_task(_parts(config, client, server.port, ending, stop.set))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
         if not starting.done():
@@ -99,22 +100,35 @@ async def _open(front: Front, config: EdgeConfig) -> Server:
         ) from error
 
 
-async def _parts(config: EdgeConfig, client: Client, port: int, ending: AsyncExitStack) -> App:
-    """Start the parts; `ending` stops them."""
-    told = config.emulator
+async def _parts(
+    config: EdgeConfig, client: Client, port: int, ending: AsyncExitStack, stop: Callable[[], None]
+) -> App:
+    """Start the parts; `ending` stops them, `stop` ends the edge."""
     services: dict[str, Service] = {}
-    source: MiniStack | External
-    if told.python:
-        source = MiniStack(
-            told.python, config.state_dir, port=told.port, edge_port=port, public_host=config.public_host
+
+    async def ministack(told: EmulatorConfig, died: Callable[[], None]) -> tuple[MiniStack, Emulator]:
+        child = MiniStack(
+            told.python, config.state_dir, port=told.port, edge_port=port, public_host=config.public_host, died=died
         )
-        ending.push_async_callback(source.stop)
-        emulator = await source.start(client)
+        ending.push_async_callback(child.stop)
+        return child, await child.start(client)
+
+    told = config.emulator
+    emulator: Emulator
+    source: Source
+    filler: MiniStack | None = None
+    pair: Pair | None = None
+    if told.python:
+        source, emulator = await ministack(told, died=lambda: None)
         services["monitoring"] = CloudWatch(emulator)
     else:
         emulator = Emulator(told.url, client, name=told.name or f"the emulator at {told.url}", log=told.log)
-        source = External(emulator)
-    fillers = {name: Emulator(url, client, name=f"the filler for {name}") for name, url in config.fillers.items()}
+        source = external = External(emulator)
+        if config.filler is not None:
+            # Half of the stack goes with the filler: whoever supervises the edge starts both afresh.
+            filler, beside = await ministack(config.filler, died=stop)
+            source = pair = Pair(external, filler)
+            emulator = Backends(emulator, beside)
 
     functions = Functions(
         emulator,
@@ -123,6 +137,7 @@ async def _parts(config: EdgeConfig, client: Client, port: int, ending: AsyncExi
         runtimes=config.runtimes,
         account_concurrency=config.account_concurrency,
         idle_seconds=config.idle_seconds,
+        prewarm=config.prewarm,
     )
     ending.push_async_callback(functions.close)
     http_apis = HttpApis(emulator, functions, public_host=config.public_host, port=port)
@@ -134,11 +149,16 @@ async def _parts(config: EdgeConfig, client: Client, port: int, ending: AsyncExi
         services["rds"] = Rds(emulator, admin)
 
     faults = Faults()
+    control = Control(
+        emulator=source, filler=filler, postgres=server, functions=functions, http_apis=http_apis, faults=faults
+    )
+    if pair is not None:
+        pair.lost = control.forget
     return App(
         http_apis=http_apis,
         guard=Guard((config.public_host, *config.allow_hosts), config.allow_origins),
-        control=Control(emulator=source, postgres=server, functions=functions, http_apis=http_apis, faults=faults),
-        router=Router(emulator, services=services, fillers=fillers, faults=faults),
+        control=control,
+        router=Router(emulator, services=services, faults=faults),
     )
 
 

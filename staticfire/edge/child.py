@@ -17,9 +17,9 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from ..errors import StaticfireError
 from .aws import AwsError, Scope
@@ -30,13 +30,41 @@ log = logging.getLogger(__name__)
 
 MAIN = Path(__file__).with_name("ministack_main.py")
 HEALTH = "/_ministack/health"
+RESET = "/_ministack/reset"
 MARKER = "/staticfire/instance"
 START_SECONDS = 60.0
 STOP_SECONDS = 5.0
 
 
+class Source(Protocol):
+    """Where the stack's AWS state is: what the edge reports of it and answers for."""
+
+    @property
+    def invoke_token(self) -> str:
+        """What proves that an invocation is handed over by it; empty: it hands none over."""
+
+    async def health(self) -> dict[str, Any]:
+        """Its state, and what is known of it."""
+
+    async def instance(self) -> str:
+        """Names this life of its state: another name, and what was applied is gone. Empty while it cannot be told."""
+
+    def emptied(self) -> None:
+        """Its state was reset."""
+
+
 class MiniStack:
-    def __init__(self, python: str, state_dir: Path, *, port: int = 0, edge_port: int, public_host: str) -> None:
+    def __init__(
+        self,
+        python: str,
+        state_dir: Path,
+        *,
+        port: int = 0,
+        edge_port: int,
+        public_host: str,
+        died: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`died` is called when it ends by itself."""
         self.log = state_dir / "logs" / "ministack.log"
         self.invoke_token = secrets.token_urlsafe(32)
         self._instance = secrets.token_hex(8)
@@ -46,6 +74,7 @@ class MiniStack:
         self._port = port
         self._edge_port = edge_port
         self._public_host = public_host
+        self._died = died
         self._leash = -1
         self._process: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None
@@ -136,6 +165,7 @@ class MiniStack:
         emulator.ended = how
         if not self._stopping:
             log.error("MiniStack, process %d, %s; its log: %s", process.pid, how, self.log)
+            self._died()
 
     async def health(self) -> dict[str, Any]:
         part: dict[str, Any] = {"state": self._state, "name": "MiniStack", "pid": self.pid, "log": str(self.log)}
@@ -156,6 +186,13 @@ class MiniStack:
     def emptied(self) -> None:
         """Its state was reset."""
         self._instance = secrets.token_hex(8)
+
+    async def empty(self) -> None:
+        """Reset its state."""
+        if self._emulator is not None:
+            answer = await self._emulator.raw(Scope(), "", "POST", RESET)
+            await self._emulator.whole(answer)
+        self.emptied()
 
     async def stop(self) -> None:
         process, watch = self._process, self._watch

@@ -13,7 +13,7 @@ from ..errors import UsageError
 
 @dataclass(frozen=True)
 class EmulatorConfig:
-    """MiniStack as the edge's child (`python` of its environment), or whatever serves at `url`."""
+    """MiniStack as the edge's child (`python` of its environment), or LocalStack (or its like) that serves at `url`."""
 
     kind: str = "external"
     python: str = ""
@@ -37,11 +37,12 @@ class EdgeConfig:
     port: int
     state_dir: Path
     emulator: EmulatorConfig
+    filler: EmulatorConfig | None = None
     postgres: PostgresConfig | None = None
-    fillers: Mapping[str, str] = field(default_factory=dict)
     runtimes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     account_concurrency: int = 1000
     idle_seconds: float = 300.0
+    prewarm: bool = False
     public_host: str = "127.0.0.1"
     allow_origins: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
@@ -55,8 +56,9 @@ class EdgeConfig:
         try:
             given["state_dir"] = Path(given["state_dir"])
             given["emulator"] = _part(EmulatorConfig, given["emulator"])
-            if given.get("postgres") is not None:
-                given["postgres"] = _part(PostgresConfig, given["postgres"])
+            for name, kind in (("filler", EmulatorConfig), ("postgres", PostgresConfig)):
+                if given.get(name) is not None:
+                    given[name] = _part(kind, given[name])
             for name in ("allow_origins", "allow_hosts"):
                 given[name] = tuple(given.get(name, ()))
             config: EdgeConfig = _part(cls, given)
@@ -64,6 +66,8 @@ class EdgeConfig:
             raise UsageError(f"The edge's configuration {path} is wrong: {error}.") from error
         if not config.emulator.python and not config.emulator.url:
             raise UsageError(f"The edge's configuration {path} names no emulator: neither python nor url.")
+        if config.filler is not None and (config.emulator.python or not config.filler.python):
+            raise UsageError(f"The edge's configuration {path} is wrong: MiniStack fills in for an emulator at a url.")
         return config
 
 

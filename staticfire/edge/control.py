@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from .. import __version__
 from .aws import AwsError, Scope
-from .child import External, MiniStack
+from .child import MiniStack, Source
 from .config import PostgresConfig
 from .faults import BadFault, Faults
 from .functions.model import FunctionRef, Outcome
@@ -54,13 +54,15 @@ class Control:
     def __init__(
         self,
         *,
-        emulator: MiniStack | External,
+        emulator: Source,
+        filler: MiniStack | None = None,
         postgres: PostgresConfig | None,
         functions: Invoker,
         http_apis: Forgetful,
         faults: Faults,
     ) -> None:
         self._emulator = emulator
+        self._filler = filler
         self._postgres = postgres
         self._functions = functions
         self._http_apis = http_apis
@@ -92,12 +94,17 @@ class Control:
     async def emptied(self) -> None:
         """The emulator's state is gone: nothing that was learned of it holds."""
         self._emulator.emptied()
+        await self.forget()
+
+    async def forget(self) -> None:
         await self._http_apis.reset()
         await self._functions.reset()
 
     async def _health(self) -> Response:
         emulator, postgres = await asyncio.gather(self._emulator.health(), self._postgres_health())
         parts = {"emulator": emulator, "postgres": postgres, "functions": {"state": "running"}}
+        if self._filler is not None:
+            parts["filler"] = await self._filler.health()
         well = all(part["state"] in ("running", "none") for part in parts.values())
         instance = await self._emulator.instance() if emulator["state"] == "running" else ""
         document = {

@@ -1,6 +1,6 @@
-"""Who answers which AWS API call: a part of the edge, a filler, or the emulator.
+"""Who answers which AWS API call: a part of the edge, or the emulator behind it (see backends.py where that is two).
 
-    call -> fault before -> the edge's own part (answers, or passes on) -> filler or emulator -> fault after -> caller
+    call -> fault before -> the edge's own part (answers, or passes on) -> the emulator -> fault after -> caller
 
 Bytes pass as they are, both ways. Headers too, apart from those that belong to one connection; Host stays as the
 client sent it, so that buckets in host names, presigned URLs and the URLs in answers stay right.
@@ -23,19 +23,11 @@ SMALL = 64 * 1024
 
 
 class Router:
-    """`services`: parts of the edge, by the credential scope's service; `fillers`: who answers for the emulator."""
+    """`services`: parts of the edge, by the credential scope's service."""
 
-    def __init__(
-        self,
-        emulator: Emulator,
-        *,
-        services: Mapping[str, Service],
-        fillers: Mapping[str, Emulator],
-        faults: Faults,
-    ) -> None:
+    def __init__(self, emulator: Emulator, *, services: Mapping[str, Service], faults: Faults) -> None:
         self._emulator = emulator
         self._services = services
-        self._fillers = fillers
         self._faults = faults
         self._callers = Callers(emulator.account_of)
 
@@ -69,10 +61,9 @@ class Router:
 
     async def _forward(self, call: Call) -> Response:
         request = call.request
-        emulator = self._fillers.get(call.service, self._emulator)
         length = request.headers.get("content-length")
         whole = int(length) <= SMALL if length else "transfer-encoding" not in request.headers
-        answer = await emulator.raw(
+        answer = await self._emulator.raw(
             call.scope,
             call.service,
             request.method,
@@ -82,7 +73,7 @@ class Router:
             as_is=True,
         )
         if answer.arrived:
-            return Response(answer.status, answer.headers.items(), await emulator.whole(answer))
+            return Response(answer.status, answer.headers.items(), await self._emulator.whole(answer))
         return Response(answer.status, answer.headers.items(), answer.stream())
 
 

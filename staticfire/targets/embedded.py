@@ -94,7 +94,6 @@ class Embedded:
             "public_host": settings.public_host or settings.host,
             "state_dir": str(self.layout.state),
             "emulator": {"kind": "ministack", "python": emulator, "port": 0},
-            "fillers": {},
             "postgres": {
                 "host": server.host,
                 "port": server.port,
@@ -107,6 +106,7 @@ class Embedded:
             },
             "account_concurrency": settings.account_concurrency,
             "idle_seconds": settings.idle_seconds,
+            "prewarm": settings.prewarm,
             "allow_origins": list(settings.allow_origins),
             "allow_hosts": list(settings.allow_hosts),
         }

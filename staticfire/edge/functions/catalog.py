@@ -105,7 +105,7 @@ class Catalog:
                 500, "InvalidCodeException", f"The code's location is not at the emulator but at {host!r}: not fetched."
             )
         target = f"{url.path}?{url.query}" if url.query else url.path
-        response = await self._emulator.raw(scope, "s3", "GET", target, [("host", url.netloc)], b"")
+        response = await self._emulator.raw(scope, "lambda", "GET", target, [("host", url.netloc)], b"")
         data: bytes = await response.read()
         if response.status != 200:
             raise AwsError(

@@ -41,7 +41,7 @@ async def run(test: Any) -> None:
     upstream, faults = Upstream(), Faults()
     async with serving(upstream.handle) as emulator:
         behind = Emulator(f"http://127.0.0.1:{emulator.port}", Client())
-        router = Router(behind, services={}, fillers={}, faults=faults)
+        router = Router(behind, services={}, faults=faults)
         async with serving(router.handle) as edge:
             await test(Stack(edge, upstream, faults))
 

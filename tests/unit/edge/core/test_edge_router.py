@@ -9,6 +9,7 @@ import pytest
 from edge_core_kit import Upstream, exchange, serving, signed
 
 from staticfire.edge.aws import AwsError, Call, Scope
+from staticfire.edge.backends import Backends
 from staticfire.edge.emulator import Emulator
 from staticfire.edge.faults import Faults
 from staticfire.edge.http1.client import Client
@@ -37,7 +38,7 @@ class Part:
 async def edge(upstream: Upstream, **services: Part) -> AsyncIterator[tuple[Server, str]]:
     async with serving(upstream.handle) as behind:
         emulator = Emulator(f"http://127.0.0.1:{behind.port}", Client(), name="MiniStack", log="ministack.log")
-        router = Router(emulator, services=services, fillers={}, faults=Faults())
+        router = Router(emulator, services=services, faults=Faults())
         async with serving(router.handle) as server:
             yield server, f"http://127.0.0.1:{server.port}"
 
@@ -137,15 +138,11 @@ async def test_a_parts_error_is_in_the_callers_protocol() -> None:
         assert await response.read() == b'{"__type": "ResourceNotFoundException", "message": "no such table"}'
 
 
-async def test_a_filler_answers_for_the_emulator() -> None:
+async def test_a_filler_answers_what_the_emulator_lacks() -> None:
     upstream, filler = Upstream(), Upstream()
     async with serving(upstream.handle) as one, serving(filler.handle) as two:
-        router = Router(
-            Emulator(f"http://127.0.0.1:{one.port}", Client()),
-            services={},
-            fillers={"budgets": Emulator(f"http://127.0.0.1:{two.port}", Client())},
-            faults=Faults(),
-        )
+        emulator, beside = (Emulator(f"http://127.0.0.1:{behind.port}", Client()) for behind in (one, two))
+        router = Router(Backends(emulator, beside), services={}, faults=Faults())
         async with serving(router.handle) as server:
             for service in ("budgets", "sqs"):
                 url = f"http://127.0.0.1:{server.port}"
@@ -156,9 +153,7 @@ async def test_a_filler_answers_for_the_emulator() -> None:
 async def test_an_emulator_that_is_down_is_named_with_its_log_and_the_remedy() -> None:
     async with edge(Upstream()) as (_, url):
         pass
-    router = Router(
-        Emulator(url, Client(), name="MiniStack", log="/logs/ministack.log"), services={}, fillers={}, faults=Faults()
-    )
+    router = Router(Emulator(url, Client(), name="MiniStack", log="/logs/ministack.log"), services={}, faults=Faults())
     async with serving(router.handle) as server:
         response = await Client().request("POST", f"http://127.0.0.1:{server.port}", "/", [signed("lambda")], b"{}")
         body = (await response.read()).decode()
