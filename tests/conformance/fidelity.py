@@ -1,6 +1,6 @@
 """Writes docs/fidelity.md from the conformance cases: behaviour, AWS, here.
 
-    python -m pytest tests/conformance --collect-only -q --fidelity docs/fidelity.md
+    make fidelity
 
 Every case carries `@documented(area, aws, page)`: the behaviour in one sentence as AWS documents it, and the page.
 `here` says what differs; a case without it does the same here, which is what the case asserts.
@@ -8,7 +8,7 @@ Every case carries `@documented(area, aws, page)`: the behaviour in one sentence
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,8 @@ Made from tests/conformance (`make fidelity`): each row is a case that `tox -e c
 through plain HTTP and boto3. Where this endpoint differs from AWS, the case asserts the difference that the row tells.
 """
 
+Row = tuple[str, str, str]
+
 
 def documented(area: str, aws: str, page: str, here: str = SAME) -> pytest.MarkDecorator:
     """Marks a case with the documented behaviour that it shows. `page` is a path below docs.aws.amazon.com or a URL."""
@@ -30,23 +32,26 @@ def documented(area: str, aws: str, page: str, here: str = SAME) -> pytest.MarkD
 
 
 def render(items: Iterable[pytest.Item]) -> str:
-    rows: dict[str, dict[str, str]] = {}
+    areas: dict[str, dict[str, Row]] = {}
     for item in items:
         mark = item.get_closest_marker("documented")
         if mark is None:
             raise pytest.UsageError(f"{item.nodeid} names no documented behaviour: add @documented(...)")
         case = mark.kwargs
-        page = case["page"]
-        name = page.rpartition("/")[2].removesuffix(".html")
-        link = page if page.startswith("https:") else DOCS + page
-        rows.setdefault(case["area"], {}).setdefault(
-            case["aws"], f"| {case['aws']} | [{name}]({link}) | {case['here']} |"
-        )
-    parts = [HEAD]
-    for area in sorted(rows):
-        parts.append(f"\n## {area}\n\n| behaviour | AWS | here |\n| --- | --- | --- |")
-        parts.append("\n".join(rows[area].values()))
-    return "\n".join(parts) + "\n"
+        areas.setdefault(case["area"], {}).setdefault(case["aws"], (case["aws"], _link(case["page"]), case["here"]))
+    different = {row[0]: row for rows in areas.values() for row in rows.values() if row[2] != SAME}
+    tables = [_table("What differs", different), *(_table(area, areas[area]) for area in sorted(areas))]
+    return "\n".join([HEAD, *tables])
+
+
+def _link(page: str) -> str:
+    name = page.rstrip("/").rpartition("/")[2].removesuffix(".html")
+    return f"[{name}]({page if page.startswith('https:') else DOCS + page})"
+
+
+def _table(title: str, rows: Mapping[str, Row]) -> str:
+    lines = ["| behaviour | AWS | here |", "| --- | --- | --- |", *(f"| {' | '.join(row)} |" for row in rows.values())]
+    return f"## {title}\n\n" + "\n".join(lines) + "\n"
 
 
 def write(items: Iterable[pytest.Item], path: Path) -> None:

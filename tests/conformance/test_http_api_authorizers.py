@@ -109,7 +109,7 @@ def test_a_valid_token_is_let_through(api: Api, issuer: Issuer) -> None:
     assert told["claims"]["sub"] == "user-1"
     assert told["claims"]["iss"] == issuer.url
     assert all(isinstance(value, str) for value in told["claims"].values())
-    assert told["scopes"] == ["read", "write"] or told["scopes"] == ["read"]
+    assert told["scopes"] == ["read", "write"]
 
 
 @documented(AREA, "The token may come without `Bearer`", JWT)
@@ -227,7 +227,7 @@ def test_an_unreachable_issuer_is_no_permission(lab: Lab, echo: str, issuer: Iss
     client.create_route(
         ApiId=made.id, RouteKey="GET /", Target=target, AuthorizationType="JWT", AuthorizerId=authorizer
     )
-    assert bearing(made, issuer.token(iss="http://127.0.0.1:9")).status in (401, 500)
+    assert bearing(made, issuer.token(iss="http://127.0.0.1:9")).status == 401
 
 
 GATE = """

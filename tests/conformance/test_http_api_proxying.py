@@ -107,8 +107,7 @@ def test_the_endpoint_learns_of_the_client(lab: Lab, backend: str) -> None:
 @documented(AREA, 'An endpoint that cannot be reached: 503 `{"message":"Service Unavailable"}`', PROXY)
 def test_an_unreachable_endpoint_is_unavailable(lab: Lab) -> None:
     answer = proxy(lab, "GET /", "http://127.0.0.1:9").get("/")
-    assert answer.status in (500, 502, 503)
-    assert set(answer.json()) == {"message"}
+    assert (answer.status, answer.json()) == (503, {"message": "Service Unavailable"})
 
 
 @documented(AREA, "Request mapping appends, overwrites and removes headers and query strings", MAPPING)

@@ -52,7 +52,7 @@ def test_the_functions_own_variables_are_set(environ: dict[str, str]) -> None:
 
 @documented(
     AREA,
-    "Nothing else is set",
+    "Nothing is set but the documented variables and the function's own",
     VARIABLES,
     "`AWS_ENDPOINT_URL` leads the SDKs here, and nothing of the host is set",
 )
