@@ -21,6 +21,7 @@ an unknown key is an error that names the nearest right one.
 | runtimes            | STATICFIRE_RUNTIMES            | those in the *.tf  |
 | idle_seconds        | STATICFIRE_IDLE_SECONDS        | 300                |
 | account_concurrency | STATICFIRE_ACCOUNT_CONCURRENCY | 1000               |
+| prewarm             | STATICFIRE_PREWARM             | false              |
 | allow_origins       | STATICFIRE_ALLOW_ORIGINS       | none               |
 | allow_hosts         | STATICFIRE_ALLOW_HOSTS         | none               |
 """
@@ -90,6 +91,7 @@ class Settings:
     runtimes: tuple[str, ...] = ()
     idle_seconds: float = 300.0
     account_concurrency: int = 1000
+    prewarm: bool = False
     allow_origins: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
     stacks: Mapping[str, StackSettings] = field(default_factory=dict)
@@ -120,6 +122,13 @@ def _seconds(value: Any) -> float:
     if not 0 < number < float("inf"):
         raise ValueError("a number of seconds over 0 is needed")
     return number
+
+
+def _switch(value: Any) -> bool:
+    found = {"true": True, "1": True, "false": False, "0": False}.get(str(value).lower())
+    if found is None:
+        raise ValueError("true or false is needed")
+    return found
 
 
 def _text(value: Any) -> str:
@@ -156,6 +165,7 @@ FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "runtimes": _strings,
     "idle_seconds": _seconds,
     "account_concurrency": _integer(1, 100000),
+    "prewarm": _switch,
     "allow_origins": _strings,
     "allow_hosts": _strings,
 }

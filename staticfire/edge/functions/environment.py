@@ -21,17 +21,20 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from .logs import LogStream, PlatformLog
 from .model import FunctionConfig
-from .process import Process, Record
+from .process import Process, Record, Started
 from .runtime_api import JSON, Reply, RuntimeApi, encode, error_body
 
 log = logging.getLogger(__name__)
+
+# Starts a process, given the variables that only its environment knows.
+Start = Callable[[Mapping[str, str]], Awaitable[Started]]
 
 INIT_SECONDS = 10.0
 LONG = 0.05
@@ -134,23 +137,16 @@ class Environment:
 
     # -- what the owner does
 
-    async def launch(
-        self, python: str, settings: Mapping[str, object], variables: Mapping[str, str], first: Invocation | None
-    ) -> None:
+    async def launch(self, start: Start, first: Invocation | None) -> None:
         """Start the process. With a first invocation, initialising counts as its time, as after a failed init."""
         port = await self._api.listen()
         self._began = time.monotonic()
         self._current = first
+        self._write(self._platform.init_start())
+        started = await start({"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}"})
+        self._process = Process(started, on_output=self._write, on_exit=self._exited)
         limit = INIT_SECONDS if first is None else self.config.timeout
         self._timer = self._loop.call_later(limit, self._expired)
-        self._write(self._platform.init_start())
-        self._process = Process(
-            python,
-            settings,
-            {**variables, "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}"},
-            on_output=self._write,
-            on_exit=self._exited,
-        )
 
     def assign(self, invocation: Invocation) -> None:
         """Give it the next invocation; the owner knows that it is free."""

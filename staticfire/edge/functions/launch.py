@@ -3,7 +3,7 @@
 It runs under the runtime's own Python, uses its standard library only, and hands over to `awslambdaric` in the
 same process: a second interpreter start would cost as much as the runtime itself.
 
-    python launch.py SETTINGS   become the runtime; SETTINGS is a JSON object
+    python launch.py SETTINGS   become the runtime, or a zygote (preload.py); SETTINGS is a JSON object
     python launch.py probe      exit 0 if private mounts work on this machine, 1 if they do not
 """
 
@@ -33,10 +33,15 @@ KEPT_FLAGS = 2 | 4 | 8 | 1024 | 2048
 # The module `typing` takes milliseconds to import; only type checkers read this.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TypedDict
+    from types import ModuleType
+    from typing import NotRequired, TypedDict
 
     class Settings(TypedDict):
-        """What the edge tells; `layers` is empty without layers."""
+        """What the edge tells; `layers` is empty without layers.
+
+        `report` is the descriptor of a file for what was imported. A zygote has `modules`, the descriptor of such a
+        file, `control`, that of its socket, and `run_dir`, where its children's directories are.
+        """
 
         parent: int
         handler: str
@@ -45,6 +50,10 @@ if TYPE_CHECKING:
         tmp: str
         private: bool
         memory_mb: int
+        report: NotRequired[int]
+        control: NotRequired[int]
+        modules: NotRequired[int]
+        run_dir: NotRequired[str]
 
 
 def libc() -> ctypes.CDLL:
@@ -89,6 +98,7 @@ def arrange(settings: Settings) -> None:
     enter_private_mounts()
     task, layers = settings["task_root"], settings["layers"]
     needed = [task, layers, sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(os.path.realpath(__file__))]
+    needed.append(settings.get("run_dir", ""))
     needed = [os.path.realpath(path) for path in needed if path]
     bind(task, task, read_only=True)
     if layers:
@@ -133,13 +143,15 @@ def probe() -> int:
     return 0
 
 
-def main() -> None:
-    settings: Settings = json.loads(sys.argv[1])
+def enter(settings: Settings) -> None:
     if settings["private"]:
         arrange(settings)
-    limit(settings)
     die_with(settings["parent"])
     os.chdir(settings["task_root"])
+
+
+def search(settings: Settings) -> None:
+    """Where modules are looked for."""
     version = "python{}.{}".format(*sys.version_info[:2])
     layers = settings["layers"]
     paths = [f"{layers}/python/lib/{version}/site-packages", f"{layers}/python"] if layers else []
@@ -148,13 +160,36 @@ def main() -> None:
     own = os.environ.get("PYTHONPATH")
     runtime = os.environ["LAMBDA_RUNTIME_DIR"]
     os.environ["PYTHONPATH"] = f"{own}{os.pathsep}{runtime}" if own else runtime
+
+
+def become_runtime(settings: Settings, preload: ModuleType | None) -> None:
+    """What awslambdaric's own main does, except that for Python 3.12 and newer it would poll in a new thread for every
+    invocation, so that signals get through while it waits. Nothing sends any here, and the thread would cost as much as
+    all else that the runtime does.
+    """
     sys.argv = ["bootstrap", settings["handler"]]
-    # What awslambdaric's own main does, except that for Python 3.12 and newer it would poll in a new thread for every
-    # invocation, so that signals get through while it waits. Nothing sends any here, and the thread would cost
-    # as much as all else that the runtime does.
-    client = importlib.import_module("awslambdaric.lambda_runtime_client")
+    runtime = importlib.import_module("awslambdaric.lambda_runtime_client")
     bootstrap = importlib.import_module("awslambdaric.bootstrap")
-    bootstrap.run(settings["handler"], client.LambdaRuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"]))
+    client = runtime.LambdaRuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    if preload is not None and "report" in settings:
+        preload.report_at_first_poll(client, settings)
+    bootstrap.run(settings["handler"], client)
+
+
+def main() -> None:
+    settings: Settings = json.loads(sys.argv[1])
+    preload = None
+    if "report" in settings or "control" in settings:
+        preload = importlib.import_module("preload")
+        # The name is the function's.
+        del sys.modules["preload"]
+    enter(settings)
+    limit(settings)
+    search(settings)
+    if preload is not None and "control" in settings:
+        settings = preload.serve(settings)
+        enter(settings)
+    become_runtime(settings, preload)
 
 
 if sys.argv[1] == "probe":

@@ -17,6 +17,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -100,17 +101,46 @@ def _text(data: bytes) -> str:
     return data.decode("utf-8", "replace").removesuffix("\r")
 
 
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A process that has begun: its output comes through `pipe`, and `wait` gives the status it ended with."""
+
+    pid: int
+    pipe: int
+    wait: Callable[[], int]
+
+
+def spawn(
+    python: str, settings: Mapping[str, Any], variables: Mapping[str, str], descriptors: Sequence[int] = ()
+) -> Started:
+    """Start launch.py under this Python."""
+    pipe, write_end = os.pipe()
+    # The runtime closes the descriptor for records when it ends; standard output stays for what comes after.
+    records = os.dup(write_end)
+    try:
+        popen = subprocess.Popen(
+            [python, str(LAUNCH), json.dumps({**settings, "parent": os.getpid()})],
+            stdin=subprocess.DEVNULL,
+            stdout=write_end,
+            stderr=write_end,
+            pass_fds=(records, *descriptors),
+            env={**variables, "_LAMBDA_TELEMETRY_LOG_FD": str(records)},
+            start_new_session=True,
+        )
+    except OSError:
+        os.close(pipe)
+        raise
+    finally:
+        os.close(write_end)
+        os.close(records)
+    return Started(popen.pid, pipe, popen.wait)
+
+
 class Process:
-    """A started process. `on_output` gets records in order; `on_exit` comes once, after the last of them."""
+    """A process. `on_output` gets records in order; `on_exit` comes once, after the last of them."""
 
     def __init__(
-        self,
-        python: str,
-        settings: Mapping[str, Any],
-        variables: Mapping[str, str],
-        *,
-        on_output: Callable[[list[Record]], None],
-        on_exit: Callable[[int], None],
+        self, started: Started, *, on_output: Callable[[list[Record]], None], on_exit: Callable[[int], None]
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._on_output = on_output
@@ -118,27 +148,10 @@ class Process:
         self._parser = OutputParser()
         self.frozen = False
         self.status: int | None = None
-        self._pipe, write_end = os.pipe()
+        self.pid = started.pid
+        self._wait = started.wait
+        self._pipe = started.pipe
         os.set_blocking(self._pipe, False)
-        # The runtime closes the descriptor for records when it ends; standard output stays for what comes after.
-        records = os.dup(write_end)
-        try:
-            self._popen = subprocess.Popen(
-                [python, str(LAUNCH), json.dumps({**settings, "parent": os.getpid()})],
-                stdin=subprocess.DEVNULL,
-                stdout=write_end,
-                stderr=write_end,
-                pass_fds=(records,),
-                env={**variables, "_LAMBDA_TELEMETRY_LOG_FD": str(records)},
-                start_new_session=True,
-            )
-        except OSError:
-            os.close(self._pipe)
-            raise
-        finally:
-            os.close(write_end)
-            os.close(records)
-        self.pid = self._popen.pid
         self._loop.add_reader(self._pipe, self.drain)
         self._watch_exit()
 
@@ -201,12 +214,12 @@ class Process:
         def ended() -> None:
             self._loop.remove_reader(descriptor)
             os.close(descriptor)
-            self._ended(self._popen.wait())
+            self._ended(self._wait())
 
         self._loop.add_reader(descriptor, ended)
 
     def _wait_in_thread(self) -> None:
-        status = self._popen.wait()
+        status = self._wait()
         self._loop.call_soon_threadsafe(self._ended, status)
 
     def _ended(self, status: int) -> None:
