@@ -10,7 +10,7 @@ same process: a second interpreter start would cost as much as the runtime itsel
 from __future__ import annotations
 
 import ctypes
-import importlib
+import importlib.util
 import json
 import os
 import resource
@@ -176,13 +176,21 @@ def become_runtime(settings: Settings, preload: ModuleType | None) -> None:
     bootstrap.run(settings["handler"], client)
 
 
+def load(name: str) -> ModuleType:
+    """A neighbour of this file. It is no entry of sys.modules: all names there are the function's."""
+    spec = importlib.util.spec_from_file_location(name, os.path.join(os.path.dirname(__file__), name))
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{name} cannot be loaded")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def main() -> None:
     settings: Settings = json.loads(sys.argv[1])
     preload = None
     if "report" in settings or "control" in settings:
-        preload = importlib.import_module("preload")
-        # The name is the function's.
-        del sys.modules["preload"]
+        preload = load("preload.py")
     enter(settings)
     limit(settings)
     search(settings)

@@ -236,15 +236,16 @@ class Prewarming:
     def initialised(self) -> None:
         """An environment is ready; if it started cold, what it imported is known now."""
         for lesson in self._lessons:
-            names = lesson.read()
-            if names is None:
-                self._refuse("what they do may depend on environment variables that the function sets")
-            elif names:
-                self.state = "importing"
-                self._zygote = Zygote(lesson, self._run_dir, on_fit=self._fit, on_exit=self._exited)
-                self._living.add(self._zygote)
-            else:
-                continue
+            try:
+                names = lesson.read()
+                if names is None:
+                    self._refuse("some may depend on environment variables that the function sets")
+                elif names:
+                    self._import(lesson)
+                else:
+                    continue
+            except (OSError, ValueError) as error:
+                self._refuse(f"none can be imported ahead: {error}")
             self._forget_lessons()
             return
 
@@ -265,6 +266,11 @@ class Prewarming:
         """Stop, and wait for the end."""
         self.stop()
         await asyncio.gather(*(zygote.gone.wait() for zygote in self._living))
+
+    def _import(self, lesson: Lesson) -> None:
+        self._zygote = Zygote(lesson, self._run_dir, on_fit=self._fit, on_exit=self._exited)
+        self._living.add(self._zygote)
+        self.state = "importing"
 
     def _fit(self, zygote: Zygote, why_not: str) -> None:
         if zygote is not self._zygote:
