@@ -249,13 +249,7 @@ class Environment:
         if reply is None:
             return
         self._delivered = True
-        if self.state != "busy":
-            self._set_state("busy")
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_later(self.config.timeout, self._expired)
         self._began = time.monotonic()
-        self._write(self._platform.start(invocation.request_id))
         headers = [
             *JSON,
             ("lambda-runtime-aws-request-id", invocation.request_id),
@@ -266,6 +260,13 @@ class Environment:
         if invocation.client_context:
             headers.append(("lambda-runtime-client-context", invocation.client_context))
         reply(encode("200 OK", headers, invocation.payload))
+        # The runtime works already while the rest is noted.
+        if self.state != "busy":
+            self._set_state("busy")
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(self.config.timeout, self._expired)
+        self._write(self._platform.start(invocation.request_id))
 
     def _finish(self, result: Result) -> None:
         """The invocation ends here, whatever becomes of the process."""
@@ -281,15 +282,21 @@ class Environment:
             # Most invocations are shorter than the watch's interval; the first one gives the figure for them.
             self.peak_bytes = max(self.peak_bytes, self._process.resident_bytes())
         init_seconds, self._init_seconds = self._init_seconds, None
-        records = self._platform.end(
-            invocation.request_id, result.seconds, init_seconds, self.peak_bytes, result.status, result.error_type
-        )
-        self._record(records, invocation)
         if invocation.tail is not None:
+            self._report(invocation, result, init_seconds)
             result.log_tail = "\n".join(invocation.tail)
         self._owner.finished(self, invocation, result)
         if not invocation.done.done():
             invocation.done.set_result(result)
+        if invocation.tail is None:
+            # Whoever waits for the answer goes first.
+            self._loop.call_soon(self._report, invocation, result, init_seconds)
+
+    def _report(self, invocation: Invocation, result: Result, init_seconds: float | None) -> None:
+        records = self._platform.end(
+            invocation.request_id, result.seconds, init_seconds, self.peak_bytes, result.status, result.error_type
+        )
+        self._record(records, invocation)
 
     def _tail_to(self, invocation: Invocation) -> None:
         """Output written before the answer belongs to the invocation that is being finished."""

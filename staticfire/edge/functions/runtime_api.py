@@ -110,7 +110,8 @@ class Connection(asyncio.Protocol):
             self._write(ACCEPTED)
         elif method == b"POST" and self._path.startswith(INVOCATION):
             request_id, _, what = self._path[len(INVOCATION) :].partition("/")
-            self._write(self._answer(request_id, what))
+            # Whoever waits for the answer goes before the runtime, which only wants the next invocation.
+            asyncio.get_running_loop().call_soon(self._write, self._answer(request_id, what))
         else:
             self._write(problem(404, "UnknownPath", "The Runtime API has no such path"))
 
