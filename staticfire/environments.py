@@ -127,17 +127,19 @@ def interpreters() -> Mapping[str, Interpreter]:
 
 def _candidates() -> Iterator[Path]:
     seen = set()
-    directories = [Path(entry) for entry in os.environ.get("PATH", "").split(os.pathsep) if entry]
-    directories = [entry for entry in directories if entry.name != "shims"] + [Path("/usr/bin"), Path("/usr/local/bin")]
+    path = [Path(entry) for entry in os.environ.get("PATH", "").split(os.pathsep) if entry]
+    directories = [entry for entry in path if entry.name != "shims"] + [Path("/usr/bin"), Path("/usr/local/bin")]
     home = Path(os.environ.get("HOME") or "/nonexistent")
-    pyenv = Path(os.environ.get("PYENV_ROOT") or home / ".pyenv")
-    managed = [*pyenv.glob("versions/3.*/bin"), *home.glob(".local/share/uv/python/cpython-3.*/bin")]
+    pyenvs = [Path(os.environ.get("PYENV_ROOT") or home / ".pyenv")]
+    pyenvs += [entry.parent for entry in path if entry.name == "shims"]
+    managed = [python for pyenv in pyenvs for python in pyenv.glob("versions/3.*/bin")]
+    managed += home.glob(".local/share/uv/python/cpython-3.*/bin")
     for directory in [Path(sys.base_prefix) / "bin", *directories, *managed]:
         for minor in range(OLDEST_RUNTIME_PYTHON[1], 15):
-            path = directory / f"python3.{minor}"
-            if path.exists() and path.resolve() not in seen:
-                seen.add(path.resolve())
-                yield path
+            python = directory / f"python3.{minor}"
+            if python.exists() and python.resolve() not in seen:
+                seen.add(python.resolve())
+                yield python
 
 
 def nearest(runtime: str, known: Mapping[str, Interpreter]) -> Interpreter:
