@@ -98,7 +98,7 @@ def serve(settings: Any) -> Any:
     # What is here now is never garbage: a collection in a child would copy its pages for nothing.
     gc.collect()
     gc.freeze()
-    control.send(json.dumps({"unfit": why}).encode())
+    control.send(json.dumps({"unfit": why[:1000]}).encode())
     while True:
         message, received, _, _ = socket.recv_fds(control, MESSAGE_LIMIT, 2)
         if not message:

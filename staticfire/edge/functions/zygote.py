@@ -92,9 +92,14 @@ class Zygote:
             "modules": lesson.report.fileno(),
             "control": theirs.fileno(),
         }
-        with theirs:
-            descriptors = (theirs.fileno(), lesson.report.fileno())
-            started = spawn(lesson.python, settings, lesson.variables, descriptors)
+        try:
+            with theirs:
+                descriptors = (theirs.fileno(), lesson.report.fileno())
+                started = spawn(lesson.python, settings, lesson.variables, descriptors)
+        except OSError:
+            self._control.close()
+            shutil.rmtree(self._directory, ignore_errors=True)
+            raise
         self._process = Process(started, on_output=self._wrote, on_exit=self._exited)
         self._deadline = self._loop.call_later(IMPORT_SECONDS, self._process.kill)
         self._loop.add_reader(self._control, self._heard)
@@ -226,7 +231,9 @@ class Prewarming:
             else:
                 self.forks += 1
                 return started
-        if self.state != "learning" or not settings["private"]:
+        if self.state == "learning" and not settings["private"]:
+            self._refuse("a fork could have no /tmp of its own on this machine")
+        if self.state != "learning":
             return spawn(python, settings, variables)
         lesson = Lesson(python, settings, variables)
         self._lessons.append(lesson)
@@ -239,13 +246,15 @@ class Prewarming:
             try:
                 names = lesson.read()
                 if names is None:
-                    self._refuse("some may depend on environment variables that the function sets")
+                    self._refuse(
+                        "its dependencies may depend on environment variables that it sets before it imports them"
+                    )
                 elif names:
                     self._import(lesson)
                 else:
                     continue
             except (OSError, ValueError) as error:
-                self._refuse(f"none can be imported ahead: {error}")
+                self._refuse(f"its dependencies cannot be imported ahead: {error}")
             self._forget_lessons()
             return
 
@@ -276,21 +285,23 @@ class Prewarming:
         if zygote is not self._zygote:
             return
         if why_not:
-            self._refuse(why_not)
+            self._refuse(f"its dependencies cannot be shared, {why_not}")
         else:
             self.state = "ready"
 
     def _refuse(self, why: str) -> None:
         self.rest()
         self.state = "unfit"
-        log.warning("%s is not pre-warmed, all its starts are cold: of its dependencies, %s", self._name, why)
+        log.warning("%s is not pre-warmed, all its starts are cold: %s", self._name, why)
 
     def _exited(self, zygote: Zygote, status: int) -> None:
         self._living.discard(zygote)
         if zygote is not self._zygote:
             return
         if self.state == "importing":
-            self._refuse(f"some cannot be imported ahead (status {status}). {zygote.output}")
+            self._refuse(f"its dependencies cannot be imported ahead (status {status}). {zygote.output}")
+        elif status > 0:
+            self._refuse(f"its zygote cannot fork (status {status}). {zygote.output}")
         else:
             log.warning(
                 "The zygote of %s ended (status %s): its next start is cold. %s", self._name, status, zygote.output

@@ -57,11 +57,24 @@ def test_an_unknown_key_names_the_nearest_right_one(project: Project, toml: str,
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("port", "70000"), ("port", "many"), ("idle_seconds", "0"), ("idle_seconds", "nan"), ("parallelism", "0")],
+    [
+        ("port", "70000"),
+        ("port", "many"),
+        ("idle_seconds", "0"),
+        ("idle_seconds", "nan"),
+        ("parallelism", "0"),
+        ("prewarm", "maybe"),
+    ],
 )
 def test_a_value_that_cannot_be_right_names_its_variable(project: Project, name: str, value: str) -> None:
     with pytest.raises(UsageError, match=f"STATICFIRE_{name.upper()}"):
         load(project("").project, {f"STATICFIRE_{name.upper()}": value})
+
+
+@pytest.mark.parametrize(("given", "read"), [("true", True), ("1", True), ("False", False), ("0", False)])
+def test_a_switch_is_true_or_false(project: Project, given: str, read: bool) -> None:
+    assert load(project("").project, {"STATICFIRE_PREWARM": given}).prewarm is read
+    assert load(project(f"[staticfire]\nprewarm = {str(read).lower()}\n").project, {}).prewarm is read
 
 
 def test_true_is_no_port(project: Project) -> None:

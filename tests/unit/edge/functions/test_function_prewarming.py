@@ -232,6 +232,22 @@ async def test_a_killed_zygote_costs_no_invocation_and_the_next_start_is_cold(la
     assert "ended (status -9): its next start is cold" in caplog.text
 
 
+async def test_a_zygote_that_cannot_fork_is_not_tried_again(lab, said, caplog):
+    ref = lab.deploy(
+        {
+            "app.py": "import dep\ndef handler(e, c): return 'well'\n",
+            "dep.py": "import os\nos.register_at_fork(after_in_parent=lambda: os._exit(4))\n",
+            "dep-1.0.dist-info/METADATA": "",
+        }
+    )
+    async with prewarmed(lab, ref) as functions:
+        for _ in range(2):
+            await end_environments(lab, functions)
+            assert said(await functions.invoke(ref, b"0")) == "well"
+            await lab.until(lambda: prewarming(functions)["state"] == "unfit")
+    assert caplog.text.count("its zygote cannot fork (status 4)") == 1
+
+
 async def test_a_zygote_that_does_not_answer_is_given_up(lab, said, caplog, monkeypatch):
     monkeypatch.setattr("staticfire.edge.functions.zygote.FORK_SECONDS", 0.2)
     ref = lab.deploy(SLEEP)
@@ -340,6 +356,21 @@ async def test_a_close_during_a_fork_leaves_no_process(lab):
 
 def children() -> set[str]:
     return set(Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split())
+
+
+async def test_without_private_mounts_all_starts_are_cold(lab, said, caplog, monkeypatch):
+    async def impossible(self, runtime):
+        return False
+
+    monkeypatch.setattr("staticfire.edge.functions.runtimes.Runtimes.private_mounts", impossible)
+    ref = lab.deploy(SLEEP)
+    async with lab.running(prewarm=True) as functions:
+        await functions.invoke(ref, b"0")
+        await end_environments(lab, functions)
+        await functions.invoke(ref, b"0")
+        found = prewarming(functions)
+    assert (found["state"], found["forks"]) == ("unfit", 0)
+    assert "no /tmp of its own on this machine" in caplog.text
 
 
 async def test_without_the_setting_there_is_no_zygote(lab):
