@@ -245,10 +245,10 @@ def _env(settings: Settings, arguments: argparse.Namespace) -> int:
     stacks = _stacks(settings, [arguments.stack] if arguments.stack else list(settings.stacks)[:1], running)
     for stack in stacks:
         values |= stack.shell_environment()
-        if stack.database is not None:
+        if stack.database is not None and running.postgres is not None:
             values |= {
-                "PGHOST": stack.database.host,
-                "PGPORT": str(stack.database.port),
+                "PGHOST": running.postgres.host,
+                "PGPORT": str(running.postgres.port),
                 "PGDATABASE": stack.database.name,
                 "PGUSER": stack.database.username,
                 "PGPASSWORD": stack.database.password,

@@ -51,6 +51,10 @@ class Control:
     def functions(self) -> Mapping[str, Any]:
         return self._ask("GET", "functions")
 
+    def kill_environment(self, identity: str) -> None:
+        """kill -9 what runs in that execution environment; one that is gone is no error."""
+        self._ask("POST", "functions/kill", {"environment": identity})
+
     def faults(self) -> Mapping[str, Any]:
         return self._ask("GET", "faults")
 

@@ -58,10 +58,6 @@ class Layout:
         return self.state / "edge-config.json"
 
     @property
-    def secrets(self) -> Path:
-        return self.state / "secrets"
-
-    @property
     def postgres(self) -> Path:
         return self.state / "postgres"
 

@@ -15,6 +15,10 @@ an unknown key is an error that names the nearest right one.
 | cache_dir           | STATICFIRE_CACHE_DIR           | .staticfire        |
 | postgres_bin        | STATICFIRE_POSTGRES_BIN        | looked for         |
 | postgres_port       | STATICFIRE_POSTGRES_PORT       | 0: a free one      |
+| endpoint            | STATICFIRE_ENDPOINT            | (target `given`)   |
+| postgres_url        | STATICFIRE_POSTGRES_URL        | (target `given`)   |
+| localstack_image    | STATICFIRE_LOCALSTACK_IMAGE    | 4.14.0             |
+| postgres_image      | STATICFIRE_POSTGRES_IMAGE      | postgres:17        |
 | terraform           | STATICFIRE_TERRAFORM           | looked for         |
 | provider_mirror     | STATICFIRE_PROVIDER_MIRROR     | looked for         |
 | parallelism         | STATICFIRE_PARALLELISM         | 20                 |
@@ -85,6 +89,10 @@ class Settings:
     cache_dir: Path = Path(".staticfire")
     postgres_bin: Path | None = None
     postgres_port: int = 0
+    endpoint: str = ""
+    postgres_url: str = ""
+    localstack_image: str = "localstack/localstack:4.14.0"
+    postgres_image: str = "postgres:17"
     terraform: str = ""
     provider_mirror: Path | None = None
     parallelism: int = 20
@@ -159,6 +167,10 @@ FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "cache_dir": _path,
     "postgres_bin": _path,
     "postgres_port": _integer(0, 65535),
+    "endpoint": _text,
+    "postgres_url": _text,
+    "localstack_image": _text,
+    "postgres_image": _text,
     "terraform": _text,
     "provider_mirror": _path,
     "parallelism": _integer(1, 200),

@@ -22,7 +22,7 @@ from pg8000.native import identifier, literal
 
 from .build import build
 from .errors import ApplyError, NotRunningError, StaticfireError
-from .layout import Layout, read_json, secret, write_json
+from .layout import Layout, read_json, write_json
 from .progress import Progress, Step
 from .settings import Settings
 from .targets import Running
@@ -34,7 +34,7 @@ _ADVISORY_LOCK = 5_461_700  # one role or database is made at a time
 
 @dataclass(frozen=True)
 class Database:
-    """A stack's own database. The fields are those of the Terraform variable `database`."""
+    """A stack's own database, as its functions reach it. The fields are those of the Terraform variable `database`."""
 
     host: str
     port: int
@@ -105,15 +105,17 @@ class Stack:
         if not self.stack.database or server is None:
             return None
         name = self.database_name
-        return Database(server.host, server.port, name, name, secret(self.layout.secrets / f"database-{name}"))
+        host, port = server.inside or (server.host, server.port)
+        return Database(host, port, name, name, server.password_of(name))
 
     def up(self, progress: Progress, *, force: bool = False) -> bool:
         """Apply unless nothing changed; whether it was applied."""
         with progress.step(f"Apply {self.name}") as step:
             step.note("packages")
             copy = self._working_copy()
-            variables = self._variables()
-            fingerprint = self._fingerprint(copy, variables)
+            built = self._build()
+            variables = self._variables(built)
+            fingerprint = self._fingerprint(copy, variables, built)
             applied = self.applied
             if applied is not None and applied.fingerprint == fingerprint and not force:
                 step.done("nothing changed")
@@ -129,17 +131,21 @@ class Stack:
 
     def shell_environment(self) -> Mapping[str, str]:
         """What a shell needs for tflocal by hand, in the stack's Terraform root, to do what `up` does."""
-        return self._working_copy().shell_environment(self._variables())
+        built = self._build()
+        variables = self._variables(built)
+        if built and self.layout.build != self.settings.project / WorkingCopy.BUILD:
+            variables["packages"] = {name: str(path) for name, path in built.items()}
+        return self._working_copy().shell_environment(variables)
 
     def plan_is_empty(self, progress: Progress) -> tuple[bool, str]:
         """Whether another apply would change nothing, and what the plan says."""
         with progress.step(f"Plan {self.name}") as step:
-            return self._working_copy().plan_is_empty(self._variables(), step)
+            return self._working_copy().plan_is_empty(self._variables(self._build()), step)
 
     def destroy(self, progress: Progress) -> None:
         """Destroy what Terraform made, then drop the stack's database."""
         with progress.step(f"Destroy {self.name}") as step:
-            self._working_copy().destroy(self._variables(), step)
+            self._working_copy().destroy(self._variables(self._build()), step)
             self.layout.applied(self.account, self.name).unlink(missing_ok=True)
             self.drop_database()
 
@@ -163,20 +169,23 @@ class Stack:
     def _working_copy(self) -> WorkingCopy:
         return WorkingCopy(self.settings, self.stack, self.account, self.running.endpoint)
 
-    def _variables(self) -> dict[str, Any]:
+    def _build(self) -> Mapping[str, Path]:
+        return build(self.stack.zips, self.layout)
+
+    def _variables(self, built: Mapping[str, Path]) -> dict[str, Any]:
         variables = dict(self.stack.variables)
-        if self.stack.zips:
-            variables["packages"] = {name: str(path) for name, path in build(self.stack.zips, self.layout).items()}
+        if built:
+            variables["packages"] = self._working_copy().packages(built)
         database = self.database
         if database is not None:
             variables["database"] = database.variable()
         return variables
 
-    def _fingerprint(self, copy: WorkingCopy, variables: Mapping[str, Any]) -> str:
+    def _fingerprint(self, copy: WorkingCopy, variables: Mapping[str, Any], built: Mapping[str, Path]) -> str:
         digest = hashlib.sha256(copy.digest().encode())
         digest.update(json.dumps([variables, self.running.endpoint, self.running.region], sort_keys=True).encode())
-        for path in sorted(variables.get("packages", {}).values()):
-            digest.update(hashlib.sha256(Path(path).read_bytes()).digest())
+        for _, path in sorted(built.items()):
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
         return digest.hexdigest()
 
     def _prepare_database(self) -> bool:

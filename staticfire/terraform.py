@@ -184,6 +184,8 @@ def caller_environment(endpoint: str, region: str, account: str) -> dict[str, st
 class WorkingCopy:
     """One stack's Terraform root in one account's copy of the project."""
 
+    BUILD = Path(".staticfire") / "build"
+
     def __init__(self, settings: Settings, stack: StackSettings, account: str, endpoint: str) -> None:
         self.settings = settings
         self.layout = Layout.of(settings)
@@ -195,6 +197,7 @@ class WorkingCopy:
         self._record = self.layout.process(f"terraform-{account}-{stack.name}")
         self._tree = tree_of(stack.root, settings.project)
         self._copy = self.layout.terraform / account
+        self._above = os.path.relpath(settings.project, stack.root)
         self.root = self._copy / stack.root.relative_to(settings.project)
         if not any(stack.root.glob("*.tf")):
             raise ApplyError(
@@ -211,6 +214,7 @@ class WorkingCopy:
                 link = self._copy / entry.name
                 if entry != self._tree and not entry.name.startswith(".") and not link.is_symlink():
                     link.symlink_to(entry)
+            self._link_packages()
             target = self._copy / self._tree.relative_to(self.settings.project)
             wanted = {path.relative_to(self._tree) for path in files_of(self._tree)}
             for path in files_of(target):
@@ -222,6 +226,17 @@ class WorkingCopy:
                     copy.parent.mkdir(parents=True, exist_ok=True)
                     shutil.copyfile(source, copy)
             (self.root / OVERRIDE).unlink(missing_ok=True)
+
+    def _link_packages(self) -> None:
+        link = self._copy / self.BUILD
+        if not link.is_symlink() or link.readlink() != self.layout.build:
+            link.parent.mkdir(exist_ok=True)
+            link.unlink(missing_ok=True)
+            link.symlink_to(self.layout.build)
+
+    def packages(self, built: Mapping[str, Path]) -> dict[str, str]:
+        """The packages' paths from the Terraform root: they are the same on every machine, so that none is a change."""
+        return {name: f"./{self._above}/{self.BUILD}/{path.name}" for name, path in built.items()}
 
     def digest(self) -> str:
         digest = hashlib.sha256()

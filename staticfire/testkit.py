@@ -9,8 +9,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -153,7 +151,7 @@ class Functions:
         """kill -9 what runs `name`, where it is in `state`; how many processes that were."""
         victims = self.environments(name, state=state)
         for victim in victims:
-            os.kill(victim["pid"], signal.SIGKILL)
+            self._control.kill_environment(victim["id"])
         return len(victims)
 
     def invoke(self, name: str, event: Any = None) -> Any:

@@ -17,7 +17,6 @@ import itertools
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,12 +26,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from .errors import DegradedError, NotRunningError, StaticfireError, UsageError
-from .layout import Layout, Process, file_lock, start_time
+from .layout import file_lock
 from .progress import Progress
 from .settings import Settings, load
 from .stack import Stack
 from .targets import Running, target
-from .testkit import StackUnderTest, wait_until
+from .testkit import StackUnderTest
 
 FIRST_ACCOUNT = 100_000_000_000
 FIRST_RDS_ACCOUNT = 900_000_000_000
@@ -120,7 +119,10 @@ class Run:
             account = self._rds_account
         stack = Stack(settings, name, self.running, account)
         if stack.applied is None:
-            stack.drop_database()  # of an earlier run, whose emulator is gone
+            if self._attached:
+                stack.destroy(self._progress)  # what another checkout's run left in this account
+            else:
+                stack.drop_database()  # of an earlier run, whose emulator is gone
         stack.up(self._progress)
         return StackUnderTest(stack, self._progress)
 
@@ -212,9 +214,4 @@ class Own:
 
     def kill(self, part: str) -> None:
         """kill -9 `emulator`, `postgres` or `edge`, and wait until it is gone."""
-        recorded = Process.read(Layout.of(self.settings).process(part))
-        pid = recorded.pid if recorded else self.status()[1].get("parts", {}).get(part, {}).get("pid")
-        if pid is None:
-            raise NotRunningError(f"There is no process of the part {part!r} in {self.settings.state_dir}.")
-        os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: start_time(pid) is None, f"the end of {part}")
+        target(self.settings).kill(part)

@@ -3,6 +3,7 @@
 GET    health             each part's state; 200 when all are well, else 503
 GET    functions          functions with their counters and environments
 POST   functions/invoke   an invocation that MiniStack would make itself (needs its token)
+POST   functions/kill     kill -9 the process of an execution environment: {"environment": ID}
 GET    faults             the faults that are set, with how often each has struck
 POST   faults             set one
 DELETE faults[/ID]        clear one, or all
@@ -41,6 +42,8 @@ class Invoker(Protocol):
 
     def snapshot(self) -> dict[str, Any]: ...
 
+    def kill(self, environment: str) -> bool: ...
+
     async def reset(self) -> None: ...
 
 
@@ -77,6 +80,9 @@ class Control:
             return _json(200, self._functions.snapshot())
         if route == ("POST", "functions/invoke"):
             return await self._invoke(request)
+        if route == ("POST", "functions/kill"):
+            wanted = json.loads(await request.body(MAX_BODY))
+            return _json(200, {"killed": self._functions.kill(str(wanted.get("environment")))})
         if route == ("GET", "faults"):
             return _json(200, {"faults": [fault.describe() for fault in self._faults]})
         if route == ("POST", "faults"):

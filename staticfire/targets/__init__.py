@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Protocol
 
 from ..control import Health
-from ..errors import UsageError
+from ..errors import PrerequisiteError, UsageError
 from ..progress import Progress
 from ..settings import Settings
 from .postgres import Server
@@ -41,16 +42,29 @@ class Target(Protocol):
     def wipe(self) -> None:
         """Forget all data of the stopped target."""
 
+    def kill(self, part: str) -> None:
+        """Kill `emulator`, `postgres` or `edge` as a crash would, and wait until it is gone."""
+
+
+TARGETS = ("embedded", "compose", "containers", "given")
+# A test run does not start these: it uses the one that is up.
+SHARED = ("compose", "given")
+
 
 def target(settings: Settings) -> Target:
     """The target that the settings name."""
-    from .embedded import Embedded
-
-    known = {"embedded": Embedded}
-    if settings.target not in known:
+    if settings.target not in TARGETS:
         raise UsageError(
             f"There is no target {settings.target!r}.",
-            checked=[f"the targets are: {', '.join(known)}"],
+            checked=[f"the targets are: {', '.join(TARGETS)}"],
             remedy="Correct the setting `target` (STATICFIRE_TARGET, --target).",
         )
-    return known[settings.target](settings)
+    try:
+        module = import_module(f".{settings.target}", __name__)
+    except ModuleNotFoundError as error:
+        raise PrerequisiteError(
+            f"The target {settings.target!r} needs a package that is not installed: {error.name}.",
+            remedy="Install staticfire with its extra: `pip install 'staticfire[containers]'`.",
+        ) from error
+    made: Target = getattr(module, settings.target.capitalize())(settings)
+    return made

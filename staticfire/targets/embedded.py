@@ -17,12 +17,13 @@ import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from .. import environments
 from ..control import Control, Health
-from ..errors import BusyError, StaticfireError
-from ..layout import Layout, Process, port_holder, port_is_free, read_json, wait_until, write_json
+from ..errors import BusyError, NotRunningError, StaticfireError
+from ..layout import Layout, Process, port_holder, port_is_free, read_json, start_time, wait_until, write_json
 from ..progress import Progress
 from ..settings import Settings
 from . import Running
@@ -33,11 +34,27 @@ log = logging.getLogger(__name__)
 START_SECONDS = 90.0
 
 
+class Database(Protocol):
+    """A Postgres server that starts and ends with the target."""
+
+    log: Path
+
+    def start(self, progress: Progress) -> Server: ...
+
+    def running(self) -> Server | None: ...
+
+    def stop(self) -> bool: ...
+
+    def end_orphans(self) -> None: ...
+
+    def wipe(self) -> None: ...
+
+
 class Embedded:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.layout = Layout.of(settings)
-        self.postgres = Postgres(settings)
+        self.postgres: Database = Postgres(settings)
 
     def start(self, progress: Progress) -> Running:
         self._port_must_be_ours_or_free()
@@ -83,17 +100,30 @@ class Embedded:
 
     def wipe(self) -> None:
         self.postgres.wipe()
-        for directory in (self.layout.secrets, self.layout.terraform, self.layout.state / "applied"):
+        for directory in (self.layout.terraform, self.layout.state / "applied"):
             shutil.rmtree(directory, ignore_errors=True)
 
-    def _config(self, emulator: str, runtimes: Mapping[str, environments.Runtime], server: Server) -> dict[str, Any]:
+    def kill(self, part: str) -> None:
+        recorded = Process.read(self.layout.process(part))
+        running = None if recorded else self.describe()
+        pid = recorded.pid if recorded else running.health.parts.get(part, {}).get("pid") if running else None
+        if pid is None:
+            raise NotRunningError(f"There is no process of the part {part!r}.", checked=[str(self.layout.state)])
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: start_time(pid) is None, START_SECONDS)
+
+    def _behind(self, ministack: str) -> dict[str, Any]:
+        """The emulator behind the edge, as the edge's configuration names it."""
+        return {"emulator": {"kind": "ministack", "python": ministack, "port": 0}}
+
+    def _config(self, ministack: str, runtimes: Mapping[str, environments.Runtime], server: Server) -> dict[str, Any]:
         settings = self.settings
         return {
             "host": settings.host,
             "port": settings.port,
             "public_host": settings.public_host or settings.host,
             "state_dir": str(self.layout.state),
-            "emulator": {"kind": "ministack", "python": emulator, "port": 0},
+            **self._behind(ministack),
             "postgres": {
                 "host": server.host,
                 "port": server.port,

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import hashlib
+import hmac
 import ipaddress
 import logging
 import os
@@ -72,7 +74,7 @@ class Binaries:
 
 @dataclass(frozen=True)
 class Server:
-    """How to reach a running server."""
+    """How to reach a running server. `inside` is its host and port for functions, where these live in a container."""
 
     host: str
     port: int
@@ -80,6 +82,7 @@ class Server:
     admin_password: str
     version: str
     tls: bool
+    inside: tuple[str, int] | None = None
 
     def connect(
         self, database: str = "postgres", user: str | None = None, password: str | None = None
@@ -92,6 +95,10 @@ class Server:
             password=password or self.admin_password,
             timeout=30,
         )
+
+    def password_of(self, role: str) -> str:
+        """The password of a stack's role: the same for whoever knows the server's own, on every machine."""
+        return hmac.new(self.admin_password.encode(), role.encode(), hashlib.sha256).hexdigest()[:40]
 
     def dsn(self, database: str, user: str, password: str = "***") -> str:
         shown = password if password == "***" else quote(password, safe="")

@@ -7,8 +7,8 @@ data "aws_availability_zones" "available" {
 }
 
 locals {
-  # Where `staticfire` builds the packages. Absolute, so that the path is the same from wherever Terraform runs.
-  build = abspath("${path.root}/../../../.staticfire/build")
+  # Where `staticfire` builds the packages. Relative, so that the path is the same wherever the project lies.
+  build = "${path.root}/../../../.staticfire/build"
   packages = {
     usage  = coalesce(var.packages.usage, "${local.build}/usage.zip")
     schema = coalesce(var.packages.schema, "${local.build}/schema.zip")

@@ -12,6 +12,7 @@ import logging
 import os
 import random
 import shutil
+import signal
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -213,6 +214,16 @@ class Functions:
                 }
             )
         return {"tmp": self._runtimes.tmp, "queued_events": len(self._events), "functions": functions}
+
+    def kill(self, identity: str) -> bool:
+        """kill -9 what runs in an execution environment; whether there was one."""
+        for function in self._functions.values():
+            for pool in function.every_pool():
+                for one in pool.environments:
+                    if one.id == identity and one.pid is not None:
+                        os.kill(one.pid, signal.SIGKILL)
+                        return True
+        return False
 
     async def reset(self) -> None:
         """End all environments, empty the queue of events, forget what was learned."""

@@ -1,0 +1,202 @@
+"""The compose target: the containers of the project's compose.yaml, driven by `docker compose`.
+
+`docker compose up --wait` by hand and `staticfire up --target compose` do the same; the latter applies the stacks from
+this machine too, which changes nothing and tells it their outputs. What runs is asked of the engine each time, so that
+it does not matter who started it. The default state directory means the Compose project that the file names; any other
+one has a project of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+from ..control import Control, Health
+from ..errors import PrerequisiteError, StaticfireError
+from ..layout import Layout, free_port, read_json, write_json
+from ..progress import Progress, Step
+from ..settings import Settings
+from . import Running
+from .given import server
+
+FILE = "compose.yaml"
+SERVICES = {"edge": "edge", "localstack": "emulator", "postgres": "postgres"}
+DOWN = ("--profile", "*", "down", "--remove-orphans", "--timeout", "20")
+
+
+class Compose:
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.layout = Layout.of(settings)
+        self._record = self.layout.state / "compose.json"
+
+    def start(self, progress: Progress) -> Running:
+        require_engine()
+        with progress.step("Containers") as step:
+            self._up(step)
+        running = self.describe()
+        if running is None:
+            raise StaticfireError("`docker compose up` succeeded, but nothing runs.", checked=[" ".join(self._command)])
+        return running
+
+    def describe(self) -> Running | None:
+        require_engine()
+        containers = {each["Service"]: each for each in self._containers()}
+        if not {"edge", "localstack", "postgres"} & containers.keys():
+            return None
+        endpoint = f"http://127.0.0.1:{_published(containers.get('edge')) or self._port()}"
+        health = Control(endpoint).health() or Health("degraded", "", {})
+        stopped = {
+            part: {"state": "dead", "container": containers.get(service, {}).get("Name", f"{service}: there is none")}
+            for service, part in SERVICES.items()
+            if containers.get(service, {}).get("State") != "running"
+        }
+        if not health.parts and not stopped:
+            stopped = {"edge": {"state": "silent", "container": containers["edge"]["Name"]}}
+        if stopped:
+            health = replace(health, state="degraded", parts={**health.parts, **stopped})
+        described = self._configuration["services"]["postgres"]["environment"]
+        postgres = server(
+            "127.0.0.1",
+            _published(containers.get("postgres")),
+            "postgres",
+            described["POSTGRES_PASSWORD"],
+            ("postgres", 5432),
+        )
+        return Running(endpoint, self.settings.region, health, postgres)
+
+    def stop(self, progress: Progress) -> bool:
+        require_engine()
+        if not self._containers():
+            return False
+        with progress.step("Remove the containers"):
+            self._run(*DOWN)
+        return True
+
+    def wipe(self) -> None:
+        self._run(*DOWN, "--volumes")
+        for directory in (self.layout.terraform, self.layout.state / "applied"):
+            shutil.rmtree(directory, ignore_errors=True)
+        self._record.unlink(missing_ok=True)
+
+    def kill(self, part: str) -> None:
+        """As `docker kill`: the engine takes that for the user's will, and restarts the container at the next `up`."""
+        service = next(service for service, name in SERVICES.items() if name == part)
+        self._run("kill", service)
+
+    @cached_property
+    def _command(self) -> list[str]:
+        project = self.settings.project
+        file = project / FILE
+        if not file.exists():
+            raise PrerequisiteError(
+                f"The target `compose` needs a {FILE} in the project.",
+                checked=[str(file)],
+                remedy="Choose another target: `containers` starts the same parts without one.",
+            )
+        command = ["docker", "compose", "--project-directory", str(project), "--file", str(file)]
+        if self.settings.state_dir != project / ".staticfire":
+            digest = hashlib.sha256(os.fsencode(self.settings.state_dir)).hexdigest()[:8]
+            command += ["--project-name", f"staticfire-{digest}"]
+        return command
+
+    @cached_property
+    def _configuration(self) -> Mapping[str, Any]:
+        """The compose file with every variable filled in."""
+        found: Mapping[str, Any] = json.loads(self._run("config", "--format", "json"))
+        return found
+
+    def _containers(self) -> list[dict[str, Any]]:
+        said = self._run("ps", "--all", "--format", "json").strip()
+        if said.startswith("["):  # Compose before 2.21
+            found: list[dict[str, Any]] = json.loads(said)
+            return found
+        return [json.loads(line) for line in said.splitlines()]
+
+    def _port(self) -> int:
+        """The edge's port on this machine: what the setting says, else the free one of the first start."""
+        return self.settings.port or int((read_json(self._record) or {}).get("port", 0))
+
+    def _up(self, step: Step) -> None:
+        if not self._port():
+            write_json(self._record, {"port": free_port()})
+        child = subprocess.Popen(
+            [*self._command, "up", "--build", "--wait", "--quiet-pull"],
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        lines = []
+        with child:
+            for line in filter(str.strip, child.stdout or ()):
+                lines.append(line.rstrip())
+                step.note(line.strip())
+        if child.returncode:
+            raise StaticfireError(
+                "`docker compose up --wait` failed:\n" + "\n".join([*lines[-20:], *self._last_words()]),
+                checked=[" ".join(self._command)],
+                remedy="Read the container's log above; `docker compose logs` has the rest.",
+            )
+
+    def _last_words(self) -> Iterable[str]:
+        """The end of the log of what is not well."""
+        for container in self._containers():
+            failed = container.get("State") != "running" and container.get("ExitCode")
+            if failed or container.get("Health") == "unhealthy":
+                yield self._run("logs", "--no-color", "--tail", "20", container["Service"])
+
+    def _environment(self) -> dict[str, str]:
+        settings = self.settings
+        return {
+            **os.environ,
+            "STATICFIRE_PORT": str(self._port()),
+            "STATICFIRE_POSTGRES_PORT": str(settings.postgres_port),
+            "STATICFIRE_LOCALSTACK_IMAGE": settings.localstack_image,
+            "STATICFIRE_POSTGRES_IMAGE": settings.postgres_image,
+            "STATICFIRE_REGION": settings.region,
+        }
+
+    def _run(self, *arguments: str) -> str:
+        run = subprocess.run(
+            [*self._command, *arguments], env=self._environment(), capture_output=True, text=True, check=False
+        )
+        if run.returncode:
+            raise StaticfireError(
+                f"`docker compose {' '.join(arguments)}` failed:\n{run.stderr.strip()}",
+                checked=[" ".join(self._command)],
+            )
+        return run.stdout
+
+
+def require_engine() -> None:
+    """An error with the remedy where no Docker engine answers."""
+    try:
+        run = subprocess.run(
+            ["docker", "version", "--format", "{{.Server.Version}}"], capture_output=True, text=True, check=False
+        )
+        said = run.stderr.strip() or f"exit status {run.returncode}"
+    except OSError as error:
+        said = str(error)
+    else:
+        if run.returncode == 0:
+            return
+    raise PrerequisiteError(
+        "No Docker engine answers.",
+        checked=[f"docker version: {said}", f"DOCKER_HOST: {os.environ.get('DOCKER_HOST', 'not set')}"],
+        remedy="Start Docker, or point DOCKER_HOST at an engine. The target `embedded` needs none.",
+    )
+
+
+def _published(container: Mapping[str, Any] | None) -> int:
+    """The port of this machine that leads to the container; 0 while it does not run."""
+    publishers = (container or {}).get("Publishers") or ()
+    return next((each["PublishedPort"] for each in publishers if each.get("PublishedPort")), 0)

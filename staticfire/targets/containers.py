@@ -1,0 +1,159 @@
+"""The containers target: LocalStack and Postgres through testcontainers, the edge beside them on this machine.
+
+A process of its own, the holder, starts the containers and keeps testcontainers' connection to its reaper: they are
+removed when the holder is told to end, and by the reaper when it dies. The first pytest worker that needs a stack
+starts it for all; it may end before the others, so it cannot be the one that holds them.
+
+`start` brings any state to well: a container that was killed is started again; Postgres then has its data, LocalStack
+has none, and the stacks are applied to it afresh.
+"""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import docker.errors
+from testcontainers.core.docker_client import DockerClient
+
+from ..errors import NotRunningError, StaticfireError
+from ..layout import Layout, Process, read_json, wait_until
+from ..progress import Progress
+from ..settings import Settings
+from .compose import require_engine
+from .embedded import Embedded
+from .given import server
+from .holder import LOCALSTACK_PORT, POSTGRES_PORT, ready
+from .postgres import ADMIN, Server
+
+log = logging.getLogger(__name__)
+
+START_SECONDS = 300.0
+
+
+class Containers(Embedded):
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.postgres = self.held = Held(settings)
+
+    def start(self, progress: Progress) -> Any:
+        require_engine()
+        return super().start(progress)
+
+    def kill(self, part: str) -> None:
+        if part == "edge":
+            super().kill(part)
+        else:
+            self.held.kill({"emulator": "localstack"}.get(part, part))
+
+    def _behind(self, ministack: str) -> dict[str, Any]:
+        return {
+            "emulator": {"url": self.held.url("localstack", LOCALSTACK_PORT), "name": "LocalStack"},
+            "filler": {"kind": "ministack", "python": ministack, "port": 0},
+        }
+
+
+class Held:
+    """The two containers, as the holder recorded them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.layout = Layout.of(settings)
+        self.log = self.layout.logs / "containers.log"
+        self._record = self.layout.state / "containers.json"
+
+    def start(self, progress: Progress) -> Server:
+        with progress.step("Containers") as step:
+            if self._holder() is None:
+                self._start_holder()
+            else:
+                for name in ("localstack", "postgres"):
+                    container = self._container(name)
+                    if container.status != "running":
+                        log.warning("the container %s was %s: it is started again", name, container.status)
+                        container.start()
+                        ready(container, name)
+            found = self.running()
+            if found is None:
+                raise StaticfireError("The containers ended as soon as they had started.", checked=[str(self.log)])
+            step.done(f"LocalStack, Postgres {found.version} on {found.host}:{found.port}")
+        return found
+
+    def running(self) -> Server | None:
+        if self._holder() is None or self._container("postgres").status != "running":
+            return None
+        host, port = self._address("postgres", POSTGRES_PORT)
+        return server(host, port, ADMIN, str(self._recorded()["password"]), None)
+
+    def stop(self) -> bool:
+        """End the holder; the containers and their volumes are gone then."""
+        import signal
+
+        holder = self._holder()
+        if holder is None:
+            return False
+        holder.stop((signal.SIGTERM, 60), (signal.SIGKILL, 5))
+        self._record.unlink(missing_ok=True)
+        return True
+
+    def end_orphans(self) -> None:
+        """A holder that was killed left its containers to the reaper."""
+        if self._holder() is not None:
+            self.stop()
+
+    def wipe(self) -> None:
+        """Nothing of a stopped one is left."""
+
+    def kill(self, name: str) -> None:
+        container = self._container(name)
+        container.kill()
+        wait_until(lambda: self._container(name).status != "running", 30)
+
+    def url(self, name: str, port: int) -> str:
+        host, published = self._address(name, port)
+        return f"http://{host}:{published}"
+
+    def _start_holder(self) -> None:
+        self.layout.logs.mkdir(parents=True, exist_ok=True)
+        self._record.unlink(missing_ok=True)
+        begin = self.log.stat().st_size if self.log.exists() else 0
+        command = [sys.executable, "-m", "staticfire.targets.holder", str(self._record)]
+        command += [self.settings.localstack_image, self.settings.postgres_image]
+        with open(self.log, "ab") as output:
+            child = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        Process.record(self.layout.process("containers"), child.pid)
+        wait_until(lambda: child.poll() is not None or self._record.exists(), START_SECONDS, 0.1)
+        if not self._record.exists():
+            said = self.log.read_bytes()[begin:].decode(errors="replace").strip()[-3000:]
+            self.end_orphans()
+            raise StaticfireError(f"The containers did not start:\n{said}", checked=[str(self.log)])
+
+    def _holder(self) -> Process | None:
+        return Process.read(self.layout.process("containers"))
+
+    def _recorded(self) -> Mapping[str, Any]:
+        record = read_json(self._record)
+        if record is None:
+            raise NotRunningError("No containers run.", checked=[str(self._record)], remedy="Run `staticfire up`.")
+        return record
+
+    def _container(self, name: str) -> Any:
+        identity = self._recorded()[name]
+        try:
+            return DockerClient().client.containers.get(identity)
+        except docker.errors.NotFound:
+            raise NotRunningError(
+                f"The container {name} is gone.",
+                checked=[f"docker inspect {identity[:12]}"],
+                remedy="End the rest with `staticfire down`, then run `staticfire up`.",
+            ) from None
+
+    def _address(self, name: str, port: int) -> tuple[str, int]:
+        """Where a container's port is published; another one each time that it is started."""
+        client = DockerClient()
+        return client.host(), int(client.port(self._container(name).id, port))
