@@ -1,0 +1,42 @@
+# The images of compose.yaml. `edge`: staticfire, with MiniStack's environment and a Lambda runtime's. `load`: Locust.
+ARG PYTHON_IMAGE=python:3.13-slim
+
+FROM ${PYTHON_IMAGE} AS environments
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
+WORKDIR /build
+COPY staticfire/requirements/ministack.txt staticfire/requirements/runtime.txt requirements/edge.txt ./
+# The edge's own environment keeps pip: it builds the packages of the stacks. All is compiled here, because the root file
+# system is read-only later, and a start without .pyc files takes twice as long.
+RUN set -e; for name in edge ministack runtime; do \
+      python3 -m venv --without-pip /opt/$name; \
+      python3 -m pip --python /opt/$name/bin/python install --quiet --no-compile --require-hashes -r $name.txt; \
+    done; \
+    python3 -m pip --python /opt/edge/bin/python install --quiet --no-compile pip; \
+    for name in edge ministack runtime; do /opt/$name/bin/python -m compileall -q -j 0 /opt/$name/lib; done
+COPY staticfire /opt/staticfire/staticfire
+RUN /opt/edge/bin/python -m compileall -q -j 0 /opt/staticfire
+
+FROM ${PYTHON_IMAGE} AS edge
+RUN useradd --system --uid 10001 --home-dir /state --shell /usr/sbin/nologin staticfire \
+ && mkdir /state /project && chown staticfire:staticfire /state
+COPY --from=environments /opt/edge /opt/edge
+COPY --from=environments /opt/ministack /opt/ministack
+COPY --from=environments /opt/runtime /opt/runtime
+COPY --from=environments /opt/staticfire /opt/staticfire
+COPY docker /opt/staticfire/docker
+ENV PATH=/opt/edge/bin:$PATH PYTHONPATH=/opt/staticfire HOME=/state PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+USER staticfire
+WORKDIR /project
+ENTRYPOINT ["python"]
+CMD ["-m", "staticfire.edge", "/etc/staticfire/edge.json"]
+
+FROM ${PYTHON_IMAGE} AS load
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
+COPY requirements/load.txt /build/
+RUN python3 -m venv --without-pip /opt/load \
+ && python3 -m pip --python /opt/load/bin/python install --quiet --require-hashes -r /build/load.txt \
+ && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin staticfire
+ENV PATH=/opt/load/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp
+USER staticfire
+WORKDIR /project
+ENTRYPOINT ["locust"]
