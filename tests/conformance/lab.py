@@ -335,9 +335,8 @@ class Queue:
         sqs = self.lab.aws("sqs")
 
         def poll() -> list[dict[str, Any]]:
-            return sqs.receive_message(QueueUrl=self.url, MessageAttributeNames=["All"], AttributeNames=["All"]).get(
-                "Messages", []
-            )
+            found = sqs.receive_message(QueueUrl=self.url, MessageAttributeNames=["All"], AttributeNames=["All"])
+            return list(found.get("Messages", []))
 
         message = eventually(poll, "a message in the queue", within)[0]
         sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])

@@ -151,7 +151,7 @@ def test_without_a_token_the_answer_is_401(api: Api) -> None:
 
 NOW = int(time.time())
 STRANGER = rsa.generate_private_key(65537, 2048)
-BAD = {
+BAD: dict[str, dict[str, Any]] = {
     "another audience": {"aud": "someone-else"},
     "another issuer": {"iss": "https://elsewhere.example.com"},
     "expired": {"exp": NOW - 3600},
@@ -179,7 +179,7 @@ def test_what_is_no_token_is_refused(api: Api, text: str) -> None:
 @documented(AREA, "An unsigned token is refused", JWT)
 def test_an_unsigned_token_is_refused(api: Api, issuer: Issuer) -> None:
     claims = {"iss": issuer.url, "aud": AUDIENCE, "exp": int(time.time()) + 600}
-    assert bearing(api, jwt.encode(claims, None, "none", headers={"kid": "key-1"})).status == 401
+    assert bearing(api, jwt.encode(claims, "", "none", headers={"kid": "key-1"})).status == 401
 
 
 @documented(AREA, "`client_id` stands in for a missing `aud`; where both are told, `aud` counts", JWT)
