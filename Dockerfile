@@ -28,7 +28,6 @@ ENV PATH=/opt/edge/bin:$PATH PYTHONPATH=/opt/staticfire HOME=/state PYTHONUNBUFF
 USER staticfire
 WORKDIR /project
 ENTRYPOINT ["python"]
-CMD ["-m", "staticfire.edge", "/etc/staticfire/edge.json"]
 
 FROM ${PYTHON_IMAGE} AS load
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore

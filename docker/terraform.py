@@ -61,7 +61,7 @@ def main() -> None:
         except (urllib.error.URLError, TimeoutError) as error:
             sys.exit(
                 f"There is no Terraform for the stacks, and {RELEASES} cannot be reached: {error}.\n"
-                f"  checked: {', '.join(map(str, HOST))} (of the host: STATICFIRE_TERRAFORM_DIR, default /usr/local/bin)\n"
+                f"  checked: terraform and tofu in the host's STATICFIRE_TERRAFORM_DIR (default: /usr/local/bin)\n"
                 "  remedy: set STATICFIRE_TERRAFORM_DIR to the directory of a Linux terraform, and where the registry "
                 "cannot be reached either, STATICFIRE_PROVIDER_DIR to the parent of a provider mirror."
             )

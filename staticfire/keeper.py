@@ -1,9 +1,9 @@
 """The keeper: applies the stacks again whenever the emulator lost what was applied, without anybody's help.
 
-`python -m staticfire.keeper` is a service of compose.yaml. LocalStack keeps nothing over a restart, and neither does the
-filler over one of the edge; Terraform brings back what they described, and the stacks' `rebuild` functions what only
-they held. `python -m staticfire.keeper --check` is its health check: all is well, and every stack is applied to what
-runs now.
+`python -m staticfire.keeper` is a service of compose.yaml. LocalStack keeps nothing over a restart, and neither does
+the filler over one of the edge; Terraform brings back what they described, and the stacks' `rebuild` functions what
+only they held. `python -m staticfire.keeper --check` is its health check: all is well, and every stack is applied to
+what runs now.
 """
 
 from __future__ import annotations
