@@ -17,6 +17,8 @@ COPY staticfire /opt/staticfire/staticfire
 RUN /opt/edge/bin/python -m compileall -q -j 0 /opt/staticfire
 
 FROM ${PYTHON_IMAGE} AS edge
+# tini reaps what functions leave behind.
+RUN apt-get update -qq && apt-get install -yqq --no-install-recommends tini && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --home-dir /state --shell /usr/sbin/nologin staticfire \
  && mkdir /state /project && chown staticfire:staticfire /state
 COPY --from=environments /opt/edge /opt/edge
@@ -27,7 +29,7 @@ COPY docker /opt/staticfire/docker
 ENV PATH=/opt/edge/bin:$PATH PYTHONPATH=/opt/staticfire HOME=/state PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER staticfire
 WORKDIR /project
-ENTRYPOINT ["python"]
+ENTRYPOINT ["tini", "--"]
 
 FROM ${PYTHON_IMAGE} AS load
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
