@@ -99,7 +99,7 @@ def arrange(settings: Settings) -> None:
     task, layers = settings["task_root"], settings["layers"]
     needed = [task, layers, sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(os.path.realpath(__file__))]
     needed.append(settings.get("run_dir", ""))
-    needed = [os.path.realpath(path) for path in needed if path]
+    needed = list(dict.fromkeys(os.path.realpath(path) for path in needed if path))
     bind(task, task, read_only=True)
     if layers:
         bind(layers, layers, read_only=True)
