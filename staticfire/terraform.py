@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, TextIO
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.exceptions import ClientError
@@ -171,7 +172,7 @@ def caller_environment(endpoint: str, region: str, account: str) -> dict[str, st
     """What tflocal, Terraform, the AWS CLI and boto3 need to reach `account` in the running stack."""
     return {
         "AWS_ENDPOINT_URL": endpoint,
-        "S3_HOSTNAME": "127.0.0.1",
+        "S3_HOSTNAME": urlsplit(endpoint).hostname or "127.0.0.1",
         "AWS_DEFAULT_REGION": region,
         "AWS_REGION": region,
         "AWS_ACCESS_KEY_ID": account,
