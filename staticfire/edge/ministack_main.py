@@ -11,12 +11,12 @@ edge, which runs it as any other invocation and logs and counts it.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import itertools
 import json
 import os
+import socket
 import sys
 import threading
 import urllib.error
@@ -161,17 +161,24 @@ def main() -> None:
     edge = Edge(os.environ.pop("STATICFIRE_INVOKE_URL"), os.environ.pop("STATICFIRE_INVOKE_TOKEN"))
     threading.Thread(target=end_with_the_edge, daemon=True).start()
 
-    from hypercorn.asyncio import serve
-    from hypercorn.config import Config
+    import uvicorn
+    import uvloop
     from ministack.app import app
 
     hand_over(edge)
     keep_addresses()
-    config = Config()
-    config.bind = [f"fd://{descriptor}"]
-    config.keep_alive_timeout = 75
-    config.loglevel = "WARNING"
-    asyncio.run(serve(app, config))
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=3,
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        date_header=False,
+    )
+    uvloop.run(uvicorn.Server(config).serve(sockets=[socket.socket(fileno=int(descriptor))]))
 
 
 if __name__ == "__main__":

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
-import subprocess
-import venv
 from pathlib import Path
 
 import pytest
 import uvloop
+
+from staticfire import environments
+from staticfire.layout import Layout
+from staticfire.progress import Progress
+from staticfire.settings import load
 
 ROOT = Path(__file__).parents[3]
 DEADLINE = 120.0
@@ -27,16 +30,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 
 @pytest.fixture(scope="session")
-def ministack_python(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A Python with MiniStack: a given one, the stack's, or one made now."""
+def ministack_python() -> str:
+    """A Python with MiniStack: a given one, or the stack's."""
     if given := os.environ.get("STATICFIRE_TEST_MINISTACK"):
         return given
-    for python in sorted(ROOT.glob(".staticfire/envs/ministack-*/bin/python")):
-        return str(python)
-    made = tmp_path_factory.mktemp("ministack")
-    venv.create(made, with_pip=True)
-    python = made / "bin" / "python"
-    requirements = ROOT / "staticfire" / "requirements" / "ministack.txt"
-    command = [python, "-m", "pip", "install", "-q", "--require-hashes", "-r", requirements]
-    subprocess.run(command, check=True, timeout=600)
-    return str(python)
+    return str(environments.emulator(Layout.of(load(ROOT)), Progress()))
