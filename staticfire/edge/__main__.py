@@ -39,6 +39,7 @@ from .http1.client import Client
 from .http1.messages import Handler, Request, Response
 from .http1.server import Server, serve
 from .http_api.handler import HttpApis
+from .localstack import AlarmTags
 from .rds import PostgresServer, Rds
 from .router import Router
 
@@ -129,6 +130,7 @@ async def _parts(
             filler, beside = await ministack(config.filler, died=stop)
             source = pair = Pair(external, filler)
             emulator = Backends(emulator, beside)
+            services["monitoring"] = AlarmTags(emulator)
 
     functions = Functions(
         emulator,

@@ -42,17 +42,17 @@ class CloudWatch:
     async def answer(self, call: Call) -> Response | None:
         if call.operation != "DescribeAlarms":
             return None
-        wanted = await _parameters(call)
+        wanted = await parameters(call)
         found = await self._emulator.json(call.scope, "monitoring", TARGET, wanted, "1.0")
         found["MetricAlarms"] = [self._as_put(call.scope, alarm) for alarm in found.get("MetricAlarms", ())]
         return _described(call, found)
 
     async def passed(self, call: Call, status: int) -> None:
         if call.operation == "PutMetricAlarm":
-            declared = await _parameters(call)
+            declared = await parameters(call)
             self._declared[call.scope, declared["AlarmName"]] = declared
         elif call.operation == "DeleteAlarms":
-            for name in (await _parameters(call)).get("AlarmNames", ()):
+            for name in (await parameters(call)).get("AlarmNames", ()):
                 self._declared.pop((call.scope, name), None)
 
     def _as_put(self, scope: Scope, alarm: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,7 +63,7 @@ class CloudWatch:
         return kept | {name: declared[name] for name in FORGOTTEN if name in declared}
 
 
-async def _parameters(call: Call) -> dict[str, Any]:
+async def parameters(call: Call) -> dict[str, Any]:
     """The operation's input as a document, in whatever protocol it came."""
     headers, body = call.request.headers, await call.body()
     try:
