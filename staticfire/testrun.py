@@ -30,7 +30,7 @@ from .layout import file_lock
 from .progress import Progress
 from .settings import Settings, load
 from .stack import Stack
-from .targets import Running, target
+from .targets import SHARED, Running, target
 from .testkit import StackUnderTest
 
 FIRST_ACCOUNT = 100_000_000_000
@@ -64,14 +64,19 @@ class Slot:
 
 
 def settings_of(project: Path, state: Path | None, target_name: str | None) -> Settings:
-    """The project's settings, in a slot: other state, and whatever ports are free."""
-    apart = {} if state is None else {"state_dir": str(state), "port": 0, "postgres_port": 0}
-    return load(project, overrides={"target": target_name or None, **apart})
+    """The project's settings; in a slot, other state and whatever ports are free. A shared target has no slots."""
+    given = {"target": target_name or None}
+    settings = load(project, overrides=given)
+    if state is None or settings.target in SHARED:
+        return settings
+    return load(project, overrides={**given, "state_dir": str(state), "port": 0, "postgres_port": 0})
 
 
 def end(project: Path, slot: Slot, target_name: str | None, progress: Progress) -> None:
     """End what runs in the slot; nothing is no error."""
-    target(settings_of(project, slot.state, target_name)).stop(progress)
+    settings = settings_of(project, slot.state, target_name)
+    if settings.target not in SHARED:
+        target(settings).stop(progress)
 
 
 def worker_number(worker: str) -> int:
@@ -90,7 +95,7 @@ class Run:
         self.account = f"{FIRST_ACCOUNT + worker}"
         self._rds_account = f"{FIRST_RDS_ACCOUNT + worker}"
         self._worker = worker
-        self._attached = state is None
+        self._attached = state is None or self.settings.target in SHARED
         self._progress = progress
         self._stacks: dict[tuple[str, bool], StackUnderTest] = {}
 

@@ -91,6 +91,10 @@ class Compose:
         service = next(service for service, name in SERVICES.items() if name == part)
         self._run("kill", service)
 
+    @property
+    def _apart(self) -> bool:
+        return self.settings.state_dir != self.settings.project / ".staticfire"
+
     @cached_property
     def _command(self) -> list[str]:
         project = self.settings.project
@@ -102,7 +106,7 @@ class Compose:
                 remedy="Choose another target: `containers` starts the same parts without one.",
             )
         command = ["docker", "compose", "--project-directory", str(project), "--file", str(file)]
-        if self.settings.state_dir != project / ".staticfire":
+        if self._apart:
             digest = hashlib.sha256(os.fsencode(self.settings.state_dir)).hexdigest()[:8]
             command += ["--project-name", f"staticfire-{digest}"]
         return command
@@ -155,15 +159,13 @@ class Compose:
                 yield self._run("logs", "--no-color", "--tail", "20", container["Service"])
 
     def _environment(self) -> dict[str, str]:
-        settings = self.settings
-        return {
-            **os.environ,
-            "STATICFIRE_PORT": str(self._port()),
-            "STATICFIRE_POSTGRES_PORT": str(settings.postgres_port),
-            "STATICFIRE_LOCALSTACK_IMAGE": settings.localstack_image,
-            "STATICFIRE_POSTGRES_IMAGE": settings.postgres_image,
-            "STATICFIRE_REGION": settings.region,
-        }
+        """The file's variables. A setting at its default leaves it to the file and to `.env`, as Compose by hand does."""
+        names = ("postgres_port", "localstack_image", "postgres_image", "region")
+        wanted = {name: getattr(self.settings, name) for name in names} | {"port": self._port()}
+        given = {name: str(value) for name, value in wanted.items() if value != getattr(Settings, name)}
+        if self._apart:
+            given["postgres_port"] = str(self.settings.postgres_port)
+        return {**os.environ, **{f"STATICFIRE_{name.upper()}": value for name, value in given.items()}}
 
     def _run(self, *arguments: str) -> str:
         run = subprocess.run(
