@@ -159,7 +159,7 @@ class Compose:
                 yield self._run("logs", "--no-color", "--tail", "20", container["Service"])
 
     def _environment(self) -> dict[str, str]:
-        """The file's variables. A setting at its default leaves it to the file and to `.env`, as Compose by hand does."""
+        """The file's variables. What a setting does not change is left to the file and to `.env`, as by hand."""
         names = ("postgres_port", "localstack_image", "postgres_image", "region")
         wanted = {name: getattr(self.settings, name) for name in names} | {"port": self._port()}
         given = {name: str(value) for name, value in wanted.items() if value != getattr(Settings, name)}
