@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure Staticfire against its bars.")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these rows only (see --list)")
-    parser.add_argument("--rounds", type=int, default=5, help="how often each probe runs (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=4, help="how often each probe runs (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=2.5, help="how long a probe loads (default: %(default)s)")
     parser.add_argument("--check", action="store_true", help="exit with 1 when a bar does not hold")
     parser.add_argument("--list", action="store_true", help="name the rows")

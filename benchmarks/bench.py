@@ -26,7 +26,7 @@ from staticfire.targets.postgres import Server
 from .deploy import ACCOUNT, REGION, Account, Database, Packages
 from .ministack import ministack
 from .offline import offline
-from .ours import bench_settings, environments_of, runtime_python, started
+from .ours import bench_settings, described, runtime_python, started
 from .processes import ROOT, MeasureError, child, free_port, listens, wait_for
 
 HANDLERS = ROOT / "benchmarks" / "handlers"
@@ -49,13 +49,20 @@ class Bench:
 
     @cached_property
     def ours(self) -> Account:
-        return self._deployed("Staticfire", self.running.endpoint, "bench")
+        return self._deployed("Staticfire", self.running.endpoint, self._postgres, "bench")
+
+    @cached_property
+    def prewarmed(self) -> Account:
+        """A second stack, with the setting `prewarm`, which is off by default."""
+        settings = bench_settings(STATE / "prewarmed", prewarm=True)
+        running = self._ends.enter_context(started(settings, self._progress))
+        return self._deployed("Staticfire, pre-warmed", running.endpoint, _postgres_of(running), "bench")
 
     @cached_property
     def ministack(self) -> Account:
         python = environments.emulator(Layout.of(self.settings), self._progress)
         endpoint = self._ends.enter_context(ministack(python, self._work / "ministack"))
-        return self._deployed("MiniStack alone", endpoint, "bench_ministack")
+        return self._deployed("MiniStack alone", endpoint, self._postgres, "bench_ministack")
 
     @cached_property
     def floor(self) -> str:
@@ -128,9 +135,7 @@ class Bench:
 
     @property
     def _postgres(self) -> Server:
-        if self.running.postgres is None:
-            raise MeasureError("the embedded target has no Postgres")
-        return self.running.postgres
+        return _postgres_of(self.running)
 
     @cached_property
     def _unpacked_usage(self) -> Path:
@@ -143,13 +148,17 @@ class Bench:
         subprocess.run([str(self.python), "-m", "compileall", "-q", str(directory)], check=True)
         return directory
 
-    def _deployed(self, name: str, endpoint: str, database: str) -> Account:
+    def _deployed(self, name: str, endpoint: str, server: Server, database: str) -> Account:
         with self._progress.step(f"Deploy to {name}"):
-            account = Account(
-                endpoint, self.settings.runtimes[0], self.packages, Database.create(self._postgres, database)
-            )
+            account = Account(endpoint, self.settings.runtimes[0], self.packages, Database.create(server, database))
             account.deploy()
             return account
 
     def _environments(self, function: str) -> int:
-        return environments_of(self.running.endpoint, function) or CONNECTIONS
+        return len(described(self.running.endpoint, function)["environments"]) or CONNECTIONS
+
+
+def _postgres_of(running: Running) -> Server:
+    if running.postgres is None:
+        raise MeasureError("the embedded target has no Postgres")
+    return running.postgres

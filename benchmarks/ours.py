@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from staticfire import environments
 from staticfire.control import Control
@@ -18,7 +19,7 @@ from staticfire.targets import Running, target
 from .processes import ROOT, MeasureError
 
 
-def bench_settings(state: Path) -> Settings:
+def bench_settings(state: Path, *, prewarm: bool = False) -> Settings:
     """The project's settings, but for what must not meet the user's own stack. Built environments are shared."""
     return load(
         ROOT,
@@ -28,6 +29,7 @@ def bench_settings(state: Path) -> Settings:
             "port": free_port("127.0.0.1"),
             "runtimes": f"python3.{sys.version_info.minor}",
             "postgres_port": 0,
+            "prewarm": prewarm,
         },
     )
 
@@ -59,8 +61,8 @@ def resident_kilobytes(settings: Settings) -> int:
     return int(shown.stdout)
 
 
-def environments_of(endpoint: str, function: str) -> int:
-    """How many execution environments the edge has for a function."""
-    return sum(
-        len(each["environments"]) for each in Control(endpoint).functions()["functions"] if each["name"] == function
-    )
+def described(endpoint: str, function: str) -> Mapping[str, Any]:
+    """A function as the edge sees it: its environments among the rest."""
+    functions = Control(endpoint).functions()["functions"]
+    known: Mapping[str, Any] = next((each for each in functions if each["name"] == function), {"environments": []})
+    return known

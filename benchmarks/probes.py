@@ -111,8 +111,10 @@ PROBES: Mapping[str, Probe] = {
     "insert16.ours": rate(lambda bench: bench.ours.url("/insert")),
     "insert16.offline": rate(lambda bench: f"{bench.offline}/insert"),
     "getitem.ours": Probe("ms", lambda bench, s: _get_item(bench.ours.endpoint, s)),
-    "getitem.direct": Probe("ms", lambda bench, s: _get_item(bench.emulator, s)),
+    "getitem.ministack": Probe("ms", lambda bench, s: _get_item(bench.ministack.endpoint, s)),
+    "getitem.behind": Probe("ms", lambda bench, s: _get_item(bench.emulator, s)),
     "cold.ours": Probe("s", lambda bench, s: coldstart.first_answer(bench.ours, "bench-imports")),
+    "cold.forked": Probe("s", lambda bench, s: coldstart.forked_answer(bench.prewarmed, "bench-imports")),
     "cold.bare": Probe("s", lambda bench, s: coldstart.bare(bench.python, bench.unpacked_layer)),
 }
 
@@ -156,8 +158,18 @@ ROWS = (
         ">=",
         0.6,
     ),
-    Row("proxy-p50", "DynamoDB GetItem, p50", "the emulator directly", "getitem.ours", "getitem.direct", "<=", 1.5),
+    Row("proxy-p50", "DynamoDB GetItem, p50", "MiniStack alone", "getitem.ours", "getitem.ministack", "<=", 1.5),
+    Row(
+        "proxy-behind",
+        "DynamoDB GetItem, p50",
+        "MiniStack behind it",
+        "getitem.ours",
+        "getitem.behind",
+        "<=",
+        1.5,
+    ),
     Row("cold-start", "cold start, boto3 and pg8000", "python -c, same imports", "cold.ours", "cold.bare", "<=", 1.3),
+    Row("pre-warmed", "pre-warmed start, same imports", "python -c", "cold.forked", "cold.bare", "<=", 0.25),
     Row("memory", "memory after 100,000 requests", "after 1,000", "memory.many", "memory.few", "<=", 1.2),
     Row(
         "offline-silent",
