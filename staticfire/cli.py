@@ -1,7 +1,8 @@
 """The command line. `staticfire COMMAND --help` says what each command does.
 
 Exit codes: 0 done; 1 failed; 2 wrong usage or settings; 3 something this machine needs is missing; 4 not running;
-5 running, but a part is not well; 6 Terraform failed; 7 busy: another command or a taken port; 130 interrupted.
+5 running, but a part is not well; 6 Terraform failed; 7 busy: another command or a taken port; 130 interrupted;
+141 nobody reads the output any more.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pg8000
 from botocore.exceptions import BotoCoreError, ClientError
 
 from . import __version__
@@ -36,13 +38,25 @@ from .targets import Running, target
 from .terraform import DEFAULT_ACCOUNT, caller_environment
 
 INTERRUPTED = 130
+UNREAD = 141
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     # Whatever way the user ends a command, Terraform is interrupted once and waited for, and nothing is left half done.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
-    sys.exit(run(argv))
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by the caller: its number must not go to the next file that is opened
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+    try:
+        code = run(argv)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Who read the output has enough, as `head` has. Python's own flush at the end must not fail once more.
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        code = UNREAD
+    sys.exit(code)
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -59,6 +73,14 @@ def run(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     except (ClientError, BotoCoreError) as error:
         print(f"staticfire: an AWS call to the running stack failed: {error}", file=sys.stderr)
+        return StaticfireError.exit_code
+    except pg8000.Error as error:
+        print(f"staticfire: the running Postgres answered with an error: {error}", file=sys.stderr)
+        return StaticfireError.exit_code
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        print(f"staticfire: {error}\n  remedy: See `staticfire doctor`.", file=sys.stderr)
         return StaticfireError.exit_code
     except KeyboardInterrupt:
         print("staticfire: interrupted", file=sys.stderr)

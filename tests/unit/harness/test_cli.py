@@ -114,3 +114,31 @@ def test_since_takes_lengths_of_time(text: str, seconds: float) -> None:
 def test_since_refuses_what_is_no_length_of_time() -> None:
     with pytest.raises(UsageError, match="--since"):
         _seconds("yesterday")
+
+
+def _doctor(root: str) -> list[str]:
+    return [sys.executable, "-m", "staticfire", "--project", root, "doctor"]
+
+
+def test_a_reader_that_has_enough_is_no_failure_to_show(root: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        answer = subprocess.run(_doctor(root), stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    finally:
+        os.close(writing)
+    assert (answer.returncode, answer.stderr) == (141, "")
+
+
+def test_closed_standard_streams_change_nothing(root: str) -> None:
+    answer = subprocess.run(["sh", "-c", '"$@" <&- >&- 2>&-; echo $?', "sh", *_doctor(root)], stdout=subprocess.PIPE)
+    expected = subprocess.run(_doctor(root), capture_output=True, check=False).returncode
+    assert answer.stdout == f"{expected}\n".encode()
+
+
+def test_a_directory_that_cannot_be_written_is_an_error_and_no_traceback(
+    root: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("STATICFIRE_STATE_DIR", "/dev/null/state")
+    assert run(["--project", root, "down"]) == 1
+    assert "/dev/null/state" in capsys.readouterr().err
