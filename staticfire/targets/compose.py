@@ -125,12 +125,16 @@ class Compose:
         return [json.loads(line) for line in said.splitlines()]
 
     def _port(self) -> int:
-        """The edge's port on this machine: what the setting says, else the free one of the first start."""
-        return self.settings.port or int((read_json(self._record) or {}).get("port", 0))
+        """The edge's port on this machine: what the setting says, else the free one that was chosen first."""
+        if self.settings.port:
+            return self.settings.port
+        record = read_json(self._record)
+        if record is None:
+            record = {"port": free_port()}
+            write_json(self._record, record)
+        return int(record["port"])
 
     def _up(self, step: Step) -> None:
-        if not self._port():
-            write_json(self._record, {"port": free_port()})
         child = subprocess.Popen(
             [*self._command, "up", "--build", "--wait", "--quiet-pull"],
             env=self._environment(),
