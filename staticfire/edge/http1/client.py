@@ -70,6 +70,10 @@ class ClientResponse:
         """Give the connection back, or end it when the body has not arrived whole."""
         self._connection.release(self._body)
 
+    def __del__(self) -> None:
+        # Nobody read it: a stream that was never begun does not end by itself either.
+        self.close()
+
 
 class _Address(NamedTuple):
     host: str
@@ -106,7 +110,7 @@ class _Connection(asyncio.Protocol):
         self._reading = True
         self._body: IncomingBody | None = None
         self._head: ClientResponse | None = None
-        self._response: asyncio.Future[ClientResponse] | None = None
+        self._response: asyncio.Future[None] | None = None
         self._sender: asyncio.Task[None] | None = None
         self._drained: asyncio.Future[None] | None = None
 
@@ -187,8 +191,7 @@ class _Connection(asyncio.Protocol):
     def _respond(self) -> None:
         """The head is there; so is the body, when it is small."""
         if self._head is not None and self._response is not None and not self._response.done():
-            self._response.set_result(self._head)
-            self._head = None
+            self._response.set_result(None)
 
     # What a body calls.
 
@@ -213,19 +216,21 @@ class _Connection(asyncio.Protocol):
         self._body = self._head = None
         self._unparsed = 0
         self._head_only = method == "HEAD"
-        data = to_bytes(head)
         self._response = self.loop.create_future()
         try:
+            data = to_bytes(head)
             if isinstance(body, bytes):
                 self._transport.write(data + body)
             else:
                 self._transport.write(data)
                 self._sender = self.loop.create_task(self._send(body, chunked))
                 self._sender.add_done_callback(self._sent)
-            return await self._response
+            await self._response
         except BaseException:
             self.abort()
             raise
+        response, self._head = cast(ClientResponse, self._head), None
+        return response
 
     async def _send(self, body: AsyncIterator[bytes], chunked: bool) -> None:
         async for piece in body:

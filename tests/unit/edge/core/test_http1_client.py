@@ -63,6 +63,26 @@ async def test_a_connection_is_not_reused_before_its_response_was_read_whole() -
         assert len(await second.read()) == 1_000_000
 
 
+async def test_a_response_that_nobody_reads_ends_its_connection() -> None:
+    async def handler(request: Request) -> Response:
+        return Response(200, [], b"x" * 1_000_000)
+
+    client = Client()
+    async with serving(handler) as server:
+        response = await client.request("GET", url(server), "/")
+        never_begun = response.stream()
+        del response, never_begun
+        await eventually(lambda: not server.connections)
+
+
+async def test_a_request_that_cannot_be_written_leaves_no_connection_behind() -> None:
+    client = Client()
+    async with serving(echo) as server:
+        with pytest.raises(BadHead):
+            await client.request("GET", url(server), "/a\r\nb")
+        await eventually(lambda: not server.connections)
+
+
 async def test_a_connection_that_the_peer_closed_is_not_used_again() -> None:
     closed = asyncio.Event()
 
