@@ -124,17 +124,15 @@ class LogShipper:
         if not stream.made:
             await self._make(stream)
             stream.made = True
-        while stream.waiting:
-            batch = _batch(stream.waiting)
+        while batch := _take_batch(stream.waiting):
             try:
                 await self._put(stream, batch)
-            except AwsError as error:
-                if error.status >= 500:
+            except BaseException as error:
+                if not isinstance(error, AwsError) or error.status >= 500:
+                    stream.waiting.extendleft(reversed(batch))
                     raise
                 # Gone with its log group (a destroyed stack), or refused: another try would fail alike.
                 log.warning("%d lines for %s %s were refused: %s", len(batch), stream.group, stream.name, error.message)
-            for _ in batch:
-                stream.waiting.popleft()
             self._held -= len(batch)
 
     async def _put(self, stream: LogStream, batch: Sequence[tuple[int, str]]) -> None:
@@ -166,10 +164,11 @@ class LogShipper:
         log.warning("%d lines of function logs were dropped: the emulator does not take them fast enough", dropped)
 
 
-def _batch(waiting: deque[tuple[int, str]]) -> list[tuple[int, str]]:
+def _take_batch(waiting: deque[tuple[int, str]]) -> list[tuple[int, str]]:
     batch: list[tuple[int, str]] = []
     size = 0
-    for when, text in waiting:
+    while waiting:
+        when, text = waiting[0]
         length = len(text.encode("utf-8", "replace"))
         if length > EVENT_BYTES:
             text = text.encode("utf-8", "replace")[:EVENT_BYTES].decode("utf-8", "ignore")
@@ -177,6 +176,7 @@ def _batch(waiting: deque[tuple[int, str]]) -> list[tuple[int, str]]:
         size += length + EVENT_OVERHEAD
         if batch and (len(batch) == BATCH_EVENTS or size > BATCH_BYTES):
             break
+        waiting.popleft()
         batch.append((when, text))
     return batch
 

@@ -157,7 +157,12 @@ class Pool:
         self._starting += 1
         task = self._loop.create_task(self._launched(first))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda task: self._launch_ended(task, first))
+
+    def _launch_ended(self, task: asyncio.Task[None], first: Invocation | None) -> None:
+        self._tasks.discard(task)
+        if task.cancelled() and first is not None:
+            self._waiting.append(first)  # close() is at work: it refuses what waits
 
     async def _launched(self, first: Invocation | None) -> None:
         try:

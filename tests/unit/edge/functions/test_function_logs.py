@@ -8,7 +8,7 @@ import logging
 import re
 
 from staticfire.edge.aws import Scope
-from staticfire.edge.functions.logs import BATCH_EVENTS, LogShipper, _batch
+from staticfire.edge.functions.logs import BATCH_EVENTS, LogShipper, _take_batch
 from staticfire.edge.functions.process import OutputParser
 
 GROUP = "/aws/lambda/f"
@@ -134,6 +134,34 @@ async def test_a_full_buffer_drops_the_oldest_and_says_so(lab, caplog, monkeypat
     assert lab.emulator.lines[GROUP] == ["6", "7", "8", "9", "10"]
 
 
+async def test_lines_that_are_dropped_while_others_are_on_their_way_do_not_disturb_these(lab, monkeypatch):
+    monkeypatch.setattr("staticfire.edge.functions.logs.BUFFER_LIMIT", 10)
+    async with lab.running() as functions:
+        config = await functions.describe(lab.deploy(""))
+    answer, asked, go_on = lab.emulator.json, asyncio.Event(), asyncio.Event()
+
+    async def slow(*arguments, **named):
+        asked.set()
+        await go_on.wait()
+        return await answer(*arguments, **named)
+
+    monkeypatch.setattr(lab.emulator, "json", slow)
+    shipper = LogShipper(lab.emulator)
+    stream = shipper.stream(config)
+    stream.made = True
+    lab.emulator.groups.add(GROUP)
+    lab.emulator.streams.add(stream.name)
+    stream.append([(None, f"first {number}") for number in range(8)])
+    shipping = asyncio.ensure_future(shipper.flush())
+    await asked.wait()
+    for number in range(3):
+        stream.append([(None, f"then {number}")])
+    go_on.set()
+    await shipping
+    await shipper.close()
+    assert lab.emulator.lines[GROUP] == [f"first {number}" for number in range(8)]
+
+
 async def test_time_never_runs_backwards_in_a_stream(lab):
     shipper = LogShipper(lab.emulator)
     async with lab.running() as functions:
@@ -148,14 +176,14 @@ async def test_a_batch_is_no_larger_than_cloudwatch_takes(lab):
     async with lab.running() as functions:
         stream = shipper.stream(await functions.describe(lab.deploy("")))
     stream.append([(None, "x" * 300_000)] * 10 + [(None, "y")] * 20_000)
-    first = _batch(stream.waiting)
+    first = _take_batch(stream.waiting)
     assert sum(len(text) + 26 for _, text in first) <= 1_048_576
     assert max(len(text) for _, text in first) <= 256 * 1024 - 26
-    for _ in range(10):
+    while stream.waiting[0][1] != "y":
         stream.waiting.popleft()
-    assert len(_batch(stream.waiting)) == BATCH_EVENTS
+    assert len(_take_batch(stream.waiting)) == BATCH_EVENTS
     await shipper.close()
-    assert len(lab.emulator.lines[GROUP]) == 20_000
+    assert len(lab.emulator.lines[GROUP]) == 10_000
 
 
 async def test_metrics_count_every_invocation(lab):

@@ -154,6 +154,27 @@ async def test_reset_ends_all_environments_and_starts_cold(lab):
         assert counters(functions)["cold_starts"] == 1
 
 
+async def test_a_reset_while_an_invocation_waits_for_a_second_start_fails_it(lab):
+    ref = lab.deploy("raise RuntimeError\n")
+    async with lab.running() as functions:
+        await functions.describe(ref)
+        fetch, again, starts = functions._code.tree, asyncio.Event(), []
+
+        async def fetch_once(*arguments):
+            starts.append(arguments)
+            if len(starts) > 1:
+                again.set()
+                await asyncio.Event().wait()
+            return await fetch(*arguments)
+
+        functions._code.tree = fetch_once
+        waiting = asyncio.ensure_future(functions.invoke(ref, b"0"))
+        await again.wait()
+        await functions.reset()
+        with pytest.raises(AwsError, match="ended: reset"):
+            await waiting
+
+
 async def test_versions_and_aliases_run_their_own_code(lab, said):
     lab.deploy("def handler(e, c): return ['new', c.function_version]\n")
     lab.deploy("def handler(e, c): return ['one', c.function_version]\n", version="1")
