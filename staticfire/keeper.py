@@ -1,9 +1,9 @@
-"""The keeper: applies the stacks again whenever the emulator lost what was applied, without anybody's help.
+"""The keeper: applies the stacks, and again whenever the emulator lost what was applied, without anybody's help.
 
-`python -m staticfire.keeper` is a service of compose.yaml. LocalStack keeps nothing over a restart, and neither does
-the filler over one of the edge; Terraform brings back what they described, and the stacks' `rebuild` functions what
-only they held. `python -m staticfire.keeper --check` is its health check: all is well, and every stack is applied to
-what runs now.
+compose.yaml runs it twice. `python -m staticfire.keeper --once` (the service `deploy`) applies what changed and ends.
+Without a flag (the service `keeper`) it goes on watching: LocalStack keeps nothing over a restart, and neither does the
+filler over one of the edge; Terraform brings back what they described, and the stacks' `rebuild` functions what only
+they held. `--check` is the watching one's health check: all is well, and every stack is applied to what runs now.
 """
 
 from __future__ import annotations
@@ -12,38 +12,66 @@ import logging
 import signal
 import sys
 import time
+from dataclasses import replace
+from urllib.parse import urlsplit
 
-from .errors import StaticfireError
-from .layout import Layout, command_lock
+from .errors import DegradedError, NotRunningError, StaticfireError
+from .layout import file_lock
 from .progress import Progress
 from .settings import Settings, load
 from .stack import Stack
-from .targets import target
+from .targets import Running, target
 
 log = logging.getLogger(__name__)
 
 PATIENCE = 2.0
 
 
-def unapplied(settings: Settings) -> list[Stack]:
-    """The stacks that what runs now knows nothing of; an error while it is not well."""
+def stacks(settings: Settings) -> list[Stack]:
+    """The stacks on what runs now; an error while that is not well."""
     running = target(settings).describe()
     if running is None:
-        raise StaticfireError(f"Nothing answers at {settings.endpoint}.")
+        raise NotRunningError(f"Nothing answers at {settings.endpoint}.")
     if running.health.sick or not running.instance:
-        raise StaticfireError(f"Not well at {settings.endpoint}: {', '.join(running.health.sick)}.")
-    stacks = (Stack(settings, name, running) for name in settings.stacks)
-    return [stack for stack in stacks if stack.applied is None]
+        parts = ", ".join(running.health.sick) or "the emulator tells no instance"
+        raise DegradedError(f"Not well at {settings.endpoint}: {parts}.")
+    return [Stack(settings, name, running) for name in settings.stacks]
 
 
-def keep(settings: Settings) -> None:
+def unapplied(settings: Settings) -> list[Stack]:
+    """The stacks that what runs now knows nothing of."""
+    return [stack for stack in stacks(settings) if stack.applied is None]
+
+
+def apply(settings: Settings, wanted: list[Stack]) -> None:
+    """One at a time, whoever applies: the other finds that nothing changed."""
+    for stack in wanted:
+        with file_lock(settings.state_dir / "applying"):
+            stack.up(Progress())
+
+
+def once(settings: Settings) -> int:
+    running = target(settings).start(Progress())
+    apply(settings, [Stack(settings, name, running) for name in settings.stacks])
+    seen = replace(running, endpoint=_as_seen_from_outside(settings, running))
+    for name in settings.stacks:
+        stack = Stack(settings, name, seen)
+        print(f"\n{name}\n  API       {stack.url or 'none'}")
+        for example in stack.stack.examples if stack.url else ():
+            print(f"  {example.replace('{url}', stack.url or '')}")
+    return 0
+
+
+def _as_seen_from_outside(settings: Settings, running: Running) -> str:
+    return f"http://{settings.public_host or settings.host}:{urlsplit(running.endpoint).port}"
+
+
+def keep(settings: Settings) -> int:
     trouble = ""
     while True:
+        said = ""
         try:
-            for stack in unapplied(settings):
-                with command_lock(Layout.of(settings), "keeper"):
-                    stack.up(Progress())
-            said = ""
+            apply(settings, unapplied(settings))
         except StaticfireError as error:
             said = str(error)
         if said and said != trouble:
@@ -52,23 +80,23 @@ def keep(settings: Settings) -> None:
         time.sleep(PATIENCE)
 
 
+def check(settings: Settings) -> int:
+    missing = unapplied(settings)
+    print(f"not applied: {', '.join(stack.name for stack in missing)}" if missing else "well")
+    return 1 if missing else 0
+
+
 def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    settings = load()
-    if "--check" in sys.argv:
-        try:
-            missing = unapplied(settings)
-        except StaticfireError as error:
-            print(error)
-            return 1
-        print(f"not applied: {', '.join(stack.name for stack in missing)}" if missing else "well")
-        return 1 if missing else 0
+    command = {"--once": once, "--check": check}.get(sys.argv[-1], keep)
     try:
-        keep(settings)
+        return command(load())
+    except StaticfireError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
     except KeyboardInterrupt:
         return 0
-    return 0
 
 
 if __name__ == "__main__":
