@@ -81,8 +81,7 @@ class Control:
         if route == ("POST", "functions/invoke"):
             return await self._invoke(request)
         if route == ("POST", "functions/kill"):
-            wanted = json.loads(await request.body(MAX_BODY))
-            return _json(200, {"killed": self._functions.kill(str(wanted.get("environment")))})
+            return await self._kill(request)
         if route == ("GET", "faults"):
             return _json(200, {"faults": [fault.describe() for fault in self._faults]})
         if route == ("POST", "faults"):
@@ -139,6 +138,13 @@ class Control:
         if answer not in (b"S", b"N"):
             return part | {"state": "dead", "why": f"what answers at {server.host}:{server.port} is no Postgres"}
         return part | {"tls": answer == b"S"}
+
+    async def _kill(self, request: Request) -> Response:
+        try:
+            identity = json.loads(await request.body(MAX_BODY))["environment"]
+        except (ValueError, KeyError, TypeError):
+            return _json(400, {"message": 'The body names an environment: {"environment": ID}.'})
+        return _json(200, {"killed": self._functions.kill(identity)})
 
     async def _add_fault(self, request: Request) -> Response:
         try:

@@ -100,6 +100,13 @@ async def database(answer: bytes) -> AsyncIterator[PostgresConfig]:
     listener.close()
 
 
+@pytest.mark.parametrize("body", [None, [], {}, {"env": "1"}])
+async def test_a_kill_that_names_no_environment_is_refused(body: Any) -> None:
+    status, answer = await ask(control(), "POST", "functions/kill", body)
+    assert status == 400
+    assert "environment" in answer["message"]
+
+
 async def test_health_is_200_when_every_part_is_well() -> None:
     async with database(b"S") as postgres:
         status, health = await ask(control(postgres=postgres), "GET", "health")
