@@ -196,6 +196,8 @@ class JwtAuthorizer:
         except PyJWTError as error:
             raise _Invalid("the token is malformed") from error
         algorithm = header.get("alg")
+        if not isinstance(algorithm, str) or not algorithm.isascii() or not algorithm.isalnum():
+            raise _Invalid("the token is malformed")  # what it says there goes into no header
         if algorithm not in ALGORITHMS:
             raise _Invalid(f"signing method {algorithm} is invalid")
         kid = header.get("kid")

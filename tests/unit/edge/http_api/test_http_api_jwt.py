@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from typing import Any
@@ -89,6 +90,8 @@ async def test_without_a_token_the_answer_is_401_with_a_plain_challenge(lab):
     assert answer.headers.get("www-authenticate") == "Bearer"
 
 
+LINE_BREAK = base64.urlsafe_b64encode(b'{"alg": "RS\\r\\nx: y"}').decode().rstrip("=")
+
 BAD = {
     "another audience": (token(aud="x"), "the token does not have a valid audience"),
     "no audience": (token(aud=None), "the token does not have a valid audience"),
@@ -110,6 +113,7 @@ BAD = {
     "an elliptic curve": (token(CURVE, "curve", "ES256"), "signing method ES256 is invalid"),
     "unsigned": (jwt.encode({"iss": ISSUER}, None, "none", {"kid": "key-1"}), "signing method none is invalid"),
     "no token": ("nonsense", "the token is malformed"),
+    "a line break in the algorithm": (f"{LINE_BREAK}.e30.e30", "the token is malformed"),
     "claims that are no object": (jwt.PyJWS().encode(b"[1]", KEY, "RS256", {"kid": "key-1"}), "the token is malformed"),
 }
 
