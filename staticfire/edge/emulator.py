@@ -7,6 +7,7 @@ Works on whatever speaks AWS's protocols at `base_url` and reads the account fro
 from __future__ import annotations
 
 import json as jsonlib
+import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -14,6 +15,8 @@ from xml.etree import ElementTree
 
 from .aws import FORM, AwsError, Scope, anonymous_authorization
 from .http1.client import Client, ClientResponse, ConnectError, ConnectionBroken
+
+log = logging.getLogger(__name__)
 
 _VERSIONS = {
     "autoscaling": "2011-01-01",
@@ -117,17 +120,20 @@ def _error(response: ClientResponse, data: bytes) -> AwsError:
     """The emulator's error: code and message, from JSON or XML."""
     code = response.headers.get("x-amzn-errortype")
     message = ""
-    if data.lstrip().startswith(b"<"):
-        for element in ElementTree.fromstring(data).iter():
-            name = element.tag.rpartition("}")[2]
-            if name == "Code" and not code:
-                code = element.text or ""
-            elif name == "Message" and not message:
-                message = element.text or ""
-    elif data.lstrip().startswith(b"{"):
-        document = jsonlib.loads(data)
-        code = code or str(document.get("__type") or document.get("code") or "")
-        message = str(document.get("message") or document.get("Message") or "")
+    try:
+        if data.lstrip().startswith(b"<"):
+            for element in ElementTree.fromstring(data).iter():
+                name = element.tag.rpartition("}")[2]
+                if name == "Code" and not code:
+                    code = element.text or ""
+                elif name == "Message" and not message:
+                    message = element.text or ""
+        elif data.lstrip().startswith(b"{"):
+            document = jsonlib.loads(data)
+            code = code or str(document.get("__type") or document.get("code") or "")
+            message = str(document.get("message") or document.get("Message") or "")
+    except (ElementTree.ParseError, ValueError) as error:
+        log.info("an error that is no document of AWS's (%s): %r", error, data[:500])
     code = code.partition(":")[0].rpartition("#")[2]
     text = data[:500].decode("utf-8", "replace")
     return AwsError(response.status, code or "InternalFailure", message or text or f"status {response.status}")

@@ -105,7 +105,7 @@ class Rds:
             call.request.headers,
             await call.body(),
         )
-        body = await response.read()
+        body = await self._emulator.whole(response)
         if response.status >= 400 or b"DBInstance" not in body:
             return Response(response.status, [("content-type", "text/xml")], body)
         document = ElementTree.fromstring(body)

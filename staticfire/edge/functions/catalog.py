@@ -106,7 +106,7 @@ class Catalog:
             )
         target = f"{url.path}?{url.query}" if url.query else url.path
         response = await self._emulator.raw(scope, "lambda", "GET", target, [("host", url.netloc)], b"")
-        data: bytes = await response.read()
+        data = await self._emulator.whole(response)
         if response.status != 200:
             raise AwsError(
                 500, "InvalidCodeException", f"The emulator answered {response.status} to the download of {url.path}"

@@ -65,7 +65,7 @@ class ControlPlane:
             raise AwsError(501, "NotImplementedException", "WebSocket APIs are not available here: HTTP APIs are.")
         headers = [header for header in request.headers if header[0] in ("content-type", "accept")]
         answer = await self._emulator.raw(call.scope, SERVICE, request.method, request.target, headers, body)
-        content = await answer.read()
+        content = await self._emulator.whole(answer)
         if answer.status < 300 and content:
             parts, data = _split(request.path), json.loads(content)
             self._remember(call.scope, parts, sent, data)

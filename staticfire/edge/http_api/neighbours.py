@@ -40,6 +40,9 @@ class Emulator(Protocol):
         self, scope: Scope, service: str, method: str, target: str, headers: HeaderList, body: bytes
     ) -> Answer: ...
 
+    async def whole(self, response: Any) -> bytes:
+        """An answer's body."""
+
 
 class Functions(Protocol):
     """Lambda: invocations and resource policies."""

@@ -170,6 +170,7 @@ async def test_the_emulators_own_errors_carry_their_code_and_message() -> None:
             (Response(404, [("x-amzn-errortype", "NotFound:http://x")], b'{"Message": "gone"}'), "NotFound"),
             (Response(400, [], b'{"__type": "com.amazonaws#Bad", "message": "gone"}'), "Bad"),
             (Response(400, [], b"<R><Error><Code>Bad</Code><Message>gone</Message></Error></R>"), "Bad"),
+            (Response(502, [], b"<html><br>a proxy: gone</html>"), "InternalFailure"),
         ):
             upstream.answer = answer
             with pytest.raises(AwsError, match="gone") as raised:

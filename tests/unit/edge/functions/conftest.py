@@ -109,6 +109,9 @@ class MemoryEmulator:
         self.asked.append(target)
         return Downloaded(200, self.blobs[target]) if target in self.blobs else Downloaded(404, b"")
 
+    async def whole(self, response: Downloaded) -> bytes:
+        return await response.read()
+
     async def json(
         self, scope: Scope, service: str, target: str, body: Mapping[str, Any], version: str = "1.1"
     ) -> dict[str, Any]:

@@ -58,6 +58,9 @@ class ControlPlane:
         status = {"POST": 201, "DELETE": 204}.get(method, 200)
         return Incoming(status, b"" if data is None else json.dumps(data).encode())
 
+    async def whole(self, response: Incoming) -> bytes:
+        return await response.read()
+
     def _answer(self, scope: Scope, method: str, target: str, body: Any) -> Any:
         path, _, query = target.partition("?")
         parts = path.strip("/").split("/")
