@@ -35,9 +35,10 @@ from .progress import Progress, progress
 from .settings import Settings, load
 from .stack import Stack, client, reset
 from .targets import Running, target
-from .terraform import DEFAULT_ACCOUNT, caller_environment
+from .terraform import DEFAULT_ACCOUNT, caller_environment, is_misleading
 
 INTERRUPTED = 130
+LATE_MILLISECONDS = 60_000
 UNREAD = 141
 
 
@@ -275,6 +276,8 @@ def _env(settings: Settings, arguments: argparse.Namespace) -> int:
                 "PGUSER": stack.database.username,
                 "PGPASSWORD": stack.database.password,
             }
+    for name in sorted(filter(is_misleading, os.environ.keys() - values.keys())):
+        print(f"unset {name}")
     for name, value in values.items():
         print(f"export {name}={shlex.quote(value)}")
     return 0
@@ -297,17 +300,20 @@ def _seconds(text: str) -> float:
 def _follow(running: Running, function: str | None, since: float, *, follow: bool) -> None:
     """Print log events in the order of their time; go on asking when told to follow."""
     logs = client(running, DEFAULT_ACCOUNT, "logs")
-    shown: set[str] = set()
+    shown: dict[str, int] = {}
     begin = int(since * 1000)
     while True:
         events = sorted(_events(logs, function, begin), key=lambda event: event["timestamp"])
         for event in events:
             if event["eventId"] not in shown:
-                shown.add(event["eventId"])
+                shown[event["eventId"]] = event["timestamp"]
                 moment = time.strftime("%H:%M:%S", time.localtime(event["timestamp"] / 1000))
                 print(f"{moment} {event['function']}: {event['message'].rstrip()}", flush=True)
         if not follow:
             return
+        # An event that arrives later than this is not waited for; without an end, all would be asked for every second.
+        begin = max([begin, *(at - LATE_MILLISECONDS for at in shown.values())])
+        shown = {event: at for event, at in shown.items() if at >= begin}
         time.sleep(1)
 
 

@@ -12,14 +12,13 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from pg8000.native import identifier, literal
 
+from . import aws
 from .build import build
 from .errors import ApplyError, NotRunningError, StaticfireError
 from .layout import Layout, read_json, write_json
@@ -68,7 +67,8 @@ class Stack:
     def applied(self) -> Applied | None:
         """The last apply, if the emulator that it went to still lives."""
         record = read_json(self.layout.applied(self.account, self.name))
-        if record is None or record["instance"] != self.running.instance:
+        of_this_version = record is not None and record.keys() == {each.name for each in fields(Applied)}
+        if record is None or not of_this_version or record["instance"] != self.running.instance:
             return None
         return Applied(**record)
 
@@ -245,15 +245,8 @@ class Stack:
 
 
 def client(running: Running, account: str, service: str, **config: Any) -> Any:
-    """A boto3 client of an account in the running stack. Nothing of the user's own AWS configuration is used."""
-    return boto3.session.Session().client(
-        service,
-        endpoint_url=running.endpoint,
-        region_name=running.region,
-        aws_access_key_id=account,
-        aws_secret_access_key="test",
-        config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, **config),
-    )
+    """A boto3 client of an account in the running stack."""
+    return aws.client(running.endpoint, running.region, account, service, **config)
 
 
 def reset(stacks: list[Stack]) -> None:

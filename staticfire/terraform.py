@@ -30,9 +30,9 @@ from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import urlsplit
 
-import boto3
 from botocore.exceptions import ClientError
 
+from . import aws
 from .environments import tree_of
 from .errors import ApplyError, PrerequisiteError
 from .layout import Layout, Process, file_lock, start_time, wait_until, write_atomically, write_json
@@ -46,6 +46,8 @@ INTERRUPT_SECONDS = 60.0
 PROVIDER = Path("hashicorp") / "aws"
 OVERRIDE = "localstack_providers_override.tf"
 DEFAULT_ACCOUNT = "000000000000"
+S3_BACKEND = re.compile(r'^\s*(?:terraform\s*\{\s*)?backend\s+"s3"', re.MULTILINE)
+MISLEADING = {"TF_WORKSPACE", "TF_DATA_DIR", "TF_LOG", "LOCALSTACK_HOSTNAME", "EDGE_PORT", "DRY_RUN", "USE_EXEC"}
 NEVER_COPIED = {"__pycache__", "node_modules", ".terraform.tfstate.lock.info", OVERRIDE}
 
 
@@ -154,14 +156,13 @@ def _implied_directories() -> Iterator[Path]:
         yield Path(directory) / "terraform" / "plugins"
 
 
+def is_misleading(variable: str) -> bool:
+    """Whether that variable of the user's environment would lead Terraform or tflocal elsewhere."""
+    return variable.startswith(("AWS_", "TF_VAR_", "TF_CLI_ARGS")) or variable in MISLEADING
+
+
 def _base_environment() -> dict[str, str]:
-    """The user's environment without what would lead Terraform or tflocal elsewhere."""
-    misleading = {"TF_WORKSPACE", "TF_DATA_DIR", "TF_LOG", "LOCALSTACK_HOSTNAME", "EDGE_PORT", "DRY_RUN", "USE_EXEC"}
-    environ = {
-        key: value
-        for key, value in os.environ.items()
-        if not key.startswith(("AWS_", "TF_VAR_", "TF_CLI_ARGS")) and key not in misleading
-    }
+    environ = {name: value for name, value in os.environ.items() if not is_misleading(name)}
     configuration = environ.get("TF_CLI_CONFIG_FILE")
     if configuration and not Path(configuration).is_file():
         del environ["TF_CLI_CONFIG_FILE"]
@@ -170,16 +171,24 @@ def _base_environment() -> dict[str, str]:
 
 def caller_environment(endpoint: str, region: str, account: str) -> dict[str, str]:
     """What tflocal, Terraform, the AWS CLI and boto3 need to reach `account` in the running stack."""
+    host = urlsplit(endpoint).hostname or "127.0.0.1"
     return {
         "AWS_ENDPOINT_URL": endpoint,
-        "S3_HOSTNAME": urlsplit(endpoint).hostname or "127.0.0.1",
+        "S3_HOSTNAME": host,
         "AWS_DEFAULT_REGION": region,
         "AWS_REGION": region,
         "AWS_ACCESS_KEY_ID": account,
         "AWS_SECRET_ACCESS_KEY": "test",
         "CUSTOMIZE_ACCESS_KEY": "1",
         "DISABLE_DEPRECATION_NOTICE": "1",
+        **dict.fromkeys(("NO_PROXY", "no_proxy"), _direct(host)),
     }
+
+
+def _direct(host: str) -> str:
+    """The hosts that no proxy stands before: the user's own, this machine, and the endpoint's."""
+    users = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
+    return ",".join(dict.fromkeys(filter(None, (*users.split(","), "127.0.0.1", "localhost", host))))
 
 
 class WorkingCopy:
@@ -189,6 +198,7 @@ class WorkingCopy:
 
     def __init__(self, settings: Settings, stack: StackSettings, account: str, endpoint: str) -> None:
         self.settings = settings
+        self.stack = stack
         self.layout = Layout.of(settings)
         self.account = account
         self.endpoint = endpoint
@@ -314,14 +324,7 @@ class WorkingCopy:
         return "tf-test-state" if self.account == DEFAULT_ACCOUNT else f"tf-test-state-{self.account}"
 
     def _make_state_bucket(self) -> None:
-        caller = caller_environment(self.endpoint, "us-east-1", self.account)
-        client = boto3.client(
-            "s3",
-            endpoint_url=self.endpoint,
-            region_name="us-east-1",
-            aws_access_key_id=caller["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=caller["AWS_SECRET_ACCESS_KEY"],
-        )
+        client = aws.client(self.endpoint, "us-east-1", self.account, "s3")
         try:
             client.create_bucket(Bucket=self._bucket)
         except ClientError as error:
@@ -336,8 +339,11 @@ class WorkingCopy:
         """What tflocal needs beyond the user's own environment, to do what this class does."""
         environ = caller_environment(self.endpoint, self.settings.region, self.account)
         environ["TF_CMD"] = str(self.terraform.path)
-        # With -chdir tflocal does not see the stack's backend: the bucket and the endpoint come from here then.
-        environ["TF_CLI_ARGS_init"] = f"-reconfigure -backend-config=bucket={self._bucket}"
+        environ["TF_CLI_ARGS_init"] = "-reconfigure"
+        if any(S3_BACKEND.search(file.read_text(encoding="utf-8")) for file in self.stack.root.glob("*.tf")):
+            # With -chdir tflocal does not see the stack's backend: the bucket and the endpoint come from here then.
+            # The endpoint has no names for buckets below it.
+            environ["TF_CLI_ARGS_init"] += f" -backend-config=bucket={self._bucket} -backend-config=use_path_style=true"
         if self.provider.mirror:
             environ["TF_CLI_CONFIG_FILE"] = str(self._mirror_configuration(self.provider.mirror))
         elif "TF_PLUGIN_CACHE_DIR" not in os.environ and self.provider.source.startswith("the registry"):

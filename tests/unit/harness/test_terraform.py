@@ -228,3 +228,25 @@ def test_the_terraform_of_a_killed_run_is_interrupted_before_the_next_one(copy: 
     copy._end_orphan()
     assert orphan.wait() == 7
     assert not (copy.root / OVERRIDE).exists()
+
+
+@pytest.mark.parametrize("block", ['terraform {\n  backend "s3" {}\n}\n', 'terraform { backend "s3" {} }\n'])
+def test_a_state_in_s3_is_kept_in_the_local_one(copy: WorkingCopy, block: str) -> None:
+    (copy.stack.root / "versions.tf").write_text(block)
+    assert copy.shell_environment({})["TF_CLI_ARGS_init"].split() == [
+        "-reconfigure",
+        "-backend-config=bucket=tf-test-state-100000000001",
+        "-backend-config=use_path_style=true",
+    ]
+
+
+@pytest.mark.parametrize("block", ["", 'terraform {\n  backend "local" {}\n}\n', '# backend "s3" on AWS\n'])
+def test_any_other_state_stays_where_terraform_puts_it(copy: WorkingCopy, block: str) -> None:
+    (copy.stack.root / "versions.tf").write_text(block)
+    assert copy.shell_environment({})["TF_CLI_ARGS_init"] == "-reconfigure"
+
+
+def test_no_proxy_stands_before_the_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "example.org,localhost")
+    environ = terraform.caller_environment("http://edge:4566", "us-east-1", "000000000000")
+    assert environ["NO_PROXY"] == environ["no_proxy"] == "example.org,localhost,127.0.0.1,edge"
