@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
+from pg8000.exceptions import DatabaseError
 from service_kit import CREDENTIALS, Api, Stack, poster
 
 
@@ -96,6 +97,17 @@ def test_averages_are_exact_decimals(new_api: Callable[[], Any]) -> None:
     assert answer["body"] == (
         '{"average":33.43333333333333333333333333,"average_per_user":50.15,"users":2,"events":3,"total":100.3}'
     )
+
+
+def test_a_migration_below_a_warm_function_costs_no_more_than_one_request(
+    stack: Stack, new_api: Callable[[], Any]
+) -> None:
+    api = new_api()
+    api.handler({"routeKey": "GET /stats/average"}, None)
+    stack.rows("alter table usage_totals alter column total type double precision")
+    with pytest.raises(DatabaseError, match="cached plan"):
+        api.handler({"routeKey": "GET /stats/average"}, None)
+    assert api.handler({"routeKey": "GET /stats/average"}, None)["statusCode"] == 200
 
 
 def test_a_route_that_is_not_there_is_not_found(new_api: Callable[[], Any]) -> None:

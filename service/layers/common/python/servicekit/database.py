@@ -72,10 +72,10 @@ class Database:
             if not kept or _took_too_long(error):
                 raise Unavailable(f"Postgres cannot be reached: {error!r}") from error
         except DatabaseError as error:
+            self.close()  # prepared statements do not survive every migration: the next call prepares them anew
             problem = REFUSED_FOR_NOW.get(code_of(error))
             if problem is None:
                 raise
-            self.close()
             raise Unavailable(f"Postgres refuses for now: {problem}") from error
         logger.info("the connection to Postgres was lost, connecting again")
         return self.run(sql, **parameters)
