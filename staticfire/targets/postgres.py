@@ -288,12 +288,14 @@ class Postgres:
                 group=place.group,
                 extra_groups=None if place.user is None else [],
             )
-        Process.record(self.layout.process("postgres"), child.pid)
+        with contextlib.suppress(StaticfireError):  # ended at once: what it said is shown below
+            Process.record(self.layout.process("postgres"), child.pid)
         record = {"port": port, "version": binaries.version, "tls": binaries.tls, "data": str(place.data)}
         write_json(self.home / "server.json", record)
         server = Server(HOST, port, ADMIN, password, binaries.version, binaries.tls)
         if not wait_until(lambda: child.poll() is not None or self._answers(server), START_SECONDS, 0.05):
             child.kill()
+            child.wait()
         if child.poll() is not None:
             said = self.log.read_bytes()[begin:].decode(errors="replace").strip()
             raise StaticfireError(f"Postgres did not start:\n{said[-3000:]}", checked=[str(self.log)])

@@ -10,6 +10,7 @@ from pathlib import Path
 import pg8000.native
 import pytest
 
+from staticfire.errors import StaticfireError
 from staticfire.layout import Process, write_json
 from staticfire.progress import Progress
 from staticfire.settings import Settings
@@ -118,6 +119,15 @@ def test_an_initdb_that_was_killed_is_done_again(server: Postgres) -> None:
     (unfinished / "PG_VERSION").write_text("")
     server.start(Progress()).connect().close()
     assert not unfinished.exists()
+
+
+def test_one_that_ends_at_once_shows_what_it_said(server: Postgres) -> None:
+    server.start(Progress())
+    server.stop()
+    with open(server.data / "postgresql.conf", "a") as file:
+        file.write("nonsense = on\n")
+    with pytest.raises(StaticfireError, match="nonsense"):
+        server.start(Progress())
 
 
 def test_a_port_that_was_taken_meanwhile_is_given_up(server: Postgres) -> None:
