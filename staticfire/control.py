@@ -30,7 +30,7 @@ class Health:
         return {name: part for name, part in self.parts.items() if part.get("state") not in WELL}
 
 
-WELL = ("running", "ok", "up", "external", "none")
+WELL = ("running", "none")
 
 
 class Control:

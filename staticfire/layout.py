@@ -20,7 +20,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -213,7 +213,7 @@ class Process:
         )
 
 
-def wait_until(condition: Any, patience: float, interval: float = 0.02) -> bool:
+def wait_until(condition: Callable[[], object], patience: float, interval: float = 0.02) -> bool:
     """Whether `condition()` came true within `patience` seconds."""
     deadline = time.monotonic() + patience
     while not condition():

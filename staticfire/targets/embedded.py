@@ -8,7 +8,6 @@ it starts what is missing, and starts the edge afresh when its emulator died or 
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import shutil
 import signal
@@ -28,8 +27,6 @@ from ..progress import Progress
 from ..settings import Settings
 from . import Running
 from .postgres import Postgres, Server
-
-log = logging.getLogger(__name__)
 
 START_SECONDS = 90.0
 
@@ -195,19 +192,10 @@ class Embedded:
         raise StaticfireError(f"The edge did not start: {state}.\n{said}", checked=[str(output_path)])
 
     def _stop_edge(self) -> None:
-        """End the edge; its child and the functions' processes end with it. They are ended here when it left them."""
+        """End the edge; its child and the functions' processes end with it, however it ends."""
         process = self._edge()
-        group = None
         if process is not None:
-            group = os.getpgid(process.pid)
             process.stop((signal.SIGTERM, 20), (signal.SIGKILL, 5))
-        if group is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(group, signal.SIGKILL)
-        child = Process.read(self.layout.process("ministack"))
-        if child is not None:
-            log.warning("MiniStack, process %d, outlived its edge and is ended", child.pid)
-            child.stop((signal.SIGTERM, 5), (signal.SIGKILL, 5))
         self.layout.edge.unlink(missing_ok=True)
 
     def _port_must_be_ours_or_free(self) -> None:
