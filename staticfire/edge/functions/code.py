@@ -5,7 +5,8 @@
     state_dir/functions/layers/KEY-pythonX.Y/  several layers, one over the other, as below /opt
 
 A tree appears under its name when it is complete (it is made beside it and renamed), so that a kill at any instant
-leaves either all of it or nothing. Trees are shared by environments and are never written to again.
+leaves either all of it or nothing. Trees are shared by environments and are never written to again. What no edge has
+used for a week goes when one starts.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 import zipfile
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from ..aws import AwsError
 
@@ -32,13 +35,24 @@ Fetch = Callable[[], Awaitable[bytes]]
 # AWS's limit for a function with its layers, unpacked.
 UNPACKED_LIMIT = 250 * 1024 * 1024
 
+UNFINISHED = "partial-"
+KEPT_SECONDS = 7 * 24 * 60 * 60
+
 
 class CodeStore:
     """Zips and what was unpacked from them."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._tidy()
+
+    def _tidy(self) -> None:
+        oldest = time.time() - KEPT_SECONDS
+        for kind in ("zips", "code", "layers"):
+            for path in (self._directory / kind).glob("*"):
+                if path.name.startswith(UNFINISHED) or path.stat().st_mtime < oldest:
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     async def fetch(self, sha256: str, fetch: Fetch) -> Path:
         """The zip with this CodeSha256 (base64, as AWS writes it), fetched if it is not here yet."""
@@ -55,6 +69,7 @@ class CodeStore:
                         "It keeps the newest code only: publish the version again through this endpoint.",
                     )
                 await asyncio.to_thread(_write, path, data)
+            os.utime(path)
         return path
 
     async def tree(self, sha256: str, python: str, version: str, fetch: Fetch) -> Path:
@@ -75,6 +90,7 @@ class CodeStore:
                 made = await asyncio.to_thread(_unpack, paths, tree.parent)
                 await _compile(python, made)
                 made.rename(tree)
+            os.utime(tree)
         return tree
 
     def _lock(self, name: str) -> asyncio.Lock:
@@ -94,14 +110,14 @@ def hexadecimal(sha256: str) -> str:
 
 def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=UNFINISHED, delete=False) as file:
         file.write(data)
     os.replace(file.name, path)
 
 
 def _unpack(zips: Sequence[Path], parent: Path) -> Path:
     parent.mkdir(parents=True, exist_ok=True)
-    tree = Path(tempfile.mkdtemp(prefix="partial-", dir=parent))
+    tree = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=parent))
     tree.chmod(0o755)
     try:
         left = UNPACKED_LIMIT

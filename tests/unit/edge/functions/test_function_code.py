@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import os
 import stat
 import sys
 import zipfile
@@ -48,6 +50,20 @@ async def test_a_tree_is_made_once_and_compiled(store, code_digest):
     assert asked == [1]
     assert list(first.joinpath("__pycache__").glob("app.*.pyc"))
     assert stat.S_IMODE(first.joinpath("bin/run").stat().st_mode) == 0o755
+
+
+async def test_what_was_not_used_for_a_week_or_not_finished_goes_with_the_next_start(store, code_digest, tmp_path):
+    old, new = zipped(("app.py", "x = 1", 0o100644)), zipped(("app.py", "x = 2", 0o100644))
+    for data in (old, new):
+        await store.tree(code_digest(data), sys.executable, VERSION, serving(data, []))
+    (tmp_path / "code" / "partial-1").mkdir()
+    (tmp_path / "zips" / "partial-2").touch()
+    for path in tmp_path.glob("*/*"):
+        os.utime(path, (0, 0))
+    await store.tree(code_digest(new), sys.executable, VERSION, serving(new, []))
+    CodeStore(tmp_path)
+    digest = hashlib.sha256(new).hexdigest()
+    assert [path.name for path in tmp_path.glob("*/*")] == [f"{digest}-python{VERSION}"]
 
 
 @pytest.mark.parametrize("name", ["../out.py", "/etc/out.py", "a/../../out.py"])
