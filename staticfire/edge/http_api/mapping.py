@@ -8,6 +8,7 @@ of a status, `overwrite:statuscode`. Reserved headers are not touched.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
@@ -41,6 +42,7 @@ _RESERVED = frozenset(
         "x-forwarded-proto",
     )
 )
+_STATUS = re.compile(r"[2-5][0-9]{2}")
 _RESERVED_PREFIXES = ("access-control-", "apigw-", "x-amz-", "x-amzn-")
 
 
@@ -127,6 +129,6 @@ class ResponseMapping:
             text = value(x, response)
             if place == "header":
                 headers = _change_header(headers, action, name, text)
-            elif place == "statuscode" and text is not None and text.isdigit():
+            elif place == "statuscode" and text is not None and _STATUS.fullmatch(text):
                 status = int(text)
         return Response(status, headers, response.body)

@@ -84,9 +84,12 @@ async def test_request_parameters_are_mapped(lab):
 
 async def test_response_parameters_are_mapped_by_the_status_that_came(lab):
     answers = iter([500, 404, 200])
-    lab.client.answer = lambda *_: Incoming(next(answers), b'{"why": "so"}', [("x-backend", "yes")])
+    lab.client.answer = lambda *_: Incoming(
+        next(answers), b'{"why": "so"}', [("x-backend", "yes"), ("x-status", "100")]
+    )
     parameters = {
         "500": {"overwrite:statuscode": "403", "append:header.x-why": "$response.body.why"},
+        "200": {"overwrite:statuscode": "$response.header.x-status"},
         "404": {"remove:header.x-backend": "''", "overwrite:header.x-was": "$response.header.x-backend"},
     }
     api = await proxying(lab, "GET /", BACKEND, responseParameters=parameters)
