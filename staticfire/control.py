@@ -65,9 +65,6 @@ class Control:
         """End that fault; one that is gone is no error."""
         return self._ask("DELETE", f"faults/{identity}")
 
-    def clear_faults(self) -> Mapping[str, Any]:
-        return self._ask("DELETE", "faults")
-
     def reset(self) -> None:
         """Empty the functions' environments and queues."""
         self._ask("POST", "reset")
