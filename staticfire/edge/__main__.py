@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import json
 import logging
 import os
@@ -39,7 +40,7 @@ from .http1.client import Client
 from .http1.messages import Handler, Request, Response
 from .http1.server import Server, serve
 from .http_api.handler import HttpApis
-from .localstack import AlarmTags
+from .localstack import LocalStack
 from .rds import PostgresServer, Rds
 from .router import Router
 
@@ -81,6 +82,7 @@ async def run(config: EdgeConfig) -> None:
             await asyncio.wait((starting,))
             return
         front.handler = starting.result().handle
+        _spare_the_collector()
         # Answers under way end before the parts that they need.
         ending.push_async_callback(server.close, GRACE_SECONDS)
         ending.callback(_announce(config, server.port))
@@ -130,7 +132,6 @@ async def _parts(
             filler, beside = await ministack(config.filler, died=stop)
             source = pair = Pair(external, filler)
             emulator = Backends(emulator, beside)
-            services["monitoring"] = AlarmTags(emulator)
 
     functions = Functions(
         emulator,
@@ -155,7 +156,15 @@ async def _parts(
         emulator=source, filler=filler, postgres=server, functions=functions, http_apis=http_apis, faults=faults
     )
     if pair is not None:
-        pair.lost = control.forget
+        localstack = LocalStack(emulator, functions, config.state_dir)
+        ending.push_async_callback(localstack.close)
+        services |= localstack.services
+
+        async def lost() -> None:
+            await localstack.reset()
+            await control.forget()
+
+        pair.lost = lost
     return App(
         http_apis=http_apis,
         guard=Guard((config.public_host, *config.allow_hosts), config.allow_origins),
@@ -174,6 +183,13 @@ def _announce(config: EdgeConfig, port: int) -> Callable[[], None]:
         path.unlink(missing_ok=True)
 
     return withdraw
+
+
+def _spare_the_collector() -> None:
+    """What is here now stays, and what a request makes is freed by its reference counts: look for cycles seldom."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def _raise_file_limit() -> None:

@@ -1,11 +1,11 @@
-"""What LocalStack loses on its way, put right by the edge in front of it."""
+"""CloudWatch: what LocalStack loses of an alarm on its way."""
 
 from __future__ import annotations
 
-from .aws import Call
-from .cloudwatch import parameters
-from .emulator import Emulator
-from .http1.messages import Response
+from ..aws import Call
+from ..cloudwatch import parameters
+from ..emulator import Emulator
+from ..http1.messages import Response
 
 
 class AlarmTags:
