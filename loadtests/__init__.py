@@ -1,0 +1,1 @@
+"""Locust profiles, one a service: `locust -f loadtests/NAME.py`."""
