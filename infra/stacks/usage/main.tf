@@ -140,7 +140,7 @@ resource "aws_lambda_invocation" "init" {
 
   triggers = {
     schema   = filesha256(local.packages.schema)
-    database = module.secret.arn
+    database = nonsensitive("${local.connection.host}:${local.connection.port}/${local.connection.name}")
   }
 
   depends_on = [

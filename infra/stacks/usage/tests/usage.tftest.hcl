@@ -145,10 +145,15 @@ run "functions_are_in_private_subnets_with_least_privilege" {
   }
 }
 
-run "init_runs_again_only_for_another_schema_package" {
+run "init_runs_again_only_for_another_schema_package_or_database" {
   assert {
     condition     = aws_lambda_invocation.init.triggers["schema"] == filesha256("versions.tf")
     error_message = "The invocation must be bound to the schema package."
+  }
+
+  assert {
+    condition     = aws_lambda_invocation.init.triggers["database"] == "${output.database_address}/usage"
+    error_message = "The invocation must be bound to the database."
   }
 
   assert {
