@@ -19,7 +19,7 @@ import asyncio
 import logging
 import math
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -56,7 +56,6 @@ class Owner(Protocol):
 
     handler: Handler
     limits: Limits
-    accept: Callable[[asyncio.BaseTransport], bool] | None
     loop: asyncio.AbstractEventLoop
     connections: set[Connection]
 
@@ -124,9 +123,6 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        if self._server.accept is not None and not self._server.accept(transport):
-            self._transport.abort()
-            return
         peer = transport.get_extra_info("peername")
         self._peer = peer[0] if peer else ""
         self._server.connections.add(self)

@@ -1,13 +1,9 @@
-"""An HTTP/1.1 server on httptools and asyncio: a listening socket, its connections, one sweep over all time limits.
-
-Making one is cheap: every Lambda execution environment has a server of its own for its Runtime API.
-"""
+"""An HTTP/1.1 server on httptools and asyncio: a listening socket, its connections, one sweep over all time limits."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 
 from .connection import Connection, Limits
 from .messages import Handler
@@ -20,12 +16,9 @@ DEFAULT_LIMITS = Limits()
 
 
 class Server:
-    def __init__(
-        self, handler: Handler, limits: Limits, accept: Callable[[asyncio.BaseTransport], bool] | None = None
-    ) -> None:
+    def __init__(self, handler: Handler, limits: Limits) -> None:
         self.handler = handler
         self.limits = limits
-        self.accept = accept
         self.loop = asyncio.get_running_loop()
         self.connections: set[Connection] = set()
         self.port = 0
@@ -72,15 +65,8 @@ class Server:
         return not self.connections
 
 
-async def serve(
-    handler: Handler,
-    host: str,
-    port: int = 0,
-    *,
-    limits: Limits = DEFAULT_LIMITS,
-    accept: Callable[[asyncio.BaseTransport], bool] | None = None,
-) -> Server:
-    """Listen on `host`; port 0 takes a free one. `accept` may turn a connection away before a byte of it is read."""
-    server = Server(handler, limits, accept)
+async def serve(handler: Handler, host: str, port: int = 0, *, limits: Limits = DEFAULT_LIMITS) -> Server:
+    """Listen on `host`; port 0 takes a free one."""
+    server = Server(handler, limits)
     await server.listen(host, port)
     return server

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 from collections.abc import AsyncIterator
 
@@ -11,7 +10,7 @@ import pytest
 from edge_core_kit import echo, eventually, exchange, serving, wire
 
 from staticfire.edge.http1.messages import BrokenBody, DropConnection, Request, Response
-from staticfire.edge.http1.server import Limits, serve
+from staticfire.edge.http1.server import Limits
 
 CLOSE = b"Host: a\r\nConnection: close\r\n"
 
@@ -512,21 +511,3 @@ async def test_closing_ends_what_does_not_finish_in_time() -> None:
         await eventually(lambda: any(connection._task for connection in server.connections))
         await server.close(0)
         assert not server.connections
-
-
-async def test_a_connection_that_is_not_accepted_is_never_read() -> None:
-    asked: list[Request] = []
-
-    async def handler(request: Request) -> Response:
-        asked.append(request)
-        return Response(200)
-
-    server = await serve(handler, "127.0.0.1", accept=lambda transport: False)
-    try:
-        async with wire(server) as client:
-            with contextlib.suppress(ConnectionResetError):
-                await client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-                assert await client.to_the_end() == b""
-    finally:
-        await server.close(0)
-    assert not asked
