@@ -13,6 +13,8 @@ from typing import Any
 from urllib.parse import urlencode
 from xml.etree import ElementTree
 
+import orjson
+
 from .aws import FORM, AwsError, Scope, anonymous_authorization
 from .http1.client import Client, ClientResponse, ConnectError, ConnectionBroken
 
@@ -55,9 +57,9 @@ class Emulator:
     ) -> dict[str, Any]:
         """A JSON operation; `target` is X-Amz-Target's value."""
         headers = [("content-type", f"application/x-amz-json-{version}"), ("x-amz-target", target)]
-        data = jsonlib.dumps(body).encode()
+        data = orjson.dumps(body)
         answer = await self._checked(await self.raw(scope, service, "POST", "/", headers, data))
-        document: dict[str, Any] = jsonlib.loads(answer) if answer else {}
+        document: dict[str, Any] = orjson.loads(answer) if answer else {}
         return document
 
     async def query(

@@ -5,6 +5,9 @@ the others fall idle. When all are in use it waits for whichever comes first: on
 is started at once if none is running yet and otherwise after PATIENCE, because starting costs far more than most
 invocations take. It never waits for a limit: whether it may run at all is decided before it comes here.
 
+Where invocations are short, ABREAST of them run at a time and the others wait, PATIENCE at most: on the same cores more
+processes only take turns, and each turn costs. Where they take longer than that, each has its environment at once.
+
 A retired pool (the code or configuration changed, the function was deleted) takes no new invocations; its environments
 end as they become idle.
 """
@@ -14,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 
@@ -25,7 +29,9 @@ from .zygote import Prewarming
 log = logging.getLogger(__name__)
 
 PATIENCE = 0.01
-STARTING_AT_ONCE = max(2, os.cpu_count() or 1)
+CPUS = os.cpu_count() or 1
+STARTING_AT_ONCE = max(2, CPUS)
+ABREAST = 2 * CPUS
 
 Start = Callable[["Pool", Invocation | None], Awaitable[Environment]]
 
@@ -53,17 +59,22 @@ class Pool:
         self._free: list[Environment] = []
         self._waiting: deque[Invocation] = deque()
         self._starting = 0
+        self._typical_seconds = 0.0
         self._growth: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def submit(self, invocation: Invocation) -> None:
-        if self._free:
+        if self._free and (self._typical_seconds > PATIENCE or self._running < ABREAST):
             self._free.pop().assign(invocation)
             return
         self._waiting.append(invocation)
         if len(self.environments) <= self._starting:
             self._grow()
         self._grow_later()
+
+    @property
+    def _running(self) -> int:
+        return len(self.environments) - len(self._free) - self._starting
 
     def retire(self) -> None:
         self.retired = True
@@ -121,6 +132,7 @@ class Pool:
             self._free.append(environment)
 
     def finished(self, environment: Environment, invocation: Invocation, result: Result) -> None:
+        self._typical_seconds += (result.seconds - self._typical_seconds) / 16
         self._on_finished(self, invocation, result)
 
     def ended(self, environment: Environment, undelivered: Invocation | None, init_error: bool) -> None:
@@ -146,7 +158,11 @@ class Pool:
 
     def _grow_now(self) -> None:
         self._growth = None
-        self._grow()
+        overdue = time.monotonic() - PATIENCE
+        while self._free and self._waiting and self._waiting[0].queued <= overdue:
+            self._free.pop().assign(self._waiting.popleft())
+        if not self._free:
+            self._grow()
         self._grow_later()
 
     def _grow(self) -> None:

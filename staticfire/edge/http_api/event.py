@@ -17,13 +17,20 @@ import base64
 import json
 from typing import Any
 
+import orjson
+
 from .exchange import Exchange, decoded_path
 from .model import DEFAULT_STAGE
 
 _TEXT_TYPES = frozenset(("application/json", "application/xml", "application/javascript"))
 
-# ASCII only: a lone surrogate cannot break the encoding, and text to bytes is a copy.
-encode = json.JSONEncoder(separators=(",", ":")).encode
+
+def encode(event: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(event)
+    except TypeError:
+        # A lone surrogate, or a number of more than 64 bits.
+        return json.dumps(event, separators=(",", ":")).encode("ascii")
 
 
 def is_text(content_type: str) -> bool:
@@ -98,7 +105,7 @@ def version_2(x: Exchange) -> bytes:
         event["body"], event["isBase64Encoded"] = body_text(x)
     else:
         event["isBase64Encoded"] = False
-    return encode(event).encode("ascii")
+    return encode(event)
 
 
 def _path_1(x: Exchange) -> str:
@@ -186,12 +193,12 @@ def _request_1(x: Exchange, head: dict[str, Any]) -> dict[str, Any]:
 def version_1(x: Exchange) -> bytes:
     event = _request_1(x, {"version": "1.0"})
     event["body"], event["isBase64Encoded"] = body_text(x) if x.body else (None, False)
-    return encode(event).encode("ascii")
+    return encode(event)
 
 
 def authorizer_2(x: Exchange, identities: list[str]) -> bytes:
     head = {"version": "2.0", "type": "REQUEST", "routeArn": x.route_arn, "identitySource": identities}
-    return encode(_request_2(x, head)).encode("ascii")
+    return encode(_request_2(x, head))
 
 
 def authorizer_1(x: Exchange, identities: list[str]) -> bytes:
@@ -203,4 +210,4 @@ def authorizer_1(x: Exchange, identities: list[str]) -> bytes:
         "identitySource": joined,
         "authorizationToken": joined,
     }
-    return encode(_request_1(x, head)).encode("ascii")
+    return encode(_request_1(x, head))

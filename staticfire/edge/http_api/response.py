@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 from functools import lru_cache
 from typing import Any
+
+import orjson
 
 from ..http1.messages import Response
 from .exchange import HOP_BY_HOP
@@ -94,7 +95,7 @@ def _typed(headers: HeaderList, body: bytes) -> HeaderList:
 
 def _parse(payload: bytes) -> Any:
     try:
-        return json.loads(payload.decode())
+        return orjson.loads(payload)
     except ValueError as error:
         raise Malformed(f"the function's answer is no JSON: {error}") from error
 
