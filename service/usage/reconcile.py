@@ -10,6 +10,7 @@ ends early (time, a crash, an outage) is continued by the next one:
 Runs may overlap: progress is compared before it is set, and a check may be repeated any number of times.
 """
 
+import json
 import logging
 import uuid
 from dataclasses import asdict, dataclass
@@ -39,7 +40,11 @@ on conflict (one) do update set sweep_after = case when :full then '' else usage
 returning checked_at, checked_id, sweep_after, now() - interval '1 minute'
 """
 USERS_AFTER = "select user_id, events, total from usage_users where user_id > :after order by user_id limit :page"
-USERS_NAMED = "select user_id, events, total from usage_users where user_id = any(:users)"
+# Names as JSON: in an array of Postgres, pg8000 writes the user `null` so that it is no user at all.
+USERS_NAMED = """
+select user_id, events, total from usage_users
+where user_id = any(array(select json_array_elements_text(cast(:users as json))))
+"""
 SWEPT = "update usage_reconciliation set sweep_after = :reached where sweep_after = :before returning one"
 SWEEP_AFTER = "select sweep_after from usage_reconciliation"
 EVENTS_AFTER = """
@@ -89,7 +94,7 @@ class Reconciler:
             events = self._database.run(EVENTS_AFTER, at=at, id=event_id, page=PAGE)
             if events:
                 users = sorted({user for _, _, user in events})
-                self._check([Totals(*row) for row in self._database.run(USERS_NAMED, users=users)], report)
+                self._check(self._totals_of(users), report)
                 at, event_id, _ = events[-1]
                 passed = (at, event_id) if at < settled else (settled, FIRST_ID)
                 self._database.run(CHECKED, at=passed[0], id=passed[1])
@@ -112,15 +117,18 @@ class Reconciler:
             return False
         # Events came in since the page was read; or a restore has undone the history that the aggregate is of. The
         # aggregate was read before the row is now, so a row that is still behind it is of another history.
-        rows = self._database.run(USERS_NAMED, users=[totals.user])
+        rows = self._totals_of([totals.user])
         if not rows:
             return False
-        current = Totals(*rows[0])
+        current = rows[0]
         if aggregate.events < current.events:
             return self._projection.put(current)
         if (aggregate.events, aggregate.total) == (current.events, current.total):
             return False
         return self._projection.replace(current, aggregate)
+
+    def _totals_of(self, users: list[str]) -> list[Totals]:
+        return [Totals(*row) for row in self._database.run(USERS_NAMED, users=json.dumps(users))]
 
 
 def handler(event: Any, context: Any) -> dict[str, Any]:

@@ -36,6 +36,15 @@ def test_what_a_dead_request_left_uncounted_is_counted(stack: Stack, reconcile: 
     assert stack.aggregates() == stack.truth() == {"a": (2, Decimal("2.5")), "b": (1, Decimal(2))}
 
 
+def test_users_whose_names_mean_something_elsewhere_are_found(stack: Stack, reconcile: Reconcile) -> None:
+    reconcile()
+    names = ["null", "NULL", "{}", "a,b", '"', "'", "\\", "%s", ":user", " ", "\u2028", "\N{ROCKET}", "e\u0301"]
+    for name in names:
+        record(stack, name, "1")
+    assert reconcile()["repaired"] == len(names)
+    assert stack.aggregates() == stack.truth()
+
+
 def test_a_second_run_repairs_nothing(stack: Stack, reconcile: Reconcile) -> None:
     record(stack, "a", "1")
     assert reconcile()["repaired"] == 1
