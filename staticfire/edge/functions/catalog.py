@@ -157,10 +157,19 @@ class Catalog:
     async def _ask(self, ref: FunctionRef, question: str, call: Callable[[], Awaitable[T]]) -> T:
         answers = self._answers.setdefault((ref.scope, ref.name), {})
         task = answers.get(question)
-        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
+        if task is None:
             task = answers[question] = asyncio.ensure_future(call())
+            task.add_done_callback(lambda task: self._answered(ref, question, task))
         answer: T = await asyncio.shield(task)
         return answer
+
+    def _answered(self, ref: FunctionRef, question: str, task: asyncio.Task[Any]) -> None:
+        """Errors are not kept: callers name functions that do not exist, without an end."""
+        answers = self._answers.get((ref.scope, ref.name), {})
+        if (task.cancelled() or task.exception() is not None) and answers.get(question) is task:
+            del answers[question]
+            if not answers:
+                del self._answers[ref.scope, ref.name]
 
 
 def _draw(known: Weighted) -> FunctionConfig:

@@ -134,6 +134,15 @@ def _exists(pid):
         return False
 
 
+async def test_nothing_is_kept_of_functions_that_do_not_exist(lab):
+    async with lab.running() as functions:
+        for number in range(10):
+            with pytest.raises(AwsError, match="Function not found"):
+                await functions.invoke(FunctionRef(Scope(), f"none-{number}"), b"0")
+        await lab.until(lambda: not functions._catalog._answers)
+        assert functions.snapshot()["functions"] == []
+
+
 async def test_a_caller_that_goes_away_does_not_end_the_invocation(lab):
     ref = lab.deploy("import time\ndef handler(e, c): time.sleep(0.3); print('finished')\n")
     async with lab.running() as functions:
