@@ -43,12 +43,12 @@ class Compose:
             self._up(step)
         running = self.describe()
         if running is None:
-            raise StaticfireError("`docker compose up` succeeded, but nothing runs.", checked=[" ".join(self._command)])
+            raise StaticfireError("`docker compose up` succeeded, but nothing runs.", checked=[" ".join(self.command)])
         return running
 
     def describe(self) -> Running | None:
         require_engine()
-        containers = {each["Service"]: each for each in self._containers()}
+        containers = {each["Service"]: each for each in self.containers()}
         if not {"edge", "localstack", "postgres"} & containers.keys():
             return None
         endpoint = f"http://127.0.0.1:{_published(containers.get('edge')) or self._port()}"
@@ -74,7 +74,7 @@ class Compose:
 
     def stop(self, progress: Progress) -> bool:
         require_engine()
-        if not self._containers():
+        if not self.containers():
             return False
         with progress.step("Remove the containers"):
             self._run(*DOWN)
@@ -96,7 +96,7 @@ class Compose:
         return self.settings.state_dir != self.settings.project / ".staticfire"
 
     @cached_property
-    def _command(self) -> list[str]:
+    def command(self) -> list[str]:
         project = self.settings.project
         file = project / FILE
         if not file.exists():
@@ -117,7 +117,7 @@ class Compose:
         found: Mapping[str, Any] = json.loads(self._run("config", "--format", "json"))
         return found
 
-    def _containers(self) -> list[dict[str, Any]]:
+    def containers(self) -> list[dict[str, Any]]:
         said = self._run("ps", "--all", "--format", "json").strip()
         if said.startswith("["):  # Compose before 2.21
             found: list[dict[str, Any]] = json.loads(said)
@@ -136,7 +136,7 @@ class Compose:
 
     def _up(self, step: Step) -> None:
         child = subprocess.Popen(
-            [*self._command, "up", "--build", "--wait", "--quiet-pull"],
+            [*self.command, "up", "--build", "--wait", "--quiet-pull"],
             env=self._environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -151,13 +151,13 @@ class Compose:
         if child.returncode:
             raise StaticfireError(
                 "`docker compose up --wait` failed:\n" + "\n".join([*lines[-20:], *self._last_words()]),
-                checked=[" ".join(self._command)],
+                checked=[" ".join(self.command)],
                 remedy="Read the container's log above; `docker compose logs` has the rest.",
             )
 
     def _last_words(self) -> Iterable[str]:
         """The end of the log of what is not well."""
-        for container in self._containers():
+        for container in self.containers():
             failed = container.get("State") != "running" and container.get("ExitCode")
             if failed or container.get("Health") == "unhealthy":
                 yield self._run("logs", "--no-color", "--tail", "20", container["Service"])
@@ -173,12 +173,12 @@ class Compose:
 
     def _run(self, *arguments: str) -> str:
         run = subprocess.run(
-            [*self._command, *arguments], env=self._environment(), capture_output=True, text=True, check=False
+            [*self.command, *arguments], env=self._environment(), capture_output=True, text=True, check=False
         )
         if run.returncode:
             raise StaticfireError(
                 f"`docker compose {' '.join(arguments)}` failed:\n{run.stderr.strip()}",
-                checked=[" ".join(self._command)],
+                checked=[" ".join(self.command)],
             )
         return run.stdout
 
