@@ -16,6 +16,9 @@ create table usage_totals (
   total numeric not null
 ) with (fillfactor = 20);
 
+-- Until this is committed nobody writes an event: none falls between the sums and what counts from then on.
+lock table usage_events in share row exclusive mode;
+
 insert into usage_users (user_id, events, total)
 select user_id, count(*), sum(usage) from usage_events group by user_id;
 
