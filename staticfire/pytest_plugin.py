@@ -137,6 +137,12 @@ def _staticfire_run(request: pytest.FixtureRequest) -> Run:
 
 
 @pytest.fixture(scope="session")
+def staticfire_target(_staticfire_run: Run) -> str:
+    """The name of the target."""
+    return _staticfire_run.settings.target
+
+
+@pytest.fixture(scope="session")
 def staticfire_running(_staticfire_run: Run) -> Running:
     """What the stacks run on, without any of them: its endpoint, region and Postgres server."""
     return _staticfire_run.running

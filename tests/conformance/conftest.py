@@ -6,6 +6,7 @@ begins with the run, in a thread of its own, and the case asks for its result at
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -59,10 +60,41 @@ def endpoint(staticfire_running: Running) -> str:
 
 
 @pytest.fixture(scope="session")
-def lab(endpoint: str) -> Lab:
+def lab(endpoint: str, staticfire_running: Running) -> Lab:
     """One account of the endpoint: cases never share an account with another worker."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
-    return Lab(endpoint, f"2000000000{int(worker):02d}")
+    server = staticfire_running.postgres
+    reached = {server.inside: (server.host, server.port)} if server is not None and server.inside else {}
+    return Lab(endpoint, f"2000000000{int(worker):02d}", reached=reached)
+
+
+@pytest.fixture(autouse=True)
+def _possible(request: pytest.FixtureRequest, staticfire_target: str) -> None:
+    why = request.node.get_closest_marker("documented").kwargs["elsewhere"].get(staticfire_target)
+    if why:
+        pytest.skip(why)
+
+
+@pytest.fixture(scope="session")
+def in_a_container(staticfire_target: str) -> bool:
+    """Whether the endpoint runs in a container, and sees this machine through the engine's gateway."""
+    return staticfire_target == "compose"
+
+
+@pytest.fixture(scope="session")
+def this_machine(in_a_container: bool) -> tuple[str, str]:
+    """Where a server of a case listens, and the host by which the endpoint reaches it."""
+    return ("0.0.0.0", "host.docker.internal") if in_a_container else ("127.0.0.1", "127.0.0.1")
+
+
+@pytest.fixture(scope="session")
+def client_ip(in_a_container: bool, echoing: Api) -> str:
+    """The address that requests of this machine come from, as the endpoint sees it."""
+    if not in_a_container:
+        return "127.0.0.1"
+    seen = echoing.event("GET", "/")["requestContext"]["http"]["sourceIp"]
+    assert ipaddress.ip_address(seen).is_private
+    return str(seen)
 
 
 @pytest.fixture(scope="session", autouse=True)

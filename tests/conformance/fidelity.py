@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,9 +27,27 @@ through plain HTTP and boto3. Where this endpoint differs from AWS, the case ass
 Row = tuple[str, str, str]
 
 
-def documented(area: str, aws: str, page: str, here: str = SAME) -> pytest.MarkDecorator:
-    """Marks a case with the documented behaviour that it shows. `page` is a path below docs.aws.amazon.com or a URL."""
-    return pytest.mark.documented(area=area, aws=aws, page=page, here=here)
+NO_NAMESPACES = {"compose": "Docker's default profile refuses the user namespaces that keep environments apart"}
+NO_STREAMS = dict.fromkeys(("compose", "containers"), "refused: nothing would read LocalStack's streams")
+ADDED_UP = dict.fromkeys(("compose", "containers"), "LocalStack adds up the series that have further dimensions")
+GATEWAY = {"compose": "the engine's gateway stands for every client of this machine"}
+
+
+def documented(
+    area: str, aws: str, page: str, here: str = SAME, *, elsewhere: Mapping[str, str] | None = None
+) -> pytest.MarkDecorator:
+    """Marks a case with the documented behaviour that it shows. `page` is a path below docs.aws.amazon.com or a URL.
+
+    `elsewhere` says, by target, why the case cannot pass on one that is not the embedded one.
+    """
+    return pytest.mark.documented(area=area, aws=aws, page=page, here=here, elsewhere=elsewhere or {})
+
+
+def _here(case: Mapping[str, Any]) -> str:
+    reasons: dict[str, list[str]] = {}
+    for target, why in case["elsewhere"].items():
+        reasons.setdefault(why, []).append(f"`{target}`")
+    return "; ".join([case["here"], *(f"on {' and '.join(targets)}: {why}" for why, targets in reasons.items())])
 
 
 def render(items: Iterable[pytest.Item]) -> str:
@@ -38,7 +57,7 @@ def render(items: Iterable[pytest.Item]) -> str:
         if mark is None:
             raise pytest.UsageError(f"{item.nodeid} names no documented behaviour: add @documented(...)")
         case = mark.kwargs
-        areas.setdefault(case["area"], {}).setdefault(case["aws"], (case["aws"], _link(case["page"]), case["here"]))
+        areas.setdefault(case["area"], {}).setdefault(case["aws"], (case["aws"], _link(case["page"]), _here(case)))
     different = {row[0]: row for rows in areas.values() for row in rows.values() if row[2] != SAME}
     tables = [_table("What differs", different), *(_table(area, areas[area]) for area in sorted(areas))]
     return "\n".join([HEAD, *tables])

@@ -168,6 +168,8 @@ class Lab:
     endpoint: str
     account: str
     region: str = "us-east-1"
+    # Where this machine reaches an address that only the endpoint itself knows.
+    reached: Mapping[tuple[str, int], tuple[str, int]] = field(default_factory=dict)
     _clients: dict[str, Any] = field(default_factory=dict)
     _role: str = ""
     _lock: RLock = field(default_factory=RLock)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from fidelity import documented
+from fidelity import NO_STREAMS, documented
 from lab import Lab, Queue, eventually
 
 AREA = "Event sources"
@@ -199,7 +199,7 @@ def test_only_failed_messages_come_again(lab: Lab) -> None:
     assert {seen.receive()["Body"], seen.receive()["Body"]} == {"good", "bad"}
 
 
-@documented(AREA, "A table's stream invokes with the changes", STREAMS)
+@documented(AREA, "A table's stream invokes with the changes", STREAMS, elsewhere=NO_STREAMS)
 def test_a_tables_stream_invokes_with_the_changes(lab: Lab, queue: Queue, telling: str) -> None:
     dynamodb = lab.aws("dynamodb")
     table = lab.name("table")

@@ -49,7 +49,7 @@ class Issuer:
 
 
 @pytest.fixture(scope="module")
-def issuer() -> Iterator[Issuer]:
+def issuer(this_machine: tuple[str, str]) -> Iterator[Issuer]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             made.asked.append(self.path)
@@ -64,8 +64,9 @@ def issuer() -> Iterator[Issuer]:
         def log_message(self, *_: object) -> None:
             """Says nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    made = Issuer(f"http://127.0.0.1:{server.server_port}")
+    listening, host = this_machine
+    server = ThreadingHTTPServer((listening, 0), Handler)
+    made = Issuer(f"http://{host}:{server.server_port}")
     Thread(target=server.serve_forever, daemon=True).start()
     yield made
     server.shutdown()

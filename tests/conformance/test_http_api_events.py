@@ -10,7 +10,7 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from fidelity import documented
+from fidelity import GATEWAY, documented
 from lab import Api, Lab
 
 AREA = "HTTP API: events"
@@ -48,7 +48,7 @@ def test_absent_keys_are_absent(echoing: Api) -> None:
 
 
 @documented(AREA, "`requestContext` of format 2.0: API, domain, `http`, request id, route key, stage and time", PAGE)
-def test_the_request_context_is_complete(lab: Lab, echoing: Api) -> None:
+def test_the_request_context_is_complete(lab: Lab, echoing: Api, client_ip: str) -> None:
     before = int(time.time() * 1000)
     context = echoing.event("PUT", "/a/b?c=d", {"User-Agent": "agent/1.0"})["requestContext"]
     after = int(time.time() * 1000)
@@ -62,7 +62,7 @@ def test_the_request_context_is_complete(lab: Lab, echoing: Api) -> None:
         "method": "PUT",
         "path": "/a/b",
         "protocol": "HTTP/1.1",
-        "sourceIp": "127.0.0.1",
+        "sourceIp": client_ip,
         "userAgent": "agent/1.0",
     }
     assert before <= context["timeEpoch"] <= after
@@ -122,16 +122,16 @@ def test_cookies_are_a_list(echoing: Api) -> None:
 
 
 @documented(AREA, "The event carries `X-Forwarded-For`, `-Proto` and `-Port` and `X-Amzn-Trace-Id`", PAGE)
-def test_forwarding_headers_are_added(lab: Lab, echoing: Api) -> None:
+def test_forwarding_headers_are_added(lab: Lab, echoing: Api, client_ip: str) -> None:
     headers = echoing.event("GET", "/")["headers"]
-    assert headers["x-forwarded-for"] == "127.0.0.1"
+    assert headers["x-forwarded-for"] == client_ip
     assert headers["x-forwarded-proto"] == "http"
     assert headers["x-forwarded-port"] == lab.netloc.rpartition(":")[2]
     assert re.fullmatch(r"Root=1-[0-9a-f]{8}-[0-9a-f]{24}", headers["x-amzn-trace-id"])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127.0.0.0/8")
-@documented(AREA, "`sourceIp` is the address that the request came from", PAGE)
+@documented(AREA, "`sourceIp` is the address that the request came from", PAGE, elsewhere=GATEWAY)
 def test_the_source_ip_is_the_clients(lab: Lab, echoing: Api) -> None:
     with lab.wire(source="127.0.0.7") as wire:
         wire.write(f"GET {echoing.url.removeprefix(lab.endpoint)}/ HTTP/1.1\r\nHost: {lab.netloc}\r\n\r\n")
@@ -141,9 +141,9 @@ def test_the_source_ip_is_the_clients(lab: Lab, echoing: Api) -> None:
 
 
 @documented(AREA, "`X-Forwarded-For` of the client is kept and continued", PAGE)
-def test_a_clients_forwarded_for_is_continued(echoing: Api) -> None:
+def test_a_clients_forwarded_for_is_continued(echoing: Api, client_ip: str) -> None:
     headers = echoing.event("GET", "/", {"X-Forwarded-For": "203.0.113.9"})["headers"]
-    assert headers["x-forwarded-for"] == "203.0.113.9, 127.0.0.1"
+    assert headers["x-forwarded-for"] == f"203.0.113.9, {client_ip}"
 
 
 @documented(AREA, "A trace id that the client sends is kept", PAGE)
@@ -208,7 +208,7 @@ def test_a_chunked_body_arrives_whole(lab: Lab, echoing: Api) -> None:
 
 
 @documented(AREA, "Format 1.0 says `resource`, `path`, `httpMethod` and both forms of headers and query", PAGE)
-def test_format_1_0_is_complete(lab: Lab, echo: str) -> None:
+def test_format_1_0_is_complete(lab: Lab, echo: str, client_ip: str) -> None:
     api = lab.api(
         {"POST /pets/{id}": echo},
         stage="prod",
@@ -238,7 +238,7 @@ def test_format_1_0_is_complete(lab: Lab, echo: str) -> None:
     assert context["stage"] == "prod"
     assert context["path"] == "/prod/pets/7"
     assert context["protocol"] == "HTTP/1.1"
-    assert context["identity"]["sourceIp"] == "127.0.0.1"
+    assert context["identity"]["sourceIp"] == client_ip
     assert context["requestId"] == answer.headers["apigw-requestid"]
     assert isinstance(context["requestTimeEpoch"], int)
     datetime.strptime(context["requestTime"], "%d/%b/%Y:%H:%M:%S %z")

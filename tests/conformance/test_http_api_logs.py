@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from fidelity import documented
+from fidelity import ADDED_UP, documented
 from lab import Api, Lab, eventually, metric_sum
 
 AREA = "HTTP API: access logs and metrics"
@@ -54,13 +54,13 @@ def entry(lab: Lab, group: str, containing: str = "") -> str:
 
 
 @documented(AREA, "Each request is a line of the stage's format in its log group", VARIABLES)
-def test_a_request_is_a_line_of_the_format(lab: Lab, dictated: str) -> None:
+def test_a_request_is_a_line_of_the_format(lab: Lab, dictated: str, client_ip: str) -> None:
     api, group = logged(lab, {"POST /x/{id}": dictated}, JSON)
     headers = {"User-Agent": 'an "agent"', "Content-Type": "application/json"}
     answer = api.post("/x/1?a=b", '{"statusCode": 201, "body": "four"}', headers)
     told = json.loads(entry(lab, group, answer.headers["apigw-requestid"]))
     assert told["requestId"] == answer.headers["apigw-requestid"]
-    assert told["identity.sourceIp"] == "127.0.0.1"
+    assert told["identity.sourceIp"] == client_ip
     assert told["identity.userAgent"] == 'an "agent"'
     assert (told["httpMethod"], told["routeKey"], told["status"]) == ("POST", "POST /x/{id}", "201")
     assert (told["protocol"], told["responseLength"], told["stage"]) == ("HTTP/1.1", "4", "$default")
@@ -71,7 +71,7 @@ def test_a_request_is_a_line_of_the_format(lab: Lab, dictated: str) -> None:
 
 
 @documented(AREA, "The formats CLF and CSV are lines as they are written", LOGS)
-def test_the_common_log_format(lab: Lab, dictated: str) -> None:
+def test_the_common_log_format(lab: Lab, dictated: str, client_ip: str) -> None:
     form = (
         '$context.identity.sourceIp - - [$context.requestTime] "$context.httpMethod $context.routeKey '
         '$context.protocol" $context.status $context.responseLength $context.requestId'
@@ -79,7 +79,7 @@ def test_the_common_log_format(lab: Lab, dictated: str) -> None:
     api, group = logged(lab, {"POST /": dictated}, form)
     answer = api.dictate({"statusCode": 200, "body": "abc"})
     line = entry(lab, group, answer.headers["apigw-requestid"])
-    assert line.startswith("127.0.0.1 - - [")
+    assert line.startswith(f"{client_ip} - - [")
     assert '"POST POST / HTTP/1.1" 200 3 ' in line
 
 
@@ -105,7 +105,12 @@ def test_refused_requests_are_logged(lab: Lab, echo: str) -> None:
     assert json.loads(entry(lab, group, answer.headers["apigw-requestid"]))["status"] == "404"
 
 
-@documented(AREA, "AWS/ApiGateway: Count, 4xx, 5xx, Latency, IntegrationLatency, DataProcessed by ApiId", METRICS)
+@documented(
+    AREA,
+    "AWS/ApiGateway: Count, 4xx, 5xx, Latency, IntegrationLatency, DataProcessed by ApiId",
+    METRICS,
+    elsewhere=ADDED_UP,
+)
 def test_requests_are_counted_in_cloudwatch(lab: Lab, dictated: str) -> None:
     api = lab.api({"POST /": dictated})
     for status in (200, 200, 404, 500):

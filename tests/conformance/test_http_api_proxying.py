@@ -52,10 +52,11 @@ class Backend(BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def backend() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Backend)
+def backend(this_machine: tuple[str, str]) -> Iterator[str]:
+    listening, host = this_machine
+    server = ThreadingHTTPServer((listening, 0), Backend)
     Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
+    yield f"http://{host}:{server.server_port}"
     server.shutdown()
     server.server_close()
 
@@ -98,9 +99,9 @@ def test_path_variables_are_filled_in(lab: Lab, backend: str) -> None:
 
 
 @documented(AREA, "The endpoint learns of the client by the `Forwarded` header", NOTES)
-def test_the_endpoint_learns_of_the_client(lab: Lab, backend: str) -> None:
+def test_the_endpoint_learns_of_the_client(lab: Lab, backend: str, client_ip: str) -> None:
     forwarded = proxy(lab, "GET /", backend).get("/").json()["headers"]["forwarded"]
-    assert "for=127.0.0.1" in forwarded
+    assert f"for={client_ip}" in forwarded
     assert "proto=http" in forwarded
 
 

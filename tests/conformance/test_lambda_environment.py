@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from fidelity import documented
+from fidelity import NO_NAMESPACES, documented
 from lab import Lab, together, zipped
 
 AREA = "Lambda: execution environment"
@@ -147,14 +147,21 @@ WRITE = """
 """
 
 
-@documented(AREA, "`/tmp` is writable, lives as long as its environment, and belongs to it alone", STORAGE)
+@documented(
+    AREA,
+    "`/tmp` is writable, lives as long as its environment, and belongs to it alone",
+    STORAGE,
+    elsewhere=NO_NAMESPACES,
+)
 def test_tmp_belongs_to_one_environment(lab: Lab) -> None:
     one, two = lab.function(WRITE), lab.function(WRITE)
     assert [lab.result(one, "a"), lab.result(one, "b")] == [None, "a"]
     assert lab.result(two, "c") is None
 
 
-@documented(AREA, "The code is read-only or the environment's own: no function changes another's", LIFE)
+@documented(
+    AREA, "The code is read-only or the environment's own: no function changes another's", LIFE, elsewhere=NO_NAMESPACES
+)
 def test_no_function_changes_anothers_code(lab: Lab) -> None:
     source = """
         import os

@@ -41,19 +41,21 @@ def create(lab: Lab, **settings: Any) -> dict[str, Any]:
 def available(lab: Lab, name: str) -> dict[str, Any]:
     def found() -> dict[str, Any] | None:
         [instance] = lab.aws("rds").describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
-        return dict(instance) if instance["DBInstanceStatus"] == "available" else None
+        address = (instance["Endpoint"]["Address"], instance["Endpoint"]["Port"]) if "Endpoint" in instance else None
+        reached = {"Reached": lab.reached.get(address, address)}
+        return {**instance, **reached} if instance["DBInstanceStatus"] == "available" else None
 
     return dict(eventually(found, "an available instance"))
 
 
 @contextmanager
 def connected(instance: dict[str, Any], password: str = "correct horse battery") -> Iterator[Connection]:
-    endpoint = instance["Endpoint"]
+    host, port = instance["Reached"]
     connection = Connection(
         instance["MasterUsername"],
-        endpoint["Address"],
+        host,
         instance["DBName"],
-        endpoint["Port"],
+        port,
         password,
         timeout=30,
     )
