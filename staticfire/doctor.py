@@ -14,6 +14,7 @@ from . import environments, terraform
 from .errors import StaticfireError
 from .layout import Layout, Process, port_holder, port_is_free
 from .settings import Settings
+from .targets.compose import require_engine
 from .targets.postgres import machine_binaries
 
 FREE_GIGABYTES = 1.0
@@ -35,7 +36,18 @@ class Check:
 
 
 def checks(settings: Settings) -> Iterator[Check]:
-    for check in (_python, _terraform, _provider, _postgres, _runtimes, _port, _disk, _namespaces):
+    needs_docker = settings.target in ("compose", "containers")
+    for check in (
+        *((_docker,) if needs_docker else ()),
+        _python,
+        _terraform,
+        _provider,
+        _postgres,
+        _runtimes,
+        _port,
+        _disk,
+        _namespaces,
+    ):
         yield _guarded(check, settings)
 
 
@@ -53,6 +65,11 @@ def _python(settings: Settings) -> Check:
     return Check(
         "Python", sys.version_info >= (3, 11), f"{version} ({sys.executable})", "Install Python 3.11 or newer."
     )
+
+
+def _docker(settings: Settings) -> Check:
+    require_engine()
+    return Check("Docker", True, "an engine answers")
 
 
 def _terraform(settings: Settings) -> Check:

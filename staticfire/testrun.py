@@ -165,6 +165,7 @@ class Run:
             yield own
         finally:
             place.stop(self._progress)
+            place.wipe()
 
 
 class Own:
