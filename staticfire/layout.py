@@ -96,8 +96,8 @@ def write_json(path: Path, value: Any, mode: int = 0o644) -> None:
     write_atomically(path, json.dumps(value, indent=2, sort_keys=True).encode() + b"\n", mode)
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
-    """The object in `path`, or None when there is none."""
+def read_json(path: Path, *keys: str) -> dict[str, Any] | None:
+    """The object in `path`, with these keys at least; None when there is no file."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -106,6 +106,11 @@ def read_json(path: Path) -> dict[str, Any] | None:
         raise StaticfireError(f"{path} is damaged: {error}.", remedy=f"Delete {path} and try again.") from error
     if not isinstance(value, dict):
         raise StaticfireError(f"{path} holds no object.", remedy=f"Delete {path} and try again.")
+    missing = [key for key in keys if key not in value]
+    if missing:
+        raise StaticfireError(
+            f"{path} is damaged: it does not tell {', '.join(missing)}.", remedy=f"Delete {path} and try again."
+        )
     return value
 
 
@@ -181,7 +186,7 @@ class Process:
     @classmethod
     def read(cls, path: Path) -> Process | None:
         """The recorded process if it is alive; a stale record is dropped."""
-        record = read_json(path)
+        record = read_json(path, "pid", "started")
         if record is None:
             return None
         process = cls(int(record["pid"]), str(record["started"]), path)

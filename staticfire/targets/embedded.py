@@ -150,7 +150,8 @@ class Embedded:
         return notes
 
     def _edge(self) -> Process | None:
-        return Process.read(self.layout.process("edge"))
+        """The edge, as its starter recorded it; by its own word when the starter was killed before."""
+        return Process.read(self.layout.process("edge")) or Process.read(self.layout.edge)
 
     def _endpoint(self) -> str:
         """Where the edge serves; where it would, when it has not said so."""

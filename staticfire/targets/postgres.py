@@ -170,7 +170,7 @@ class Postgres:
         return Path((read_json(self.home / "server.json") or {}).get("data", self.home / "data"))
 
     def running(self) -> Server | None:
-        record = read_json(self.home / "server.json")
+        record = read_json(self.home / "server.json", "port", "version", "tls")
         if record is None or Process.read(self.layout.process("postgres")) is None:
             return None
         return self._server(record)
@@ -298,7 +298,11 @@ class Postgres:
             child.wait()
         if child.poll() is not None:
             said = self.log.read_bytes()[begin:].decode(errors="replace").strip()
-            raise StaticfireError(f"Postgres did not start:\n{said[-3000:]}", checked=[str(self.log)])
+            raise StaticfireError(
+                f"Postgres did not start:\n{said[-3000:]}",
+                checked=[str(self.log), str(place.data)],
+                remedy="Correct what it names. Data that is damaged can be dropped: `staticfire down --wipe`.",
+            )
         return server
 
     def _server(self, record: dict[str, object]) -> Server:

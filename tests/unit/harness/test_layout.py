@@ -110,6 +110,12 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
         read_json(tmp_path / "edge.json")
 
 
+def test_a_record_that_lacks_something_is_damaged(tmp_path: Path) -> None:
+    (tmp_path / "edge.json").write_text('{"pid": 1}')
+    with pytest.raises(StaticfireError, match="does not tell started"):
+        Process.read(tmp_path / "edge.json")
+
+
 def test_a_secret_stays_the_same_and_is_its_owners_alone(tmp_path: Path) -> None:
     first = secret(tmp_path / "password")
     assert secret(tmp_path / "password") == first

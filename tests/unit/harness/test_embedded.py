@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+import io
+import signal
+import subprocess
+from collections.abc import Callable
+
+from staticfire.layout import Layout, Process
+from staticfire.progress import Progress
+from staticfire.settings import Settings
+from staticfire.targets.embedded import Embedded
+
+
+def test_an_edge_that_its_starter_could_not_record_is_found_by_its_own_word(project: Callable[[str], Settings]) -> None:
+    settings = project("")
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as edge:
+        Process.record(Layout.of(settings).edge, edge.pid)
+        assert Embedded(settings).stop(Progress(stream=io.StringIO()))
+        assert edge.wait() == -signal.SIGTERM
