@@ -11,6 +11,7 @@ as the stack of `make up` and the one of a test run.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -135,19 +136,20 @@ def file_lock(path: Path) -> Iterator[None]:
 def command_lock(layout: Layout, command: str) -> Iterator[None]:
     """The one lock of a state directory: two commands that change the same stack never run at once."""
     layout.state.mkdir(parents=True, exist_ok=True)
-    with open(layout.lock, "a+", encoding="utf-8") as file:
+    with open(layout.lock, "a+b", buffering=0) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             file.seek(0)
             raise BusyError(
                 f"Another staticfire command is at work on {layout.state}.",
-                checked=[f"the lock is held by {file.read().strip() or 'a process that is just starting'}"],
+                checked=[f"the lock is held by {file.read().decode().strip() or 'a process that is just starting'}"],
                 remedy="Wait until it ends, or end it.",
             ) from error
         file.truncate(0)
-        file.write(f"pid {os.getpid()}: staticfire {command}, since {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
-        file.flush()
+        holder = f"pid {os.getpid()}: staticfire {command}, since {time.strftime('%Y-%m-%d %H:%M:%S')}\n"
+        with contextlib.suppress(OSError):  # a full disk is no reason not to end what runs
+            file.write(holder.encode())
         try:
             yield
         finally:
@@ -240,8 +242,13 @@ def port_is_free(host: str, port: int) -> bool:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
-            return False
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return False
+            raise StaticfireError(
+                f"Nothing can listen on {host}:{port} here: {error.strerror}.",
+                remedy="Choose an address of this machine and a port over 1023: STATICFIRE_HOST, STATICFIRE_PORT.",
+            ) from error
     return True
 
 

@@ -129,3 +129,8 @@ def test_the_holder_of_a_port_is_named() -> None:
         assert not port_is_free("127.0.0.1", port)
         assert f"pid {os.getpid()}:" in port_holder(port)
     assert port_is_free("127.0.0.1", port)
+
+
+def test_an_address_of_another_machine_is_not_called_taken() -> None:
+    with pytest.raises(StaticfireError, match=r"Nothing can listen on 192\.0\.2\.1:4566"):
+        port_is_free("192.0.2.1", 4566)
