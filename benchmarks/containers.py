@@ -1,7 +1,8 @@
-"""What the containers cost, against LocalStack alone: `python -m benchmarks.containers` (needs Docker; about 3 minutes).
+"""What the containers cost, against LocalStack alone: `python -m benchmarks.containers`.
 
-Size of the image, time until all is healthy (images made, nothing started), and memory at rest a while after. Writes the
-part of docs/performance.md that is named Containers. The Compose project is one of its own and is removed.
+It needs Docker, and takes 3 minutes. Size of the image, time until all is healthy (images made, nothing started), and
+memory at rest a while after. Writes the part of docs/performance.md that is named Containers. The Compose project is
+one of its own and is removed.
 """
 
 from __future__ import annotations

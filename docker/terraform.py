@@ -1,4 +1,4 @@
-"""Find Terraform for the containers, and leave it in /state/bin: the host's own, else the pinned release.
+"""Find Terraform for the containers: the host's own, else the pinned release, kept in /state/bin.
 
     docker/terraform.py COMMAND [ARGUMENT ...]     becomes COMMAND, with Terraform on its PATH
 
@@ -21,7 +21,8 @@ from pathlib import Path
 
 VERSION = os.environ.get("STATICFIRE_TERRAFORM_VERSION") or "1.11.4"
 RELEASES = os.environ.get("STATICFIRE_TERRAFORM_RELEASES") or "https://releases.hashicorp.com/terraform"
-HOST = (Path("/host/bin/terraform"), Path("/host/bin/tofu"))
+HOST = Path(os.environ.get("STATICFIRE_HOST_DIR", "/host"))
+STATE = Path(os.environ.get("STATICFIRE_STATE_DIR", "/state"))
 PROCESSORS = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
@@ -53,8 +54,9 @@ def fetch(target: Path) -> None:
 
 
 def main() -> None:
-    release = Path(f"/state/bin/{VERSION}/terraform")
-    found = next((path for path in (*HOST, release) if runs(path)), None)
+    release = STATE / "bin" / VERSION / "terraform"
+    candidates = (HOST / "bin" / "terraform", HOST / "bin" / "tofu", release)
+    found = next((path for path in candidates if runs(path)), None)
     if found is None:
         try:
             fetch(release)
@@ -67,7 +69,7 @@ def main() -> None:
             )
         found = release
     os.environ["STATICFIRE_TERRAFORM"] = str(found)
-    mirrors = [path.parent for path in Path("/host/opt").glob("*/registry.terraform.io/hashicorp")]
+    mirrors = [path.parent for path in (HOST / "opt").glob("*/registry.terraform.io/hashicorp")]
     if mirrors:
         os.environ.setdefault("STATICFIRE_PROVIDER_MIRROR", str(mirrors[0].parent))
     os.execvp(sys.argv[1], sys.argv[1:])

@@ -135,7 +135,7 @@ class Batch:
         most = (mapping.get("ScalingConfig") or {}).get("MaximumConcurrency") or AT_ONCE
         # A FIFO queue's messages keep their order: one batch at a time.
         self._free = asyncio.Semaphore(1 if self._arn.endswith(".fifo") else int(most))
-        self._under_way: set[asyncio.Task[None]] = set()
+        self.under_way: set[asyncio.Task[None]] = set()
 
     async def collect(self) -> list[Message]:
         """The next batch, once another one may be under way: what is received is not kept waiting."""
@@ -161,11 +161,11 @@ class Batch:
 
     async def take(self, messages: list[Message]) -> None:
         task = asyncio.create_task(self._invoke(messages))
-        self._under_way.add(task)
+        self.under_way.add(task)
         task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        self._under_way.discard(task)
+        self.under_way.discard(task)
         self._free.release()
 
     async def _invoke(self, messages: list[Message]) -> None:
