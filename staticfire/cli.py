@@ -35,7 +35,7 @@ from .progress import Progress, progress
 from .settings import Settings, load
 from .stack import Stack, client, reset
 from .targets import Running, target
-from .terraform import DEFAULT_ACCOUNT, caller_environment, is_misleading
+from .terraform import DEFAULT_ACCOUNT, caller_environment, find_provider, find_terraform, is_misleading
 
 INTERRUPTED = 130
 LATE_MILLISECONDS = 60_000
@@ -167,6 +167,8 @@ def _up(settings: Settings, arguments: argparse.Namespace) -> int:
     for name in arguments.stacks:
         settings.stack(name)
     names = arguments.stacks or list(settings.stacks)
+    if names:
+        find_provider(settings, find_terraform(settings))  # said before anything is started
     layout = Layout.of(settings)
     with command_lock(layout, "up"), progress(verbose=arguments.verbose) as display, ThreadPoolExecutor(1) as pool:
         packages = pool.submit(_build, settings, names, layout, display)

@@ -301,7 +301,7 @@ class WorkingCopy:
                 f"terraform {command[0]} failed:\n" + ("\n".join(view.errors) or "\n".join(lines[-20:])),
                 checked=[f"log: {self.log}"],
                 remedy="Correct the cause and run the command again: what was made so far is kept. "
-                "To begin afresh: `staticfire down`, then `staticfire up`.",
+                "To begin afresh, without the data: `staticfire down --wipe`, then `staticfire up`.",
             )
         step.done(view.summary)
         if any("value" not in output for output in view.outputs.values()):

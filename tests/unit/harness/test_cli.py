@@ -142,3 +142,9 @@ def test_a_directory_that_cannot_be_written_is_an_error_and_no_traceback(
     monkeypatch.setenv("STATICFIRE_STATE_DIR", "/dev/null/state")
     assert run(["--project", root, "down"]) == 1
     assert "/dev/null/state" in capsys.readouterr().err
+
+
+def test_up_without_terraform_starts_nothing(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STATICFIRE_TERRAFORM", "no-such-terraform")
+    assert run(["--project", root, "up"]) == 3
+    assert not (Path(root) / ".staticfire").exists()
