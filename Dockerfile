@@ -5,14 +5,12 @@ FROM ${PYTHON_IMAGE} AS environments
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
 COPY staticfire/requirements/ministack.txt staticfire/requirements/runtime.txt requirements/edge.txt ./
-# The edge's own environment keeps pip: it builds the packages of the stacks. All is compiled here, because the root file
-# system is read-only later, and a start without .pyc files takes twice as long.
+# Compiled here: the root file system is read-only later, and a start without .pyc files takes twice as long.
 RUN set -e; for name in edge ministack runtime; do \
       python3 -m venv --without-pip /opt/$name; \
       python3 -m pip --python /opt/$name/bin/python install --quiet --no-compile --require-hashes -r $name.txt; \
-    done; \
-    python3 -m pip --python /opt/edge/bin/python install --quiet --no-compile pip; \
-    for name in edge ministack runtime; do /opt/$name/bin/python -m compileall -q -j 0 /opt/$name/lib; done
+      /opt/$name/bin/python -m compileall -q -j 0 /opt/$name/lib; \
+    done
 COPY staticfire /opt/staticfire/staticfire
 RUN /opt/edge/bin/python -m compileall -q -j 0 /opt/staticfire
 

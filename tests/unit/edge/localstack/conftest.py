@@ -1,4 +1,4 @@
-"""What the edge does in front of LocalStack. A test that is a coroutine runs in a uvloop of its own, as the edge does."""
+"""In front of LocalStack. A test that is a coroutine runs in a uvloop of its own, as the edge does."""
 
 from __future__ import annotations
 
