@@ -31,11 +31,12 @@ def instance(aws):
 
 
 @pytest.fixture
-def postgres(secret):
+def postgres(secret, staticfire_running):
+    host, port = staticfire_running.postgres.outside(secret["host"], int(secret["port"]))
     connection = pg8000.native.Connection(
         secret["username"],
-        host=secret["host"],
-        port=int(secret["port"]),
+        host=host,
+        port=port,
         database=secret["dbname"],
         password=secret["password"],
     )

@@ -96,6 +96,10 @@ class Server:
             timeout=30,
         )
 
+    def outside(self, host: str, port: int) -> tuple[str, int]:
+        """Where this machine reaches the address by which functions reach the server."""
+        return (self.host, self.port) if (host, port) == self.inside else (host, port)
+
     def password_of(self, role: str) -> str:
         """The password of a stack's role: the same for whoever knows the server's own, on every machine."""
         return hmac.new(self.admin_password.encode(), role.encode(), hashlib.sha256).hexdigest()[:40]
