@@ -11,9 +11,11 @@ has none, and the stacks are applied to it afresh.
 from __future__ import annotations
 
 import logging
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import docker.errors
@@ -23,6 +25,7 @@ from ..errors import NotRunningError, StaticfireError
 from ..layout import Layout, Process, read_json, wait_until
 from ..progress import Progress
 from ..settings import Settings
+from . import Running
 from .compose import require_engine
 from .embedded import Embedded
 from .given import server
@@ -39,9 +42,16 @@ class Containers(Embedded):
         super().__init__(settings)
         self.postgres = self.held = Held(settings)
 
-    def start(self, progress: Progress) -> Any:
+    def start(self, progress: Progress) -> Running:
         require_engine()
         return super().start(progress)
+
+    def describe(self) -> Running | None:
+        running = super().describe()
+        if running is None or self.held.runs("localstack"):
+            return running
+        parts = {**running.health.parts, "emulator": {"state": "dead", "log": str(self.held.log)}}
+        return replace(running, health=replace(running.health, state="degraded", parts=parts))
 
     def kill(self, part: str) -> None:
         if part == "edge":
@@ -82,16 +92,17 @@ class Held:
             step.done(f"LocalStack, Postgres {found.version} on {found.host}:{found.port}")
         return found
 
+    def runs(self, name: str) -> bool:
+        return self._holder() is not None and self._container(name).status == "running"
+
     def running(self) -> Server | None:
-        if self._holder() is None or self._container("postgres").status != "running":
+        if not self.runs("postgres"):
             return None
         host, port = self._address("postgres", POSTGRES_PORT)
         return server(host, port, ADMIN, str(self._recorded()["password"]), None)
 
     def stop(self) -> bool:
         """End the holder; the containers and their volumes are gone then."""
-        import signal
-
         holder = self._holder()
         if holder is None:
             return False
@@ -154,6 +165,6 @@ class Held:
             ) from None
 
     def _address(self, name: str, port: int) -> tuple[str, int]:
-        """Where a container's port is published; another one each time that it is started."""
+        """Where a container's port is published."""
         client = DockerClient()
         return client.host(), int(client.port(self._container(name).id, port))

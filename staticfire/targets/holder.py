@@ -11,6 +11,7 @@ import secrets
 import signal
 import sys
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from testcontainers.community.postgres import PostgresContainer
 from testcontainers.core.docker_client import DockerClient
 
 from ..errors import StaticfireError
-from ..layout import wait_until, write_json
+from ..layout import free_port, wait_until, write_json
 from .postgres import ADMIN
 
 LOCALSTACK_PORT = 4566
@@ -34,16 +35,17 @@ TLS = Path(__file__).with_name("postgres-tls.sh")
 
 def main(record: Path, localstack_image: str, postgres_image: str) -> None:
     password = secrets.token_urlsafe(24)
-    # Published where only this machine reaches them, unless the engine is another machine.
+    # Published where only this machine reaches them, unless the engine is another machine; on ports that are named, so
+    # that they are the same when a container is started again.
     local = DockerClient().host() in ("localhost", "127.0.0.1")
-    address: Any = ("127.0.0.1",) if local else None
+    published: Any = (lambda: ("127.0.0.1", free_port())) if local else free_port
     localstack = LocalStackContainer(localstack_image).with_envs(**QUIET)
     token = os.environ.get("LOCALSTACK_AUTH_TOKEN")
     if token:
         localstack.with_env("LOCALSTACK_AUTH_TOKEN", token)
-    localstack.ports = {f"{LOCALSTACK_PORT}": address}
+    localstack.ports = {f"{LOCALSTACK_PORT}": published()}
     postgres = PostgresContainer(postgres_image, username=ADMIN, password=password, dbname="postgres", driver=None)
-    postgres.ports = {f"{POSTGRES_PORT}": address}
+    postgres.ports = {f"{POSTGRES_PORT}": published()}
     postgres.with_command(["postgres", "-c", "max_connections=300"])
     postgres.with_copy_into_container(TLS.read_bytes(), "/docker-entrypoint-initdb.d/postgres-tls.sh", 0o755)
     with ExitStack() as ending:
@@ -71,8 +73,6 @@ def ready(container: Any, name: str) -> None:
 
 def _moment(text: str) -> float:
     """Docker's time of day, with nanoseconds, as a time stamp."""
-    from datetime import datetime
-
     return datetime.fromisoformat(text[:19] + "+00:00").timestamp()
 
 
