@@ -11,7 +11,6 @@ import json
 import os
 import subprocess
 import sys
-import venv
 import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -21,10 +20,14 @@ from xml.etree import ElementTree
 
 import pytest
 
+from staticfire import environments
 from staticfire.edge.aws import AwsError, Call, Scope
 from staticfire.edge.functions import FunctionRef, Functions, Outcome
 from staticfire.edge.http1.messages import Request
+from staticfire.layout import Layout
+from staticfire.settings import load
 
+ROOT = Path(__file__).parents[4]
 DEADLINE = 30.0
 PAUSE = 0.01
 
@@ -40,20 +43,12 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 
 @pytest.fixture(scope="session")
-def runtime_python(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A Python with awslambdaric and boto3: the stack's, a given one, or one made now."""
+def runtime_python() -> str:
+    """A Python with awslambdaric and boto3: a given one, or the stack's."""
     if given := os.environ.get("STATICFIRE_TEST_RUNTIME"):
         return given
-    root = Path(__file__).parents[4]
-    for python in sorted(root.glob(".staticfire/envs/runtime-*/bin/python")):
-        return str(python)
-    made = tmp_path_factory.getbasetemp().parent / f"staticfire-test-runtime-{sys.version_info.minor}"
-    python = made / "bin" / "python"
-    if not (made / "complete").exists():
-        venv.create(made, with_pip=True, clear=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", "awslambdaric", "boto3"], check=True, timeout=600)
-        (made / "complete").touch()
-    return str(python)
+    name, layout = f"runtime-{sys.version_info.major}.{sys.version_info.minor}", Layout.of(load(ROOT))
+    return str(environments.environment(name, environments.lock_file("runtime"), Path(sys.executable), layout))
 
 
 @pytest.fixture(scope="session")
