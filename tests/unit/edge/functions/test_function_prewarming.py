@@ -282,8 +282,11 @@ async def test_sixteen_environments_at_once(lab, said):
         await end_environments(lab, functions)
         outcomes = await asyncio.gather(*(functions.invoke(ref, b"3") for _ in range(16)))
         forks = prewarming(functions)["forks"]
-        assert {said(one) for one in outcomes} == {one["pid"] for one in environments(functions)}
-        assert forks == len(environments(functions)) == 16
+        used = {said(one) for one in outcomes}
+        assert len(used) == 16
+        # On a busy machine one more may have been started for an invocation that another environment took first.
+        assert used <= {one["pid"] for one in environments(functions)}
+        assert forks == len(environments(functions))
 
 
 @pytest.mark.parametrize(
