@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import time
 from collections import deque
@@ -59,12 +60,13 @@ class Pool:
         self._free: list[Environment] = []
         self._waiting: deque[Invocation] = deque()
         self._starting = 0
-        self._typical_seconds = 0.0
+        # How long an invocation takes when nothing holds it up: the shortest of late, forgotten slowly.
+        self._quickest_seconds = math.inf
         self._growth: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def submit(self, invocation: Invocation) -> None:
-        if self._free and (self._typical_seconds > PATIENCE or self._running < ABREAST):
+        if self._free and (self._quickest_seconds > PATIENCE or self._running < ABREAST):
             self._free.pop().assign(invocation)
             return
         self._waiting.append(invocation)
@@ -132,7 +134,7 @@ class Pool:
             self._free.append(environment)
 
     def finished(self, environment: Environment, invocation: Invocation, result: Result) -> None:
-        self._typical_seconds += (result.seconds - self._typical_seconds) / 16
+        self._quickest_seconds = min(result.seconds, self._quickest_seconds * 1.005)
         self._on_finished(self, invocation, result)
 
     def ended(self, environment: Environment, undelivered: Invocation | None, init_error: bool) -> None:
