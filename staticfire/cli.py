@@ -17,7 +17,7 @@ import signal
 import sys
 import sysconfig
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ from .terraform import DEFAULT_ACCOUNT, caller_environment, find_provider, find_
 
 INTERRUPTED = 130
 LATE_MILLISECONDS = 60_000
+LOG_GROUPS = "/aws/lambda/"
 UNREAD = 141
 
 
@@ -287,7 +288,16 @@ def _env(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def _logs(settings: Settings, arguments: argparse.Namespace) -> int:
     since = time.time() - _seconds(arguments.since)
-    _follow(_running(settings), arguments.function, since, follow=arguments.follow)
+    running = _running(settings)
+    if arguments.function is not None:
+        names = list(_log_groups(client(running, DEFAULT_ACCOUNT, "logs"), ""))
+        if arguments.function not in names:
+            raise UsageError(
+                f"No function {arguments.function!r} has a log group.",
+                checked=[f"log groups are there for: {', '.join(names) or 'none'}"],
+                remedy="Name one of these; a function that was never invoked may have none yet.",
+            )
+    _follow(running, arguments.function, since, follow=arguments.follow)
     return 0
 
 
@@ -319,17 +329,21 @@ def _follow(running: Running, function: str | None, since: float, *, follow: boo
         time.sleep(1)
 
 
-def _events(logs: Any, function: str | None, begin: int) -> list[dict[str, Any]]:
-    prefix = "/aws/lambda/"
-    found = []
-    for page in logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=f"{prefix}{function or ''}"):
+def _log_groups(logs: Any, prefix: str) -> Iterator[str]:
+    """The functions that have a log group, by the beginning of their names."""
+    for page in logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=f"{LOG_GROUPS}{prefix}"):
         for group in page["logGroups"]:
-            name = group["logGroupName"].removeprefix(prefix)
-            if function in (None, name):
-                pages = logs.get_paginator("filter_log_events").paginate(
-                    logGroupName=group["logGroupName"], startTime=begin
-                )
-                found += [{**event, "function": name} for events in pages for event in events["events"]]
+            yield group["logGroupName"].removeprefix(LOG_GROUPS)
+
+
+def _events(logs: Any, function: str | None, begin: int) -> list[dict[str, Any]]:
+    found = []
+    for name in _log_groups(logs, function or ""):
+        if function in (None, name):
+            pages = logs.get_paginator("filter_log_events").paginate(
+                logGroupName=f"{LOG_GROUPS}{name}", startTime=begin
+            )
+            found += [{**event, "function": name} for events in pages for event in events["events"]]
     return found
 
 
