@@ -16,6 +16,7 @@ import json
 import logging
 import os
 import ssl
+import struct
 from typing import Any
 
 from pg8000 import native
@@ -45,6 +46,9 @@ REFUSED_FOR_NOW = {
     "57P03": "the server is starting",
 }
 WRONG_PASSWORD = {"28P01", "28000"}
+# The connection is of no use any more. pg8000 has no error of its own for bytes that are no message of the protocol, as
+# a server that is being killed, or what stands between, may leave: it does not find their type, or their fields.
+LOST = (InterfaceError, OSError, KeyError, struct.error)
 
 
 class Database:
@@ -67,7 +71,7 @@ class Database:
         kept = self._connection is not None
         try:
             return self._execute(sql, parameters)
-        except (InterfaceError, OSError) as error:
+        except LOST as error:
             self.close()
             if not kept or _took_too_long(error):
                 raise Unavailable(f"Postgres cannot be reached: {error!r}") from error
@@ -85,7 +89,7 @@ class Database:
         if self._connection is None:
             try:
                 self._connection = self._connect()
-            except (InterfaceError, OSError) as error:
+            except LOST as error:
                 raise Unavailable(f"Postgres cannot be reached: {error!r}") from error
         return self._connection
 
@@ -94,7 +98,7 @@ class Database:
         if connection is not None:
             try:
                 connection.close()
-            except (InterfaceError, OSError) as error:
+            except LOST as error:
                 logger.debug("closing a lost connection", extra={"problem": str(error)})
 
     def _execute(self, sql: str, parameters: dict[str, Any]) -> list[list[Any]]:
