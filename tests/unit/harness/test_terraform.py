@@ -219,7 +219,9 @@ def test_every_line_of_a_child_is_followed_to_its_end(tmp_path: Path) -> None:
 
 def test_the_terraform_of_a_killed_run_is_interrupted_before_the_next_one(copy: WorkingCopy) -> None:
     copy.refresh()
-    script = "import signal, time\ntry:\n    print(flush=True); time.sleep(600)\nexcept KeyboardInterrupt:\n    exit(7)"
+    # Like Terraform it takes SIGINT, even where the test run was started in the background, with SIGINT ignored.
+    script = "import signal, time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    script += "try:\n    print(flush=True); time.sleep(600)\nexcept KeyboardInterrupt:\n    exit(7)"
     orphan = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, start_new_session=True)
     assert orphan.stdout is not None
     orphan.stdout.readline()
