@@ -224,10 +224,17 @@ class External:
     async def instance(self) -> str:
         """A parameter that only this life of its state holds: it is lost with the rest."""
         try:
+            return await self._marker()
+        except AwsError as error:
+            log.warning("%s cannot tell which life of its state this is: %s", self._emulator.name, error)
+            return ""
+
+    async def _marker(self) -> str:
+        try:
             found = await self._emulator.json(Scope(), "ssm", "AmazonSSM.GetParameter", {"Name": MARKER})
         except AwsError as error:
             if error.code != "ParameterNotFound":
-                return ""
+                raise
             value = secrets.token_hex(8)
             marker = {"Name": MARKER, "Value": value, "Type": "String", "Overwrite": True}
             await self._emulator.json(Scope(), "ssm", "AmazonSSM.PutParameter", marker)
