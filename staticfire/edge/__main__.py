@@ -143,7 +143,7 @@ async def _parts(
         prewarm=config.prewarm,
     )
     ending.push_async_callback(functions.close)
-    http_apis = HttpApis(emulator, functions, public_host=config.public_host, port=port)
+    http_apis = HttpApis(emulator, functions, public_host=config.public_host, port=port, state_dir=config.state_dir)
     ending.push_async_callback(http_apis.close)
     services |= {"lambda": functions, "apigateway": http_apis}
     server = config.postgres

@@ -69,7 +69,7 @@ def test_a_container_that_ended_under_traffic_costs_nothing_that_was_acknowledge
         for each in posting:
             each.result()
 
-    assert set(refused) <= {0, 404, 500, 503}
+    assert set(refused) <= {0, 500, 503}
     deployed.functions.invoke(deployed.outputs["reconcile_function_name"], {"full": True})
     with deployed.connect() as connection:
         stored = {str(row[0]) for row in connection.run("SELECT id FROM usage_events")}

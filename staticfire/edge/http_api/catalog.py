@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -30,12 +30,14 @@ log = logging.getLogger(__name__)
 
 Read = Callable[[Scope, str], Awaitable[Any]]
 Compile = Callable[[Description], CompiledApi]
+Learned = Callable[[str, Mapping[str, Sequence[str]]], None]
 
 
 class Catalog:
-    def __init__(self, read: Read, compile: Compile) -> None:
+    def __init__(self, read: Read, compile: Compile, learned: Learned) -> None:
         self._read = read
         self._compile = compile
+        self._learned = learned
         self._apis: dict[str, CompiledApi] = {}
         self._learning: dict[str, asyncio.Task[CompiledApi | None]] = {}
         self._scopes: dict[Scope, None] = {Scope(): None}
@@ -93,6 +95,8 @@ class Catalog:
         if description is None:
             return None
         self._apis[api_id] = compiled = self._compile(description)
+        served = {name: [route.key for route in each.routes] for name, (_, each) in description.stages.items() if each}
+        self._learned(api_id, served)
         return compiled
 
     async def _describe(self, api_id: str) -> Description | None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from pathlib import Path
 
 from ..aws import AwsError, Call, Scope
 from ..http1.client import Client
@@ -22,11 +23,12 @@ from .catalog import Catalog
 from .compiled import CompiledApi, CompiledStage, Compiler, Endpoint
 from .control_plane import ControlPlane
 from .exchange import Exchange, new_request_id
+from .former import FormerApis
 from .integration import MAX_BODY
 from .metrics import Metrics
 from .model import DEFAULT_STAGE
 from .neighbours import Emulator, Functions, HttpClient
-from .refusal import Refused, not_found, too_large, too_many_requests, unsupported
+from .refusal import Refused, not_found, not_yet_again, too_large, too_many_requests, unsupported
 from .tokens import KeySource
 
 log = logging.getLogger(__name__)
@@ -39,7 +41,14 @@ class HttpApis:
     """The HTTP APIs of all accounts behind this edge."""
 
     def __init__(
-        self, emulator: Emulator, functions: Functions, *, public_host: str, port: int, client: HttpClient | None = None
+        self,
+        emulator: Emulator,
+        functions: Functions,
+        *,
+        public_host: str,
+        port: int,
+        state_dir: Path,
+        client: HttpClient | None = None,
     ) -> None:
         client = client or Client()
         self._port = str(port)
@@ -48,7 +57,8 @@ class HttpApis:
             emulator, f"{domain}:{port}", lambda api_id, scope: self._catalog.owner(api_id, scope)
         )
         self._compiler = Compiler(functions, client, KeySource(client, emulator.base_url))
-        self._catalog = Catalog(self._control.get, self._compiler.compile)
+        self._former = FormerApis(state_dir / "http-apis.json")
+        self._catalog = Catalog(self._control.get, self._compiler.compile, self._former.serves)
         self._addresses = Addresses(domain)
         self._metrics = Metrics(emulator)
         self._logs = AccessLogs(emulator)
@@ -61,7 +71,8 @@ class HttpApis:
         started = time.perf_counter()
         try:
             api, stage, path = await self._locate(address)
-        except Refused as refusal:
+        except Refused as refused:
+            refusal = self._of_lost(refused, address)
             log.info("%s %s: %d: %s", address.request.method, address.request.path, refusal.status, refusal)
             return _identified(refusal.response(), new_request_id())
         except AwsError as error:
@@ -79,7 +90,7 @@ class HttpApis:
         )
         response = api.cors.preflight(x.request) if api.cors else None
         if response is None:
-            response = await self._respond(stage, x)
+            response = await self._respond(stage, x, address)
             if api.cors is not None:
                 response.headers = api.cors.apply(x.request, response.headers)
         self._finish(stage, x, response, started)
@@ -110,16 +121,24 @@ class HttpApis:
             raise not_found(f"API {address.api_id} has no stage {first!r} and no {DEFAULT_STAGE}")
         return api, stage, address.path
 
-    async def _respond(self, stage: CompiledStage, x: Exchange) -> Response:
+    async def _respond(self, stage: CompiledStage, x: Exchange, address: Address) -> Response:
         try:
             found = stage.table.match(x.request.method, x.path)
             if found is None:
-                raise not_found(f"no route of stage {x.stage.name} takes {x.request.method} {x.path}")
+                missing = not_found(f"no route of stage {x.stage.name} takes {x.request.method} {x.path}")
+                raise self._of_lost(missing, address)
             endpoint, x.parameters = found
             x.route, x.dimensions = endpoint.route, endpoint.dimensions
             return await self._answer(endpoint, x)
         except Refused as refusal:
             return self._refuse(x, refusal)
+
+    def _of_lost(self, refused: Refused, address: Address) -> Refused:
+        """What is missing since the emulator lost its state is not simply not found."""
+        method, api_id = address.request.method, address.api_id
+        if refused.status != 404 or api_id is None or not self._former.had(api_id, address.stage, method, address.path):
+            return refused
+        return not_yet_again(api_id)
 
     async def _answer(self, endpoint: Endpoint, x: Exchange) -> Response:
         if endpoint.bucket is not None and not endpoint.bucket.take(time.monotonic()):
@@ -169,6 +188,8 @@ class HttpApis:
         method, parts = call.request.method, call.request.path.strip("/").split("/")
         if method == "GET" or status >= 400 or parts[0] != "v2":
             return
+        if method == "DELETE" and parts[1:2] == ["apis"] and len(parts) >= 3:
+            self._former.deleted(parts[2])
         if parts[1:2] == ["domainnames"]:
             await self._learn_domains(call.scope)
         elif parts[1:2] == ["apis"] and len(parts) == 3 and method == "DELETE":
@@ -186,6 +207,7 @@ class HttpApis:
 
     async def reset(self) -> None:
         """The emulator's state is gone: nothing that was learned holds."""
+        self._former.lose()
         self._catalog.reset()
         self._control.reset()
         self._addresses.reset()

@@ -30,6 +30,15 @@ def not_found(reason: str = "") -> Refused:
     return Refused(404, "Not Found", kind="RESOURCE_NOT_FOUND", reason=reason)
 
 
+def not_yet_again(api_id: str) -> Refused:
+    """AWS has no such answer: the emulator was restarted, and the stack that has the API is to be applied to it."""
+    message = (
+        f"The HTTP API {api_id} went with the emulator's last state and is not applied again. "
+        "Where something applies it (a test run, compose's keeper), wait; else run `staticfire up`."
+    )
+    return Refused(503, message, kind="RESOURCE_NOT_FOUND", headers=[("retry-after", "1")])
+
+
 def unauthorized(reason: str, *, challenge: str | None = None) -> Refused:
     headers = [("www-authenticate", challenge)] if challenge is not None else []
     return Refused(401, "Unauthorized", kind="UNAUTHORIZED", reason=reason, headers=headers)

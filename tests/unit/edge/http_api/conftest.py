@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -215,12 +216,24 @@ def _headers(headers) -> Headers:
 class Lab:
     """An edge's HTTP APIs, and the accounts behind it."""
 
-    def __init__(self) -> None:
-        self.emulator = ControlPlane()
+    def __init__(self, state_dir: Path) -> None:
+        self._state_dir = state_dir
         self.functions = FunctionsInMemory()
-        self.client = Client()
-        self.apis = HttpApis(self.emulator, self.functions, public_host="127.0.0.1", port=PORT, client=self.client)
         self.functions.handlers["echo"] = lambda event: {"statusCode": 200, "body": json.dumps(event)}
+        self.restart()
+
+    def restart(self) -> None:
+        """A new edge in front of an emulator that knows nothing."""
+        self.emulator = ControlPlane()
+        self.client = Client()
+        self.apis = HttpApis(
+            self.emulator,
+            self.functions,
+            public_host="127.0.0.1",
+            port=PORT,
+            state_dir=self._state_dir,
+            client=self.client,
+        )
 
     async def call(self, method: str, path: str, body: Any = None, scope: Scope = SCOPE) -> Any:
         """A call to API Gateway as the router passes it through the edge; its answer's document."""
@@ -279,5 +292,5 @@ def arn(function: str, scope: Scope = SCOPE) -> str:
 
 
 @pytest.fixture
-def lab() -> Lab:
-    return Lab()
+def lab(tmp_path: Path) -> Lab:
+    return Lab(tmp_path)

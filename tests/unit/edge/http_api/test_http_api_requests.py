@@ -329,7 +329,7 @@ async def test_after_a_reset_everything_is_learned_anew(lab):
     await api.send("GET", "/")
     lab.emulator.resources.clear()
     await lab.apis.reset()
-    assert (await api.send("GET", "/")).status == 404
+    assert (await api.send("GET", "/")).status == 503
 
 
 async def test_access_logs_are_lines_of_the_stages_format_in_its_group(lab):
