@@ -1,4 +1,5 @@
-# A Python function in a VPC, with a role of its own that allows what its statements say and nothing else.
+# A Python function, in a VPC where subnets are given, with a role of its own that allows what its statements say and
+# nothing else.
 
 locals {
   # arn:PARTITION:logs:REGION:ACCOUNT:log-group:NAME
@@ -54,6 +55,8 @@ resource "aws_iam_role_policy" "this" {
 # Lambda itself uses the role to attach the function to the VPC. The describing actions know no resources; the others
 # are bound to this account and region; and the function's own code may use none of them.
 resource "aws_iam_role_policy" "vpc" {
+  count = length(var.subnet_ids) > 0 ? 1 : 0
+
   name = "vpc"
   role = aws_iam_role.this.id
   policy = jsonencode({
@@ -119,9 +122,13 @@ resource "aws_lambda_function" "this" {
     variables = var.environment
   }
 
-  vpc_config {
-    subnet_ids         = var.subnet_ids
-    security_group_ids = var.security_group_ids
+  dynamic "vpc_config" {
+    for_each = length(var.subnet_ids) > 0 ? [var.subnet_ids] : []
+
+    content {
+      subnet_ids         = vpc_config.value
+      security_group_ids = var.security_group_ids
+    }
   }
 
   logging_config {

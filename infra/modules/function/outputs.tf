@@ -25,5 +25,5 @@ output "policy" {
 
 output "subnet_ids" {
   description = "Subnets that the function is attached to."
-  value       = one(aws_lambda_function.this.vpc_config).subnet_ids
+  value       = flatten(aws_lambda_function.this.vpc_config[*].subnet_ids)
 }

@@ -85,13 +85,15 @@ variable "environment" {
 }
 
 variable "subnet_ids" {
-  description = "Private subnets that the function is attached to."
+  description = "Private subnets that the function is attached to; none: it is in no VPC."
   type        = list(string)
+  default     = []
 }
 
 variable "security_group_ids" {
-  description = "Security groups of the function."
+  description = "Security groups of the function, where it has subnets."
   type        = list(string)
+  default     = []
 }
 
 variable "statements" {
