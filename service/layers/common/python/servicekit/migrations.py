@@ -6,12 +6,19 @@ holds an advisory lock, so of ten at the same time nine wait and then find nothi
 """
 
 import hashlib
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pg8000 import native
+
+from servicekit.database import Database
+
+logger = logging.getLogger(__name__)
+logger.setLevel(logging.INFO)
 
 LOCK = 7_310_577_209_318
 TABLE = """
@@ -43,6 +50,21 @@ class Migration:
 class Outcome:
     applied: list[str]
     version: int
+
+
+def init_handler(directory: Path) -> Callable[[Any, Any], dict[str, Any]]:
+    """The handler of an init function: it brings the database to what the directory's migrations say."""
+
+    def handler(event: Any, context: Any) -> dict[str, Any]:
+        database = Database.from_environment(statement_seconds=None)
+        try:
+            outcome = migrate(database.connection(), read(directory))
+        finally:
+            database.close()
+        logger.info("schema is up to date", extra={"version": outcome.version, "applied": outcome.applied})
+        return {"version": outcome.version, "applied": outcome.applied}
+
+    return handler
 
 
 def read(directory: Path) -> list[Migration]:
