@@ -1,18 +1,17 @@
 """The HTTP API's function: POST /usage and GET /stats/average."""
 
 import logging
-from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
 
 from servicekit import aws
+from servicekit.app import application
 from servicekit.database import Database
 from servicekit.errors import Unavailable
 from servicekit.http import Answer, Event, answer, body_of
 
 from usage.ledger import Ledger, Outcome
 from usage.projection import Projection
-from usage.validation import Refused, Usage, parse
+from usage.validation import Usage, parse
 
 logger = logging.getLogger(__name__)
 logger.setLevel(logging.INFO)
@@ -21,21 +20,6 @@ REPLAYED = {"idempotent-replayed": "true"}
 
 ledger = Ledger(Database.from_environment())
 projection = Projection.from_environment(aws.dynamodb())
-
-
-def handler(event: Event, context: Any) -> Answer:
-    """An error that is none of these is a bug: it propagates, Lambda reports it, and the API answers 500 without it."""
-    route = ROUTES.get(event["routeKey"])
-    if route is None:
-        return answer(404, {"message": "Not Found"})
-    try:
-        return route(event)
-    except Refused as refused:
-        problems = {"errors": refused.problems} if refused.problems else {}
-        return answer(refused.status, {"message": refused.message, **problems})
-    except Unavailable as error:
-        logger.warning("not available", extra={"route": event["routeKey"], "problem": str(error)})
-        return answer(503, {"message": "The service cannot do this now. Try again."}, {"retry-after": "1"})
 
 
 def post_usage(event: Event) -> Answer:
@@ -94,7 +78,4 @@ def _ratio(total: Decimal, count: int) -> Decimal | None:
     return total / count if count else None
 
 
-ROUTES: dict[str, Callable[[Event], Answer]] = {
-    "POST /usage": post_usage,
-    "GET /stats/average": get_average,
-}
+handler = application({"POST /usage": post_usage, "GET /stats/average": get_average})

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from usage.validation import BODY_LIMIT, Refused, Usage, parse
+from servicekit.errors import Refused
+from usage.validation import BODY_LIMIT, Usage, parse
 
 
 def body(**fields: Any) -> bytes:
