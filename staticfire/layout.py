@@ -24,10 +24,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from .errors import BusyError, StaticfireError
 from .settings import Settings
+
+LONG_LOG = 10 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,15 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def open_log(path: Path) -> BinaryIO:
+    """A program's log, to be appended to. A long one of earlier starts is put aside: two are kept at the most."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        if path.stat().st_size > LONG_LOG:
+            path.replace(path.with_name(f"{path.name}.1"))
+    return open(path, "ab")
 
 
 def write_json(path: Path, value: Any, mode: int = 0o644) -> None:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from ..errors import StaticfireError
+from ..layout import open_log
 from .aws import AwsError, Scope
 from .emulator import Emulator
 from .http1.client import Client
@@ -114,8 +115,7 @@ class MiniStack:
 
     def _output(self) -> BinaryIO:
         (self._home / "tmp").mkdir(parents=True, exist_ok=True)
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        return open(self.log, "ab")
+        return open_log(self.log)
 
     def _environment(self, descriptor: int, port: int) -> Mapping[str, str]:
         """Nothing of the user's AWS or Terraform settings reaches it, and it writes nowhere but below its directory."""

@@ -22,7 +22,7 @@ import docker.errors
 from testcontainers.core.docker_client import DockerClient
 
 from ..errors import NotRunningError, StaticfireError
-from ..layout import Layout, Process, read_json, wait_until
+from ..layout import Layout, Process, open_log, read_json, wait_until
 from ..progress import Progress
 from ..settings import Settings
 from . import Running
@@ -128,12 +128,11 @@ class Held:
         return f"http://{host}:{published}"
 
     def _start_holder(self) -> None:
-        self.layout.logs.mkdir(parents=True, exist_ok=True)
         self._record.unlink(missing_ok=True)
-        begin = self.log.stat().st_size if self.log.exists() else 0
         command = [sys.executable, "-m", "staticfire.targets.holder", str(self._record)]
         command += [self.settings.localstack_image, self.settings.postgres_image]
-        with open(self.log, "ab") as output:
+        with open_log(self.log) as output:
+            begin = output.tell()
             child = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
             )

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 from .. import environments
 from ..control import Control, Health
 from ..errors import BusyError, NotRunningError, StaticfireError
-from ..layout import Layout, Process, port_holder, port_is_free, read_json, start_time, wait_until, write_json
+from ..layout import Layout, Process, open_log, port_holder, port_is_free, read_json, start_time, wait_until, write_json
 from ..progress import Progress
 from ..settings import Settings
 from . import Running
@@ -166,11 +166,10 @@ class Embedded:
         return health if health is not None and health.well else None
 
     def _start_edge(self, config: Mapping[str, Any]) -> Health:
-        self.layout.logs.mkdir(parents=True, exist_ok=True)
         write_json(self.layout.edge_config, config, 0o600)
         output_path = self.layout.logs / "edge.log"
-        begin = output_path.stat().st_size if output_path.exists() else 0
-        with open(output_path, "ab") as output:
+        with open_log(output_path) as output:
+            begin = output.tell()
             child = subprocess.Popen(
                 [sys.executable, "-m", "staticfire.edge", str(self.layout.edge_config)],
                 cwd=self.settings.project,

@@ -40,6 +40,7 @@ from ..layout import (
     Layout,
     Process,
     free_port,
+    open_log,
     port_holder,
     port_is_free,
     read_json,
@@ -255,7 +256,6 @@ class Postgres:
 
     def _start(self, binaries: Binaries) -> Server:
         self.home.mkdir(parents=True, exist_ok=True)
-        self.log.parent.mkdir(parents=True, exist_ok=True)
         place = self._place()
         password = secret(self.home / "admin-password")
         if not (place.data / "PG_VERSION").exists():
@@ -279,8 +279,8 @@ class Postgres:
             del options["ssl_cert_file"], options["ssl_key_file"]
         command = [str(binaries.directory / "postgres"), "-D", str(place.data)]
         command += [argument for name, value in options.items() for argument in ("-c", f"{name}={value}")]
-        begin = self.log.stat().st_size if self.log.exists() else 0
-        with open(self.log, "ab") as output:
+        with open_log(self.log) as output:
+            begin = output.tell()
             child = subprocess.Popen(
                 [*place.prefix, *command],
                 stdin=subprocess.DEVNULL,

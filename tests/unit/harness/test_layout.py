@@ -14,6 +14,7 @@ from staticfire.layout import (
     Layout,
     Process,
     command_lock,
+    open_log,
     port_holder,
     port_is_free,
     read_json,
@@ -134,3 +135,26 @@ def test_the_holder_of_a_port_is_named() -> None:
 def test_an_address_of_another_machine_is_not_called_taken() -> None:
     with pytest.raises(StaticfireError, match=r"Nothing can listen on 192\.0\.2\.1:4566"):
         port_is_free("192.0.2.1", 4566)
+
+
+def test_a_log_is_appended_to_and_the_place_where_this_start_begins_is_known(tmp_path: Path) -> None:
+    log = tmp_path / "logs" / "edge.log"
+    for said in (b"first\n", b"second\n"):
+        with open_log(log) as output:
+            begin = output.tell()
+            output.write(said)
+    assert (begin, log.read_bytes()) == (6, b"first\nsecond\n")
+
+
+def test_a_long_log_of_earlier_starts_is_put_aside_and_two_are_kept_at_the_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("staticfire.layout.LONG_LOG", 3)
+    log = tmp_path / "edge.log"
+    for said in (b"first", b"second", b"third"):
+        with open_log(log) as output:
+            output.write(said)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
+        "edge.log": b"third",
+        "edge.log.1": b"second",
+    }
