@@ -35,16 +35,18 @@ TRANSIENT = {
     "RequestLimitExceeded",
     "ServiceUnavailable",
     "ThrottlingException",
+    "TransactionConflictException",
     "TransactionInProgressException",
 }
 
 
 class CallFailed(Exception):
-    """The service answered with an error that trying again does not cure."""
+    """The service answered with an error that trying again does not cure; `answer` is all that it said."""
 
-    def __init__(self, operation: str, status: int, code: str, message: str) -> None:
+    def __init__(self, operation: str, status: int, code: str, message: str, answer: Mapping[str, Any]) -> None:
         super().__init__(f"{operation}: {status} {code}: {message}")
         self.code = code
+        self.answer = answer
 
 
 class Signer:
@@ -144,23 +146,24 @@ class JsonService:
         if response.status == 200:
             answer: dict[str, Any] = json.loads(content)
             return answer
-        code, message = _error_of(content)
+        error = _error_of(content)
+        code = str(error.get("__type", "")).rpartition("#")[2]
+        message = str(error.get("message") or error.get("Message") or "")
         if response.status >= 500 or response.status == 429 or code in TRANSIENT:
             raise _Transient(f"{operation}: {response.status} {code}: {message}")
-        raise CallFailed(operation, response.status, code, message)
+        raise CallFailed(operation, response.status, code, message, error)
 
 
 class _Transient(Exception):
     """The service answered, and said: not now."""
 
 
-def _error_of(content: bytes) -> tuple[str, str]:
+def _error_of(content: bytes) -> dict[str, Any]:
     try:
         error = json.loads(content)
     except ValueError:
-        return "", content[:200].decode("utf-8", "replace")
-    code = str(error.get("__type", "")).rpartition("#")[2]
-    return code, str(error.get("message") or error.get("Message") or "")
+        error = None
+    return error if isinstance(error, dict) else {"message": content[:200].decode("utf-8", "replace")}
 
 
 def dynamodb() -> JsonService:

@@ -41,7 +41,7 @@ class JsonObject(dict[str, Any]):
 def read_object(body: bytes, fields: Fields, *, limit: int, problems: Sequence[Problem] = ()) -> dict[str, Any]:
     """The body's object once all of it is right; else Refused with the problems found before, and all of the body's."""
     try:
-        content = read_json(body, limit)
+        content: JsonObject = read_json(body, limit)
     except Refused as refused:
         if refused.status != 400:
             raise
