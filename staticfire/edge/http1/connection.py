@@ -18,6 +18,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import socket
+import struct
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
@@ -27,7 +29,7 @@ import httptools
 
 from .head import BadHead, declared_length, encode_head
 from .incoming import IncomingBody
-from .messages import BodyTooLarge, BrokenBody, DropConnection, Handler, Headers, Request, Response
+from .messages import BodyTooLarge, BrokenBody, DropConnection, Handler, Headers, Request, ResetConnection, Response
 
 log = logging.getLogger(__name__)
 
@@ -316,7 +318,11 @@ class Connection(asyncio.Protocol):
             except BadHead as error:
                 log.error("the response to %s %s cannot be sent: %s", request.method, request.path, error)
                 await self._send(exchange, _internal_error())
-        except DropConnection:
+        except DropConnection as drop:
+            if isinstance(drop, ResetConnection) and not self._lost:
+                # A socket that lingers for no time is closed by a reset.
+                linger = struct.pack("ii", 1, 0)
+                self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             self._transport.abort()
         except Exception:
             log.exception("the response to %s %s broke off", request.method, request.path)

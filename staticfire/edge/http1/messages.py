@@ -18,6 +18,10 @@ class DropConnection(Exception):
     """Raised by a handler: close the client's connection without an answer."""
 
 
+class ResetConnection(DropConnection):
+    """The same with a TCP reset, as a peer that crashed or a firewall leaves it."""
+
+
 class Headers:
     """An ordered multi-map of lower-case names to values (latin-1 text, as on the wire)."""
 
