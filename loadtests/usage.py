@@ -1,70 +1,79 @@
 """Load on the usage service: many posts of usage events, now and then the average.
 
-    locust -f loadtests/usage.py                                   the page is on http://127.0.0.1:8089
-    locust -f loadtests/usage.py --headless -u 16 -r 16 -t 1m      lines on the terminal
-    docker compose --profile load up --wait --scale locust-worker=4
+    locust -f loadtests/usage.py                                          the page is on http://127.0.0.1:8089
+    locust -f loadtests/usage.py --headless --profile steady --rate 100   holds 100 requests a second
+    locust -f loadtests/usage.py --headless -u 16 -r 16 -t 1m             16 users, ten requests a second each
+    staticfire load usage --profile ramp                                  the same file, and a report
 
 The host (`--host`) is a running stack's endpoint, whose API named `usage` is looked up, or the URL of the API itself,
-as on AWS. Without one it is AWS_ENDPOINT_URL (`eval "$(staticfire env)"` sets it), else http://127.0.0.1:4566.
+as on AWS. Without one it is the stack that `staticfire up` started.
 
-An answer other than the documented one is a failure: 201 to a post, 200 to the average.
+Users are drawn as popularity goes: the hottest of them writes every tenth event. Each event has a key of its own; a
+share of the posts repeats one that was acknowledged, and must be answered with the same id, as a replay. In the
+journal a write is its `key`, `user` and `usage` (a decimal as a string); a repeated one has `again` too.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import random
-import urllib.request
 import uuid
-from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from locust import FastHttpUser, constant_throughput, task
+from locust import task
+from locust.contrib.fasthttp import ResponseContextManager
 
-API = "usage"
-USERS = 1000
+from staticfire.load import kit
 
-
-def ask(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=30) as answer:
-        return json.load(answer)
+USERS = 10_000
+REPLAYED_SHARE = 0.02
+ROUTE = "POST /usage"
 
 
-@cache
-def base_url(host: str) -> str:
-    """The API's own URL: the host's, unless the host is a stack that has many."""
-    if "execute-api" in host:
-        return host
-    found = [api for api in ask(f"{host}/v2/apis")["items"] if api["name"] == API]
-    if not found:
-        raise SystemExit(f"There is no HTTP API named {API!r} at {host}. Apply the stack first: `staticfire up`.")
-    identity = found[0]["apiId"]
-    stage = ask(f"{host}/v2/apis/{identity}/stages")["items"][0]["stageName"]
-    return f"{host}/_aws/execute-api/{identity}/{stage}"
+class Event(NamedTuple):
+    key: str
+    user: str
+    usage: float
+    id: str = ""
 
 
-class UsageClient(FastHttpUser):
-    """One client: ten requests a second at the most, so that the number of users is the load that is asked for."""
+users = kit.Zipf(USERS)
+replays: kit.Replays[Event] = kit.Replays(REPLAYED_SHARE)
+created = kit.status(201)
+ok = kit.status(200)
 
-    host = os.environ.get("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
-    wait_time = constant_throughput(10)
 
-    def on_start(self) -> None:
-        self.base = base_url((self.host or "").rstrip("/"))
+def replayed(event: Event) -> kit.Check:
+    """The same id as at the first time, and said to be a replay."""
+
+    def check(answer: ResponseContextManager) -> str | None:
+        if problem := created(answer):
+            return problem
+        if kit.object_of(answer).get("id") != event.id:
+            return "a replayed key was given another id"
+        marked = answer.headers is not None and answer.headers.get("idempotent-replayed") == "true"
+        return None if marked else "a replay was not said to be one"
+
+    return check
+
+
+class UsageClient(kit.HttpUser):
+    api = "usage"
 
     @task(20)
     def post_usage(self) -> None:
-        body = {"user": f"load-{random.randrange(USERS)}", "usage": random.randrange(1, 1_000_000) / 1000}
-        headers = {"Idempotency-Key": uuid.uuid4().hex}
-        with self.client.post(
-            f"{self.base}/usage", json=body, headers=headers, name="POST /usage", catch_response=True
-        ) as answer:
-            if answer.status_code != 201:
-                answer.failure(f"{answer.status_code}: {answer.text}")
+        known = replays.draw()
+        event = known or Event(uuid.uuid4().hex, f"load-{users.draw()}", random.randrange(1, 1_000_000) / 1000)
+        sent: dict[str, Any] = {"key": event.key, "user": event.user, "usage": str(event.usage)}
+        answer = self.write(
+            ROUTE,
+            {"user": event.user, "usage": event.usage},
+            sent=sent | {"again": True} if known else sent,
+            headers={"idempotency-key": event.key},
+            check=replayed(known) if known else created,
+        )
+        if answer is not None and not known:
+            replays.remember(event._replace(id=answer["id"]))
 
     @task(1)
     def read_average(self) -> None:
-        with self.client.get(f"{self.base}/stats/average", name="GET /stats/average", catch_response=True) as answer:
-            if answer.status_code != 200:
-                answer.failure(f"{answer.status_code}: {answer.text}")
+        self.read("GET /stats/average", ok)

@@ -1,0 +1,97 @@
+"""What became of the writes of a load run: each acknowledged one is looked up in the stores.
+
+What a store must hold is the service's own business, so a project's `integrity` file (`[stacks.NAME.load]`) defines
+
+    def check(journal: Journal, stack: StackUnderTest) -> Integrity
+
+and this module defines what it answers, and loads it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import UsageError
+from .journal import Journal
+
+if TYPE_CHECKING:
+    from ..testkit import StackUnderTest
+
+FUNCTION = "check"
+EXAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Example:
+    """One write or user that is not as it should be: which count it is of, and what was found."""
+
+    count: str
+    what: str
+    found: str
+
+
+@dataclass(frozen=True)
+class Integrity:
+    """The verdict. Writes are counted by their idempotency keys, so a write and its replays are one.
+
+    `unacknowledged_stored` is no failure: whoever got no answer cannot know, and asks again with the same key. Nor are
+    `reconciled_users`: an unacknowledged write had left their aggregate behind, and the service's own repair mended it.
+    """
+
+    writes: int
+    acknowledged: int
+    lost: int = 0
+    doubled: int = 0
+    unacknowledged_stored: int = 0
+    users: int = 0
+    drifted_users: int = 0
+    reconciled_users: int = 0
+    examples: Sequence[Example] = field(default=())
+
+    @property
+    def holds(self) -> bool:
+        return not (self.lost or self.doubled or self.drifted_users)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As in report.json."""
+        return asdict(self) | {"holds": self.holds}
+
+    def __str__(self) -> str:
+        counts = ("lost", "doubled", "drifted_users", "unacknowledged_stored", "reconciled_users")
+        lines = [f"{self.acknowledged} of {self.writes} writes of {self.users} users were acknowledged"]
+        lines += [f"{getattr(self, name)} {name.replace('_', ' ')}" for name in counts]
+        return ", ".join(lines) + "".join(f"\n  {each.count}: {each.what}: {each.found}" for each in self.examples)
+
+
+Check = Callable[[Journal, "StackUnderTest"], Integrity]
+
+
+def check_of(path: Path) -> Check:
+    """The function `check` of a project's file."""
+    specification = importlib.util.spec_from_file_location(f"staticfire_integrity_{path.stem}", path)
+    if specification is None or specification.loader is None or not path.is_file():
+        raise UsageError(
+            f"There is no Python file {path}.",
+            remedy="Correct `integrity` in [stacks.NAME.load] of staticfire.toml.",
+        )
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[specification.name] = module  # dataclasses look their own module up
+    specification.loader.exec_module(module)
+    found = getattr(module, FUNCTION, None)
+    if not callable(found):
+        raise UsageError(
+            f"{path} defines no function `{FUNCTION}`.",
+            remedy=f"Define `def {FUNCTION}(journal, stack) -> Integrity` in it.",
+        )
+    check: Check = found
+    return check
+
+
+def examples_of(count: str, found: Mapping[str, str]) -> list[Example]:
+    """The first few of what was found; a report with a hundred thousand of them helps nobody."""
+    return [Example(count, what, found[what]) for what in sorted(found)[:EXAMPLES]]
