@@ -124,7 +124,10 @@ class LogShipper:
         if not stream.made:
             await self._make(stream)
             stream.made = True
-        while batch := _take_batch(stream.waiting):
+        # What comes meanwhile goes with the next round: else a busy stream is shipped in calls of a few lines each.
+        due = len(stream.waiting)
+        while due > 0 and (batch := _take_batch(stream.waiting)):
+            due -= len(batch)
             try:
                 await self._put(stream, batch)
             except BaseException as error:

@@ -162,6 +162,28 @@ async def test_lines_that_are_dropped_while_others_are_on_their_way_do_not_distu
     assert lab.emulator.lines[GROUP] == [f"first {number}" for number in range(8)]
 
 
+async def test_lines_that_come_while_a_batch_is_on_its_way_wait_for_the_next_round(lab, monkeypatch):
+    async with lab.running() as functions:
+        config = await functions.describe(lab.deploy(""))
+    shipper = LogShipper(lab.emulator)
+    stream = shipper.stream(config)
+    answer, batches = lab.emulator.json, []
+
+    async def busy(scope, service, target, body, **named):
+        if target.endswith("PutLogEvents"):
+            batches.append([event["message"] for event in body["logEvents"]])
+            stream.append([(None, f"while {len(batches)}")])
+        return await answer(scope, service, target, body, **named)
+
+    monkeypatch.setattr(lab.emulator, "json", busy)
+    stream.append([(None, "first"), (None, "second")])
+    await shipper.flush()
+    assert batches == [["first", "second"]]
+    await shipper.flush()
+    assert batches[1:] == [["while 1"]]
+    await shipper.close()
+
+
 async def test_time_never_runs_backwards_in_a_stream(lab):
     shipper = LogShipper(lab.emulator)
     async with lab.running() as functions:
