@@ -91,7 +91,16 @@ class Signer:
 class JsonService:
     """One AWS service that speaks the JSON protocol. For one thread: a function handles one request at a time."""
 
-    def __init__(self, service: str, target: str, version: str, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self,
+        service: str,
+        target: str,
+        version: str,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        attempts: int = ATTEMPTS,
+        answer_seconds: float = ANSWER_SECONDS,
+    ) -> None:
         region = environ["AWS_REGION"]
         endpoint = (
             environ.get(f"AWS_ENDPOINT_URL_{service.upper()}")
@@ -101,6 +110,8 @@ class JsonService:
         url = urlsplit(endpoint)
         self._name = service
         self._target = target
+        self._attempts = attempts
+        self._answer_seconds = answer_seconds
         self._headers = {"host": url.netloc, "content-type": f"application/x-amz-json-{version}"}
         self._signer = Signer(
             service,
@@ -117,7 +128,7 @@ class JsonService:
         body = json.dumps(payload).encode()
         headers = {**self._headers, "x-amz-target": f"{self._target}.{operation}"}
         deadline = time.monotonic() + PATIENCE_SECONDS
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, self._attempts + 1):
             try:
                 return self._send(operation, headers, body)
             except (OSError, http.client.HTTPException) as error:
@@ -127,7 +138,7 @@ class JsonService:
             except _Transient as error:
                 problem = f"{self._name} {error}"
                 wait = random.uniform(0.02, 0.1) * attempt
-            if time.monotonic() + wait >= deadline:
+            if attempt == self._attempts or time.monotonic() + wait >= deadline:
                 break
             logger.info("trying again", extra={"problem": problem, "attempt": attempt})
             time.sleep(wait)
@@ -138,7 +149,7 @@ class JsonService:
         is_new = connection.sock is None
         if is_new:
             connection.connect()
-            connection.sock.settimeout(ANSWER_SECONDS)
+            connection.sock.settimeout(self._answer_seconds)
         timestamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         connection.request("POST", "/", body, self._signer.sign(headers, body, timestamp))
         response = connection.getresponse()
@@ -166,8 +177,9 @@ def _error_of(content: bytes) -> dict[str, Any]:
     return error if isinstance(error, dict) else {"message": content[:200].decode("utf-8", "replace")}
 
 
-def dynamodb() -> JsonService:
-    return JsonService("dynamodb", "DynamoDB_20120810", "1.0")
+def dynamodb(*, attempts: int = ATTEMPTS, answer_seconds: float = ANSWER_SECONDS) -> JsonService:
+    """Few attempts and short waits are for asking whether DynamoDB is well."""
+    return JsonService("dynamodb", "DynamoDB_20120810", "1.0", attempts=attempts, answer_seconds=answer_seconds)
 
 
 def secrets_manager() -> JsonService:

@@ -28,6 +28,8 @@ CONDITION_FAILED = "ConditionalCheckFailed"
 OUR_MISTAKE = {"ValidationException", "SerializationException", "IdempotentParameterMismatchException"}
 MET_OTHERS = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 TRANSACTION_ATTEMPTS = 5
+BATCH = 25
+BATCH_ATTEMPTS = 5
 
 
 class ConditionFailed(Exception):
@@ -128,6 +130,18 @@ class Table:
                 return found
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
+    def delete_many(self, keys: Sequence[Key]) -> None:
+        """Items that nobody writes any more: without a condition, in any order. Unavailable when some may be left."""
+        requests = [{"DeleteRequest": {"Key": marshal(key)}} for key in keys]
+        for attempt in range(BATCH_ATTEMPTS):
+            time.sleep(random.uniform(0.02, 0.06) * attempt)
+            requests = [
+                left for at in range(0, len(requests), BATCH) for left in self._delete(requests[at : at + BATCH])
+            ]
+            if not requests:
+                return
+        raise Unavailable(f"DynamoDB left {len(requests)} of {len(keys)} items undeleted {BATCH_ATTEMPTS} times")
+
     # The actions of a transaction.
 
     def to_put(self, item: Item, **clause: Unpack[Clause]) -> Action:
@@ -143,10 +157,19 @@ class Table:
     def to_check(self, key: Key, **clause: Unpack[Clause]) -> Action:
         return {"ConditionCheck": {"TableName": self.name, "Key": marshal(key), **_expressions(clause)}}
 
+    def _delete(self, requests: list[Item]) -> list[Item]:
+        """Those that were not carried out."""
+        answer = self._send("BatchWriteItem", {"RequestItems": {self.name: requests}})
+        left: list[Item] = answer.get("UnprocessedItems", {}).get(self.name, [])
+        return left
+
     def _call(self, operation: str, request: Item) -> Item:
+        return self._send(operation, {"TableName": self.name, **request})
+
+    def _send(self, operation: str, request: Item) -> Item:
         """Mistakes of ours propagate; what else the table refuses (missing, not permitted, limits) is Unavailable."""
         try:
-            return self._client.call(operation, {"TableName": self.name, **request})
+            return self._client.call(operation, request)
         except CallFailed as error:
             if error.code == f"{CONDITION_FAILED}Exception":
                 raise ConditionFailed(_item_of(error.answer)) from None
