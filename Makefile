@@ -1,7 +1,8 @@
 # `make help` lists the targets. Everything is made below .venv and .staticfire; nothing outside the project is changed.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status test lint format fidelity bench lock
+TARGETS := help setup up down status test lint format fidelity bench lock
+.PHONY: $(TARGETS)
 
 PYTHON ?= python3
 VENV := .venv
@@ -28,8 +29,17 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	@$(VENV)/bin/python -m compileall -q -j 0 $(VENV)/lib || :
 	@touch $(STAMP)
 
-up: setup ## Start the stack, apply it, print how to reach it
-	@$(VENV)/bin/staticfire up --detach $(ARGS)
+# `make up NAME` and `make up all`: the goals that are no targets name stacks.
+ifneq (,$(filter up,$(MAKECMDGOALS)))
+STACKS := $(filter-out $(TARGETS),$(MAKECMDGOALS))
+ifneq (,$(STACKS))
+.PHONY: $(STACKS)
+$(STACKS): up ; @:
+endif
+endif
+
+up: setup ## Start the stack, apply it, print how to reach it; `make up NAME` or `make up all` for others
+	@$(VENV)/bin/staticfire up --detach $(STACKS) $(ARGS)
 
 down: setup ## End the stack; its database keeps the data
 	@$(VENV)/bin/staticfire down $(ARGS)

@@ -108,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     up = add(_up, "up", "Start what does not run, and apply the stacks; quick when nothing changed.")
-    up.add_argument("stacks", nargs="*", metavar="stack", help="default: every stack of staticfire.toml")
+    up.add_argument("stacks", nargs="*", metavar="stack", help="default: those with default = true; all: every one")
     up.add_argument("--detach", action="store_true", help="return once all is up, instead of following the logs")
     up.add_argument("--json", action="store_true", help="print one object instead of text; implies --detach")
     up.add_argument("--target", help="where to run (setting `target`)")
@@ -118,13 +118,16 @@ def _parser() -> argparse.ArgumentParser:
     status = add(_status, "status", "What runs, and whether it is well: exit code 0, 4 (not running) or 5 (degraded).")
     status.add_argument("--json", action="store_true", help="print one object instead of text")
     apply = add(_apply, "apply", "Apply stacks to the running target, even when nothing changed.")
-    apply.add_argument("stacks", nargs="*", metavar="stack")
+    apply.add_argument("stacks", nargs="*", metavar="stack", help="default: those that are up; all: every one")
     destroy = add(_destroy, "destroy", "Destroy stacks, and their databases.")
-    destroy.add_argument("stacks", nargs="*", metavar="stack")
+    destroy.add_argument("stacks", nargs="*", metavar="stack", help="default: those that are up; all: every one")
     logs = add(_logs, "logs", "The functions' logs, from CloudWatch Logs.")
     logs.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
     logs.add_argument("--function", metavar="NAME", help="of this function only")
     logs.add_argument("--since", default="10m", help="how far back: 30s, 10m, 2h, 1d (default: 10m)")
+    mail = add(_mail, "mail", "What was sent by e-mail (SNS, SES), newest first. Nothing leaves this machine.")
+    mail.add_argument("--to", default="", metavar="ADDRESS", help="to this address only")
+    mail.add_argument("--json", action="store_true", help="print one array instead of text")
     add(_reset, "reset", "Empty the stacks' data: tables, buckets, queues, databases. The stacks stay.")
     doctor = add(_doctor, "doctor", "Check what this machine must have; each failed check with its remedy.")
     doctor.add_argument("--json", action="store_true", help="print one object instead of text")
@@ -134,7 +137,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _stacks(settings: Settings, names: Sequence[str], running: Running) -> list[Stack]:
-    return [Stack(settings, name, running) for name in names or settings.stacks]
+    """The stacks of these names; with none, those that are up by default or were brought up."""
+    if names:
+        return [Stack(settings, name, running) for name in settings.chosen(names)]
+    stacks = [Stack(settings, name, running) for name in settings.stacks]
+    return [stack for stack in stacks if stack.stack.default or stack.applied is not None]
 
 
 def _running(settings: Settings) -> Running:
@@ -165,9 +172,7 @@ def _degraded(running: Running) -> DegradedError:
 
 
 def _up(settings: Settings, arguments: argparse.Namespace) -> int:
-    for name in arguments.stacks:
-        settings.stack(name)
-    names = arguments.stacks or list(settings.stacks)
+    names = settings.chosen(arguments.stacks)
     if names:
         find_provider(settings, find_terraform(settings))  # said before anything is started
     layout = Layout.of(settings)
@@ -175,7 +180,7 @@ def _up(settings: Settings, arguments: argparse.Namespace) -> int:
         packages = pool.submit(_build, settings, names, layout, display)
         running = target(settings).start(display)
         packages.result()
-        stacks = _stacks(settings, names, running)
+        stacks = [Stack(settings, name, running) for name in names]
         for stack in stacks:
             stack.up(display)
     if arguments.json:
@@ -221,7 +226,10 @@ def _status(settings: Settings, arguments: argparse.Namespace) -> int:
         for name, part in sorted(running.health.parts.items()):
             details = ", ".join(f"{key} {value}" for key, value in part.items() if key != "state")
             print(f"{name:<12} {part.get('state', 'unknown'):<10} {details}".rstrip())
-        _print_summary(settings, running, _stacks(settings, (), running))
+        stacks = _stacks(settings, (), running)
+        _print_summary(settings, running, stacks)
+        if others := settings.stacks.keys() - {stack.name for stack in stacks}:
+            print(f"not up: {', '.join(sorted(others))}; `{_own_name()} up NAME`, or `up all`")
     if running.health.sick:
         error = _degraded(running)
         print(f"staticfire: {error}", file=sys.stderr)
@@ -268,7 +276,7 @@ def _doctor(settings: Settings, arguments: argparse.Namespace) -> int:
 def _env(settings: Settings, arguments: argparse.Namespace) -> int:
     running = _running(settings)
     values = caller_environment(running.endpoint, running.region, DEFAULT_ACCOUNT)
-    stacks = _stacks(settings, [arguments.stack] if arguments.stack else list(settings.stacks)[:1], running)
+    stacks = _stacks(settings, [arguments.stack] if arguments.stack else settings.chosen()[:1], running)
     for stack in stacks:
         values |= stack.shell_environment()
         if stack.database is not None and running.postgres is not None:
@@ -298,6 +306,19 @@ def _logs(settings: Settings, arguments: argparse.Namespace) -> int:
                 remedy="Name one of these; a function that was never invoked may have none yet.",
             )
     _follow(running, arguments.function, since, follow=arguments.follow)
+    return 0
+
+
+def _mail(settings: Settings, arguments: argparse.Namespace) -> int:
+    mails = Control(_running(settings).endpoint).mails(to=arguments.to)
+    if arguments.json:
+        print(json.dumps(mails, indent=2))
+        return 0
+    for mail in mails:
+        print(f"Date: {mail['received_at']}\nFrom: {mail['sender']}\nTo: {', '.join(mail['to'])}")
+        print(f"Subject: {mail['subject']}\n\n{(mail['text'] or mail['html']).rstrip()}\n")
+    if not mails:
+        print("No mail.", file=sys.stderr)
     return 0
 
 

@@ -1,4 +1,5 @@
-"""The keeper: applies the stacks, and again whenever the emulator lost what was applied, without anybody's help.
+"""The keeper: applies the stacks, and again whenever the emulator lost what was applied, without anybody's help. It
+keeps those that are up by default.
 
 compose.yaml runs it twice. `python -m staticfire.keeper --once` (the service `deploy`) applies what changed and ends.
 Without a flag (the service `keeper`) it goes on watching: LocalStack keeps nothing over a restart, and neither does the
@@ -35,7 +36,7 @@ def stacks(settings: Settings) -> list[Stack]:
     if running.health.sick or not running.instance:
         parts = ", ".join(running.health.sick) or "the emulator tells no instance"
         raise DegradedError(f"Not well at {settings.endpoint}: {parts}.")
-    return [Stack(settings, name, running) for name in settings.stacks]
+    return [Stack(settings, name, running) for name in settings.chosen()]
 
 
 def unapplied(settings: Settings) -> list[Stack]:
@@ -52,9 +53,9 @@ def apply(settings: Settings, wanted: list[Stack]) -> None:
 
 def once(settings: Settings) -> int:
     running = target(settings).start(Progress())
-    apply(settings, [Stack(settings, name, running) for name in settings.stacks])
+    apply(settings, [Stack(settings, name, running) for name in settings.chosen()])
     seen = replace(running, endpoint=_as_seen_from_outside(settings, running))
-    for name in settings.stacks:
+    for name in settings.chosen():
         stack = Stack(settings, name, seen)
         print(f"\n{name}\n  API       {stack.url or 'none'}")
         for example in stack.stack.examples if stack.url else ():

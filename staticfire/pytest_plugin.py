@@ -5,7 +5,7 @@
 
 For the session:
 - `staticfire_stacks("name")`: that stack, applied for this worker at its first use
-- `staticfire_stack_name`: which stack all of the following mean; the project's only one, or override it per folder
+- `staticfire_stack_name`: which stack all of the following mean; the only default one, or override it per folder
 - `staticfire_running`: what the stacks run on: endpoint, region, Postgres server
 - `staticfire_own`: a whole stack apart, driven through the command line, whose parts may be killed
 
@@ -14,6 +14,7 @@ For a test, each a view of what the session has:
 - `api`: a client of its HTTP API; `aws("dynamodb")`: boto3 clients of its account
 - `postgres`: a pg8000.native connection to its database, as its own role
 - `functions`: invoke, count, kill; `logs("function-name")`: what they wrote
+- `mailbox()`: what was sent by e-mail in its account; `mailbox.wait(subject="ALARM")`
 - `faults("dynamodb", "UpdateItem", kind="hang")`: a fault for the length of a `with` block
 - `clean`: no data in it
 
@@ -34,7 +35,7 @@ import pytest
 if TYPE_CHECKING:
     from .progress import Progress
     from .targets import Running
-    from .testkit import Api, Aws, Faults, Functions, Logs, StackUnderTest
+    from .testkit import Api, Aws, Faults, Functions, Logs, Mailbox, StackUnderTest
     from .testrun import Own, Run, Slot
 
 FLAGS = {
@@ -194,6 +195,11 @@ def faults(staticfire_stack: StackUnderTest) -> Faults:
 @pytest.fixture
 def logs(staticfire_stack: StackUnderTest) -> Logs:
     return staticfire_stack.logs
+
+
+@pytest.fixture
+def mailbox(staticfire_stack: StackUnderTest) -> Mailbox:
+    return staticfire_stack.mailbox
 
 
 @pytest.fixture

@@ -1,8 +1,9 @@
 """Settings: `staticfire.toml` < environment (`STATICFIRE_*`) < command-line flags.
 
 A project is a directory with a `staticfire.toml`; it is looked for upward from the working directory. The
-`[staticfire]` table sets what `FIELDS` lists, and each `[stacks.NAME]` table describes one stack. Nothing is guessed:
-an unknown key is an error that names the nearest right one.
+`[staticfire]` table sets what `FIELDS` lists, and each `[stacks.NAME]` table describes one stack. One with
+`default = false` is up only where it is asked for, by its name or by `all`. Nothing is guessed: an unknown key is an
+error that names the nearest right one.
 
 | setting             | environment                    | default            |
 | ------------------- | ------------------------------ | ------------------ |
@@ -36,7 +37,7 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,7 @@ from .errors import UsageError
 
 FILE = "staticfire.toml"
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
+ALL = "all"
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class Rebuild:
 class StackSettings:
     name: str
     root: Path
+    default: bool = True
     database: bool = False
     variables: Mapping[str, Any] = field(default_factory=dict)
     zips: tuple[Zip, ...] = ()
@@ -103,6 +106,13 @@ class Settings:
     allow_origins: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
     stacks: Mapping[str, StackSettings] = field(default_factory=dict)
+
+    def chosen(self, names: Sequence[str] = ()) -> list[str]:
+        """The stacks that these names mean: with none, those that are up by default; with `all`, every one."""
+        if ALL in names:
+            return list(self.stacks)
+        named = dict.fromkeys(self.stack(name).name for name in names)
+        return list(named) or [name for name, stack in self.stacks.items() if stack.default]
 
     def stack(self, name: str) -> StackSettings:
         try:
@@ -233,7 +243,9 @@ def _stack(name: str, table: Mapping[str, Any], project: Path, source: Path) -> 
     where = f"stacks.{name}."
     if not NAME.fullmatch(name):
         raise UsageError(f"{source}: {name!r} cannot name a stack: lower-case letters, digits, - and _ are allowed.")
-    _known(table, ("root", "database", "variables", "zips", "health", "rebuild"), source, where)
+    if name == ALL:
+        raise UsageError(f"{source}: {name!r} cannot name a stack: `staticfire up {ALL}` means every one.")
+    _known(table, ("root", "default", "database", "variables", "zips", "health", "rebuild"), source, where)
     if not isinstance(table.get("root"), str):
         raise UsageError(f"{source}: {where}root is missing: the directory of the stack's Terraform root.")
     health = _table(table, "health", source)
@@ -244,6 +256,7 @@ def _stack(name: str, table: Mapping[str, Any], project: Path, source: Path) -> 
     return StackSettings(
         name=name,
         root=project / table["root"],
+        default=_boolean(table, "default", source, where, otherwise=True),
         database=_boolean(table, "database", source, where),
         variables=_table(table, "variables", source),
         zips=tuple(_zip(zip_name, _table(zips, zip_name, source), project, source, where) for zip_name in zips),
@@ -274,8 +287,8 @@ def _rebuild(item: Any, source: Path, where: str) -> Rebuild:
     return Rebuild(item["output"], _table(item, "payload", source))
 
 
-def _boolean(table: Mapping[str, Any], key: str, source: Path, where: str) -> bool:
-    value = table.get(key, False)
+def _boolean(table: Mapping[str, Any], key: str, source: Path, where: str, *, otherwise: bool = False) -> bool:
+    value = table.get(key, otherwise)
     if not isinstance(value, bool):
         raise UsageError(f"{source}: {where}{key} is {value!r}, but true or false is needed.")
     return value

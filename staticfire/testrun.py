@@ -100,12 +100,12 @@ class Run:
         self._stacks: dict[tuple[str, bool], StackUnderTest] = {}
 
     def only_stack(self) -> str:
-        names = sorted(self.settings.stacks)
-        if len(names) == 1:
-            return names[0]
+        defaults = self.settings.chosen()
+        if len(defaults) == 1:
+            return defaults[0]
         raise UsageError(
             "It is not clear which stack `api`, `postgres` and the other fixtures mean.",
-            checked=[f"{self.settings.project} has these stacks: {', '.join(names) or 'none'}"],
+            checked=[f"{self.settings.project} has these stacks: {', '.join(sorted(self.settings.stacks)) or 'none'}"],
             remedy="Override the session fixture `staticfire_stack_name` in the conftest.py of the tests' folder.",
         )
 

@@ -144,6 +144,24 @@ def test_a_directory_that_cannot_be_written_is_an_error_and_no_traceback(
     assert "/dev/null/state" in capsys.readouterr().err
 
 
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.mark.parametrize(
+    ("goals", "command"),
+    [(["up"], "up --detach"), (["up", "shop"], "up --detach shop"), (["up", "all", "test"], "up --detach all")],
+)
+def test_make_up_takes_the_names_of_stacks(goals: list[str], command: str) -> None:
+    said = subprocess.run(["make", "-n", "-C", ROOT, *goals], capture_output=True, text=True, check=True).stdout
+    assert [line.partition("staticfire ")[2].strip() for line in said.splitlines() if "staticfire up" in line] == [
+        command
+    ]
+
+
+def test_another_goal_that_make_does_not_know_is_still_an_error() -> None:
+    assert subprocess.run(["make", "-n", "-C", ROOT, "tset"], capture_output=True, check=False).returncode == 2
+
+
 def test_up_without_terraform_starts_nothing(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STATICFIRE_TERRAFORM", "no-such-terraform")
     assert run(["--project", root, "up"]) == 3

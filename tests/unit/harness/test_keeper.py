@@ -75,6 +75,12 @@ def test_while_all_is_applied_there_is_nothing_to_do(settings: Settings) -> None
     assert keeper.check(settings) == 0
 
 
+def test_what_is_not_up_by_default_is_not_kept(settings: Settings) -> None:
+    applied(settings, "one")
+    two = replace(settings.stack("two"), default=False)
+    assert keeper.unapplied(replace(settings, stacks={**settings.stacks, "two": two})) == []
+
+
 def test_what_was_applied_to_an_emulator_that_is_no_more_is_to_be_applied_again(settings: Settings, edge: Edge) -> None:
     applied(settings, "one", "two")
     tell(edge, "life-2")

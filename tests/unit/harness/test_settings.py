@@ -115,6 +115,30 @@ def test_a_stack_carries_its_packages_and_what_rebuilds_it(project: Project) -> 
     assert [(item.output, item.payload) for item in stack.rebuild] == [("again", {"full": True})]
 
 
+SEVERAL = """
+[stacks.shop]
+root = "infra/shop"
+[stacks.audit]
+root = "infra/audit"
+default = false
+"""
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen"),
+    [([], ["shop"]), (["audit"], ["audit"]), (["all"], ["shop", "audit"]), (["shop", "shop"], ["shop"])],
+)
+def test_a_stack_that_is_not_up_by_default_is_asked_for_by_name_or_by_all(
+    project: Project, names: list[str], chosen: list[str]
+) -> None:
+    assert project(SEVERAL).chosen(names) == chosen
+
+
+def test_no_stack_is_named_all(project: Project) -> None:
+    with pytest.raises(UsageError, match="means every one"):
+        project("[stacks.all]\nroot = 'x'\n")
+
+
 def test_a_stack_that_is_not_there_names_those_that_are(project: Project) -> None:
     with pytest.raises(UsageError) as error:
         project("[stacks.orders]\nroot = 'x'\n").stack("ordres")
