@@ -1,0 +1,54 @@
+output "api_url" {
+  description = "Base URL of the API on AWS, without a slash at the end."
+  value       = module.http_api.url
+}
+
+output "api_id" {
+  description = "Id of the API."
+  value       = module.http_api.id
+}
+
+output "stage" {
+  description = "Name of the API's stage."
+  value       = module.http_api.stage
+}
+
+output "table_name" {
+  description = "Name of the DynamoDB table."
+  value       = module.table.name
+}
+
+output "api_function_name" {
+  description = "Name of the function behind the API."
+  value       = module.api.name
+}
+
+output "init_function_name" {
+  description = "Name of the function that brings the schema up to date."
+  value       = module.schema.name
+}
+
+output "reconcile_function_name" {
+  description = "Name of the function that finishes interrupted deletions."
+  value       = module.reconcile.name
+}
+
+output "schema_version" {
+  description = "What the init function brought the schema to."
+  value       = module.schema.version
+}
+
+output "database_address" {
+  description = "Host and port of Postgres."
+  value       = module.database.address
+}
+
+output "database_secret_arn" {
+  description = "ARN of the secret with the connection settings."
+  value       = module.database.secret_arn
+}
+
+output "alarm_names" {
+  description = "Names of the alarms."
+  value       = module.alarms.names
+}

@@ -1,0 +1,1 @@
+"""The todos service: users in Postgres, their todos in DynamoDB."""
