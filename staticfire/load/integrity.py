@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +51,7 @@ class Integrity:
     users: int = 0
     drifted_users: int = 0
     reconciled_users: int = 0
-    examples: Sequence[Example] = field(default=())
+    examples: tuple[Example, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -92,6 +92,6 @@ def check_of(path: Path) -> Check:
     return check
 
 
-def examples_of(count: str, found: Mapping[str, str]) -> list[Example]:
+def examples_of(count: str, found: Mapping[str, str]) -> tuple[Example, ...]:
     """The first few of what was found; a report with a hundred thousand of them helps nobody."""
-    return [Example(count, what, found[what]) for what in sorted(found)[:EXAMPLES]]
+    return tuple(Example(count, what, found[what]) for what in sorted(found)[:EXAMPLES])
