@@ -69,6 +69,23 @@ class Rebuild:
 
 
 @dataclass(frozen=True)
+class Layers:
+    """What a load run deploys beside the stack; `function` is the output that names the function it stands in for."""
+
+    function: str
+    handlers: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class LoadSettings:
+    """The stack's Locust file, the file whose `check` looks up what became of the writes, and the layers."""
+
+    file: Path
+    integrity: Path | None = None
+    layers: Layers | None = None
+
+
+@dataclass(frozen=True)
 class StackSettings:
     name: str
     root: Path
@@ -78,6 +95,7 @@ class StackSettings:
     zips: tuple[Zip, ...] = ()
     examples: tuple[str, ...] = ()
     rebuild: tuple[Rebuild, ...] = ()
+    load: LoadSettings | None = None
 
 
 @dataclass(frozen=True)
@@ -245,7 +263,7 @@ def _stack(name: str, table: Mapping[str, Any], project: Path, source: Path) -> 
         raise UsageError(f"{source}: {name!r} cannot name a stack: lower-case letters, digits, - and _ are allowed.")
     if name == ALL:
         raise UsageError(f"{source}: {name!r} cannot name a stack: `staticfire up {ALL}` means every one.")
-    _known(table, ("root", "default", "database", "variables", "zips", "health", "rebuild"), source, where)
+    _known(table, ("root", "default", "database", "variables", "zips", "health", "rebuild", "load"), source, where)
     if not isinstance(table.get("root"), str):
         raise UsageError(f"{source}: {where}root is missing: the directory of the stack's Terraform root.")
     health = _table(table, "health", source)
@@ -262,6 +280,7 @@ def _stack(name: str, table: Mapping[str, Any], project: Path, source: Path) -> 
         zips=tuple(_zip(zip_name, _table(zips, zip_name, source), project, source, where) for zip_name in zips),
         examples=_convert(_strings, health.get("examples", []), f"{source}: {where}health.examples"),
         rebuild=tuple(_rebuild(item, source, where) for item in rebuild.get("functions", [])),
+        load=_load(_table(table, "load", source), project, source, where + "load.") if "load" in table else None,
     )
 
 
@@ -285,6 +304,27 @@ def _rebuild(item: Any, source: Path, where: str) -> Rebuild:
         raise UsageError(f"{source}: {where}rebuild.functions needs tables with an `output` that names a function.")
     _known(item, ("output", "payload"), source, where + "rebuild.functions.")
     return Rebuild(item["output"], _table(item, "payload", source))
+
+
+def _load(table: Mapping[str, Any], project: Path, source: Path, where: str) -> LoadSettings:
+    _known(table, ("file", "integrity", "layers"), source, where)
+    if not isinstance(table.get("file"), str):
+        raise UsageError(f"{source}: {where}file is missing: the stack's Locust file.")
+    integrity = _convert(_path, table.get("integrity"), f"{source}: {where}integrity")
+    return LoadSettings(
+        file=project / table["file"],
+        integrity=project / integrity if integrity else None,
+        layers=_layers(_table(table, "layers", source), project, source, where) if "layers" in table else None,
+    )
+
+
+def _layers(table: Mapping[str, Any], project: Path, source: Path, where: str) -> Layers:
+    where += "layers."
+    _known(table, ("function", "handlers"), source, where)
+    if not isinstance(table.get("function"), str):
+        raise UsageError(f"{source}: {where}function is missing: the output that names the function behind the API.")
+    handlers = _convert(_strings, table.get("handlers", []), f"{source}: {where}handlers")
+    return Layers(table["function"], tuple(project / handler for handler in handlers))
 
 
 def _boolean(table: Mapping[str, Any], key: str, source: Path, where: str, *, otherwise: bool = False) -> bool:
