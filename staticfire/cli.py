@@ -25,16 +25,16 @@ from typing import Any
 import pg8000
 from botocore.exceptions import BotoCoreError, ClientError
 
-from . import __version__
+from . import __version__, fault_command
 from .build import build
 from .control import Control
 from .doctor import checks
-from .errors import DegradedError, NotRunningError, PrerequisiteError, StaticfireError, UsageError
+from .errors import DegradedError, PrerequisiteError, StaticfireError, UsageError
 from .layout import Layout, command_lock
 from .progress import Progress, progress
 from .settings import Settings, load
 from .stack import Stack, client, reset
-from .targets import Running, target
+from .targets import Running, require_running, target
 from .terraform import DEFAULT_ACCOUNT, caller_environment, find_provider, find_terraform, is_misleading
 
 INTERRUPTED = 130
@@ -129,6 +129,8 @@ def _parser() -> argparse.ArgumentParser:
     mail.add_argument("--to", default="", metavar="ADDRESS", help="to this address only")
     mail.add_argument("--json", action="store_true", help="print one array instead of text")
     add(_reset, "reset", "Empty the stacks' data: tables, buckets, queues, databases. The stacks stay.")
+    faults = "Have AWS API calls of the running stack fail, hang, come late or lose their answer."
+    fault_command.configure(commands.add_parser("fault", help=faults, description=faults))
     doctor = add(_doctor, "doctor", "Check what this machine must have; each failed check with its remedy.")
     doctor.add_argument("--json", action="store_true", help="print one object instead of text")
     env = add(_env, "env", 'Exports for tflocal, the AWS CLI and psql by hand: eval "$(staticfire env)".')
@@ -144,18 +146,9 @@ def _stacks(settings: Settings, names: Sequence[str], running: Running) -> list[
     return [stack for stack in stacks if stack.stack.default or stack.applied is not None]
 
 
-def _running(settings: Settings) -> Running:
-    running = target(settings).describe()
-    if running is None:
-        raise NotRunningError(
-            "Nothing is running.", checked=[str(settings.state_dir)], remedy="Start it with `staticfire up`."
-        )
-    return running
-
-
 def _well(settings: Settings) -> Running:
     """The running target; an error when a part of it is not well."""
-    running = _running(settings)
+    running = require_running(settings)
     if running.health.sick:
         raise _degraded(running)
     return running
@@ -219,7 +212,7 @@ def _down(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _status(settings: Settings, arguments: argparse.Namespace) -> int:
-    running = _running(settings)
+    running = require_running(settings)
     if arguments.json:
         print(json.dumps(_describe(settings, running), indent=2))
     else:
@@ -274,7 +267,7 @@ def _doctor(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _env(settings: Settings, arguments: argparse.Namespace) -> int:
-    running = _running(settings)
+    running = require_running(settings)
     values = caller_environment(running.endpoint, running.region, DEFAULT_ACCOUNT)
     stacks = _stacks(settings, [arguments.stack] if arguments.stack else settings.chosen()[:1], running)
     for stack in stacks:
@@ -296,7 +289,7 @@ def _env(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def _logs(settings: Settings, arguments: argparse.Namespace) -> int:
     since = time.time() - _seconds(arguments.since)
-    running = _running(settings)
+    running = require_running(settings)
     if arguments.function is not None:
         names = list(_log_groups(client(running, DEFAULT_ACCOUNT, "logs"), ""))
         if arguments.function not in names:
@@ -310,7 +303,7 @@ def _logs(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _mail(settings: Settings, arguments: argparse.Namespace) -> int:
-    mails = Control(_running(settings).endpoint).mails(to=arguments.to)
+    mails = Control(require_running(settings).endpoint).mails(to=arguments.to)
     if arguments.json:
         print(json.dumps(mails, indent=2))
         return 0

@@ -9,8 +9,9 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
-from .errors import NotRunningError, StaticfireError
+from .errors import NotRunningError, StaticfireError, UsageError
 
 
 @dataclass(frozen=True)
@@ -59,14 +60,31 @@ class Control:
         return self._ask("GET", "faults")
 
     def add_fault(self, fault: Mapping[str, Any]) -> Mapping[str, Any]:
-        return self._ask("POST", "faults", fault)
+        """Set a fault; it as it was understood. Raises UsageError when it cannot be meant."""
+        status, answer = self._request("POST", "faults", fault)
+        if status >= 300:
+            raise UsageError(str(answer.get("message", answer)))
+        return answer
 
     def clear_fault(self, identity: str) -> Mapping[str, Any]:
         """End that fault; one that is gone is no error."""
         return self._ask("DELETE", f"faults/{identity}")
 
+    def clear_faults(self) -> int:
+        """End all faults; how many there were."""
+        return int(self._ask("DELETE", "faults")["cleared"])
+
+    def mails(self, *, to: str = "", account: str = "") -> list[dict[str, Any]]:
+        """What was sent by e-mail, newest first."""
+        found: list[dict[str, Any]] = self._ask("GET", f"mail?{urlencode({'to': to, 'account': account})}")["mails"]
+        return found
+
+    def remove_mails(self, *, to: str = "", account: str = "") -> int:
+        """Forget these mails; how many there were."""
+        return int(self._ask("DELETE", f"mail?{urlencode({'to': to, 'account': account})}")["removed"])
+
     def reset(self) -> None:
-        """Empty the functions' environments and queues."""
+        """Empty the functions' environments and queues, and the mailbox."""
         self._ask("POST", "reset")
 
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Protocol
 
 from ..control import Health
-from ..errors import PrerequisiteError, UsageError
+from ..errors import NotRunningError, PrerequisiteError, UsageError
 from ..progress import Progress
 from ..settings import Settings
 from .postgres import Server
@@ -68,3 +68,13 @@ def target(settings: Settings) -> Target:
         ) from error
     made: Target = getattr(module, settings.target.capitalize())(settings)
     return made
+
+
+def require_running(settings: Settings) -> Running:
+    """What runs, well or not; an error that says what to do when nothing does."""
+    running = target(settings).describe()
+    if running is None:
+        raise NotRunningError(
+            "Nothing is running.", checked=[str(settings.state_dir)], remedy="Start it with `staticfire up`."
+        )
+    return running
