@@ -1,4 +1,4 @@
-"""What a scenario holds of a running stack: its API, its AWS clients, its database, its functions, and faults.
+"""What a scenario holds of a running stack: its API, its AWS clients, its database, its functions, its mail, faults.
 
 Nothing here knows pytest; the plugin hands these objects out as fixtures, and a script can use them as well. All of
 them speak to one account: what a scenario does, it does to its own worker's stack and to nobody else's.
@@ -187,6 +187,26 @@ class Faults:
             yield lambda: sum(one["hits"] for one in self._control.faults()["faults"] if one["id"] in identities)
 
 
+class Mailbox:
+    """`mailbox(to="ops@example.com")`: this account's mails, newest first; nothing is really sent."""
+
+    def __init__(self, control: Control, account: str) -> None:
+        self._control = control
+        self._account = account
+
+    def __call__(self, *, to: str = "", subject: str = "") -> list[dict[str, Any]]:
+        """Those to that address with that text in the subject."""
+        return [mail for mail in self._control.mails(to=to, account=self._account) if subject in mail["subject"]]
+
+    def wait(self, *, to: str = "", subject: str = "", patience: float = PATIENCE_SECONDS) -> dict[str, Any]:
+        """The newest such mail, as soon as there is one."""
+        what = f"a mail to {to or 'anybody'} with {subject!r} in its subject"
+        return wait_until(lambda: self(to=to, subject=subject), what, patience)[0]
+
+    def empty(self) -> None:
+        self._control.remove_mails(account=self._account)
+
+
 class Logs:
     """`logs("name")`: the lines that a function wrote to its log group, oldest first."""
 
@@ -267,6 +287,10 @@ class StackUnderTest:
     @cached_property
     def faults(self) -> Faults:
         return Faults(Control(self.endpoint), self.account)
+
+    @cached_property
+    def mailbox(self) -> Mailbox:
+        return Mailbox(Control(self.endpoint), self.account)
 
     @cached_property
     def logs(self) -> Logs:

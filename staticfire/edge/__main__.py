@@ -17,9 +17,10 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -41,6 +42,8 @@ from .http1.messages import Handler, Request, Response
 from .http1.server import Server, serve
 from .http_api.handler import HttpApis
 from .localstack import LocalStack
+from .localstack.mail import LocalStackMail
+from .mailbox import Mailbox, Mails
 from .rds import PostgresServer, Rds
 from .router import Router
 
@@ -116,6 +119,12 @@ async def _parts(
         ending.push_async_callback(child.stop)
         return child, await child.start(client)
 
+    mails: Mails
+    mails = mailbox = Mailbox(config.state_dir / "mail.jsonl")
+    hearers: dict[str, Callable[[Mapping[str, Any]], Awaitable[None]]] = {
+        "mail": mailbox.sent,
+        "notification": mailbox.notification,
+    }
     told = config.emulator
     emulator: Emulator
     source: Source
@@ -123,7 +132,9 @@ async def _parts(
     pair: Pair | None = None
     if told.python:
         source, emulator = await ministack(told, died=lambda: None)
-        services["monitoring"] = CloudWatch(emulator)
+        services["monitoring"] = cloudwatch = CloudWatch(emulator)
+        ending.push_async_callback(cloudwatch.close)
+        hearers |= {"alarm": cloudwatch.alarms.put, "transition": cloudwatch.actions.transition}
     else:
         emulator = Emulator(told.url, client, name=told.name or f"the emulator at {told.url}", log=told.log)
         source = external = External(emulator)
@@ -132,6 +143,7 @@ async def _parts(
             filler, beside = await ministack(config.filler, died=stop)
             source = pair = Pair(external, filler)
             emulator = Backends(emulator, beside)
+            mails = LocalStackMail(emulator, mailbox)
 
     functions = Functions(
         emulator,
@@ -152,8 +164,17 @@ async def _parts(
         services["rds"] = Rds(emulator, admin)
 
     faults = Faults()
+    router = Router(emulator, services=services, faults=faults)
     control = Control(
-        emulator=source, filler=filler, postgres=server, functions=functions, http_apis=http_apis, faults=faults
+        emulator=source,
+        filler=filler,
+        postgres=server,
+        functions=functions,
+        http_apis=http_apis,
+        faults=faults,
+        router=router,
+        mails=mails,
+        hearers=hearers,
     )
     if pair is not None:
         localstack = LocalStack(emulator, functions, config.state_dir)
@@ -169,7 +190,7 @@ async def _parts(
         http_apis=http_apis,
         guard=Guard((config.public_host, *config.allow_hosts), config.allow_origins),
         control=control,
-        router=Router(emulator, services=services, faults=faults),
+        router=router,
     )
 
 

@@ -133,7 +133,7 @@ class MiniStack:
             "MINISTACK_HOST": self._public_host,
             "GATEWAY_PORT": str(self._edge_port),
             "STATICFIRE_SOCKET": str(descriptor),
-            "STATICFIRE_INVOKE_URL": f"http://127.0.0.1:{self._edge_port}/_staticfire/functions/invoke",
+            "STATICFIRE_EDGE_URL": f"http://127.0.0.1:{self._edge_port}/_staticfire/",
             "STATICFIRE_INVOKE_TOKEN": self.invoke_token,
         }
 

@@ -1,4 +1,4 @@
-"""CloudWatch's alarms, described as they were put.
+"""CloudWatch's alarms: described as they were put, and evaluated (see alarms/).
 
 MiniStack knows an alarm's actions, dimensions, period and statistic, but its XML leaves them out: with AWS provider 5.x
 (which speaks the query protocol) every plan would show a change. Its JSON has them, so each DescribeAlarms is asked in
@@ -17,6 +17,7 @@ from uuid import uuid4
 from xml.sax.saxutils import escape
 
 from . import cbor
+from .alarms import Actions, Alarms
 from .aws import AwsError, Call, Scope
 from .emulator import Emulator
 from .http1.messages import Response
@@ -36,16 +37,20 @@ class CloudWatch:
     """The `monitoring` service, in part."""
 
     def __init__(self, emulator: Emulator) -> None:
+        self.alarms = Alarms(emulator, self.described)
+        self.actions = Actions(emulator, self.as_put)
         self._emulator = emulator
         self._declared: dict[tuple[Scope, str], Mapping[str, Any]] = {}
 
     async def answer(self, call: Call) -> Response | None:
         if call.operation != "DescribeAlarms":
             return None
-        wanted = await parameters(call)
-        found = await self._emulator.json(call.scope, "monitoring", TARGET, wanted, "1.0")
-        found["MetricAlarms"] = [self._as_put(call.scope, alarm) for alarm in found.get("MetricAlarms", ())]
-        return _described(call, found)
+        return _described(call, await self.described(call.scope, await parameters(call)))
+
+    async def described(self, scope: Scope, wanted: Mapping[str, object]) -> dict[str, Any]:
+        found = await self._emulator.json(scope, "monitoring", TARGET, wanted, "1.0")
+        found["MetricAlarms"] = [self.as_put(scope, alarm) for alarm in found.get("MetricAlarms", ())]
+        return found
 
     async def passed(self, call: Call, status: int) -> None:
         if call.operation == "PutMetricAlarm":
@@ -55,7 +60,10 @@ class CloudWatch:
             for name in (await parameters(call)).get("AlarmNames", ()):
                 self._declared.pop((call.scope, name), None)
 
-    def _as_put(self, scope: Scope, alarm: Mapping[str, Any]) -> dict[str, Any]:
+    async def close(self) -> None:
+        await self.alarms.close()
+
+    def as_put(self, scope: Scope, alarm: Mapping[str, Any]) -> dict[str, Any]:
         declared = self._declared.get((scope, alarm["AlarmName"]))
         if declared is None:
             return dict(alarm)

@@ -2,12 +2,16 @@
 
 GET    health             each part's state; 200 when all are well, else 503
 GET    functions          functions with their counters and environments
+GET    calls              how many AWS API calls came in, by account, service and operation
+GET    mail               what was sent by e-mail, newest first; ?to=ADDRESS and ?account=NUMBER choose
+DELETE mail               forget mails, the same way chosen
 POST   functions/invoke   an invocation that MiniStack would make itself (needs its token)
+POST   told/NAME          what MiniStack tells of alarms and mails (needs its token)
 POST   functions/kill     kill -9 the process of an execution environment: {"environment": ID}
 GET    faults             the faults that are set, with how often each has struck
 POST   faults             set one
 DELETE faults[/ID]        clear one, or all
-POST   reset              end the functions' environments, empty their queues, clear the faults
+POST   reset              end the functions' environments, empty their queues, clear the faults, remove the mails
 """
 
 from __future__ import annotations
@@ -15,8 +19,9 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
+from urllib.parse import parse_qs
 
 from .. import __version__
 from .aws import AwsError, Scope
@@ -25,6 +30,7 @@ from .config import PostgresConfig
 from .faults import BadFault, Faults
 from .functions.model import FunctionRef, Outcome
 from .http1.messages import Request, Response
+from .mailbox import Mails
 
 PREFIX = "/_staticfire/"
 MAX_BODY = 32 * 1024 * 1024
@@ -47,10 +53,20 @@ class Invoker(Protocol):
     async def reset(self) -> None: ...
 
 
+class Counting(Protocol):
+    """Who answers AWS API calls, and counts them."""
+
+    def calls(self) -> list[dict[str, str | int | None]]: ...
+
+
 class Forgetful(Protocol):
     """A part that holds what it learned from the emulator."""
 
     async def reset(self) -> None: ...
+
+
+# Who hears what MiniStack tells, by the name of the news.
+Hearers = Mapping[str, Callable[[Mapping[str, Any]], Awaitable[None]]]
 
 
 class Control:
@@ -63,6 +79,9 @@ class Control:
         functions: Invoker,
         http_apis: Forgetful,
         faults: Faults,
+        router: Counting,
+        mails: Mails,
+        hearers: Hearers,
     ) -> None:
         self._emulator = emulator
         self._filler = filler
@@ -70,6 +89,9 @@ class Control:
         self._functions = functions
         self._http_apis = http_apis
         self._faults = faults
+        self._router = router
+        self._mails = mails
+        self._hearers = hearers
 
     async def handle(self, request: Request) -> Response:
         method, name = request.method, request.path.removeprefix(PREFIX).rstrip("/")
@@ -78,6 +100,12 @@ class Control:
             return await self._health()
         if route == ("GET", "functions"):
             return _json(200, self._functions.snapshot())
+        if route == ("GET", "calls"):
+            return _json(200, {"calls": self._router.calls()})
+        if name == "mail" and method in ("GET", "DELETE"):
+            return await self._mail(request)
+        if method == "POST" and name.startswith("told/"):
+            return await self._told(request, name.removeprefix("told/"))
         if route == ("POST", "functions/invoke"):
             return await self._invoke(request)
         if route == ("POST", "functions/kill"):
@@ -93,6 +121,7 @@ class Control:
         if route == ("POST", "reset"):
             self._faults.clear()
             await self._functions.reset()
+            await self._mails.remove()
             return _json(200, {})
         return _json(404, {"message": f"There is no {method} {PREFIX}{name}."})
 
@@ -151,15 +180,40 @@ class Control:
             description = json.loads(await request.body(MAX_BODY))
             if not isinstance(description, dict):
                 raise BadFault("a fault is a JSON object")
-            fault = self._faults.add(description)
+            fault = await asyncio.to_thread(self._faults.add, description)  # AWS's models are read from files
         except ValueError as error:
             return _json(400, {"message": f"This is no fault: {error}."})
         return _json(201, fault.describe())
 
-    async def _invoke(self, request: Request) -> Response:
+    async def _mail(self, request: Request) -> Response:
+        asked = parse_qs(request.query)
+        unknown = asked.keys() - {"to", "account"}
+        if unknown:
+            return _json(400, {"message": f"Mails are chosen by to and account, not by {', '.join(sorted(unknown))}."})
+        to, account = (asked.get(name, [""])[0] for name in ("to", "account"))
+        try:
+            if request.method == "DELETE":
+                return _json(200, {"removed": await self._mails.remove(to, account)})
+            return _json(200, {"mails": [mail.document() for mail in await self._mails.find(to, account)]})
+        except AwsError as error:
+            return _json(error.status, {"message": error.message})
+
+    async def _told(self, request: Request, name: str) -> Response:
+        if not self._is_the_emulator(request):
+            return _json(403, {"message": "Only the emulator tells this."})
+        hearer = self._hearers.get(name)
+        if hearer is None:
+            return _json(404, {"message": f"Nobody hears of {name} here."})
+        await hearer(json.loads(await request.body(MAX_BODY)))
+        return _json(200, {})
+
+    def _is_the_emulator(self, request: Request) -> bool:
         token = self._emulator.invoke_token
         given = request.headers.get("x-staticfire-token")
-        if not token or not hmac.compare_digest(given.encode(), token.encode()):
+        return bool(token) and hmac.compare_digest(given.encode(), token.encode())
+
+    async def _invoke(self, request: Request) -> Response:
+        if not self._is_the_emulator(request):
             return _json(403, {"message": "Only the emulator hands invocations over. Call Lambda's Invoke instead."})
         wanted = json.loads(await request.body(MAX_BODY))
         payload = str(wanted["payload"]).encode()

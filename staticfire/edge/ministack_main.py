@@ -2,10 +2,11 @@
 
 It serves on the socket that the edge opened, ends when the edge does, and executes no Lambda function itself: whatever
 would make it invoke one (a rule, a schedule, a subscription, an event source mapping, a state machine) is handed to the
-edge, which runs it as any other invocation and logs and counts it.
+edge, which runs it as any other invocation and logs and counts it. The edge also evaluates the alarms and keeps the
+mail: it is told of every alarm that is put, of every change of an alarm's state, and of every mail.
 
     STATICFIRE_SOCKET         the listening socket's file descriptor
-    STATICFIRE_INVOKE_URL     where to hand invocations over
+    STATICFIRE_EDGE_URL       the edge's own endpoints
     STATICFIRE_INVOKE_TOKEN   proves to the edge that it is us
 """
 
@@ -23,6 +24,9 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 # More than the longest function may run: the edge enforces the function's own limit.
@@ -37,6 +41,7 @@ class Edge:
     def __init__(self, url: str, token: str) -> None:
         self._url = url
         self._token = token
+        self._telling = ThreadPoolExecutor(1, "telling")
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def invoke(self, function_arn: str, event: Any) -> dict[str, Any]:
@@ -56,10 +61,25 @@ class Edge:
         if status != 202:
             print(f"the event for {function_arn} was not taken: {status} {answer}", file=sys.stderr)
 
+    def tell(self, what: str, **news: Any) -> None:
+        """Of the account and region of the call under way; one after the other, while that call goes on."""
+        from ministack.core.responses import get_account_id, get_region
+
+        told = json.dumps({"account": get_account_id(), "region": get_region(), **news}, default=str)
+        self._telling.submit(self._tell, what, told.encode())
+
+    def _tell(self, what: str, told: bytes) -> None:
+        status, answer = self._send(f"told/{what}", told)
+        if status != 200:
+            print(f"the edge did not take what it was told of {what}: {status} {answer}", file=sys.stderr)
+
     def _post(self, function_arn: str, event: Any, kind: str) -> tuple[int, dict[str, Any]]:
         body = json.dumps({"function": function_arn, "type": kind, "payload": json.dumps(event)}).encode()
+        return self._send("functions/invoke", body)
+
+    def _send(self, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
         headers = {"content-type": "application/json", "x-staticfire-token": self._token}
-        request = urllib.request.Request(self._url, body, headers)
+        request = urllib.request.Request(self._url + path, body, headers)
         try:
             with self._opener.open(request, timeout=LONGEST_SECONDS) as response:
                 return response.status, json.loads(response.read())
@@ -113,6 +133,84 @@ def hand_over(edge: Edge) -> None:
     # The edge has logged and counted the invocation.
     lambda_svc._emit_lambda_logs = lambda *arguments, **named: None
     lambda_svc._emit_lambda_metrics = lambda *arguments, **named: None
+
+
+def leave_alarms_to(edge: Edge) -> None:
+    """MiniStack keeps the alarms and their history, and measures; the edge evaluates and tells who is named."""
+    from ministack.services import cloudwatch
+
+    def changed(alarm: dict[str, Any], before: str, state: str, reason: str) -> None:
+        edge.tell("transition", alarm=alarm, before=before, state=state, reason=reason)
+
+    class Exactly(dict[str, str]):
+        """Dimensions that were asked for. None were: the metric without any is meant, not all of that name."""
+
+        def __bool__(self) -> bool:
+            return True
+
+    listed = cloudwatch._dims_from_list
+    measured = cloudwatch._get_metric_statistics
+
+    def statistics(params: Any, data: dict[str, Any], is_cbor: bool, is_json: bool = False) -> Any:
+        with only_of(data.get("Unit") or cloudwatch._p(params, "Unit")):
+            return measured(params, data, is_cbor, is_json)
+
+    @contextmanager
+    def only_of(unit: str) -> Iterator[None]:
+        """One thread serves all calls, so that no other call sees the choice."""
+        everything = cloudwatch._metrics
+        if unit:
+            points = {key: [point for point in all_ if point["Unit"] == unit] for key, all_ in everything.items()}
+            cloudwatch._metrics = points
+        try:
+            yield
+        finally:
+            cloudwatch._metrics = everything
+
+    cloudwatch._evaluate_all_alarms = lambda: None
+    cloudwatch._evaluate_alarm = lambda alarm: edge.tell("alarm")
+    cloudwatch._dispatch_alarm_actions = changed
+    cloudwatch._dims_from_list = lambda dimensions: Exactly(listed(dimensions))
+    cloudwatch._get_metric_statistics = statistics
+
+
+def send_mail_to(edge: Edge) -> None:
+    """SNS' subscriptions by e-mail, and what SES sends."""
+    from ministack.services import ses, ses_v2, sns
+
+    fan_out = sns._fanout
+
+    def fanout(
+        topic_arn: str,
+        msg_id: str,
+        message: str,
+        subject: str,
+        message_structure: str = "",
+        message_attributes: dict[str, Any] | None = None,
+        *arguments: Any,
+        **named: Any,
+    ) -> None:
+        fan_out(topic_arn, msg_id, message, subject, message_structure, message_attributes, *arguments, **named)
+        topic = sns._topic_by_arn_any_scope(topic_arn) or {"subscriptions": []}
+        attributes = message_attributes or {}
+        for subscription in topic["subscriptions"]:
+            protocol = subscription.get("protocol")
+            if protocol not in ("email", "email-json") or not subscription.get("confirmed"):
+                continue
+            text = sns._resolve_message_for_protocol(message, message_structure, protocol)
+            if not sns._matches_filter_policy(subscription, attributes, text):
+                continue
+            if protocol == "email-json":
+                text = sns._build_envelope(topic_arn, msg_id, text, subject, attributes, False)
+            edge.tell(
+                "notification", topic=topic_arn, id=msg_id, to=subscription["endpoint"], subject=subject, text=text
+            )
+
+    def relay(source: str, addresses: list[str], message: str) -> None:
+        edge.tell("mail", source=source, to=addresses, message=message)
+
+    sns._fanout = fanout
+    ses._smtp_relay = ses_v2._smtp_relay = relay
 
 
 def keep_addresses() -> None:
@@ -202,7 +300,7 @@ def end_with_the_edge() -> None:
 
 def main() -> None:
     descriptor = os.environ.pop("STATICFIRE_SOCKET")
-    edge = Edge(os.environ.pop("STATICFIRE_INVOKE_URL"), os.environ.pop("STATICFIRE_INVOKE_TOKEN"))
+    edge = Edge(os.environ.pop("STATICFIRE_EDGE_URL"), os.environ.pop("STATICFIRE_INVOKE_TOKEN"))
     threading.Thread(target=end_with_the_edge, daemon=True).start()
 
     import uvicorn
@@ -210,6 +308,8 @@ def main() -> None:
     from ministack.app import app
 
     hand_over(edge)
+    leave_alarms_to(edge)
+    send_mail_to(edge)
     keep_addresses()
     keep_logs_light()
     # What is here stays, and what a call makes is freed by its reference counts: look for cycles seldom.

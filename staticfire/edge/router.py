@@ -9,6 +9,7 @@ client sent it, so that buckets in host names, presigned URLs and the URLs in an
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Mapping
 
 from .aws import AwsError, Call, Callers, Scope, Service, error_response
@@ -30,11 +31,20 @@ class Router:
         self._services = services
         self._faults = faults
         self._callers = Callers(emulator.account_of)
+        self._calls: Counter[tuple[str, str, str | None]] = Counter()
+
+    def calls(self) -> list[dict[str, str | int | None]]:
+        """How many calls came in; REST services' operations have no name (null)."""
+        return [
+            {"account": account, "service": service, "operation": operation, "count": count}
+            for (account, service, operation), count in self._calls.items()
+        ]
 
     async def handle(self, request: Request) -> Response:
         call = Call(request, "", Scope())
         try:
             call = await self._callers.call(request)
+            self._calls[call.scope.account, call.service, call.operation] += 1
             fault = self._faults.take(call) if self._faults else None
             if fault is None:
                 return await self._answer(call)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -14,10 +14,11 @@ from edge_core_kit import request
 from staticfire.edge.aws import AwsError, Scope
 from staticfire.edge.child import MiniStack
 from staticfire.edge.config import PostgresConfig
-from staticfire.edge.control import Control
+from staticfire.edge.control import Control, Hearers
 from staticfire.edge.faults import Faults
 from staticfire.edge.functions.model import FunctionRef, Outcome
 from staticfire.edge.http1.messages import Response
+from staticfire.edge.mailbox import Mail
 
 TOKEN = [("x-staticfire-token", "secret")]
 ARN = "arn:aws:lambda:eu-west-1:100000000001:function:f:3"
@@ -67,8 +68,32 @@ class HttpApis:
     async def reset(self) -> None: ...
 
 
+class Router:
+    def calls(self) -> list[dict[str, str | int | None]]:
+        return [{"account": "100000000001", "service": "sqs", "operation": "SendMessage", "count": 2}]
+
+
+class Mails:
+    """Those of one address and account, and how often they were removed."""
+
+    def __init__(self) -> None:
+        self.mail = Mail("id-1", "2026-11-21T05:00:00.000Z", "100000000001", "eu-west-1", "from", ("to",), "s", "t")
+        self.removed = 0
+
+    async def find(self, to: str = "", account: str = "") -> list[Mail]:
+        return [self.mail] if self.mail.is_for(to, account) else []
+
+    async def remove(self, to: str = "", account: str = "") -> int:
+        self.removed += 1
+        return len(await self.find(to, account))
+
+
 def control(
-    functions: Functions | None = None, emulator: Emulator | None = None, postgres: PostgresConfig | None = None
+    functions: Functions | None = None,
+    emulator: Emulator | None = None,
+    postgres: PostgresConfig | None = None,
+    mails: Mails | None = None,
+    hearers: Hearers | None = None,
 ) -> Control:
     return Control(
         emulator=cast(MiniStack, emulator or Emulator()),
@@ -76,6 +101,9 @@ def control(
         functions=functions or Functions(),
         http_apis=HttpApis(),
         faults=Faults(),
+        router=Router(),
+        mails=mails or Mails(),
+        hearers=hearers or {},
     )
 
 
@@ -186,3 +214,35 @@ async def test_reset_ends_the_environments_and_clears_the_faults() -> None:
 async def test_an_unknown_endpoint_is_a_404_that_names_it() -> None:
     status, answer = await ask(control(), "GET", "nothing")
     assert (status, answer["message"]) == (404, "There is no GET /_staticfire/nothing.")
+
+
+async def test_mails_are_chosen_by_address_and_account() -> None:
+    part = control()
+    status, answer = await ask(part, "GET", "mail?to=to&account=100000000001")
+    assert (status, [mail["subject"] for mail in answer["mails"]]) == (200, ["s"])
+    assert await ask(part, "GET", "mail?to=other") == (200, {"mails": []})
+    assert await ask(part, "DELETE", "mail?account=100000000001") == (200, {"removed": 1})
+
+
+async def test_mails_are_chosen_by_nothing_else() -> None:
+    status, answer = await ask(control(), "GET", "mail?subject=s")
+    assert (status, answer["message"]) == (400, "Mails are chosen by to and account, not by subject.")
+
+
+async def test_a_reset_removes_the_mails() -> None:
+    mails = Mails()
+    await ask(control(mails=mails), "POST", "reset")
+    assert mails.removed == 1
+
+
+async def test_what_the_emulator_tells_is_heard_and_nobody_elses() -> None:
+    heard: list[Mapping[str, Any]] = []
+
+    async def hear(told: Mapping[str, Any]) -> None:
+        heard.append(told)
+
+    part = control(hearers={"alarm": hear})
+    assert (await ask(part, "POST", "told/alarm", {"account": "1"}))[0] == 403
+    assert (await ask(part, "POST", "told/weather", {}, TOKEN))[0] == 404
+    assert (await ask(part, "POST", "told/alarm", {"account": "1"}, TOKEN))[0] == 200
+    assert heard == [{"account": "1"}]

@@ -1,0 +1,10 @@
+"""CloudWatch's metric alarms, evaluated here: MiniStack's own evaluation ignores dimensions and never runs by itself.
+
+`rules.py` is the evaluation alone, without a clock or a network; `evaluator.py` runs it each period and sets states;
+`wording.py` is what AWS writes of a change; `actions.py` tells it to those whom the alarm names.
+"""
+
+from .actions import Actions
+from .evaluator import Alarms
+
+__all__ = ["Actions", "Alarms"]
