@@ -63,8 +63,10 @@ class Mails(Protocol):
 class Mailbox:
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._mails = list(_read(path))
-        self._lines = len(self._mails)
+        self._mails = list(_read(path))[-KEPT:]
+        self._lines = 0
+        if path.exists():
+            self._rewrite()  # without the line that a kill cut short: the next one would continue it
 
     async def find(self, to: str = "", account: str = "") -> list[Mail]:
         return [mail for mail in reversed(self._mails) if mail.is_for(to, account)]
