@@ -109,6 +109,18 @@ def test_a_signature_is_the_one_that_botocore_makes(body: bytes, token: str | No
     assert signed.get("x-amz-security-token") == token
 
 
+def test_a_path_is_signed_as_botocore_signs_it() -> None:
+    path = "/2015-03-31/functions/usage-api_2/invocations"
+    headers = {"host": "lambda.eu-central-1.amazonaws.com", "content-type": "application/json"}
+    request = AWSRequest("POST", f"https://lambda.eu-central-1.amazonaws.com{path}", headers, b"{}")
+    SigV4Auth(Credentials("AKID", "secret"), "lambda", "eu-central-1").add_auth(request)
+
+    signer = aws.Signer("lambda", "eu-central-1", "AKID", "secret", None)
+
+    signed = signer.sign(headers, b"{}", request.context["timestamp"], path)
+    assert signed["authorization"] == request.headers["Authorization"]
+
+
 def test_a_signing_key_is_that_of_its_day() -> None:
     signer = aws.Signer("dynamodb", "eu-central-1", "AKID", "secret", None)
     first = signer.sign({"host": "h"}, b"", "20261121T235959Z")["authorization"]

@@ -50,7 +50,7 @@ class CallFailed(Exception):
 
 
 class Signer:
-    """Signature Version 4 of a POST to `/` without a query; the signing key is derived once a day."""
+    """Signature Version 4 of a POST without a query; the signing key is derived once a day."""
 
     def __init__(self, service: str, region: str, access_key: str, secret_key: str, token: str | None) -> None:
         self._service = service
@@ -61,15 +61,28 @@ class Signer:
         self._day = ""
         self._key = b""
 
-    def sign(self, headers: Mapping[str, str], body: bytes, timestamp: str) -> dict[str, str]:
-        """The headers (lower-case names, `host` among them) with the signature's own; timestamp: 20261121T012203Z."""
+    @classmethod
+    def from_environment(cls, service: str, environ: Mapping[str, str] = os.environ) -> "Signer":
+        return cls(
+            service,
+            environ["AWS_REGION"],
+            environ["AWS_ACCESS_KEY_ID"],
+            environ["AWS_SECRET_ACCESS_KEY"],
+            environ.get("AWS_SESSION_TOKEN"),
+        )
+
+    def sign(self, headers: Mapping[str, str], body: bytes, timestamp: str, path: str = "/") -> dict[str, str]:
+        """The headers (lower-case names, `host` among them) with the signature's own; timestamp: 20261121T012203Z.
+
+        The path is of characters that need no encoding.
+        """
         signed = {**headers, "x-amz-date": timestamp}
         if self._token:
             signed["x-amz-security-token"] = self._token
         names = sorted(signed)
         lines = "".join(f"{name}:{signed[name]}\n" for name in names)
         listed = ";".join(names)
-        canonical = f"POST\n/\n\n{lines}\n{listed}\n{hashlib.sha256(body).hexdigest()}"
+        canonical = f"POST\n{path}\n\n{lines}\n{listed}\n{hashlib.sha256(body).hexdigest()}"
         day = timestamp[:8]
         scope = f"{day}/{self._region}/{self._service}/aws4_request"
         text = f"AWS4-HMAC-SHA256\n{timestamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
@@ -101,25 +114,13 @@ class JsonService:
         attempts: int = ATTEMPTS,
         answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
-        region = environ["AWS_REGION"]
-        endpoint = (
-            environ.get(f"AWS_ENDPOINT_URL_{service.upper()}")
-            or environ.get("AWS_ENDPOINT_URL")
-            or f"https://{service}.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
-        )
-        url = urlsplit(endpoint)
+        url = urlsplit(endpoint_of(service, environ))
         self._name = service
         self._target = target
         self._attempts = attempts
         self._answer_seconds = answer_seconds
         self._headers = {"host": url.netloc, "content-type": f"application/x-amz-json-{version}"}
-        self._signer = Signer(
-            service,
-            region,
-            environ["AWS_ACCESS_KEY_ID"],
-            environ["AWS_SECRET_ACCESS_KEY"],
-            environ.get("AWS_SESSION_TOKEN"),
-        )
+        self._signer = Signer.from_environment(service, environ)
         kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
         self._connection = kind(url.hostname or "", url.port, timeout=CONNECT_SECONDS)
 
@@ -150,8 +151,7 @@ class JsonService:
         if is_new:
             connection.connect()
             connection.sock.settimeout(self._answer_seconds)
-        timestamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        connection.request("POST", "/", body, self._signer.sign(headers, body, timestamp))
+        connection.request("POST", "/", body, self._signer.sign(headers, body, timestamp()))
         response = connection.getresponse()
         content = response.read()
         if response.status == 200:
@@ -175,6 +175,21 @@ def _error_of(content: bytes) -> dict[str, Any]:
     except ValueError:
         error = None
     return error if isinstance(error, dict) else {"message": content[:200].decode("utf-8", "replace")}
+
+
+def endpoint_of(service: str, environ: Mapping[str, str] = os.environ) -> str:
+    """The service's URL in this region, unless the environment names another."""
+    region = environ["AWS_REGION"]
+    return (
+        environ.get(f"AWS_ENDPOINT_URL_{service.upper()}")
+        or environ.get("AWS_ENDPOINT_URL")
+        or f"https://{service}.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
+    )
+
+
+def timestamp() -> str:
+    """Now, as signatures have it."""
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
 
 
 def dynamodb(*, attempts: int = ATTEMPTS, answer_seconds: float = ANSWER_SECONDS) -> JsonService:
