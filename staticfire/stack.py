@@ -25,7 +25,7 @@ from .layout import Layout, read_json, write_json
 from .progress import Progress, Step
 from .settings import Settings
 from .targets import Running
-from .terraform import DEFAULT_ACCOUNT, WorkingCopy
+from .terraform import DEFAULT_ACCOUNT, Resource, WorkingCopy
 
 KEPT_TABLES = ("schema_migrations",)
 _ADVISORY_LOCK = 5_461_700  # one role or database is made at a time
@@ -141,6 +141,13 @@ class Stack:
         """Whether another apply would change nothing, and what the plan says."""
         with progress.step(f"Plan {self.name}") as step:
             return self._working_copy().plan_is_empty(self._variables(self._build()), step)
+
+    def on_aws(self, progress: Progress) -> list[Resource]:
+        """What Terraform would make on AWS: with no given `database`, so with the stack's own."""
+        with progress.step(f"Plan {self.name} as on AWS") as step:
+            variables = self._variables(self._build())
+            variables.pop("database", None)
+            return self._working_copy().planned(variables, step)
 
     def destroy(self, progress: Progress) -> None:
         """Destroy what Terraform made, then drop the stack's database."""

@@ -22,6 +22,7 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -65,6 +66,15 @@ class Terraform:
     @property
     def registry(self) -> str:
         return "registry.opentofu.org" if self.is_tofu else "registry.terraform.io"
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource of a plan: its address, its type, and what is known of its arguments."""
+
+    address: str
+    type: str
+    values: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -289,6 +299,20 @@ class WorkingCopy:
             raise ApplyError("terraform plan failed:\n" + "\n".join(lines[-60:]), checked=[f"log: {self.log}"])
         return code == 0, "\n".join(lines)
 
+    def planned(self, variables: Mapping[str, Any], step: Step) -> list[Resource]:
+        """What an apply with these variables would leave; nothing is changed."""
+        self.refresh()
+        self.init(step)
+        step.note("terraform plan")
+        with tempfile.TemporaryDirectory(prefix="staticfire-plan-") as directory:
+            plan = Path(directory) / "plan"
+            command = ["plan", f"-out={plan}", "-refresh=false", "-lock=false", "-no-color"]
+            code, lines = self._run(command, variables, step.note)
+            if code:
+                raise ApplyError("terraform plan failed:\n" + "\n".join(lines[-60:]), checked=[f"log: {self.log}"])
+            shown = self._shown(["show", "-json", str(plan)], variables)
+        return list(_resources(shown["planned_values"]["root_module"]))
+
     def _change(self, command: Sequence[str], variables: Mapping[str, Any], step: Step) -> Mapping[str, Any]:
         self.refresh()
         self.init(step)
@@ -309,15 +333,23 @@ class WorkingCopy:
         return {name: output["value"] for name, output in view.outputs.items()}
 
     def _outputs(self, variables: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-        """Outputs with the sensitive ones, which `apply` does not show and no log may hold."""
-        command = self._command(["output", "-json"])
+        """Outputs with the sensitive ones, which `apply` does not show."""
+        return self._shown(["output", "-json"], variables)
+
+    def _shown(self, arguments: Sequence[str], variables: Mapping[str, Any]) -> dict[str, Any]:
+        """What a command prints as JSON: it holds secrets, and no log may."""
         answer = subprocess.run(
-            command, cwd=self.root, env=self._environment(variables), capture_output=True, text=True, check=False
+            self._command(arguments),
+            cwd=self.root,
+            env=self._environment(variables),
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if answer.returncode:
-            raise ApplyError(f"terraform output failed:\n{answer.stderr}")
-        outputs: dict[str, dict[str, Any]] = json.loads(answer.stdout)
-        return outputs
+            raise ApplyError(f"terraform {arguments[0]} failed:\n{answer.stderr}")
+        shown: dict[str, Any] = json.loads(answer.stdout)
+        return shown
 
     @property
     def _bucket(self) -> str:
@@ -440,6 +472,14 @@ class WorkingCopy:
         if not wait_until(lambda: not orphan.alive, INTERRUPT_SECONDS):
             os.killpg(orphan.pid, signal.SIGKILL)
         (self.root / OVERRIDE).unlink(missing_ok=True)
+
+
+def _resources(module: Mapping[str, Any]) -> Iterator[Resource]:
+    for found in module.get("resources", ()):
+        if found["mode"] == "managed":
+            yield Resource(found["address"], found["type"], found["values"])
+    for child in module.get("child_modules", ()):
+        yield from _resources(child)
 
 
 def _follow(output: TextIO, child: subprocess.Popen[bytes]) -> Iterator[str]:

@@ -202,6 +202,11 @@ async def test_what_is_no_fault_is_refused_with_the_reason(body: Any) -> None:
     assert "no fault" in answer["message"]
 
 
+async def test_calls_are_told_with_their_counts() -> None:
+    status, answer = await ask(control(), "GET", "calls")
+    assert (status, answer["calls"]) == (200, Router().calls())
+
+
 async def test_reset_ends_the_environments_and_clears_the_faults() -> None:
     functions = Functions()
     part = control(functions)

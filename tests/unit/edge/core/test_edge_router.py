@@ -187,3 +187,20 @@ async def test_the_emulator_is_asked_as_the_account_and_in_the_region_of_the_sco
     assert "Credential=100000000007/" in seen.headers.get("authorization")
     assert "/ap-south-1/logs/aws4_request" in seen.headers.get("authorization")
     assert seen.headers.get("x-amz-target") == "Logs_20140328.PutLogEvents"
+
+
+async def test_calls_are_counted_by_account_service_and_operation() -> None:
+    async with serving(Upstream().handle) as behind:
+        emulator = Emulator(f"http://127.0.0.1:{behind.port}", Client(), name="MiniStack", log="ministack.log")
+        router = Router(emulator, services={}, faults=Faults())
+        async with serving(router.handle) as server:
+            url = f"http://127.0.0.1:{server.port}"
+            for service, target in (
+                ("dynamodb", "DynamoDB_20120810.PutItem"),
+                ("s3", ""),
+                ("dynamodb", "DynamoDB_20120810.PutItem"),
+            ):
+                headers = [signed(service), *([("x-amz-target", target)] if target else [])]
+                await (await Client().request("POST", url, "/", headers, b"{}")).read()
+    counted = {(call["service"], call["operation"]): call["count"] for call in router.calls()}
+    assert counted == {("dynamodb", "PutItem"): 2, ("s3", None): 1}
