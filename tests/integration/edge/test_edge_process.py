@@ -7,84 +7,20 @@ import os
 import signal
 import subprocess
 import sys
-import time
-import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
-
-DEADLINE = 90.0
-
-
-def eventually(condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + DEADLINE
-    while not (result := condition()):
-        assert time.monotonic() < deadline, "it never came to hold"
-        time.sleep(0.02)
-    return result
-
-
-class Edge:
-    """One edge process on a free port."""
-
-    def __init__(self, ministack_python: str, state: Path) -> None:
-        self.state = state
-        config = {
-            "host": "127.0.0.1",
-            "port": 0,
-            "state_dir": str(state),
-            "emulator": {"kind": "ministack", "python": ministack_python},
-        }
-        self.process = self.start(config)
-        self.config = config
-        eventually(lambda: self.announced.exists() or self.process.poll() is not None)
-        self.endpoint = json.loads(self.announced.read_text())["endpoint"]
-
-    @property
-    def announced(self) -> Path:
-        return self.state / "edge.json"
-
-    def start(self, config: dict[str, Any]) -> subprocess.Popen[str]:
-        path = self.state / "config.json"
-        path.write_text(json.dumps(config))
-        return subprocess.Popen([sys.executable, "-m", "staticfire.edge", path], stderr=subprocess.PIPE, text=True)
-
-    def health(self) -> tuple[int, dict[str, Any]]:
-        try:
-            with urllib.request.urlopen(f"{self.endpoint}/_staticfire/health", timeout=30) as response:
-                return response.status, json.load(response)
-        except urllib.error.HTTPError as error:
-            return error.code, json.load(error)
-
-    @property
-    def child(self) -> int:
-        pid: int = self.health()[1]["parts"]["emulator"]["pid"]
-        return pid
-
-    def client(self, service: str) -> Any:
-        return boto3.client(
-            service,
-            endpoint_url=self.endpoint,
-            region_name="eu-west-1",
-            aws_access_key_id="100000000001",
-            aws_secret_access_key="x",
-            config=Config(retries={"max_attempts": 0}),
-        )
+from edge_process_kit import DEADLINE, Edge, eventually
 
 
 @pytest.fixture
 def edge(ministack_python: str, tmp_path: Path) -> Iterator[Edge]:
     edge = Edge(ministack_python, tmp_path)
     yield edge
-    if edge.process.poll() is None:
-        edge.process.terminate()
-    edge.process.communicate(timeout=DEADLINE)
+    edge.end()
 
 
 def running(pid: int) -> bool:
