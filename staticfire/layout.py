@@ -11,6 +11,7 @@ as the stack of `make up` and the one of a test run.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import fcntl
 import json
@@ -29,6 +30,7 @@ from typing import Any, BinaryIO
 from .errors import BusyError, StaticfireError
 from .settings import Settings
 
+PR_SET_PDEATHSIG = 1
 LONG_LOG = 10 * 1024 * 1024
 
 
@@ -67,6 +69,10 @@ class Layout:
     @property
     def terraform(self) -> Path:
         return self.state / "terraform"
+
+    @property
+    def reports(self) -> Path:
+        return self.state / "reports"
 
     @property
     def envs(self) -> Path:
@@ -229,6 +235,14 @@ class Process:
             checked=[f"signals sent: {', '.join(number.name for number, _ in signals)}"],
             remedy=f"Look at it with `ps -p {self.pid} -o pid,stat,wchan,args`.",
         )
+
+
+def end_with_parent() -> Callable[[], None] | None:
+    """For a child's `preexec_fn`: where the kernel can do it, the child ends when this process is killed."""
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl
+    return lambda: prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def wait_until(condition: Callable[[], object], patience: float, interval: float = 0.02) -> bool:

@@ -70,9 +70,13 @@ class Rebuild:
 
 @dataclass(frozen=True)
 class Layers:
-    """What a load run deploys beside the stack; `function` is the output that names the function it stands in for."""
+    """What a load run deploys beside the stack: handlers that are put into one of its zips.
+
+    `function` is the output that names the function they stand in for.
+    """
 
     function: str
+    zip: str
     handlers: tuple[Path, ...]
 
 
@@ -320,11 +324,12 @@ def _load(table: Mapping[str, Any], project: Path, source: Path, where: str) -> 
 
 def _layers(table: Mapping[str, Any], project: Path, source: Path, where: str) -> Layers:
     where += "layers."
-    _known(table, ("function", "handlers"), source, where)
-    if not isinstance(table.get("function"), str):
-        raise UsageError(f"{source}: {where}function is missing: the output that names the function behind the API.")
+    _known(table, ("function", "zip", "handlers"), source, where)
+    for key, what in (("function", "the output that names the function behind the API"), ("zip", "that function's")):
+        if not isinstance(table.get(key), str):
+            raise UsageError(f"{source}: {where}{key} is missing: {what}.")
     handlers = _convert(_strings, table.get("handlers", []), f"{source}: {where}handlers")
-    return Layers(table["function"], tuple(project / handler for handler in handlers))
+    return Layers(table["function"], table["zip"], tuple(project / handler for handler in handlers))
 
 
 def _boolean(table: Mapping[str, Any], key: str, source: Path, where: str, *, otherwise: bool = False) -> bool:

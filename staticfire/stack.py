@@ -124,7 +124,7 @@ class Stack:
             database_is_older = self._prepare_database()
             outputs = copy.apply(variables, step)
             if applied is None and database_is_older:
-                self._rebuild(outputs, step)
+                self.rebuild(outputs, step)
             record = {"fingerprint": fingerprint, "instance": self.running.instance, "outputs": outputs}
             write_json(self.layout.applied(self.account, self.name), record, 0o600)
         return True
@@ -227,8 +227,8 @@ class Stack:
         finally:
             connection.close()
 
-    def _rebuild(self, outputs: Mapping[str, Any], step: Step) -> None:
-        """A fresh emulator met an older database: have the stack restore what only the emulator held."""
+    def rebuild(self, outputs: Mapping[str, Any], step: Step) -> None:
+        """Have the stack restore what only the emulator holds: a fresh one met an older database, or it was left out."""
         for rebuild in self.stack.rebuild:
             name = outputs.get(rebuild.output)
             if not isinstance(name, str):

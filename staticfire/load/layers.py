@@ -1,0 +1,226 @@
+"""The same load on less of the service: what each part of it costs.
+
+Beside the stack's API stand, for the length of a block, APIs of the same kind whose function does a part of what the
+stack's own does: the same package with one more file, the same layers, memory, role and variables, another handler. The
+first line of a handler's file says what it is; the last layer is the stack's own API.
+
+A layer may write into the stack's stores what the whole service would have written elsewhere too. So the stack's
+`rebuild` functions run afterwards, as they do when an emulator lost its data.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import io
+import time
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..build import build
+from ..errors import StaticfireError, UsageError
+from ..layout import wait_until
+from ..progress import Step
+from ..settings import Layers
+from ..stack import Stack
+from .processes import Plan, generating
+from .profiles import Asked
+from .record import Tally
+from .thresholds import Limits
+
+READY_SECONDS = 60.0
+ROUND_SECONDS = 4.0
+WARM_UP_SECONDS = 2.0
+RATE = 20.0
+FAILED_SHARE = 0.1
+KEPT = ("Runtime", "Role", "Timeout", "MemorySize", "Architectures", "EphemeralStorage", "TracingConfig")
+
+
+@dataclass(frozen=True)
+class Layer:
+    name: str
+    what: str
+    url: str
+
+
+@contextlib.contextmanager
+def deployed(stack: Stack, layers: Layers) -> Iterator[list[Layer]]:
+    """The layers, from the least to the stack's own API. Nothing of them is left after the block."""
+    own = stack.url
+    function = stack.outputs.get(layers.function)
+    if own is None or not isinstance(function, str):
+        raise UsageError(
+            f"The layers of {stack.name!r} stand in for a function behind its API, and there is none.",
+            checked=[f"outputs: {', '.join(sorted(stack.outputs))}"],
+            remedy=f"stacks.{stack.name}.load.layers.function must name an output that names a function.",
+        )
+    package = _package(stack, layers)
+    with contextlib.ExitStack() as undo:
+        made = []
+        for handler in layers.handlers:
+            place = _Place(stack, function, handler.stem, undo)
+            made.append(Layer(handler.stem.replace("_", " "), _first_line(handler), place.make(package, handler)))
+        yield [*made, Layer("whole", "The whole service, as deployed.", own)]
+
+
+def _package(stack: Stack, layers: Layers) -> bytes:
+    """The function's own package, with the handlers beside what is in it."""
+    packages = build(stack.stack.zips, stack.layout)
+    if layers.zip not in packages:
+        raise UsageError(
+            f"stacks.{stack.name}.load.layers.zip is {layers.zip!r}, which is no zip of the stack.",
+            checked=[f"the zips are: {', '.join(packages) or 'none'}"],
+        )
+    buffer = io.BytesIO(packages[layers.zip].read_bytes())
+    with zipfile.ZipFile(buffer, "a") as archive:
+        for handler in layers.handlers:
+            archive.writestr(handler.name, handler.read_bytes())
+    return buffer.getvalue()
+
+
+def _first_line(handler: Path) -> str:
+    text = ast.get_docstring(ast.parse(handler.read_text(encoding="utf-8"))) or handler.stem
+    return text.splitlines()[0]
+
+
+class _Place:
+    """One layer's function and API. Both are removed by `undo`; what a killed run left is removed before."""
+
+    def __init__(self, stack: Stack, function: str, suffix: str, undo: contextlib.ExitStack) -> None:
+        self._stack = stack
+        self._function = function
+        self._name = f"{function}-load-{suffix.replace('_', '-')}"
+        self._undo = undo
+        self._lambda = stack.client("lambda")
+        self._gateway = stack.client("apigatewayv2")
+
+    def make(self, package: bytes, handler: Path) -> str:
+        """The URL of the layer's API."""
+        self._remove()
+        self._undo.callback(self._remove)
+        arn = self._make_function(package, f"{handler.stem}.handler")
+        return self._make_api(arn)
+
+    def _make_function(self, package: bytes, handler: str) -> str:
+        own = self._lambda.get_function_configuration(FunctionName=self._function)
+        self._lambda.create_function(
+            FunctionName=self._name,
+            Handler=handler,
+            Code={"ZipFile": package},
+            Layers=[layer["Arn"] for layer in own.get("Layers", [])],
+            Environment={"Variables": own.get("Environment", {}).get("Variables", {})},
+            **{key: own[key] for key in KEPT if own.get(key)},
+            **_network(own),
+            **_logging(own),
+        )
+        if not wait_until(self._active, READY_SECONDS, 0.1):
+            raise StaticfireError(f"The function {self._name} does not become active.")
+        return str(self._lambda.get_function_configuration(FunctionName=self._name)["FunctionArn"])
+
+    def _active(self) -> bool:
+        state = self._lambda.get_function_configuration(FunctionName=self._name)
+        return bool(state["State"] == "Active" and state["LastUpdateStatus"] == "Successful")
+
+    def _make_api(self, arn: str) -> str:
+        """An API with those routes of the stack's own that lead to the function, and its stage."""
+        gateway, own, stage_name = self._gateway, self._stack.outputs["api_id"], self._stack.url.rpartition("/")[2]
+        api = gateway.create_api(Name=self._name, ProtocolType="HTTP")["ApiId"]
+        integration = gateway.create_integration(
+            ApiId=api, IntegrationType="AWS_PROXY", IntegrationUri=arn, PayloadFormatVersion="2.0"
+        )["IntegrationId"]
+        targets = {
+            f"integrations/{each['IntegrationId']}"
+            for each in gateway.get_integrations(ApiId=own)["Items"]
+            if self._function in each.get("IntegrationUri", "")
+        }
+        for route in gateway.get_routes(ApiId=own)["Items"]:
+            if route.get("Target") in targets:
+                gateway.create_route(ApiId=api, RouteKey=route["RouteKey"], Target=f"integrations/{integration}")
+        self._lambda.add_permission(
+            FunctionName=self._name,
+            StatementId="load",
+            Action="lambda:InvokeFunction",
+            Principal="apigateway.amazonaws.com",
+            SourceArn=f"arn:aws:execute-api:{self._stack.running.region}:{self._stack.account}:{api}/*",
+        )
+        stage = gateway.get_stage(ApiId=own, StageName=stage_name)
+        kept = {key: stage[key] for key in ("AccessLogSettings", "DefaultRouteSettings") if stage.get(key)}
+        gateway.create_stage(ApiId=api, StageName=stage_name, AutoDeploy=True, **kept)
+        return f"{self._stack.running.endpoint}/_aws/execute-api/{api}/{stage_name}"
+
+    def _remove(self) -> None:
+        for page in self._gateway.get_paginator("get_apis").paginate():
+            for api in page["Items"]:
+                if api["Name"] == self._name:
+                    self._gateway.delete_api(ApiId=api["ApiId"])
+        with contextlib.suppress(self._lambda.exceptions.ResourceNotFoundException):
+            self._lambda.delete_function(FunctionName=self._name)
+
+
+def _network(own: Mapping[str, Any]) -> dict[str, Any]:
+    network = own.get("VpcConfig") or {}
+    if not network.get("SubnetIds"):
+        return {}
+    return {"VpcConfig": {key: network[key] for key in ("SubnetIds", "SecurityGroupIds")}}
+
+
+def _logging(own: Mapping[str, Any]) -> dict[str, Any]:
+    """The log group of the function they stand in for: none is left behind."""
+    return {"LoggingConfig": own["LoggingConfig"]} if own.get("LoggingConfig") else {}
+
+
+def measure(stack: Stack, layers: Layers, file: Path, rounds: int, directory: Path, step: Step) -> list[dict[str, Any]]:
+    """The layers as in report.json: `adds_ms` is the median's difference to the layer before.
+
+    All get the same modest rate, in rounds that take turns, so that a slow minute of the machine meets them all alike.
+    """
+    try:
+        with deployed(stack, layers) as places:
+            tallies = [Tally() for _ in places]
+            seconds = 0
+            for number in range(rounds):
+                for place, tally in zip(places, tallies, strict=True):
+                    step.note(f"round {number + 1} of {rounds}: {place.name}")
+                    seconds = _round(stack, place, file, directory / f"{number}-{place.name}", tally)
+        return _rows(places, tallies, seconds * rounds)
+    finally:
+        stack.rebuild(stack.outputs, step)
+
+
+def _round(stack: Stack, place: Layer, file: Path, directory: Path, tally: Tally) -> int:
+    asked = Asked(rate=RATE, seconds=ROUND_SECONDS, warm_up=WARM_UP_SECONDS)
+    plan = Plan(file, place.url, "steady", asked, Limits())
+    with generating(plan, directory, stack.settings.project) as generator:
+        while generator.running:
+            time.sleep(0.05)
+    record = generator.record
+    measured = record.total(record.measured)
+    if generator.problem or not measured.requests or measured.failed_share > FAILED_SHARE:
+        raise StaticfireError(
+            f"The layer {place.name!r} cannot be measured: "
+            f"{generator.problem or f'{measured.failures} of {measured.requests} requests failed'}.",
+            checked=[f"the end of what Locust said:\n{generator.said}"],
+            remedy="See `staticfire logs`; `--layers 0` leaves the layers out.",
+        )
+    tally += measured
+    return sum(len(phase.seconds) for phase in record.measured)
+
+
+def _rows(places: Sequence[Layer], tallies: Sequence[Tally], seconds: int) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for place, tally in zip(places, tallies, strict=True):
+        p50 = tally.percentile(0.5) or 0.0
+        rows.append(
+            {
+                "name": place.name,
+                "what": place.what,
+                "rate": round(tally.requests / seconds, 2) if seconds else 0.0,
+                "p50_ms": p50,
+                "p95_ms": tally.percentile(0.95),
+                "adds_ms": round(p50 - rows[-1]["p50_ms"], 3) if rows else p50,
+            }
+        )
+    return rows
