@@ -95,7 +95,6 @@ module "api" {
     KeepTodos = {
       actions = [
         "dynamodb:BatchWriteItem",
-        "dynamodb:ConditionCheckItem",
         "dynamodb:DeleteItem",
         "dynamodb:GetItem",
         "dynamodb:PutItem",

