@@ -78,4 +78,5 @@ def _ratio(total: Decimal, count: int) -> Decimal | None:
     return total / count if count else None
 
 
-handler = application({"POST /usage": post_usage, "GET /stats/average": get_average})
+ROUTES = {"POST /usage": post_usage, "GET /stats/average": get_average}
+handler = application(ROUTES)

@@ -9,6 +9,8 @@ from typing import Any
 Event = Mapping[str, Any]
 Answer = dict[str, Any]
 
+LONGEST_PLAIN = 40  # digits; DynamoDB's numbers have 38
+
 _text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -28,9 +30,16 @@ def answer(status: int, content: Mapping[str, Any], headers: Mapping[str, str] |
     }
 
 
-def json_text(content: Mapping[str, Any]) -> str:
-    """JSON of one object whose own values may be decimals: `json` alone would make floats of them."""
-    return "{" + ",".join(f"{_text(name)}:{_value(value)}" for name, value in content.items()) + "}"
+def json_text(value: Any, *, sort_keys: bool = False) -> str:
+    """JSON of a value that may hold decimals: `json` alone would make floats of them."""
+    if isinstance(value, Mapping):
+        items = sorted(value.items()) if sort_keys else value.items()
+        return "{" + ",".join([f"{_text(name)}:{json_text(each, sort_keys=sort_keys)}" for name, each in items]) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join([json_text(each, sort_keys=sort_keys) for each in value]) + "]"
+    if isinstance(value, Decimal):
+        return plain(value) if abs(value.adjusted()) < LONGEST_PLAIN else str(value)
+    return _text(value)
 
 
 def plain(number: Decimal) -> str:
@@ -39,7 +48,3 @@ def plain(number: Decimal) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
-
-
-def _value(value: Any) -> str:
-    return plain(value) if isinstance(value, Decimal) else _text(value)
