@@ -1,6 +1,7 @@
 variable "functions" {
   description = "Names of functions."
   type        = set(string)
+  default     = []
 }
 
 variable "apis" {
@@ -12,6 +13,20 @@ variable "apis" {
   default = {}
 }
 
+variable "metrics" {
+  description = "Other alarms: a name for the alarm -> what it watches, and what sets it off."
+  type = map(object({
+    description = string
+    namespace   = string
+    metric      = string
+    dimensions  = map(string)
+    statistic   = optional(string, "Sum")
+    comparison  = optional(string, "GreaterThanThreshold")
+    threshold   = number
+  }))
+  default = {}
+}
+
 variable "actions" {
   description = "ARNs of what is told when an alarm goes off and when it is over, as SNS topics."
   type        = list(string)
@@ -19,13 +34,13 @@ variable "actions" {
 }
 
 variable "threshold" {
-  description = "How many in a period set an alarm off."
+  description = "How many in a period set an alarm on a sum off."
   type        = number
   default     = 1
 }
 
 variable "period" {
-  description = "Seconds that are added up."
+  description = "Seconds that are looked at together."
   type        = number
   default     = 60
 

@@ -1,0 +1,1 @@
+"""The tasks service: tasks in DynamoDB, changed by those only who have seen what they change."""

@@ -1,0 +1,152 @@
+"""The tasks in DynamoDB: an item a task, with a version that every change raises by one.
+
+    id (partition key), status, version, revision, title, description, due_at, created_at, updated_at
+    index by-status: status, id
+
+An id is a ULID, so ids are in the order of creation and lists go from the newest to the oldest. A list of all statuses
+is the merge of one list each. The index follows the table within a moment: it is eventually consistent.
+
+`revision` names the write that made an item what it is. A write whose answer was lost is sent again and may find
+its own work: it knows it by that.
+"""
+
+import heapq
+import itertools
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from servicekit import cursor
+from servicekit.dynamodb import ConditionFailed, Item, Table
+from servicekit.errors import Refused
+from servicekit.ulid import new_ulid
+from servicekit.validation import invalid, problem
+
+from tasks.validation import OPEN, STATUSES, Expected, no_task
+
+INDEX = "by-status"
+ATTEMPTS = 8
+UNCHANGED = "#version = :seen"
+NAMES = {"#version": "version"}
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    id: str
+    title: str
+    description: str
+    status: str
+    due_at: str | None
+    version: int
+    created_at: str
+    updated_at: str
+
+    @classmethod
+    def of(cls, item: Item) -> "Task":
+        return cls(**{name: item[name] for name in cls.__slots__})
+
+
+class Changed(Exception):
+    """The task has another version than the request has seen."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"the task has version {version}")
+        self.version = version
+
+
+class Tasks:
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def create(self, content: dict[str, Any]) -> Task:
+        now = _now()
+        task = _task(new_ulid(), {"status": OPEN, **content}, version=1, created_at=now, updated_at=now)
+        self._write(task, condition="attribute_not_exists(id)")
+        return task
+
+    def read(self, identity: str) -> Task:
+        """Refused (404) when there is none."""
+        item = self._table.get({"id": identity})
+        if item is None:
+            raise no_task()
+        return Task.of(item)
+
+    def replace(self, identity: str, content: dict[str, Any], expected: Expected) -> Task:
+        """The task as it is now. Raises Changed."""
+        for _ in range(ATTEMPTS):
+            seen = self._expected(identity, expected)
+            task = _task(identity, content, version=seen.version + 1, created_at=seen.created_at, updated_at=_now())
+            try:
+                self._write(task, condition=UNCHANGED, values={":seen": seen.version}, names=NAMES)
+            except ConditionFailed:
+                continue  # others came first: what is there now tells whether this may go on
+            return task
+        raise Refused(409, "The task is being changed by many at once. Try again.")
+
+    def delete(self, identity: str, expected: Expected) -> None:
+        """Raises Changed. That it went between our look and our try, whoever deleted it, is as good."""
+        for _ in range(ATTEMPTS):
+            seen = self._expected(identity, expected)
+            try:
+                self._table.delete({"id": identity}, condition=UNCHANGED, values={":seen": seen.version}, names=NAMES)
+            except ConditionFailed as failed:
+                if failed.item is not None:
+                    continue
+            return
+        raise Refused(409, "The task is being changed by many at once. Try again.")
+
+    def newest(self, status: str | None, limit: int, after: str | None) -> tuple[list[Task], str | None]:
+        """A page of tasks, of one status or of all, and the cursor of the next page: None after the last task."""
+        wanted = status or "all"
+        before = _before(after, wanted) if after else None
+        lists = [self._of_status(each, limit + 1, before) for each in ((status,) if status else STATUSES)]
+        merged = heapq.merge(*lists, key=lambda task: task.id, reverse=True)
+        page = list(itertools.islice(merged, limit + 1))
+        if len(page) <= limit:
+            return page, None
+        return page[:limit], cursor.encode({"of": wanted, "before": page[limit - 1].id})
+
+    def _of_status(self, status: str, count: int, before: str | None) -> list[Task]:
+        condition, values = "#status = :status", {":status": status}
+        if before:
+            condition, values = f"{condition} AND id < :before", {**values, ":before": before}
+        found = self._table.query_all(
+            condition, values, names={"#status": "status"}, index=INDEX, limit=count, newest_first=True
+        )
+        return [Task.of(item) for item in itertools.islice(found, count)]
+
+    def _expected(self, identity: str, expected: Expected) -> Task:
+        task = self.read(identity)
+        if not expected.allows(task.version):
+            raise Changed(task.version)
+        return task
+
+    def _write(self, task: Task, **clause: Any) -> None:
+        revision = new_ulid()
+        try:
+            self._table.put({**asdict(task), "revision": revision}, **clause)
+        except ConditionFailed as failed:
+            if failed.item is None or failed.item.get("revision") != revision:
+                raise
+
+
+def _task(identity: str, content: dict[str, Any], **fields: Any) -> Task:
+    return Task(
+        id=identity,
+        title=content["title"],
+        description=content.get("description", ""),
+        status=content["status"],
+        due_at=content.get("due_at"),
+        **fields,
+    )
+
+
+def _before(after: str, wanted: str) -> str:
+    key = cursor.decode(after, ("of", "before"))
+    if key["of"] != wanted:
+        raise invalid([problem("cursor", "belongs to a list with another status")])
+    return key["before"]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
