@@ -42,7 +42,8 @@ resource "aws_apigatewayv2_route" "this" {
   target    = "integrations/${aws_apigatewayv2_integration.this[each.value.function_name].id}"
 }
 
-# API Gateway invokes a function only from the routes that are here: .../STAGE/METHOD/path, a parameter being any text.
+# API Gateway invokes a function only from the routes that are here: .../STAGE/METHOD/path, a parameter being any text. It
+# names the method of the request, so ANY is any text too.
 resource "aws_lambda_permission" "this" {
   for_each = var.routes
 
@@ -50,7 +51,7 @@ resource "aws_lambda_permission" "this" {
   action        = "lambda:InvokeFunction"
   function_name = each.value.function_name
   principal     = "apigateway.amazonaws.com"
-  source_arn    = "${aws_apigatewayv2_api.this.execution_arn}/${var.stage}/${replace(replace(each.key, " ", ""), "/{[^}]+}/", "*")}"
+  source_arn    = "${aws_apigatewayv2_api.this.execution_arn}/${var.stage}/${replace(replace(replace(each.key, "/^ANY /", "*"), " ", ""), "/{[^}]+}/", "*")}"
 }
 
 resource "aws_cloudwatch_log_group" "access" {

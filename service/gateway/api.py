@@ -1,0 +1,277 @@
+"""The HTTP API's function: the gateway's own endpoints, and every configured route to its upstream.
+
+A request is authenticated, then counted against its route's limit, then sent on. One line a request is logged, with
+how long it took and what it took that long for.
+"""
+
+import base64
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from servicekit import aws
+from servicekit.app import application
+from servicekit.dynamodb import Table
+from servicekit.errors import Refused, Unavailable
+from servicekit.http import Answer, Event, answer, body_of
+from servicekit.validation import Field, integer, read_object
+
+from gateway import configuration
+from gateway.configuration import Configuration, Route
+from gateway.keys import KeySet, SharedSecrets
+from gateway.limits import Limiter, Verdict
+from gateway.proxy import Proxy, Way
+from gateway.routing import Router, path_of
+from gateway.sessions import PREFIX, Session, Sessions
+from gateway.tokens import Rejected, Verifier, unauthorized
+from gateway.upstreams import Call, answered_headers, forwarded_headers
+from gateway.wire import Reply
+
+logger = logging.getLogger(__name__)
+logger.setLevel(logging.INFO)
+
+COOKIE = "__Host-session"
+COOKIE_RULES = "Path=/; HttpOnly; Secure; SameSite=Strict"
+LARGEST_OWN_BODY = 1024
+TEXTS = ("text/", "application/json", "application/xml", "application/javascript")
+
+
+class Gateway:
+    """Handles one request at a time, as an execution environment does; `_notes` are what its log line says."""
+
+    def __init__(
+        self,
+        settings: Configuration,
+        verifier: Verifier,
+        sessions: Sessions,
+        limiter: Limiter,
+        checks: Mapping[str, Callable[[], object]],
+    ) -> None:
+        self._settings = settings
+        self._verifier = verifier
+        self._sessions = sessions
+        self._limiter = limiter
+        self._checks = checks
+        self._router = Router(settings.routes)
+        self._proxy = Proxy(settings.upstreams.values())
+        self._notes: dict[str, Any] = {}
+        own = {
+            "GET /health/live": self.live,
+            "GET /health/ready": self.ready,
+            "POST /auth/login": self.log_in,
+            "GET /auth/session": self.session,
+            "POST /auth/logout": self.log_out,
+            "POST /auth/logout-all": self.log_out_everywhere,
+        }
+        self._answer = application({**own, "ANY /": self.forward, "ANY /{proxy+}": self.forward})
+
+    def handler(self, event: Event, context: Any) -> Answer:
+        started = time.perf_counter()
+        http = event["requestContext"]["http"]
+        self._notes = {"method": http["method"], "path": http["path"], "route": event["routeKey"]}
+        status = 500
+        try:
+            made = self._answer(event, context)
+            status = made["statusCode"]
+        finally:
+            latency = round((time.perf_counter() - started) * 1000, 3)
+            request_id = event["requestContext"]["requestId"]
+            notes = {**self._notes, "status": status, "latency_ms": latency, "api_request_id": request_id}
+            logger.info("request", extra=notes)
+        return {**made, "headers": {**made["headers"], "x-request-id": request_id}}
+
+    # The gateway's own endpoints.
+
+    def live(self, event: Event) -> Answer:
+        return answer(200, {"status": "live"})
+
+    def ready(self, event: Event) -> Answer:
+        """Whether requests can be served here. An upstream that is away does not make the gateway unready."""
+        checks = {name: _checked(check) for name, check in self._checks.items()}
+        is_ready = all(check["status"] == "ok" for check in checks.values())
+        content = {
+            "status": "ready" if is_ready else "not ready",
+            "checks": checks,
+            "breakers": self._proxy.breakers(),
+        }
+        return answer(200, content) if is_ready else answer(503, content, {"retry-after": "1"})
+
+    def log_in(self, event: Event) -> Answer:
+        """A verified token for a session. The body may ask for a shorter one."""
+        user = self._user_of_token(_bearer(event))
+        longest = self._settings.session_seconds
+        fields = {"seconds": Field(integer(1, longest), required=False)}
+        asked = read_object(body_of(event) or b"{}", fields, limit=LARGEST_OWN_BODY)
+        seconds = asked.get("seconds", longest)
+        token, session = self._sessions.log_in(user, seconds)
+        made = answer(201, {"session": token, **_described(session)}, {"cache-control": "no-store"})
+        return {**made, "cookies": [f"{COOKIE}={token}; Max-Age={seconds}; {COOKIE_RULES}"]}
+
+    def session(self, event: Event) -> Answer:
+        _, session = self._live_session(event)
+        return answer(200, _described(session), {"cache-control": "no-store"})
+
+    def log_out(self, event: Event) -> Answer:
+        token, _ = self._live_session(event)
+        self._sessions.log_out(token)
+        return _logged_out()
+
+    def log_out_everywhere(self, event: Event) -> Answer:
+        _, session = self._live_session(event)
+        self._sessions.log_out_everywhere(session.user)
+        return _logged_out()
+
+    # Everything else goes to an upstream.
+
+    def forward(self, event: Event) -> Answer:
+        context = event["requestContext"]
+        method = context["http"]["method"]
+        path = path_of(event["rawPath"], context["stage"])
+        match = self._router.match(method, path)
+        route = self._settings.routes[match.key]
+        self._notes |= {"route": route.key, "upstream": route.upstream.name}
+        user = self._user(event, route)
+        body = body_of(event)
+        if len(body) > route.largest_body:
+            raise Refused(413, f"The body is larger than {route.largest_body} bytes.")
+        verdict = self._counted(route, user, context["http"]["sourceIp"])
+        limits = verdict.headers if verdict else {}
+        if verdict and not verdict.passes:
+            raise Refused(429, "Too Many Requests", headers=limits)
+        call = Call(
+            event,
+            method,
+            route.key.replace(f" {route.strip_prefix}", " ", 1) if route.strip_prefix else route.key,
+            path.removeprefix(route.strip_prefix) or "/",
+            match.parameters,
+            forwarded_headers(event, user, is_ours={COOKIE: True, "authorization": _is_ours(event, route)}),
+            body,
+        )
+        way = Way()
+        try:
+            reply = self._proxy.send(route.upstream.name, call, way)
+        except Refused as refused:
+            raise Refused(refused.status, refused.message, headers={**limits, **(refused.headers or {})}) from None
+        finally:
+            self._notes |= {"attempts": way.attempts, "upstream_ms": round(way.seconds * 1000, 3)}
+        return _handed_on(reply, limits)
+
+    def _user(self, event: Event, route: Route) -> str | None:
+        """Who is calling; None where anybody may."""
+        if route.auth == "none":
+            return None
+        bearer = _bearer(event)
+        is_session = not bearer or bearer.startswith(PREFIX)
+        if route.auth == "session" or (route.auth == "any" and is_session):
+            _, session = self._live_session(event)
+            return self._known(session.user)
+        return self._user_of_token(bearer)
+
+    def _user_of_token(self, bearer: str) -> str:
+        if not bearer:
+            raise Refused(401, "A bearer token is needed.", headers={"www-authenticate": "Bearer"})
+        try:
+            return self._known(self._verifier.subject(bearer, time.time()))
+        except Rejected as rejected:
+            raise unauthorized(str(rejected)) from None
+
+    def _live_session(self, event: Event) -> tuple[str, Session]:
+        """By the Authorization header, or else by the cookie."""
+        token = _bearer(event) or _cookie(event)
+        if not token:
+            raise Refused(401, "A session is needed: log in.", headers={"www-authenticate": "Bearer"})
+        session = self._sessions.find(token) if token.startswith(PREFIX) else None
+        if session is None:
+            raise unauthorized("The session has ended, or there never was one: log in.")
+        return token, session
+
+    def _known(self, user: str) -> str:
+        self._notes["user"] = user
+        return user
+
+    def _counted(self, route: Route, user: str | None, address: str) -> Verdict | None:
+        """None where the route has no limit, or the counters are away and the limit lets requests pass then."""
+        limit = route.limit
+        if limit is None:
+            return None
+        client = {"user": f"user:{user}", "ip": f"ip:{address}", "all": "all"}[limit.by]
+        try:
+            return self._limiter.hit(limit, client)
+        except Unavailable as error:
+            if limit.refuses_unknown:
+                raise
+            logger.warning("not counted", extra={"limit": limit.name, "problem": str(error)})
+            return None
+
+
+def _checked(check: Callable[[], object]) -> dict[str, Any]:
+    started = time.perf_counter()
+    try:
+        check()
+        status = "ok"
+    except Unavailable as error:
+        logger.warning("not ready", extra={"problem": str(error)})
+        status = "unavailable"
+    return {"status": status, "latency_ms": round((time.perf_counter() - started) * 1000, 3)}
+
+
+def _bearer(event: Event) -> str:
+    """What follows `Bearer` in the Authorization header; empty without one."""
+    scheme, _, token = str(event["headers"].get("authorization", "")).partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _is_ours(event: Event, route: Route) -> bool:
+    """Whether the Authorization header is for the gateway. Where anybody may call, it can be for the upstream."""
+    return route.auth != "none" or _bearer(event).startswith(PREFIX)
+
+
+def _cookie(event: Event) -> str:
+    found = [each.partition("=")[2] for each in event.get("cookies") or () if each.partition("=")[0] == COOKIE]
+    return found[0] if found else ""
+
+
+def _described(session: Session) -> dict[str, Any]:
+    return {"user": session.user, "expires_at": session.expires_at}
+
+
+def _logged_out() -> Answer:
+    return {
+        "statusCode": 204,
+        "headers": {"cache-control": "no-store"},
+        "cookies": [f"{COOKIE}=; Max-Age=0; {COOKIE_RULES}"],
+    }
+
+
+def _handed_on(reply: Reply, limits: Mapping[str, str]) -> Answer:
+    headers, cookies = answered_headers(reply)
+    is_text = headers.get("content-type", "").startswith(TEXTS) and "content-encoding" not in headers
+    try:
+        body = {"body": reply.body.decode("utf-8" if is_text else "ascii"), "isBase64Encoded": False}
+    except UnicodeDecodeError:
+        body = {"body": base64.b64encode(reply.body).decode(), "isBase64Encoded": True}
+    return {"statusCode": reply.status, "headers": {**headers, **limits}, "cookies": cookies, **body}
+
+
+def _made() -> Gateway:
+    settings = configuration.read(os.environ["GATEWAY_CONFIGURATION"].encode())
+    dynamodb = aws.dynamodb()
+    sessions = Table.from_environment(dynamodb, "SESSIONS_TABLE_NAME")
+    limits = Table.from_environment(dynamodb, "LIMITS_TABLE_NAME")
+    secrets = SharedSecrets(aws.secrets_manager(), os.environ["TOKEN_SECRET_ARN"])
+    published = KeySet(settings.jwks_url) if settings.jwks_url is not None else None
+    checks: dict[str, Callable[[], object]] = {
+        "sessions": lambda: sessions.get({"session_id": "ready"}),
+        "limits": lambda: limits.get({"limiter_key": "ready", "window_start": 0}),
+        "token_secret": secrets,
+    }
+    if published is not None:
+        checks["token_keys"] = lambda: published.find(None)
+    return Gateway(
+        settings, Verifier(settings.tokens, secrets, published), Sessions(sessions, time.time), Limiter(limits), checks
+    )
+
+
+handler = _made().handler

@@ -1,0 +1,41 @@
+"""A circuit breaker: an upstream that keeps failing is left alone for a while, and its callers are told at once.
+
+    closed --FAILURES in a row--> open --REST_SECONDS pass--> half-open --a success--> closed
+                                                                        --a failure--> open
+
+Each execution environment has its own, one for each upstream, and handles one request at a time: half-open, the next
+request is the probe. Environments do not share what they learned, so N of them find out N times: that costs no store,
+and no environment trusts another's bad network.
+"""
+
+import time
+from collections.abc import Callable
+
+FAILURES = 5
+REST_SECONDS = 10.0
+
+
+class Breaker:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._failures = 0
+        self._open_until = 0.0
+
+    @property
+    def state(self) -> str:
+        if self._failures < FAILURES:
+            return "closed"
+        return "open" if self.rest > 0 else "half-open"
+
+    @property
+    def rest(self) -> float:
+        """Seconds until a request is let through; 0: now."""
+        return max(0.0, self._open_until - self._clock())
+
+    def succeeded(self) -> None:
+        self._failures, self._open_until = 0, 0.0
+
+    def failed(self) -> None:
+        self._failures += 1
+        if self._failures >= FAILURES:
+            self._open_until = self._clock() + REST_SECONDS

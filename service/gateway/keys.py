@@ -1,0 +1,148 @@
+"""The keys that tokens are verified with: shared secrets of Secrets Manager, and an issuer's published RSA keys.
+
+Both are read when first needed and kept. Of the secret the current version verifies, and the previous one, so that a
+rotation breaks no token; to be rid of a secret that others know, rotate twice. It is read again after five minutes.
+
+Published keys (RFC 7517) are read again after ten minutes, and at once for a key id that is not known, but not more
+often than the floor allows: tokens with made-up ids do not turn the gateway against the issuer. While the issuer cannot
+be reached the known keys stay in use for a day.
+"""
+
+import http.client
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from servicekit.aws import CallFailed, JsonService
+from servicekit.errors import Unavailable
+
+from gateway.rsa import PublicKey
+from gateway.tokens import decoded
+
+logger = logging.getLogger(__name__)
+
+SECRET_SECONDS = 300
+LEAST_SECRET = 32
+KEYS_SECONDS = 600
+STALE_SECONDS = 86_400
+FLOOR_SECONDS = 10
+FETCH_SECONDS = 3
+LARGEST_SET = 256 * 1024
+
+Clock = Callable[[], float]
+
+
+class SharedSecrets:
+    def __init__(self, secrets: JsonService, arn: str, clock: Clock = time.monotonic) -> None:
+        self._secrets = secrets
+        self._arn = arn
+        self._clock = clock
+        self._known: list[bytes] = []
+        self._fresh_until = 0.0
+
+    def __call__(self) -> Sequence[bytes]:
+        if not self._known or self._clock() >= self._fresh_until:
+            try:
+                self._known = self._read()
+            except Unavailable as error:
+                if not self._known:
+                    raise
+                logger.warning("the tokens' secret cannot be read again", extra={"problem": str(error)})
+            self._fresh_until = self._clock() + SECRET_SECONDS
+        return self._known
+
+    def _read(self) -> list[bytes]:
+        found = [self._version("AWSCURRENT"), self._version("AWSPREVIOUS")]
+        secrets = [text.encode() for text in found if text is not None]
+        if not secrets or any(len(secret) < LEAST_SECRET for secret in secrets):
+            raise Unavailable(f"the tokens' secret is not a text of {LEAST_SECRET} bytes or more, as HS256 needs")
+        return secrets
+
+    def _version(self, stage: str) -> str | None:
+        try:
+            answer = self._secrets.call("GetSecretValue", {"SecretId": self._arn, "VersionStage": stage})
+        except CallFailed as error:
+            if error.code == "ResourceNotFoundException":
+                return None
+            raise Unavailable(f"the tokens' secret cannot be read: {error}") from error
+        text: str | None = answer.get("SecretString")
+        return text
+
+
+class KeySet:
+    """The issuer's keys by key id. Keys of other kinds and uses, and weak ones, are left out."""
+
+    def __init__(self, url: str, fetch: Callable[[str], bytes] | None = None, clock: Clock = time.monotonic) -> None:
+        self._url = url
+        self._fetch = fetch or _fetched
+        self._clock = clock
+        self._known: dict[str | None, PublicKey] = {}
+        self._read_at = float("-inf")
+        self._tried_at = float("-inf")
+
+    def find(self, kid: str | None) -> PublicKey | None:
+        now = self._clock()
+        is_due = now - self._read_at >= KEYS_SECONDS or self._pick(kid) is None
+        if is_due and now - self._tried_at >= FLOOR_SECONDS:
+            self._refresh(now)
+        if not self._known or now - self._read_at >= STALE_SECONDS:
+            raise Unavailable("the issuer's keys cannot be read")
+        return self._pick(kid)
+
+    def _pick(self, kid: str | None) -> PublicKey | None:
+        if kid is None and len(self._known) == 1:
+            return next(iter(self._known.values()))
+        return self._known.get(kid)
+
+    def _refresh(self, now: float) -> None:
+        self._tried_at = now
+        try:
+            self._known = _keys_of(self._fetch(self._url))
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            logger.warning("the issuer's keys cannot be read", extra={"url": self._url, "problem": repr(error)})
+        else:
+            self._read_at = now
+
+
+def _fetched(url: str) -> bytes:
+    """The body of a 200; no redirect is followed."""
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=FETCH_SECONDS)
+    try:
+        connection.request("GET", f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}")
+        response = connection.getresponse()
+        content = response.read(LARGEST_SET + 1)
+    finally:
+        connection.close()
+    if response.status != 200 or len(content) > LARGEST_SET:
+        raise ValueError(f"the answer is {response.status} with {len(content)} bytes or more")
+    return content
+
+
+def _keys_of(content: bytes) -> dict[str | None, PublicKey]:
+    document = json.loads(content)
+    keys = document.get("keys") if isinstance(document, dict) else None
+    if not isinstance(keys, list):
+        raise ValueError("the document is no set of keys")
+    found: dict[str | None, PublicKey] = {}
+    for each in keys:
+        if isinstance(each, dict) and _is_for_rs256(each):
+            try:
+                found[each.get("kid")] = PublicKey(_number(each["n"]), _number(each["e"]))
+            except (KeyError, TypeError, ValueError) as error:
+                logger.warning("a published key is left out", extra={"problem": repr(error)})
+    if not found:
+        raise ValueError("the set has no key for RS256")
+    return found
+
+
+def _is_for_rs256(key: Mapping[str, Any]) -> bool:
+    return (key.get("kty"), key.get("use", "sig"), key.get("alg", "RS256")) == ("RSA", "sig", "RS256")
+
+
+def _number(text: str) -> int:
+    return int.from_bytes(decoded(text), "big")
