@@ -36,6 +36,9 @@ RUN python3 -m venv --without-pip /opt/load \
  && python3 -m pip --python /opt/load/bin/python install --quiet --require-hashes -r /build/load.txt \
  && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin staticfire
 ENV PATH=/opt/load/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp
+# What Locust files import: staticfire.load.kit.
+COPY staticfire /opt/staticfire/staticfire
+ENV PYTHONPATH=/opt/staticfire
 USER staticfire
 WORKDIR /project
 ENTRYPOINT ["locust"]

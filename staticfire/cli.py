@@ -29,12 +29,13 @@ from . import __version__, fault_command
 from .build import build
 from .control import Control
 from .doctor import checks
-from .errors import DegradedError, PrerequisiteError, StaticfireError, UsageError
+from .errors import PrerequisiteError, StaticfireError, UsageError
 from .layout import Layout, command_lock
+from .load import command as load_command
 from .progress import Progress, progress
 from .settings import Settings, load
 from .stack import Stack, client, reset
-from .targets import Running, require_running, target
+from .targets import Running, degraded, require_running, require_well, target
 from .terraform import DEFAULT_ACCOUNT, caller_environment, find_provider, find_terraform, is_misleading
 
 INTERRUPTED = 130
@@ -129,6 +130,8 @@ def _parser() -> argparse.ArgumentParser:
     mail.add_argument("--to", default="", metavar="ADDRESS", help="to this address only")
     mail.add_argument("--json", action="store_true", help="print one array instead of text")
     add(_reset, "reset", "Empty the stacks' data: tables, buckets, queues, databases. The stacks stay.")
+    loads = "Load a stack by a profile, look up what became of every write, and write a report."
+    load_command.configure(commands.add_parser("load", help=loads, description=loads))
     faults = "Have AWS API calls of the running stack fail, hang, come late or lose their answer."
     fault_command.configure(commands.add_parser("fault", help=faults, description=faults))
     doctor = add(_doctor, "doctor", "Check what this machine must have; each failed check with its remedy.")
@@ -144,24 +147,6 @@ def _stacks(settings: Settings, names: Sequence[str], running: Running) -> list[
         return [Stack(settings, name, running) for name in settings.chosen(names)]
     stacks = [Stack(settings, name, running) for name in settings.stacks]
     return [stack for stack in stacks if stack.stack.default or stack.applied is not None]
-
-
-def _well(settings: Settings) -> Running:
-    """The running target; an error when a part of it is not well."""
-    running = require_running(settings)
-    if running.health.sick:
-        raise _degraded(running)
-    return running
-
-
-def _degraded(running: Running) -> DegradedError:
-    parts = [
-        f"{name}: {', '.join(f'{key} {value}' for key, value in part.items())}"
-        for name, part in running.health.sick.items()
-    ]
-    return DegradedError(
-        "The stack runs, but not all of it.", checked=parts, remedy="`staticfire up` starts what is missing."
-    )
 
 
 def _up(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -224,7 +209,7 @@ def _status(settings: Settings, arguments: argparse.Namespace) -> int:
         if others := settings.stacks.keys() - {stack.name for stack in stacks}:
             print(f"not up: {', '.join(sorted(others))}; `{_own_name()} up NAME`, or `up all`")
     if running.health.sick:
-        error = _degraded(running)
+        error = degraded(running)
         print(f"staticfire: {error}", file=sys.stderr)
         return error.exit_code
     return 0
@@ -232,21 +217,21 @@ def _status(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def _apply(settings: Settings, arguments: argparse.Namespace) -> int:
     with command_lock(Layout.of(settings), "apply"), progress(verbose=arguments.verbose) as display:
-        for stack in _stacks(settings, arguments.stacks, _well(settings)):
+        for stack in _stacks(settings, arguments.stacks, require_well(settings)):
             stack.up(display, force=True)
     return 0
 
 
 def _destroy(settings: Settings, arguments: argparse.Namespace) -> int:
     with command_lock(Layout.of(settings), "destroy"), progress(verbose=arguments.verbose) as display:
-        for stack in _stacks(settings, arguments.stacks, _well(settings)):
+        for stack in _stacks(settings, arguments.stacks, require_well(settings)):
             stack.destroy(display)
     return 0
 
 
 def _reset(settings: Settings, arguments: argparse.Namespace) -> int:
     with command_lock(Layout.of(settings), "reset"), progress(verbose=arguments.verbose) as display:
-        running = _well(settings)
+        running = require_well(settings)
         with display.step("Reset"):
             reset(_stacks(settings, (), running))
             Control(running.endpoint).reset()

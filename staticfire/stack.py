@@ -228,7 +228,7 @@ class Stack:
             connection.close()
 
     def rebuild(self, outputs: Mapping[str, Any], step: Step) -> None:
-        """Have the stack restore what only the emulator holds: a fresh one met an older database, or it was left out."""
+        """Have the stack restore what only the emulator holds, from what is in the database."""
         for rebuild in self.stack.rebuild:
             name = outputs.get(rebuild.output)
             if not isinstance(name, str):

@@ -29,7 +29,7 @@ from .processes import Plan, generating
 from .profiles import CLIENTS, Asked
 from .thresholds import rate_of
 
-SECONDS = 4.0
+SECONDS = 4
 WARM_UP_SECONDS = 2.0
 HIGH_SHARE = 0.7
 END_OF_HEAD = b"\r\n\r\n"

@@ -32,9 +32,9 @@ from .record import Tally
 from .thresholds import Limits
 
 READY_SECONDS = 60.0
-ROUND_SECONDS = 4.0
+ROUND_SECONDS = 4
 WARM_UP_SECONDS = 2.0
-RATE = 20.0
+RATE = 50.0
 FAILED_SHARE = 0.1
 KEPT = ("Runtime", "Role", "Timeout", "MemorySize", "Architectures", "EphemeralStorage", "TracingConfig")
 
@@ -126,7 +126,8 @@ class _Place:
 
     def _make_api(self, arn: str) -> str:
         """An API with those routes of the stack's own that lead to the function, and its stage."""
-        gateway, own, stage_name = self._gateway, self._stack.outputs["api_id"], self._stack.url.rpartition("/")[2]
+        gateway, own = self._gateway, self._stack.outputs["api_id"]
+        stage_name = str(self._stack.url).rpartition("/")[2]
         api = gateway.create_api(Name=self._name, ProtocolType="HTTP")["ApiId"]
         integration = gateway.create_integration(
             ApiId=api, IntegrationType="AWS_PROXY", IntegrationUri=arn, PayloadFormatVersion="2.0"

@@ -25,7 +25,6 @@ from .record import Record
 from .thresholds import Limits
 
 STOP_SECONDS = 10.0
-END_SECONDS = 40.0
 TAIL = 2000
 
 
@@ -121,8 +120,8 @@ class Generator:
 
     def stop(self, patience: float) -> None:
         """End the run. Whoever does not end in time is killed; what was measured is in the record all the same."""
-        if self._leader.poll() is None and self.problem is None:
-            self._leader.send_signal(signal.SIGTERM)
+        for process in self._alive[:1]:  # the leader, who tells its workers; a worker, if the leader is lost
+            process.send_signal(signal.SIGTERM)
         wait_until(lambda: not self._alive, patience, 0.05)
         for process in self._alive:
             process.kill()

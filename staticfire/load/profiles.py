@@ -38,7 +38,7 @@ class Asked:
 
     rate: float | None = None
     users: int | None = None
-    seconds: float | None = None
+    seconds: int | None = None
     warm_up: float = 5.0
 
 

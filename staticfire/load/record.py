@@ -116,7 +116,8 @@ class Record:
                 marks.append(line)
         self.ended = bool(marks) and marks[-1]["phase"] is None
         last = max([*(mark["at"] for mark in marks), *(second + 1 for second in self.seconds)], default=0.0)
-        for mark, end in zip(marks, [*(mark["at"] for mark in marks[1:]), last], strict=True):
+        ends = [mark["at"] for mark in marks[1:]] + [last]
+        for mark, end in zip(marks, ends, strict=False):
             if mark["phase"] is not None:
                 self.phases.append(Phase(mark["phase"], mark["at"], end, mark["users"], mark["rate"]))
 

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Protocol
 
 from ..control import Health
-from ..errors import NotRunningError, PrerequisiteError, UsageError
+from ..errors import DegradedError, NotRunningError, PrerequisiteError, UsageError
 from ..progress import Progress
 from ..settings import Settings
 from .postgres import Server
@@ -78,3 +78,22 @@ def require_running(settings: Settings) -> Running:
             "Nothing is running.", checked=[str(settings.state_dir)], remedy="Start it with `staticfire up`."
         )
     return running
+
+
+def require_well(settings: Settings) -> Running:
+    """What runs; an error when a part of it is not well."""
+    running = require_running(settings)
+    if running.health.sick:
+        raise degraded(running)
+    return running
+
+
+def degraded(running: Running) -> DegradedError:
+    """Which parts are not well, and what to do."""
+    parts = [
+        f"{name}: {', '.join(f'{key} {value}' for key, value in part.items())}"
+        for name, part in running.health.sick.items()
+    ]
+    return DegradedError(
+        "The stack runs, but not all of it.", checked=parts, remedy="`staticfire up` starts what is missing."
+    )
