@@ -16,11 +16,12 @@ from servicekit.app import application
 from servicekit.dynamodb import Table
 from servicekit.errors import Refused, Unavailable
 from servicekit.http import Answer, Event, answer, body_of
+from servicekit.kept_secret import KeptSecret
 from servicekit.validation import Field, integer, read_object
 
 from gateway import configuration
 from gateway.configuration import Configuration, Route
-from gateway.keys import KeySet, SharedSecrets
+from gateway.keys import KeySet
 from gateway.limits import Limiter, Verdict
 from gateway.proxy import Proxy, Way
 from gateway.routing import Router, path_of
@@ -260,17 +261,21 @@ def _made() -> Gateway:
     dynamodb = aws.dynamodb()
     sessions = Table.from_environment(dynamodb, "SESSIONS_TABLE_NAME")
     limits = Table.from_environment(dynamodb, "LIMITS_TABLE_NAME")
-    secrets = SharedSecrets(aws.secrets_manager(), os.environ["TOKEN_SECRET_ARN"])
+    secret = KeptSecret(aws.secrets_manager(), os.environ["TOKEN_SECRET_ARN"], with_previous=True)
     published = KeySet(settings.jwks_url) if settings.jwks_url is not None else None
     checks: dict[str, Callable[[], object]] = {
         "sessions": lambda: sessions.get({"session_id": "ready"}),
         "limits": lambda: limits.get({"limiter_key": "ready", "window_start": 0}),
-        "token_secret": secrets,
+        "token_secret": secret.values,
     }
     if published is not None:
         checks["token_keys"] = lambda: published.find(None)
     return Gateway(
-        settings, Verifier(settings.tokens, secrets, published), Sessions(sessions, time.time), Limiter(limits), checks
+        settings,
+        Verifier(settings.tokens, secret.values, published),
+        Sessions(sessions, time.time),
+        Limiter(limits),
+        checks,
     )
 
 

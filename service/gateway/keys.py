@@ -1,22 +1,18 @@
-"""The keys that tokens are verified with: shared secrets of Secrets Manager, and an issuer's published RSA keys.
+"""The keys that an issuer publishes (RFC 7517), as tokens signed with RS256 need them.
 
-Both are read when first needed and kept. Of the secret the current version verifies, and the previous one, so that a
-rotation breaks no token; to be rid of a secret that others know, rotate twice. It is read again after five minutes.
-
-Published keys (RFC 7517) are read again after ten minutes, and at once for a key id that is not known, but not more
-often than the floor allows: tokens with made-up ids do not turn the gateway against the issuer. While the issuer cannot
-be reached the known keys stay in use for a day.
+They are read when first needed, again after ten minutes, and at once for a key id that is not known, but not more often
+than the floor allows: tokens with made-up ids do not turn the gateway against the issuer. While the issuer cannot be
+reached the known keys stay in use for a day.
 """
 
 import http.client
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from servicekit.aws import CallFailed, JsonService
 from servicekit.errors import Unavailable
 
 from gateway.rsa import PublicKey
@@ -24,58 +20,19 @@ from gateway.tokens import decoded
 
 logger = logging.getLogger(__name__)
 
-SECRET_SECONDS = 300
-LEAST_SECRET = 32
 KEYS_SECONDS = 600
 STALE_SECONDS = 86_400
 FLOOR_SECONDS = 10
 FETCH_SECONDS = 3
 LARGEST_SET = 256 * 1024
 
-Clock = Callable[[], float]
-
-
-class SharedSecrets:
-    def __init__(self, secrets: JsonService, arn: str, clock: Clock = time.monotonic) -> None:
-        self._secrets = secrets
-        self._arn = arn
-        self._clock = clock
-        self._known: list[bytes] = []
-        self._fresh_until = 0.0
-
-    def __call__(self) -> Sequence[bytes]:
-        if not self._known or self._clock() >= self._fresh_until:
-            try:
-                self._known = self._read()
-            except Unavailable as error:
-                if not self._known:
-                    raise
-                logger.warning("the tokens' secret cannot be read again", extra={"problem": str(error)})
-            self._fresh_until = self._clock() + SECRET_SECONDS
-        return self._known
-
-    def _read(self) -> list[bytes]:
-        found = [self._version("AWSCURRENT"), self._version("AWSPREVIOUS")]
-        secrets = [text.encode() for text in found if text is not None]
-        if not secrets or any(len(secret) < LEAST_SECRET for secret in secrets):
-            raise Unavailable(f"the tokens' secret is not a text of {LEAST_SECRET} bytes or more, as HS256 needs")
-        return secrets
-
-    def _version(self, stage: str) -> str | None:
-        try:
-            answer = self._secrets.call("GetSecretValue", {"SecretId": self._arn, "VersionStage": stage})
-        except CallFailed as error:
-            if error.code == "ResourceNotFoundException":
-                return None
-            raise Unavailable(f"the tokens' secret cannot be read: {error}") from error
-        text: str | None = answer.get("SecretString")
-        return text
-
 
 class KeySet:
     """The issuer's keys by key id. Keys of other kinds and uses, and weak ones, are left out."""
 
-    def __init__(self, url: str, fetch: Callable[[str], bytes] | None = None, clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self, url: str, fetch: Callable[[str], bytes] | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._url = url
         self._fetch = fetch or _fetched
         self._clock = clock

@@ -41,12 +41,14 @@ class Expected:
 
 
 class Verifier:
-    """`secrets` gives those in use, the newest first; none: no HS256. `published` is None: no RS256."""
+    """`secrets` gives those in use: the current one and, so that a rotation breaks no token, the one before it; to be rid
+    of one that others know, rotate twice. `published` is None: RS256 is not taken.
+    """
 
     def __init__(
         self,
         expected: Expected,
-        secrets: Callable[[], Sequence[bytes]] | None,
+        secrets: Callable[[], Sequence[str]],
         published: PublishedKeys | None,
     ) -> None:
         self._expected = expected
@@ -67,8 +69,8 @@ class Verifier:
 
     def _signed(self, header: Mapping[str, Any], message: bytes, signature: bytes) -> bool:
         match header.get("alg"):
-            case "HS256" if self._secrets is not None:
-                digests = [hmac.digest(secret, message, "sha256") for secret in self._secrets()]
+            case "HS256":
+                digests = [hmac.digest(secret.encode(), message, "sha256") for secret in self._secrets()]
                 return any(hmac.compare_digest(digest, signature) for digest in digests)
             case "RS256" if self._published is not None:
                 kid = header.get("kid")

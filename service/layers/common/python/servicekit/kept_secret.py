@@ -14,21 +14,38 @@ KEPT_SECONDS = 300.0
 class KeptSecret:
     """One that is rotated is known here within `seconds`; while Secrets Manager is away, the one known last is used."""
 
-    def __init__(self, client: JsonService, arn: str, seconds: float = KEPT_SECONDS) -> None:
+    def __init__(
+        self, client: JsonService, arn: str, seconds: float = KEPT_SECONDS, *, with_previous: bool = False
+    ) -> None:
         self._client = client
         self._arn = arn
         self._seconds = seconds
-        self._value = ""
+        self._stages = ["AWSCURRENT", "AWSPREVIOUS"] if with_previous else ["AWSCURRENT"]
+        self._values: list[str] = []
         self._stale_at = 0.0
 
     def value(self) -> str:
         """Raises Unavailable while it was never read and cannot be."""
+        return self.values()[0]
+
+    def values(self) -> list[str]:
+        """The current one; then, `with_previous`, the one before the last rotation, where there is one."""
         if time.monotonic() >= self._stale_at:
             try:
-                self._value = self._client.call("GetSecretValue", {"SecretId": self._arn})["SecretString"]
+                self._values = [text for stage in self._stages if (text := self._read(stage)) is not None]
                 self._stale_at = time.monotonic() + self._seconds
             except (CallFailed, Unavailable) as error:
-                if not self._value:
+                if not self._values:
                     raise Unavailable(f"a secret cannot be read: {error}") from error
                 logger.warning("a secret cannot be read again", extra={"problem": str(error)})
-        return self._value
+        return self._values
+
+    def _read(self, stage: str) -> str | None:
+        try:
+            answer = self._client.call("GetSecretValue", {"SecretId": self._arn, "VersionStage": stage})
+        except CallFailed as error:
+            if stage == "AWSPREVIOUS" and error.code == "ResourceNotFoundException":
+                return None
+            raise
+        text: str = answer["SecretString"]
+        return text
