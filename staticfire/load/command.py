@@ -106,7 +106,7 @@ def _print(outcome: Outcome) -> None:
     for step in report["steps"]:
         print(f"  {step['name']:<8} asked for {step['target_rate']:.0f}: {step['rate']:.1f}, p95 {_ms(step['p95_ms'])}")
     for layer in report["layers"]:
-        print(f"layer     p50 {_ms(layer['p50_ms'])} ({layer["adds_ms"]:+.3g}): {layer['what']}")
+        print(f"layer     p50 {_ms(layer['p50_ms'])} ({layer['adds_ms']:+.3g}): {layer['what']}")
     for warning in outcome.warnings:
         print(f"warning   {warning}")
     print(f"report    {outcome.directory}")
