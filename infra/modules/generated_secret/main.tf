@@ -1,5 +1,9 @@
 # A secret that is made here, once, and that nobody types: a key for signatures.
 
+locals {
+  password = data.aws_secretsmanager_random_password.this.random_password
+}
+
 data "aws_secretsmanager_random_password" "this" {
   password_length     = 40
   exclude_punctuation = true
@@ -14,7 +18,7 @@ resource "aws_secretsmanager_secret" "this" {
 # The data source answers another password every time it is read; and a rotation writes versions of its own.
 resource "aws_secretsmanager_secret_version" "this" {
   secret_id     = aws_secretsmanager_secret.this.id
-  secret_string = "${var.prefix}${var.base64 ? base64encode(data.aws_secretsmanager_random_password.this.random_password) : data.aws_secretsmanager_random_password.this.random_password}"
+  secret_string = "${var.prefix}${var.base64 ? base64encode(local.password) : local.password}"
 
   lifecycle {
     ignore_changes = [secret_string]

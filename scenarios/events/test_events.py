@@ -1,0 +1,260 @@
+"""POST /events: what is taken is stored once, with where it came from; what is wrong is refused by name."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import uuid
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import pytest
+
+KIB = 1024
+DATA_LIMIT = 256 * KIB
+MIB = 1024 * KIB
+LIMITS = ["the service's", "Lambda's", "the HTTP API's"]
+
+
+def test_an_event_is_accepted_and_stored_with_where_it_came_from(api, event, stored):
+    before = datetime.now(UTC)
+
+    answer = api.post("/events", json=event)
+
+    assert answer.status == 202
+    assert set(answer.json) == {"event_id", "received_at", "duplicate"}
+    assert (answer.json["event_id"], answer.json["duplicate"]) == (event["id"], False)
+    assert abs((datetime.fromisoformat(answer.json["received_at"]) - before).total_seconds()) < 300
+    item = stored(event["id"])
+    assert (item["type"], item["source"], json.loads(item["data"])) == ("order.paid", "shop", event["data"])
+    assert item["received_at"] == answer.json["received_at"]
+    assert item["request_id"] == answer.headers["apigw-requestid"]
+    assert re.fullmatch(r"[0-9a-f.:]+", item["source_ip"])
+    assert item["schema_version"] == "1"
+
+
+def test_an_event_without_an_id_gets_a_ulid(api, event, stored):
+    del event["id"]
+
+    answers = [api.post("/events", json=event) for _ in range(2)]
+
+    ids = [answer.json["event_id"] for answer in answers]
+    assert len(set(ids)) == 2
+    assert all(re.fullmatch(r"[0-7][0-9A-HJKMNP-TV-Z]{25}", each) for each in ids)
+    assert ids == sorted(ids)
+    assert all(stored(each) for each in ids)
+
+
+def test_a_repeated_id_is_stored_once_and_answered_as_at_first(api, event, stored):
+    first = api.post("/events", json=event)
+    item = stored(event["id"])
+
+    again = api.post("/events", body=json.dumps(dict(reversed(event.items())), indent=1))
+
+    assert (first.status, again.status) == (202, 202)
+    assert again.json == {**first.json, "duplicate": True}
+    assert stored(event["id"]) == item
+
+
+@pytest.mark.parametrize("change", [{"data": {"order": 8}}, {"type": "order.refunded"}, {"source": "another"}])
+def test_another_event_with_a_known_id_is_a_conflict(api, event, stored, change):
+    assert api.post("/events", json=event).status == 202
+    item = stored(event["id"])
+
+    answer = api.post("/events", json=event | change)
+
+    assert answer.status == 409
+    assert answer.json["message"]
+    assert stored(event["id"]) == item
+
+
+def test_32_posts_of_one_id_at_the_same_time_store_it_once(api, event):
+    with ThreadPoolExecutor(32) as threads:
+        answers = list(threads.map(lambda _: api.post("/events", json=event), range(32)))
+
+    assert Counter(answer.status for answer in answers) == {202: 32}
+    assert Counter(answer.json["duplicate"] for answer in answers) == {False: 1, True: 31}
+    assert len({answer.json["received_at"] for answer in answers}) == 1
+
+
+def test_an_event_keeps_its_own_time(api, event, stored):
+    event["time"] = "2026-11-20T23:59:59.5+01:00"
+
+    assert api.post("/events", json=event).status == 202
+
+    assert stored(event["id"])["time"] == event["time"]
+
+
+def test_numbers_are_stored_as_they_were_written(api, event_id, stored):
+    data = '{"n": 0.1000000000000000055511151231257827, "m": 1e400}'
+    body = f'{{"type": "t", "source": "s", "id": "{event_id}", "data": {data}}}'
+
+    assert api.post("/events", body=body).status == 202
+
+    assert stored(event_id)["data"] == '{"n":0.1000000000000000055511151231257827,"m":1E+400}'
+
+
+def test_the_events_of_a_type_and_day_are_found_in_the_shards_of_the_index(api, staticfire_stack, aws, event):
+    event["type"] = f"test.{uuid.uuid4().hex}"
+    del event["id"]
+    sent = {api.post("/events", json=event).json["event_id"]: None for _ in range(20)}
+    days = {f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d}" for at in (time.time() - 60, time.time())}
+
+    found = {}
+    for day in days:
+        for shard in range(staticfire_stack.outputs["index_shards"]):
+            answer = aws("dynamodb").query(
+                TableName=staticfire_stack.outputs["table_name"],
+                IndexName="by-type-and-day",
+                KeyConditionExpression="type_day = :type_day",
+                ExpressionAttributeValues={":type_day": {"S": f"{event['type']}#{day}#{shard}"}},
+            )
+            found |= {item["event_id"]["S"]: shard for item in answer["Items"]}
+
+    assert found.keys() == sent.keys()
+    assert len(set(found.values())) > 1, "all events of the day are in one partition of the index"
+
+
+def test_every_event_is_in_the_stream_for_later_consumers(api, staticfire_stack, aws, event):
+    assert api.post("/events", json=event).status == 202
+    streams, arn = aws("dynamodbstreams"), staticfire_stack.outputs["stream_arn"]
+
+    records = []
+    for shard in streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
+        iterator = streams.get_shard_iterator(StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")
+        position = iterator["ShardIterator"]
+        while position:
+            page = streams.get_records(ShardIterator=position)
+            records += page["Records"]
+            position = page.get("NextShardIterator") if page["Records"] else None
+
+    images = [record["dynamodb"].get("NewImage", {}) for record in records if record["eventName"] == "INSERT"]
+    assert event["id"] in {image["event_id"]["S"] for image in images}
+
+
+def test_an_event_expires_after_its_retention(api, event, stored, staticfire_stack, aws):
+    before = time.time()
+    assert api.post("/events", json=event).status == 202
+
+    ttl = aws("dynamodb").describe_time_to_live(TableName=staticfire_stack.outputs["table_name"])
+    assert ttl["TimeToLiveDescription"]["AttributeName"] == "expires_at"
+    days = (int(stored(event["id"])["expires_at"]) - before) / (24 * 60 * 60)
+    assert 89.9 < days < 90.1
+
+
+@pytest.mark.parametrize(
+    ("change", "fields"),
+    [
+        pytest.param({"type": None}, {"type"}, id="type null"),
+        pytest.param({"type": ""}, {"type"}, id="type empty"),
+        pytest.param({"type": "a b"}, {"type"}, id="type with a space"),
+        pytest.param({"type": "a#b"}, {"type"}, id="type with the index's own separator"),
+        pytest.param({"type": "t" * 129}, {"type"}, id="type of 129 characters"),
+        pytest.param({"source": 5}, {"source"}, id="source a number"),
+        pytest.param({"source": "s" * 257}, {"source"}, id="source of 257 characters"),
+        pytest.param({"data": []}, {"data"}, id="data a list"),
+        pytest.param({"data": "text"}, {"data"}, id="data a string"),
+        pytest.param({"data": {"a": "\ud800"}}, {"data"}, id="data with half of a surrogate pair"),
+        pytest.param({"id": ""}, {"id"}, id="id empty"),
+        pytest.param({"id": "two words"}, {"id"}, id="id with a space"),
+        pytest.param({"id": 7}, {"id"}, id="id a number"),
+        pytest.param({"time": "yesterday"}, {"time"}, id="time no time"),
+        pytest.param({"time": "2026-11-21T09:30:00"}, {"time"}, id="time without a zone"),
+        pytest.param({"time": "2026-02-30T09:30:00Z"}, {"time"}, id="time that there is not"),
+        pytest.param({"colour": "red"}, {"colour"}, id="unknown field"),
+        pytest.param({"type": 1, "source": 1, "data": 1, "x": 1}, {"type", "source", "data", "x"}, id="everything"),
+    ],
+)
+def test_a_wrong_event_is_refused_with_every_problem_named(api, event, stored, change, fields):
+    answer = api.post("/events", json=event | change)
+
+    assert answer.status == 400
+    assert {error["field"] for error in answer.json["errors"]} == fields
+    assert all(error["problem"] for error in answer.json["errors"])
+    assert stored(event["id"]) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ("", "body"),
+        ("{", "body"),
+        (b"\xff\xfe", "body"),
+        ("[]", "event"),
+        ("null", "event"),
+        ('{"type": "t", "source": "s", "data": {"a": NaN}}', "data"),
+        ('{"type": "t", "source": "s", "data": {"a": {"b": 1, "b": 2}}}', "data"),
+        ('{"type": "t", "source": "s", "data": ' + '{"a":' * 33 + "1" + "}" * 33 + "}", "data"),
+        ('{"type": "t", "type": "t", "source": "s", "data": {}}', "type"),
+    ],
+)
+def test_what_is_no_event_is_refused_by_name(api, body, field):
+    answer = api.post("/events", body=body)
+
+    assert answer.status == 400
+    assert [error["field"] for error in answer.json["errors"]] == [field]
+
+
+def test_data_of_256_KiB_is_taken_and_one_byte_more_is_not(api, event, stored):
+    event["data"] = {"text": "x" * (DATA_LIMIT - len('{"text":""}'))}
+    assert api.post("/events", json=event).status == 202
+    assert len(stored(event["id"])["data"]) == DATA_LIMIT
+
+    event["data"]["text"] += "x"
+    refused = api.post("/events", json=event)
+
+    assert refused.status == 400
+    assert [error["field"] for error in refused.json["errors"]] == ["data"]
+
+
+@pytest.mark.parametrize("size", [MIB + 1, 7 * MIB, 11 * MIB], ids=LIMITS)
+def test_a_body_over_any_of_the_limits_is_413(api, event, size):
+    event["data"] = {"text": "x" * size}
+
+    answer = api.post("/events", json=event)
+
+    assert answer.status == 413
+    assert answer.json["message"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/events"), ("GET", "/"), ("POST", "/events/1"), ("PUT", "/events")]
+)
+def test_an_unknown_route_is_not_found(api, method, path):
+    answer = api.request(method, path)
+
+    assert answer.status == 404
+    assert answer.json == {"message": "Not Found"}
+
+
+def test_while_the_table_is_away_the_answer_is_503_and_a_retry_completes_it(api, event, faults, stored):
+    with faults("dynamodb", "PutItem", kind="error", status=500, code="InternalServerError"):
+        away = api.post("/events", json=event)
+    assert away.status == 503
+    assert away.headers["retry-after"]
+    assert set(away.json) == {"message"}
+
+    assert api.post("/events", json=event).status == 202
+    assert stored(event["id"])
+
+
+def test_a_write_that_was_not_answered_at_first_is_no_duplicate(api, event, faults):
+    with faults("dynamodb", "PutItem", kind="drop", when="after", times=1):
+        answer = api.post("/events", json=event)
+
+    assert (answer.status, answer.json["duplicate"]) == (202, False)
+    assert api.post("/events", json=event).json == {**answer.json, "duplicate": True}
+
+
+def test_a_write_that_was_never_answered_is_503_and_what_is_sent_again_is_stored_once(api, event, faults, stored):
+    with faults("dynamodb", "PutItem", kind="drop", when="after") as struck:
+        answer = api.post("/events", json=event)
+        assert struck()
+    item = stored(event["id"])
+
+    again = api.post("/events", json=event)
+
+    assert (answer.status, again.status, again.json["duplicate"]) == (503, 202, True)
+    assert item == stored(event["id"])

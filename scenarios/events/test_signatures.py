@@ -1,0 +1,90 @@
+"""Signed webhooks: a signature that is there must be right, fresh, and of this very body."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+
+HEADERS = ["webhook-id", "webhook-timestamp", "webhook-signature"]
+
+
+def test_a_rightly_signed_event_is_accepted(api, event, body, signed, stored):
+    assert api.post("/events", body=body, headers=signed(body)).status == 202
+    assert stored(event["id"])
+
+
+def test_one_of_several_signatures_is_enough_while_secrets_are_exchanged(api, body, signed):
+    headers = signed(body)
+    headers["webhook-signature"] = f"v1,{base64.b64encode(bytes(32)).decode()} {headers['webhook-signature']}"
+
+    assert api.post("/events", body=body, headers=headers).status == 202
+
+
+@pytest.mark.parametrize("age", [310, -310], ids=["too old", "of the future"])
+def test_a_message_outside_the_window_is_refused(api, event, body, signed, stored, age):
+    answer = api.post("/events", body=body, headers=signed(body, age=age))
+
+    assert answer.status == 401
+    assert [error["field"] for error in answer.json["errors"]] == ["webhook-timestamp"]
+    assert stored(event["id"]) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"webhook-signature": f"v1,{base64.b64encode(bytes(32)).decode()}"},
+        {"webhook-signature": "nonsense"},
+        {"webhook-signature": "v1,"},
+        {"webhook-id": "another"},
+    ],
+    ids=["another's", "nonsense", "empty", "another message's"],
+)
+def test_a_wrong_signature_is_refused_and_nothing_is_stored(api, event, body, signed, stored, change):
+    answer = api.post("/events", body=body, headers=signed(body) | change)
+
+    assert answer.status == 401
+    assert [error["field"] for error in answer.json["errors"]] == ["webhook-signature"]
+    assert stored(event["id"]) is None
+
+
+def test_another_body_is_not_what_was_signed(api, event, body, signed, stored):
+    assert api.post("/events", body=body + b" ", headers=signed(body)).status == 401
+    assert stored(event["id"]) is None
+
+
+@pytest.mark.parametrize("missing", HEADERS)
+def test_half_a_signature_is_none(api, body, signed, missing):
+    headers = signed(body)
+    del headers[missing]
+
+    answer = api.post("/events", body=body, headers=headers)
+
+    assert answer.status == 401
+    assert [error["field"] for error in answer.json["errors"]] == [missing]
+
+
+def test_a_message_that_is_replayed_stores_nothing_again_even_without_an_id(api, event, signed):
+    del event["id"]
+    body = json.dumps(event).encode()
+    headers = signed(body)
+
+    first, again = (api.post("/events", body=body, headers=headers) for _ in range(2))
+
+    assert (first.status, again.status) == (202, 202)
+    assert again.json == {**first.json, "duplicate": True}
+    assert first.json["event_id"] == headers["webhook-id"]
+
+
+def test_a_batch_is_signed_as_a_whole_and_replayed_without_effect(api, event, signed):
+    del event["id"]
+    body = json.dumps({"events": [event, event]}).encode()
+    headers = signed(body)
+
+    first, again = (api.post("/events/batch", body=body, headers=headers) for _ in range(2))
+
+    assert (first.status, again.status) == (202, 202)
+    assert len({each["event_id"] for each in first.json["results"]}) == 2
+    assert all(each["duplicate"] for each in again.json["results"])
+    assert api.post("/events/batch", body=body, headers=headers | {"webhook-id": "x"}).status == 401
