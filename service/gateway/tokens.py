@@ -41,8 +41,9 @@ class Expected:
 
 
 class Verifier:
-    """`secrets` gives those in use: the current one and, so that a rotation breaks no token, the one before it; to be rid
-    of one that others know, rotate twice. `published` is None: RS256 is not taken.
+    """`secrets` gives those in use: the current one and, so that a rotation breaks no token, the one before it.
+
+    To be rid of a secret that others know, rotate twice. `published` is None: RS256 is not taken.
     """
 
     def __init__(

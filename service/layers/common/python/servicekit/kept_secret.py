@@ -20,7 +20,7 @@ class KeptSecret:
         self._client = client
         self._arn = arn
         self._seconds = seconds
-        self._stages = ["AWSCURRENT", "AWSPREVIOUS"] if with_previous else ["AWSCURRENT"]
+        self._with_previous = with_previous
         self._values: list[str] = []
         self._stale_at = 0.0
 
@@ -32,7 +32,7 @@ class KeptSecret:
         """The current one; then, `with_previous`, the one before the last rotation, where there is one."""
         if time.monotonic() >= self._stale_at:
             try:
-                self._values = [text for stage in self._stages if (text := self._read(stage)) is not None]
+                self._values = self._read()
                 self._stale_at = time.monotonic() + self._seconds
             except (CallFailed, Unavailable) as error:
                 if not self._values:
@@ -40,12 +40,19 @@ class KeptSecret:
                 logger.warning("a secret cannot be read again", extra={"problem": str(error)})
         return self._values
 
-    def _read(self, stage: str) -> str | None:
+    def _read(self) -> list[str]:
+        current = self._version("AWSCURRENT")
+        if current is None:
+            raise Unavailable("it has no text")
+        previous = self._version("AWSPREVIOUS") if self._with_previous else None
+        return [current] if previous is None else [current, previous]
+
+    def _version(self, stage: str) -> str | None:
+        """A version's text; a stage that no version is in is an error on AWS, and an answer without one elsewhere."""
         try:
             answer = self._client.call("GetSecretValue", {"SecretId": self._arn, "VersionStage": stage})
         except CallFailed as error:
             if stage == "AWSPREVIOUS" and error.code == "ResourceNotFoundException":
                 return None
             raise
-        text: str = answer["SecretString"]
-        return text
+        return answer.get("SecretString")
