@@ -1,0 +1,40 @@
+"""The stack of the todos service: stable, its schema made once, its functions in private subnets."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def test_a_second_apply_changes_nothing_and_runs_init_not_again(staticfire_stack, functions, postgres):
+    init = staticfire_stack.outputs["init_function_name"]
+    ran = functions.invocations(init)
+
+    nothing_changes, plan = staticfire_stack.plan()
+    assert nothing_changes, plan
+    staticfire_stack.apply()
+
+    assert functions.invocations(init) == ran
+    assert postgres.run("SELECT max(version) FROM schema_migrations") == [[staticfire_stack.outputs["schema_version"]]]
+
+
+@pytest.mark.parametrize("name", ["api", "init", "reconcile"])
+def test_a_function_is_in_private_subnets_and_keeps_its_log_for_a_limited_time(staticfire_stack, aws, name):
+    function = staticfire_stack.outputs[f"{name}_function_name"]
+    network = aws("lambda").get_function_configuration(FunctionName=function)["VpcConfig"]
+    subnets = aws("ec2").describe_subnets(SubnetIds=network["SubnetIds"])["Subnets"]
+    groups = aws("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{function}")["logGroups"]
+
+    assert len({subnet["AvailabilityZone"] for subnet in subnets}) == 2
+    assert not any(subnet["MapPublicIpOnLaunch"] for subnet in subnets)
+    assert network["SecurityGroupIds"]
+    assert [group.get("retentionInDays", 0) > 0 for group in groups] == [True]
+
+
+def test_all_that_takes_tags_names_its_stack(staticfire_stack, aws):
+    table = aws("dynamodb").describe_table(TableName=staticfire_stack.outputs["table_name"])["Table"]["TableArn"]
+    secret = staticfire_stack.outputs["database_secret_arn"]
+
+    tagged = aws("dynamodb").list_tags_of_resource(ResourceArn=table)["Tags"]
+    tagged += aws("secretsmanager").describe_secret(SecretId=secret)["Tags"]
+
+    assert tagged == [{"Key": "stack", "Value": "todos"}] * 2
