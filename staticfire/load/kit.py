@@ -22,6 +22,7 @@ import json
 import logging
 import os
 import random
+import signal
 import time
 import urllib.error
 import urllib.request
@@ -296,6 +297,11 @@ class Shape(LoadTestShape):
             return None
         return self._stage.users, SPAWN_RATE
 
+    def end(self) -> None:
+        """No more stages: users finish what they have begun."""
+        self._stages.clear()
+        self._ends = 0.0
+
     def _over(self) -> bool:
         """Whether a step did not hold, of those that are over and whose figures have come from all workers."""
         record = self._leader.record
@@ -360,7 +366,9 @@ def _shape(environment: Environment, options: Namespace, leader: Leader, late: f
     environment.stop_timeout = environment.stop_timeout or STOP_SECONDS
     # Not an option of Locust's own: its master hands it to the workers.
     options.pace = profile.pace(asked)
-    environment.shape_class = Shape(profile, profile.stages(asked), leader, limits, late)
+    shape = environment.shape_class = Shape(profile, profile.stages(asked), leader, limits, late)
+    # Locust itself would take this signal only once the shape is over, and die of it before.
+    gevent.signal_handler(signal.SIGTERM, shape.end)
 
     def end(environment: Environment, **_: Any) -> None:
         if not leader.record.ended:  # interrupted
