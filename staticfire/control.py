@@ -6,7 +6,7 @@ import http.client
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -51,6 +51,11 @@ class Control:
 
     def functions(self) -> Mapping[str, Any]:
         return self._ask("GET", "functions")
+
+    def calls(self) -> Sequence[Mapping[str, Any]]:
+        """AWS API calls since the edge started: account, service, operation (null for REST services), count."""
+        calls: Sequence[Mapping[str, Any]] = self._ask("GET", "calls")["calls"]
+        return calls
 
     def kill_environment(self, identity: str) -> None:
         """kill -9 what runs in that execution environment; one that is gone is no error."""

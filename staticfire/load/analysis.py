@@ -1,0 +1,138 @@
+"""What the figures of a run mean: its knee, its noise, and what is surely different between two runs.
+
+The knee is the highest rate at which a step held: its 95th percentile and its errors within the limits, its rate no
+less than nine tenths of what was asked for. The true one lies between that step and the lowest above it that failed.
+
+Noise. Seconds of one run are alike: a slow one is followed by a slow one. A *moving-block bootstrap* therefore draws
+blocks of neighbouring seconds, not single ones, and asks how far the median of the series moves by chance. Two runs of
+the same profile are compared second by second (a ramp's tenth second with the other ramp's tenth), so that what the
+profile itself does cancels out, and the interval is that of the median of these ratios. The drawing is seeded: the same
+figures give the same interval.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from .thresholds import HELD_SHARE
+
+CONFIDENCE = 0.95
+RESAMPLES = 1000
+# Fewer seconds are too few blocks to draw from.
+LEAST_SECONDS = 20
+SEED = 4566
+
+
+@dataclass(frozen=True)
+class Step:
+    """A time at one load. `rate`: answers a second that were no failure; `failed`: the share that was one."""
+
+    users: int
+    target_rate: float | None
+    rate: float
+    p95_ms: float | None
+    failed: float
+
+    @classmethod
+    def of(cls, step: Mapping[str, Any]) -> Step:
+        """From the report's `steps`."""
+        failed = step["errors"] / step["requests"] if step["requests"] else 0.0
+        return cls(step["users"], step["target_rate"], step["rate"], step["p95_ms"], failed)
+
+    @property
+    def load(self) -> float:
+        """What was offered: what steps are ordered by."""
+        return self.users if self.target_rate is None else self.target_rate
+
+    def broken_by(self, limit_ms: float, most_errors: float) -> str:
+        """Why it does not hold; empty when it does."""
+        if self.p95_ms is None:
+            return "nothing was answered"
+        if self.failed > most_errors:
+            return f"{self.failed:.1%} of the requests failed (limit {most_errors:.1%})"
+        if self.p95_ms > limit_ms:
+            return f"p95 was {self.p95_ms:,.0f} ms (limit {limit_ms:,.0f} ms)"
+        if self.target_rate is not None and self.rate < HELD_SHARE * self.target_rate:
+            return f"{self.rate:,.0f} of {self.target_rate:,.0f} requests/s were carried"
+        return ""
+
+
+@dataclass(frozen=True)
+class Knee:
+    """`found`: some step holds and one above it does not. `holds_at`, `fails_at`: the loads it lies between."""
+
+    found: bool
+    rate: float | None
+    p95_ms: float | None
+    limit_ms: float
+    holds_at: float | None
+    fails_at: float | None
+    why: str
+
+
+def knee(steps: Sequence[Step], limit_ms: float, most_errors: float) -> Knee | None:
+    """The highest rate that a step held; None without steps. The order of the steps does not matter."""
+    if not steps:
+        return None
+    broken = {step: step.broken_by(limit_ms, most_errors) for step in steps}
+    holding = [step for step, why in broken.items() if not why]
+    if not holding:
+        lowest = min(steps, key=lambda step: step.load)
+        return Knee(False, None, None, limit_ms, None, lowest.load, f"Not even the first step holds: {broken[lowest]}.")
+    best = max(holding, key=lambda step: step.rate)
+    above = [step for step, why in broken.items() if why and step.load > best.load]
+    if not above:
+        why = "Every step holds: the knee lies above. Ramp up to a higher rate."
+        return Knee(False, best.rate, best.p95_ms, limit_ms, best.load, None, why)
+    first = min(above, key=lambda step: step.load)
+    asked = f"{first.load:,.0f} {'users' if first.target_rate is None else 'requests/s'}"
+    return Knee(True, best.rate, best.p95_ms, limit_ms, best.load, first.load, f"At {asked}, {broken[first]}.")
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A median, and where it lies by chance alone in 95 of 100 runs."""
+
+    middle: float
+    low: float
+    high: float
+
+
+def noise(values: Sequence[float]) -> Interval | None:
+    """The median of a series of seconds and its noise; None where there are too few."""
+    if len(values) < LEAST_SECONDS:
+        return None
+    size = max(5, math.isqrt(len(values)))
+    starts = len(values) - size + 1
+    count = math.ceil(len(values) / size)
+    draw = random.Random(SEED)
+    medians = sorted(
+        median([value for start in draw.choices(range(starts), k=count) for value in values[start : start + size]])
+        for _ in range(RESAMPLES)
+    )
+    cut = round(RESAMPLES * (1 - CONFIDENCE) / 2)
+    return Interval(median(values), medians[cut], medians[-cut - 1])
+
+
+def change(
+    before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]], value: str, *, relative: bool
+) -> Interval | None:
+    """How much a value of the series changed, second by second; relative: as a share of what it was before."""
+    of: Callable[[float, float], float] = (lambda old, new: new / old - 1) if relative else (lambda old, new: new - old)
+    pairs = ((old[value], new[value]) for old, new in zip(before, after, strict=False))
+    return noise([of(old, new) for old, new in pairs if old is not None and new is not None and (old or not relative)])
+
+
+def writes_share(routes: Sequence[Mapping[str, Any]]) -> float:
+    """Which share of the requests wrote, by the method that a route's name begins with."""
+    requests = sum(route["requests"] for route in routes)
+    writes = sum(route["requests"] for route in routes if route["name"].partition(" ")[0] in WRITING)
+    return writes / requests if requests else 0.0
+
+
+WRITING = ("POST", "PUT", "PATCH", "DELETE")
