@@ -47,6 +47,8 @@ INTERRUPT_SECONDS = 60.0
 PROVIDER = Path("hashicorp") / "aws"
 OVERRIDE = "localstack_providers_override.tf"
 DEFAULT_ACCOUNT = "000000000000"
+STATE_KEY = re.compile(r'backend\s+"s3"\s*\{[^}]*?\bkey\s*=\s*"([^"]+)"')
+LOCKS_IN_BUCKET = (1, 10)  # the first versions, of Terraform and of OpenTofu, that do
 S3_BACKEND = re.compile(r'^\s*(?:terraform\s*\{\s*)?backend\s+"s3"', re.MULTILINE)
 MISLEADING = {"TF_WORKSPACE", "TF_DATA_DIR", "TF_LOG", "LOCALSTACK_HOSTNAME", "EDGE_PORT", "DRY_RUN", "USE_EXEC"}
 NEVER_COPIED = {"__pycache__", "node_modules", ".terraform.tfstate.lock.info", OVERRIDE}
@@ -270,7 +272,8 @@ class WorkingCopy:
         """`terraform init`, when what it depends on changed since the last one."""
         self._make_state_bucket()
         stamp = self.root / ".terraform" / "staticfire"
-        wanted = json.dumps([self.digest(), self.endpoint, self.terraform.version, self.provider.source])
+        arguments = self.shell_environment({})["TF_CLI_ARGS_init"]
+        wanted = json.dumps([self.digest(), self.endpoint, self.terraform.version, self.provider.source, arguments])
         if stamp.exists() and stamp.read_text() == wanted:
             return
         step.note("terraform init")
@@ -376,6 +379,8 @@ class WorkingCopy:
             # With -chdir tflocal does not see the stack's backend: the bucket and the endpoint come from here then.
             # The endpoint has no names for buckets below it.
             environ["TF_CLI_ARGS_init"] += f" -backend-config=bucket={self._bucket} -backend-config=use_path_style=true"
+            if tuple(map(int, self.terraform.version.split(".")[:2])) >= LOCKS_IN_BUCKET:
+                environ["TF_CLI_ARGS_init"] += " -backend-config=use_lockfile=true"
         if self.provider.mirror:
             environ["TF_CLI_CONFIG_FILE"] = str(self._mirror_configuration(self.provider.mirror))
         elif "TF_PLUGIN_CACHE_DIR" not in os.environ and self.provider.source.startswith("the registry"):
@@ -448,6 +453,7 @@ class WorkingCopy:
                 if child.poll() is None:
                     os.killpg(child.pid, signal.SIGKILL)
                     child.wait()
+                    self._unlock_state()
                 self._record.unlink(missing_ok=True)
                 (self.root / OVERRIDE).unlink(missing_ok=True)
         return child.returncode, lines
@@ -464,14 +470,30 @@ class WorkingCopy:
 
     def _end_orphan(self) -> None:
         """End the Terraform of a run that was killed, so that two never work on one state."""
+        if not self._record.exists():
+            return
         orphan = Process.read(self._record)
         if orphan is None:
+            self._unlock_state()
             return
         log.warning("Terraform of an earlier run, process %d, is still at work and is interrupted", orphan.pid)
         orphan.send(signal.SIGINT)
         if not wait_until(lambda: not orphan.alive, INTERRUPT_SECONDS):
             os.killpg(orphan.pid, signal.SIGKILL)
+            self._unlock_state()
         (self.root / OVERRIDE).unlink(missing_ok=True)
+
+    def _unlock_state(self) -> None:
+        """Remove the lock that a Terraform of ours may have left when it was killed: it stops everybody else."""
+        key = next(filter(None, map(_state_key, self.stack.root.glob("*.tf"))), None)
+        if key is not None:
+            client = aws.client(self.endpoint, "us-east-1", self.account, "s3")
+            client.delete_object(Bucket=self._bucket, Key=f"{key}.tflock")
+
+
+def _state_key(file: Path) -> str | None:
+    found = STATE_KEY.search(file.read_text(encoding="utf-8"))
+    return found[1] if found else None
 
 
 def _resources(module: Mapping[str, Any]) -> Iterator[Resource]:

@@ -9,10 +9,15 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import os
+import subprocess
+import sys
+import sysconfig
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pg8000.native
@@ -21,6 +26,7 @@ import urllib3
 from .control import Control
 from .progress import Progress
 from .stack import Database, Stack, reset
+from .terraform import is_misleading
 
 Seen = TypeVar("Seen")
 
@@ -147,9 +153,9 @@ class Functions:
         ]
         return [each for each in environments if state in (None, each["state"])]
 
-    def kill(self, name: str, *, state: str) -> int:
+    def kill(self, name: str, *, state: str, at_most: int | None = None) -> int:
         """kill -9 what runs `name`, where it is in `state`; how many processes that were."""
-        victims = self.environments(name, state=state)
+        victims = self.environments(name, state=state)[:at_most]
         for victim in victims:
             self._control.kill_environment(victim["id"])
         return len(victims)
@@ -167,7 +173,8 @@ class Functions:
 class Faults:
     """Faults of this account's AWS API calls, each for the length of a `with` block.
 
-    `kind`: hang, delay (`seconds`), error (`status`, `code`) or drop; `times` limits how often it strikes.
+    `kind`: hang, delay (`seconds`), error (`code`, with AWS's status unless `status` is given), drop or reset; `share`
+    of the calls are struck, `times` at the most, `when`: before they are carried out or after.
     """
 
     def __init__(self, control: Control, account: str) -> None:
@@ -299,6 +306,19 @@ class StackUnderTest:
     def apply(self) -> None:
         """`terraform apply`, even when nothing changed."""
         self._stack.up(self._progress, force=True)
+
+    def tflocal(self, directory: Path, *arguments: str) -> subprocess.Popen[str]:
+        """Terraform by hand, as after `eval "$(staticfire env)"`, started in a copy of the stack's Terraform root."""
+        environ = {name: value for name, value in os.environ.items() if not is_misleading(name)}
+        return subprocess.Popen(
+            [sys.executable, str(Path(sysconfig.get_path("scripts")) / "tflocal"), *arguments],
+            cwd=directory,
+            env=environ | dict(self._stack.shell_environment()),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
 
     def plan(self) -> tuple[bool, str]:
         """Whether another apply would change nothing, and what the plan says."""

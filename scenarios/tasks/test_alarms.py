@@ -1,0 +1,120 @@
+"""Alarms: the function made to fail from outside, the mail that says so, and that it is over."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import pytest
+
+from staticfire.testkit import FunctionFailed, wait_until
+
+PERIODS = 90.0  # seconds that an alarm may take: a few of its periods, on a busy machine
+RECIPIENT = "ops@example.com"
+ERRORS, DURATION = "tasks-LambdaErrorAlarm", "tasks-LambdaDurationAlarm"
+
+
+@pytest.fixture
+def states(aws):
+    """The states of alarms by name."""
+
+    def of(*names):
+        alarms = aws("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"]
+        return [alarm["StateValue"] for alarm in sorted(alarms, key=lambda alarm: names.index(alarm["AlarmName"]))]
+
+    return of
+
+
+@pytest.fixture
+def stranger(aws, functions):
+    """Another function of the account, which fails whenever it is invoked."""
+    name = "stranger"
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("stranger.py", "def handler(event, context):\n    raise ValueError('as ever')\n")
+    aws("lambda").create_function(
+        FunctionName=name,
+        Runtime="python3.13",
+        Handler="stranger.handler",
+        Role=aws("lambda").get_function_configuration(FunctionName="tasks-api")["Role"],
+        Code={"ZipFile": packed.getvalue()},
+    )
+    yield name
+    aws("lambda").delete_function(FunctionName=name)
+
+
+@pytest.fixture
+def watch(aws):
+    """An alarm like the error alarm, on another function."""
+    made = []
+
+    def make(function):
+        [like] = aws("cloudwatch").describe_alarms(AlarmNames=[ERRORS])["MetricAlarms"]
+        kept = (
+            "Namespace",
+            "MetricName",
+            "Statistic",
+            "Period",
+            "EvaluationPeriods",
+            "Threshold",
+            "ComparisonOperator",
+        )
+        alarm = {name: like[name] for name in (*kept, "TreatMissingData")}
+        dimensions = [{"Name": "FunctionName", "Value": function}]
+        aws("cloudwatch").put_metric_alarm(AlarmName=f"{function}-errors", Dimensions=dimensions, **alarm)
+        made.append(f"{function}-errors")
+        return made[-1]
+
+    yield make
+    aws("cloudwatch").delete_alarms(AlarmNames=made)
+
+
+def changes_of(aws, alarm):
+    """The states that an alarm went to, newest first."""
+    items = aws("cloudwatch").describe_alarm_history(AlarmName=alarm, HistoryItemType="StateUpdate")[
+        "AlarmHistoryItems"
+    ]
+    return [item["HistorySummary"].rpartition(" ")[2] for item in items]
+
+
+def test_another_functions_errors_do_not_set_off_the_alarm(aws, functions, stranger, states, watch):
+    wait_until(lambda: states(ERRORS) == ["OK"], "the alarm at rest", PERIODS)
+    before = changes_of(aws, ERRORS)
+
+    watched = watch(stranger)
+    with pytest.raises(FunctionFailed, match="as ever"):
+        functions.invoke(stranger)
+
+    wait_until(lambda: states(watched) == ["ALARM"], "the stranger's own alarm", PERIODS)
+    assert states(ERRORS) == ["OK"]
+    assert changes_of(aws, ERRORS) == before
+
+
+def test_errors_and_slowness_set_off_their_alarms_are_mailed_once_and_are_over_again(
+    api, aws, faults, mailbox, states, task
+):
+    wait_until(lambda: states(ERRORS, DURATION) == ["OK", "OK"], "the alarms at rest", PERIODS)
+    mailbox.empty()
+
+    with (
+        faults("dynamodb", "Query", kind="error", status=400, code="ValidationException"),
+        faults("dynamodb", "GetItem", kind="delay", seconds=1.2, times=1),
+    ):
+        failed = api.get("/tasks")
+        assert api.get(f"/tasks/{task['id']}").status == 200
+    assert (failed.status, failed.json) == (500, {"message": "Internal Server Error"})
+
+    for alarm in (ERRORS, DURATION):
+        mail = mailbox.wait(to=RECIPIENT, subject=f'ALARM: "{alarm}"', patience=PERIODS)
+        assert "- State Change: OK -> ALARM" in mail["text"].splitlines()
+        assert "Threshold Crossed" in mail["text"]
+    # A period in which all went well ends it at once; without traffic the last datapoints count for some more.
+    wait_until(
+        lambda: api.get(f"/tasks/{task['id']}").status == 200 and len(mailbox(to=RECIPIENT, subject="OK: ")) == 2,
+        "mails that it is over",
+        PERIODS,
+    )
+    assert states(ERRORS, DURATION) == ["OK", "OK"]
+    assert len(mailbox(to=RECIPIENT)) == 4
+    for alarm in (ERRORS, DURATION):
+        assert changes_of(aws, alarm)[:2] == ["OK", "ALARM"]
