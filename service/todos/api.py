@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from servicekit import aws
-from servicekit.app import application
+from servicekit.app import Route, application
 from servicekit.database import Database
 from servicekit.dynamodb import Table
 from servicekit.errors import Refused, Unavailable
@@ -229,16 +229,16 @@ def _tally(counts: Counts) -> dict[str, int]:
     return {"open": counts.open, "done": counts.done, "total": counts.open + counts.done}
 
 
-handler = application(
-    {
-        "GET /health": get_health,
-        "POST /users": post_user,
-        "GET /users/{id}": get_user,
-        "DELETE /users/{id}": delete_user,
-        "POST /users/{id}/todos": post_todo,
-        "GET /users/{id}/todos": get_todos,
-        "PUT /todos/{id}": put_todo,
-        "DELETE /todos/{id}": delete_todo,
-        "GET /dashboard/{id}": get_dashboard,
-    }
-)
+ROUTES: dict[str, Route] = {
+    "GET /health": get_health,
+    "POST /users": post_user,
+    "GET /users/{id}": get_user,
+    "DELETE /users/{id}": delete_user,
+    "POST /users/{id}/todos": post_todo,
+    "GET /users/{id}/todos": get_todos,
+    "PUT /todos/{id}": put_todo,
+    "DELETE /todos/{id}": delete_todo,
+    "GET /dashboard/{id}": get_dashboard,
+}
+
+handler = application(ROUTES)

@@ -1,0 +1,40 @@
+"""A service's OpenAPI document, to be compared with its code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+
+SERVICE = Path(__file__).parents[3] / "service"
+METHODS = {"get", "put", "post", "delete", "patch", "head", "options"}
+
+Document = dict[str, Any]
+
+
+def read(service: str) -> Document:
+    document: Document = yaml.safe_load((SERVICE / service / "openapi.yaml").read_text(encoding="utf-8"))
+    return document
+
+
+def routes(document: Document) -> set[str]:
+    """As an HTTP API has them: `GET /things/{id}`."""
+    return {
+        f"{method.upper()} {path}" for path, item in document["paths"].items() for method in METHODS.intersection(item)
+    }
+
+
+def schema(document: Document, name: str) -> Draft202012Validator:
+    return Draft202012Validator({**_ends_exactly(document), "$ref": f"#/components/schemas/{name}"})
+
+
+def _ends_exactly(value: Any) -> Any:
+    """Patterns are ECMAScript's, whose `$` is the end; Python's is also before a line break at the end."""
+    if isinstance(value, dict):
+        return {
+            name: each.removesuffix("$") + r"\Z" if name == "pattern" else _ends_exactly(each)
+            for name, each in value.items()
+        }
+    return [_ends_exactly(each) for each in value] if isinstance(value, list) else value
