@@ -232,6 +232,44 @@ def test_the_terraform_of_a_killed_run_is_interrupted_before_the_next_one(copy: 
     assert not (copy.root / OVERRIDE).exists()
 
 
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """What is deleted in S3: bucket and key."""
+    deleted: list[tuple[str, str]] = []
+
+    class S3:
+        def delete_object(self, *, Bucket: str, Key: str) -> None:
+            deleted.append((Bucket, Key))
+
+    monkeypatch.setattr(terraform.aws, "client", lambda *of: S3())
+    return deleted
+
+
+def test_the_lock_of_a_terraform_that_was_killed_is_removed(copy: WorkingCopy, s3: list[tuple[str, str]]) -> None:
+    block = 'terraform {\n  backend "s3" {\n    bucket = "b"\n    key    = "shop/terraform.tfstate"\n  }\n}\n'
+    (copy.stack.root / "versions.tf").write_text(block)
+    killed = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True)
+    Process.record(copy.layout.process("terraform-100000000001-shop"), killed.pid)
+    killed.kill()
+    killed.wait()
+    copy._end_orphan()
+    assert s3 == [("tf-test-state-100000000001", "shop/terraform.tfstate.tflock")]
+
+
+def test_a_lock_without_a_killed_terraform_of_ours_is_somebody_elses(
+    copy: WorkingCopy, s3: list[tuple[str, str]]
+) -> None:
+    (copy.stack.root / "versions.tf").write_text('terraform {\n  backend "s3" {\n    key = "k"\n  }\n}\n')
+    copy._end_orphan()
+    assert s3 == []
+
+
+def test_a_terraform_that_cannot_lock_in_the_bucket_is_not_told_to(bin: Path, copy: WorkingCopy) -> None:
+    copy.terraform = Terraform(bin / "terraform", "1.9.8")
+    (copy.stack.root / "versions.tf").write_text('terraform { backend "s3" {} }\n')
+    assert "use_lockfile" not in copy.shell_environment({})["TF_CLI_ARGS_init"]
+
+
 @pytest.mark.parametrize("block", ['terraform {\n  backend "s3" {}\n}\n', 'terraform { backend "s3" {} }\n'])
 def test_a_state_in_s3_is_kept_in_the_local_one(copy: WorkingCopy, block: str) -> None:
     (copy.stack.root / "versions.tf").write_text(block)
@@ -239,6 +277,7 @@ def test_a_state_in_s3_is_kept_in_the_local_one(copy: WorkingCopy, block: str) -
         "-reconfigure",
         "-backend-config=bucket=tf-test-state-100000000001",
         "-backend-config=use_path_style=true",
+        "-backend-config=use_lockfile=true",
     ]
 
 
