@@ -103,15 +103,12 @@ class Generator:
 
     @property
     def problem(self) -> str | None:
-        """What went wrong with a process, if anything did."""
-        leading = self._leader.poll() is None
-        for name, process in self._processes.items():
-            code = process.poll()
-            if code is not None and (code < 0 or (leading and process is not self._leader)):
-                return f"{name} (pid {process.pid}) {_end(code)}"
-        if not leading and not self.record.ended:
-            return f"{next(iter(self._processes))} {_end(self._leader.returncode)} before the run was over"
-        return None
+        """Which process ended before the run was over, if any did."""
+        ended = {name: process for name, process in self._processes.items() if process.poll() is not None}
+        if not ended or self.record.ended:
+            return None
+        name, process = ended.popitem()
+        return f"{name} (pid {process.pid}) {_end(process.returncode)} before the run was over"
 
     @property
     def said(self) -> str:

@@ -47,6 +47,7 @@ class Outcome:
     failures: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     interrupted: bool = False
+    lost_a_process: bool = False
 
 
 def load_settings(stack: Stack) -> LoadSettings:
@@ -82,7 +83,8 @@ def run(stack: Stack, plan: Plan, display: Progress, *, layer_rounds: int = LAYE
         step.done(summary(record))
     outcome.warnings += [*record.warnings, *watch.warnings]
     thresholds = judge(record, plan.profile, plan.limits)
-    outcome.failures += [f"threshold {threshold}" for threshold in thresholds if not threshold.holds]
+    if not outcome.interrupted:
+        outcome.failures += [f"threshold {threshold}" for threshold in thresholds if not threshold.holds]
     outcome.report |= {
         "schema": SCHEMA,
         "stack": stack.name,
@@ -134,6 +136,7 @@ def _generate(plan: Plan, outcome: Outcome, project: Path, step: Step) -> Genera
             remedy=f"Run it by hand: `locust -f {plan.file} --headless --profile {plan.profile}`.",
         )
     if problem:
+        outcome.lost_a_process = True
         outcome.failures.append(f"generator: {problem}, and a part of the load was missing; see {generator.log}")
     return generator
 
@@ -171,7 +174,7 @@ def _integrity(
 def _layers(
     stack: Stack, described: LoadSettings, rounds: int, outcome: Outcome, display: Progress
 ) -> list[dict[str, Any]]:
-    if described.layers is None or outcome.interrupted or not rounds:
+    if described.layers is None or outcome.interrupted or outcome.lost_a_process or not rounds:
         return []
     try:
         with display.step("Layers") as step:
