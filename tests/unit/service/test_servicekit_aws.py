@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -86,9 +86,10 @@ def service() -> Iterator[Callable[..., tuple[Service, aws.JsonService]]]:
         server.close()
 
 
-def client(url: str, **environ: str) -> aws.JsonService:
+def client(url: str, environ: Mapping[str, str] | None = None, **limits: Any) -> aws.JsonService:
     credentials = {"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret"}
-    return aws.JsonService("dynamodb", "DynamoDB_20120810", "1.0", {**credentials, "AWS_ENDPOINT_URL": url, **environ})
+    environ = {**credentials, "AWS_ENDPOINT_URL": url, **(environ or {})}
+    return aws.JsonService("dynamodb", "DynamoDB_20120810", "1.0", environ, **limits)
 
 
 @given(st.binary(max_size=300), st.sampled_from([None, "session-token=="]), st.sampled_from(["UpdateItem", "GetItem"]))
@@ -170,6 +171,13 @@ def test_a_lasting_trouble_is_unavailable(service: Any) -> None:
     assert len(server.requests) == aws.ATTEMPTS
 
 
+def test_a_client_of_few_attempts_makes_no_more(service: Any) -> None:
+    server, _ = service(hang_up)
+    with pytest.raises(Unavailable, match="RemoteDisconnected"):
+        client(server.url, attempts=2).call("GetItem", {})
+    assert len(server.requests) == 2
+
+
 def test_after_an_outage_the_same_client_works_again(service: Any) -> None:
     _, dynamodb = service(reply(200, {}), hang_up, hang_up, hang_up, reply(200, {"Item": {}}))
     dynamodb.call("GetItem", {})
@@ -185,15 +193,14 @@ def test_nobody_listening_is_unavailable() -> None:
         client(f"http://127.0.0.1:{port}").call("GetItem", {})
 
 
-def test_a_service_that_never_answers_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aws, "ANSWER_SECONDS", 0.05)
+def test_a_service_that_never_answers_is_unavailable() -> None:
     listener = socket.create_server(("127.0.0.1", 0), backlog=16)
-    dynamodb = client(f"http://127.0.0.1:{listener.getsockname()[1]}")
+    dynamodb = client(f"http://127.0.0.1:{listener.getsockname()[1]}", answer_seconds=0.05)
     with listener, pytest.raises(Unavailable, match="TimeoutError"):
         dynamodb.call("GetItem", {})
 
 
 def test_the_endpoint_is_the_regions_unless_one_is_given(service: Any) -> None:
     server, _ = service(reply(200, {}))
-    client("http://127.0.0.1:9", AWS_ENDPOINT_URL_DYNAMODB=server.url).call("GetItem", {})
+    client("http://127.0.0.1:9", {"AWS_ENDPOINT_URL_DYNAMODB": server.url}).call("GetItem", {})
     assert server.requests[0][0]["host"] == server.url.removeprefix("http://")
