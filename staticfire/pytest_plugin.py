@@ -8,6 +8,7 @@ For the session:
 - `staticfire_stack_name`: which stack all of the following mean; the only default one, or override it per folder
 - `staticfire_running`: what the stacks run on: endpoint, region, Postgres server
 - `staticfire_own`: a whole stack apart, driven through the command line, whose parts may be killed
+- `staticfire_enforcing("name")`: that stack apart, where IAM is enforced: functions may do what their roles allow
 
 For a test, each a view of what the session has:
 - `staticfire_stack`: its url, outputs, account, region, endpoint, database; apply(), plan()
@@ -60,6 +61,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: takes minutes; runs only where it is asked for")
     config.addinivalue_line("markers", "chaos: kills parts of a stack, in one of its own")
+    config.addinivalue_line("markers", "load: needs Locust, and takes the machine for itself")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -213,3 +215,27 @@ def staticfire_own(_staticfire_run: Run, staticfire_stack_name: str) -> Iterator
     """A whole stack apart, up through the command line: edge, emulator and Postgres of its own."""
     with _staticfire_run.own(staticfire_stack_name) as own:
         yield own
+
+
+@pytest.fixture(scope="session")
+def staticfire_enforcing(_staticfire_run: Run, staticfire_target: str) -> Iterator[Callable[[str], Own]]:
+    """`staticfire_enforcing("name")`: that stack, applied to an emulator of its own that enforces IAM.
+
+    Skips where no emulator does: LocalStack's free edition, and so every target but `embedded`.
+    """
+    from .targets import ENFORCING
+
+    if staticfire_target != ENFORCING:
+        pytest.skip(f"IAM is enforced on the target {ENFORCING!r} only: LocalStack's free edition does not")
+    applied: dict[str, Own] = {}
+    with contextlib.ExitStack() as ending:
+
+        def stack(name: str) -> Own:
+            if not applied:
+                applied[name] = ending.enter_context(_staticfire_run.own(name, enforce_iam=True))
+            elif name not in applied:
+                applied[name] = next(iter(applied.values())).beside(name)
+                applied[name].up()
+            return applied[name]
+
+        yield stack
