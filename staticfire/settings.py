@@ -27,6 +27,7 @@ error that names the nearest right one.
 | idle_seconds        | STATICFIRE_IDLE_SECONDS        | 300                |
 | account_concurrency | STATICFIRE_ACCOUNT_CONCURRENCY | 1000               |
 | prewarm             | STATICFIRE_PREWARM             | false              |
+| enforce_iam         | STATICFIRE_ENFORCE_IAM         | false              |
 | allow_origins       | STATICFIRE_ALLOW_ORIGINS       | none               |
 | allow_hosts         | STATICFIRE_ALLOW_HOSTS         | none               |
 """
@@ -125,6 +126,7 @@ class Settings:
     idle_seconds: float = 300.0
     account_concurrency: int = 1000
     prewarm: bool = False
+    enforce_iam: bool = False
     allow_origins: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
     stacks: Mapping[str, StackSettings] = field(default_factory=dict)
@@ -210,6 +212,7 @@ FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "idle_seconds": _seconds,
     "account_concurrency": _integer(1, 100000),
     "prewarm": _switch,
+    "enforce_iam": _switch,
     "allow_origins": _strings,
     "allow_hosts": _strings,
 }

@@ -19,7 +19,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -153,10 +153,11 @@ class Run:
         return running
 
     @contextlib.contextmanager
-    def own(self, name: str) -> Iterator[Own]:
-        """A stack apart, from nothing. It ends with the run, whatever became of it."""
-        settings = replace(self.settings, state_dir=self.settings.state_dir / "own" / str(self._worker), port=0)
-        own = Own(settings, name, self._progress)
+    def own(self, name: str, **changed: Any) -> Iterator[Own]:
+        """A stack apart, from nothing, with some settings changed. It ends with the run, whatever became of it."""
+        state = self.settings.state_dir / "-".join(["own", *sorted(changed)]) / str(self._worker)
+        settings = replace(self.settings, state_dir=state, port=0, **changed)
+        own = Own(settings, name, self._progress, {f"STATICFIRE_{key.upper()}": str(changed[key]) for key in changed})
         place = target(settings)
         place.stop(self._progress)
         place.wipe()
@@ -171,10 +172,17 @@ class Run:
 class Own:
     """A whole stack apart, driven through the command line as a user drives it; its parts may be killed."""
 
-    def __init__(self, settings: Settings, name: str, progress: Progress) -> None:
+    def __init__(
+        self, settings: Settings, name: str, progress: Progress, environ: Mapping[str, str] | None = None
+    ) -> None:
         self.settings = settings
         self.name = name
         self._progress = progress
+        self._environ = dict(environ or {})
+
+    def beside(self, name: str) -> Own:
+        """Another stack on what this one runs on; `up()` applies it."""
+        return Own(self.settings, name, self._progress, self._environ)
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`staticfire ARGUMENTS`, with this stack's state directory."""
@@ -184,6 +192,7 @@ class Own:
             "STATICFIRE_TARGET": self.settings.target,
             "STATICFIRE_PORT": "0",
             "STATICFIRE_POSTGRES_PORT": "0",
+            **self._environ,
         }
         return subprocess.run(
             [sys.executable, "-m", "staticfire", *arguments],

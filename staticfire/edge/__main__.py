@@ -114,7 +114,13 @@ async def _parts(
 
     async def ministack(told: EmulatorConfig, died: Callable[[], None]) -> tuple[MiniStack, Emulator]:
         child = MiniStack(
-            told.python, config.state_dir, port=told.port, edge_port=port, public_host=config.public_host, died=died
+            told.python,
+            config.state_dir,
+            port=told.port,
+            edge_port=port,
+            public_host=config.public_host,
+            enforce_iam=config.enforce_iam,
+            died=died,
         )
         ending.push_async_callback(child.stop)
         return child, await child.start(client)
@@ -153,6 +159,7 @@ async def _parts(
         account_concurrency=config.account_concurrency,
         idle_seconds=config.idle_seconds,
         prewarm=config.prewarm,
+        enforce_iam=config.enforce_iam,
     )
     ending.push_async_callback(functions.close)
     http_apis = HttpApis(emulator, functions, public_host=config.public_host, port=port, state_dir=config.state_dir)

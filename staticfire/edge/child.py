@@ -63,6 +63,7 @@ class MiniStack:
         port: int = 0,
         edge_port: int,
         public_host: str,
+        enforce_iam: bool = False,
         died: Callable[[], None] = lambda: None,
     ) -> None:
         """`died` is called when it ends by itself."""
@@ -75,6 +76,7 @@ class MiniStack:
         self._port = port
         self._edge_port = edge_port
         self._public_host = public_host
+        self._enforce_iam = enforce_iam
         self._died = died
         self._leash = -1
         self._process: asyncio.subprocess.Process | None = None
@@ -128,6 +130,7 @@ class MiniStack:
             "S3_DATA_DIR": str(self._home / "s3"),
             "DOCKER_HOST": "unix:///nonexistent/docker.sock",
             "LOG_LEVEL": "WARNING",
+            "AUTH": str(self._enforce_iam).lower(),
             "PYTHONUNBUFFERED": "1",
             # The URLs that it hands out lead to the edge, not past it.
             "MINISTACK_HOST": self._public_host,

@@ -43,6 +43,7 @@ class EdgeConfig:
     account_concurrency: int = 1000
     idle_seconds: float = 300.0
     prewarm: bool = False
+    enforce_iam: bool = False
     public_host: str = "127.0.0.1"
     allow_origins: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()

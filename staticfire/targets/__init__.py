@@ -47,6 +47,7 @@ class Target(Protocol):
 
 
 TARGETS = ("embedded", "compose", "containers", "given")
+ENFORCING = "embedded"
 # A test run does not start these: it uses the one that is up.
 SHARED = ("compose", "given")
 
@@ -58,6 +59,11 @@ def target(settings: Settings) -> Target:
             f"There is no target {settings.target!r}.",
             checked=[f"the targets are: {', '.join(TARGETS)}"],
             remedy="Correct the setting `target` (STATICFIRE_TARGET, --target).",
+        )
+    if settings.enforce_iam and settings.target != ENFORCING:
+        raise UsageError(
+            f"IAM is not enforced on the target {settings.target!r}: LocalStack's free edition does not.",
+            remedy=f"Use the target {ENFORCING!r}, or leave the setting `enforce_iam` away.",
         )
     try:
         module = import_module(f".{settings.target}", __name__)

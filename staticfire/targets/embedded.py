@@ -134,6 +134,7 @@ class Embedded:
             "account_concurrency": settings.account_concurrency,
             "idle_seconds": settings.idle_seconds,
             "prewarm": settings.prewarm,
+            "enforce_iam": settings.enforce_iam,
             "allow_origins": list(settings.allow_origins),
             "allow_hosts": list(settings.allow_hosts),
         }

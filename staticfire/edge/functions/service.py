@@ -26,6 +26,7 @@ from . import api
 from .asynchronous import EventQueue
 from .catalog import Catalog
 from .code import CodeStore
+from .credentials import Credentials, OfAccount, OfRole
 from .environment import Environment, Invocation, Result
 from .logs import LogShipper, PlatformLog
 from .metrics import Metrics
@@ -83,12 +84,14 @@ class Functions:
         retry_seconds: Sequence[float] = (1.0, 2.0),
         freeze: bool = True,
         prewarm: bool = False,
+        enforce_iam: bool = False,
     ) -> None:
         self._endpoint = endpoint
         self._account_concurrency = account_concurrency
         self._idle_seconds = idle_seconds
         self._freeze = freeze
         self._prewarm = prewarm
+        self._credentials: Credentials = OfRole(emulator) if enforce_iam else OfAccount()
         self._run_dir = state_dir / "functions" / "run"
         # What an edge that was killed left behind; no environment outlives its edge.
         shutil.rmtree(self._run_dir, ignore_errors=True)
@@ -345,7 +348,8 @@ class Functions:
             "private": private,
             "memory_mb": config.memory,
         }
-        variables = self._variables(config, runtime, stream.name, str(task_root), layers)
+        credentials = await self._credentials.variables(config)
+        variables = {**self._variables(config, runtime, stream.name, str(task_root), layers), **credentials}
         if not private:
             variables.setdefault("TMPDIR", str(tmp))
 
@@ -387,9 +391,6 @@ class Functions:
             "AWS_LAMBDA_LOG_STREAM_NAME": stream,
             "AWS_LAMBDA_LOG_FORMAT": "JSON" if config.logging.json else "Text",
             **level,
-            "AWS_ACCESS_KEY_ID": config.scope.account,
-            "AWS_SECRET_ACCESS_KEY": "local",
-            "AWS_SESSION_TOKEN": "local",
             "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
             "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
             "_AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1",

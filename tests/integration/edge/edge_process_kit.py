@@ -29,13 +29,14 @@ def eventually(condition: Callable[[], Any]) -> Any:
 class Edge:
     """One edge process on a free port."""
 
-    def __init__(self, ministack_python: str, state: Path) -> None:
+    def __init__(self, ministack_python: str, state: Path, **settings: Any) -> None:
         self.state = state
         config = {
             "host": "127.0.0.1",
             "port": 0,
             "state_dir": str(state),
             "emulator": {"kind": "ministack", "python": ministack_python},
+            **settings,
         }
         self.process = self.start(config)
         self.config = config
@@ -63,13 +64,14 @@ class Edge:
         pid: int = self.health()[1]["parts"]["emulator"]["pid"]
         return pid
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, key: str = "100000000001", secret: str = "x", token: str | None = None) -> Any:
         return boto3.client(
             service,
             endpoint_url=self.endpoint,
             region_name="eu-west-1",
-            aws_access_key_id="100000000001",
-            aws_secret_access_key="x",
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
+            aws_session_token=token,
             config=Config(retries={"max_attempts": 0}),
         )
 

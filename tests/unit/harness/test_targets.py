@@ -33,6 +33,12 @@ def test_an_unknown_target_is_refused_with_those_that_there_are(project: Callabl
     assert "embedded, compose, containers, given" in str(refused.value)
 
 
+@pytest.mark.parametrize("name", ["compose", "containers", "given"])
+def test_where_no_emulator_enforces_iam_it_is_refused(project: Callable[..., Settings], name: str) -> None:
+    with pytest.raises(UsageError, match="IAM is not enforced"):
+        target(replace(project(), target=name, enforce_iam=True))
+
+
 @pytest.mark.parametrize("name", ["embedded", "compose", "containers", "given"])
 def test_each_target_is_there(project: Callable[..., Settings], name: str) -> None:
     assert type(target(replace(project(), target=name))).__name__.lower() == name
