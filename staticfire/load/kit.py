@@ -88,10 +88,12 @@ class HttpUser(FastHttpUser):
         pace: float = getattr(self.environment.parsed_options, "pace", UNSHAPED_PACE)
         return 1 / pace if pace else 0.0
 
-    def read(self, route: str, check: Check) -> None:
-        """`route` is `METHOD /path`; `check` gives what is wrong with the answer, or None."""
+    def read(self, route: str, check: Check, *, at: Mapping[str, str] | None = None) -> None:
+        """`route` is `METHOD /path`, `at` fills in its `{parameters}`; `check` gives what is wrong with the answer."""
         method, path = route.split(" ", 1)
-        with self.client.request(method, self.base + path, name=route, catch_response=True) as answer:
+        with self.client.request(
+            method, self.base + path.format_map(at or {}), name=route, catch_response=True
+        ) as answer:
             _mark(answer, check)
 
     def write(
@@ -100,14 +102,16 @@ class HttpUser(FastHttpUser):
         body: Mapping[str, Any],
         *,
         sent: Mapping[str, Any],
-        headers: Mapping[str, str],
         check: Check,
+        headers: Mapping[str, str] | None = None,
+        at: Mapping[str, str] | None = None,
     ) -> Mapping[str, Any] | None:
         """Send one write, and put it into the journal as `sent`; the answer's object if it was the right one."""
         method, path = route.split(" ", 1)
         number = self._writer.sending(sent, time.time()) if self._writer else 0
+        url = self.base + path.format_map(at or {})
         with self.client.request(
-            method, self.base + path, name=route, json=body, headers=dict(headers), catch_response=True
+            method, url, name=route, json=body, headers=dict(headers or {}), catch_response=True
         ) as answer:
             content = object_of(answer)
             if self._writer:
