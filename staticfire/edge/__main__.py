@@ -38,7 +38,7 @@ from .faults import Faults
 from .functions.service import Functions
 from .guard import Guard
 from .http1.client import Client
-from .http1.messages import Handler, Request, Response
+from .http1.messages import Request, Response
 from .http1.server import Server, serve
 from .http_api.handler import HttpApis
 from .localstack import LocalStack
@@ -52,18 +52,10 @@ log = logging.getLogger("staticfire.edge")
 GRACE_SECONDS = 10.0
 
 
-class Front:
-    """What the port answers: that the edge starts, until its parts do."""
-
-    def __init__(self) -> None:
-        self.handler: Handler = self._starting
-
-    async def handle(self, request: Request) -> Response:
-        return await self.handler(request)
-
-    async def _starting(self, request: Request) -> Response:
-        body = json.dumps({"state": "starting", "message": "The edge is starting.", "parts": {}}).encode()
-        return Response(503, [("content-type", "application/json"), ("retry-after", "1")], body)
+async def _starting(request: Request) -> Response:
+    """What the port answers until the parts are there."""
+    body = json.dumps({"state": "starting", "message": "The edge is starting.", "parts": {}}).encode()
+    return Response(503, [("content-type", "application/json"), ("retry-after", "1")], body)
 
 
 async def run(config: EdgeConfig) -> None:
@@ -72,8 +64,7 @@ async def run(config: EdgeConfig) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as ending:
-        front = Front()
-        server = await _open(front, config)
+        server = await _open(config)
         ending.push_async_callback(server.close, GRACE_SECONDS)
         client = Client()
         ending.callback(client.close)
@@ -84,7 +75,7 @@ async def run(config: EdgeConfig) -> None:
             starting.cancel()
             await asyncio.wait((starting,))
             return
-        front.handler = starting.result().handle
+        server.handler = starting.result().handle
         _spare_the_collector()
         # Answers under way end before the parts that they need.
         ending.push_async_callback(server.close, GRACE_SECONDS)
@@ -94,9 +85,9 @@ async def run(config: EdgeConfig) -> None:
         log.info("ending")
 
 
-async def _open(front: Front, config: EdgeConfig) -> Server:
+async def _open(config: EdgeConfig) -> Server:
     try:
-        return await serve(front.handle, config.host, config.port)
+        return await serve(_starting, config.host, config.port)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise StaticfireError(f"The edge cannot listen on {config.host}:{config.port}: {error}.") from error

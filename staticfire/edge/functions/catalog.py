@@ -64,9 +64,7 @@ class Catalog:
 
     async def policy(self, ref: FunctionRef) -> dict[str, Any]:
         """GetPolicy; empty if there is none."""
-        qualifier = f"?Qualifier={quote(ref.qualifier)}" if ref.qualifier and ref.qualifier != LATEST else ""
-        path = f"/2015-03-31/functions/{ref.name}/policy{qualifier}"
-        return await self._ask(ref, path, lambda: self._optional(ref.scope, path))
+        return await self._ask(ref, f"policy {ref.qualifier}", lambda: self._policy(ref))
 
     def forget(self, scope: Scope, name: str) -> None:
         self._answers.pop((scope, name), None)
@@ -145,6 +143,10 @@ class Catalog:
                 raise AwsError(404, "ResourceNotFoundException", f"Function not found: {ref.arn}") from error
             raise
 
+    async def _policy(self, ref: FunctionRef) -> dict[str, Any]:
+        qualifier = f"?Qualifier={quote(ref.qualifier)}" if ref.qualifier and ref.qualifier != LATEST else ""
+        return await self._optional(ref.scope, f"/2015-03-31/functions/{ref.name}/policy{qualifier}")
+
     async def _optional(self, scope: Scope, path: str) -> dict[str, Any]:
         try:
             answer: dict[str, Any] = await self._emulator.rest(scope, "lambda", "GET", path)
@@ -160,7 +162,7 @@ class Catalog:
         if task is None:
             task = answers[question] = asyncio.ensure_future(call())
             task.add_done_callback(lambda task: self._answered(ref, question, task))
-        answer: T = await asyncio.shield(task)
+        answer: T = task.result() if task.done() else await asyncio.shield(task)
         return answer
 
     def _answered(self, ref: FunctionRef, question: str, task: asyncio.Task[Any]) -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import shutil
 import signal
 import socket
@@ -29,7 +30,7 @@ from typing import Protocol
 from .logs import LogStream, PlatformLog
 from .model import FunctionConfig
 from .process import Process, Record, Started
-from .runtime_api import JSON, Reply, RuntimeApi, encode, error_body
+from .runtime_api import Reply, RuntimeApi, error_body, event
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +120,9 @@ class Environment:
         self._current: Invocation | None = None
         self._delivered = False
         self._poll: Reply | None = None
+        # What runs now must have ended by the deadline. The timer stays from one invocation to the next: each would
+        # set one and cancel it. When it rings it looks whether there is a deadline, and is set anew.
+        self._deadline = math.inf
         self._timer: asyncio.TimerHandle | None = None
         self._began = time.monotonic()
         self._init_seconds: float | None = None
@@ -145,8 +149,7 @@ class Environment:
         self._write(self._platform.init_start())
         started = await start({"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}"})
         self._process = Process(started, on_output=self._write, on_exit=self._exited)
-        limit = INIT_SECONDS if first is None else self.config.timeout
-        self._timer = self._loop.call_later(limit, self._expired)
+        self._limit(self._began + (INIT_SECONDS if first is None else self.config.timeout))
 
     def assign(self, invocation: Invocation) -> None:
         """Give it the next invocation; the owner knows that it is free."""
@@ -158,13 +161,12 @@ class Environment:
         if self._poll is not None:
             self._deliver(invocation)
         else:
-            self._timer = self._loop.call_later(self.config.timeout, self._expired)
+            self._limit(time.monotonic() + self.config.timeout)
 
     async def abandon(self) -> None:
         """Undo a launch that failed."""
         self.end("not launched")
-        if self._timer is not None:
-            self._timer.cancel()
+        self._unlimit()
         if self._process is None:
             await self._clean()
 
@@ -238,9 +240,7 @@ class Environment:
             return
         self.initialised = True
         self._init_seconds = time.monotonic() - self._began
-        if self._timer is not None and self._current is None:
-            self._timer.cancel()
-            self._timer = None
+        self._unlimit()
         self._owner.ready(self)
 
     def _deliver(self, invocation: Invocation) -> None:
@@ -250,22 +250,21 @@ class Environment:
             return
         self._delivered = True
         self._began = time.monotonic()
-        headers = [
-            *JSON,
-            ("lambda-runtime-aws-request-id", invocation.request_id),
-            ("lambda-runtime-deadline-ms", str(int((time.time() + self.config.timeout) * 1000))),
-            ("lambda-runtime-invoked-function-arn", invocation.arn),
-            ("lambda-runtime-trace-id", invocation.trace_id),
-        ]
-        if invocation.client_context:
-            headers.append(("lambda-runtime-client-context", invocation.client_context))
-        reply(encode("200 OK", headers, invocation.payload))
+        deadline = int((time.time() + self.config.timeout) * 1000)
+        reply(
+            event(
+                invocation.request_id,
+                deadline,
+                invocation.arn,
+                invocation.trace_id,
+                invocation.client_context,
+                invocation.payload,
+            )
+        )
         # The runtime works already while the rest is noted.
         if self.state != "busy":
             self._set_state("busy")
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_later(self.config.timeout, self._expired)
+        self._limit(self._began + self.config.timeout)
         self._write(self._platform.start(invocation.request_id))
 
     def _finish(self, result: Result) -> None:
@@ -273,9 +272,7 @@ class Environment:
         invocation, self._current = self._current, None
         if invocation is None:
             return
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._deadline = math.inf
         result.seconds = time.monotonic() - self._began
         self._tail_to(invocation)
         if self._init_seconds is not None and self._process is not None:
@@ -305,9 +302,28 @@ class Environment:
             self._process.end_line()
             self._current = None
 
+    def _limit(self, deadline: float) -> None:
+        """Deadlines only move on while a timer is set: an initialisation's is taken back before an invocation's."""
+        self._deadline = deadline
+        if self._timer is None:
+            self._timer = self._loop.call_later(deadline - time.monotonic(), self._rings)
+
+    def _unlimit(self) -> None:
+        self._deadline = math.inf
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _rings(self) -> None:
+        self._timer = None
+        if time.monotonic() >= self._deadline:
+            self._expired()
+        elif self._deadline < math.inf:
+            self._limit(self._deadline)
+
     def _expired(self) -> None:
         """The time-out of the initialisation or of the invocation."""
-        self._timer = None
+        self._deadline = math.inf
         invocation = self._current
         if invocation is None:
             self.end("init timeout")
@@ -329,9 +345,7 @@ class Environment:
     def _exited(self, status: int) -> None:
         """The process ended, by itself or killed."""
         invocation, init_error = self._current, False
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._unlimit()
         undelivered: Invocation | None = None
         if not self.initialised:
             init_error = self._end_of_init(status)

@@ -172,7 +172,7 @@ def _take_batch(waiting: deque[tuple[int, str]]) -> list[tuple[int, str]]:
     size = 0
     while waiting:
         when, text = waiting[0]
-        length = len(text.encode("utf-8", "replace"))
+        length = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
         if length > EVENT_BYTES:
             text = text.encode("utf-8", "replace")[:EVENT_BYTES].decode("utf-8", "ignore")
             length = EVENT_BYTES

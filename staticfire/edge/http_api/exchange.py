@@ -9,7 +9,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-va
 from __future__ import annotations
 
 import base64
-import os
+import random
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -40,11 +40,11 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 def new_request_id() -> str:
     """API Gateway's form: 15 characters of base64 and a `=`."""
-    return base64.urlsafe_b64encode(os.urandom(11)).decode("ascii")
+    return base64.urlsafe_b64encode(random.randbytes(11)).decode("ascii")
 
 
 def new_trace_id(now: float) -> str:
-    return f"Root=1-{int(now):08x}-{os.urandom(12).hex()}"
+    return f"Root=1-{int(now):08x}-{random.getrandbits(96):024x}"
 
 
 class _Clock:

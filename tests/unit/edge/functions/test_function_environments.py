@@ -172,6 +172,16 @@ async def test_a_time_out_kills_all_that_the_function_started(lab, said):
     assert "Status: timeout" in outcome.log_tail
 
 
+async def test_each_invocation_has_the_whole_time_for_itself(lab, said):
+    ref = lab.deploy("import time\ndef handler(event, c): time.sleep(event)\n", Timeout=1)
+    async with lab.running() as functions:
+        short = await functions.invoke(ref, b"0.7")
+        outcome = await functions.invoke(ref, b"60", tail=True)
+    assert short.error is None
+    assert said(outcome)["errorType"] == "Sandbox.Timedout"
+    assert float(outcome.log_tail.partition("\tDuration: ")[2].partition(" ms")[0]) >= 1000
+
+
 def running(pid: int) -> bool:
     try:
         with open(f"/proc/{pid}/stat") as file:

@@ -1,0 +1,111 @@
+"""The Runtime API's protocol: requests are what they are, however their bytes arrive."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from staticfire.edge.functions.runtime_api import ACCEPTED, Connection, Reply, event
+
+POLL = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: 127.0.0.1:9001\r\nAccept: */*\r\n\r\n"
+
+
+def answer(body: bytes, request_id: str = "id") -> bytes:
+    head = f"POST /2018-06-01/runtime/invocation/{request_id}/response HTTP/1.1\r\nHost: x\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+class Runtime:
+    """Notes what the environment would hear."""
+
+    def __init__(self) -> None:
+        self.heard: list[str | bytes] = []
+
+    def poll(self, reply: Reply) -> None:
+        self.heard.append("poll")
+
+    def answered(self, request_id: str, payload: bytes, error_type: str | None) -> bool:
+        self.heard.append(payload)
+        return True
+
+    def init_failed(self, payload: bytes, error_type: str) -> None:
+        self.heard.append(error_type)
+
+    def accepts(self, peer_port: int, own_port: int) -> bool:
+        return True
+
+
+class Transport(asyncio.Transport):
+    def __init__(self) -> None:
+        super().__init__({"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2)})
+        self.written = b""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
+    def is_closing(self) -> bool:
+        return False
+
+
+@pytest.fixture
+def runtime() -> Runtime:
+    return Runtime()
+
+
+@pytest.fixture
+def transport() -> Transport:
+    return Transport()
+
+
+@pytest.fixture
+def connection(runtime: Runtime, transport: Transport) -> Connection:
+    made = Connection(runtime)
+    made.connection_made(transport)
+    return made
+
+
+async def test_polls_and_answers_take_turns(connection: Connection, runtime: Runtime, transport: Transport) -> None:
+    for number in (b"1", b"2", b"3"):
+        connection.data_received(POLL)
+        connection.data_received(answer(number))
+        await asyncio.sleep(0)
+    assert runtime.heard == ["poll", b"1", "poll", b"2", "poll", b"3"]
+    assert transport.written == ACCEPTED * 3
+
+
+async def test_a_body_that_looks_like_a_poll_is_a_body(connection: Connection, runtime: Runtime) -> None:
+    connection.data_received(POLL)
+    head, body = answer(POLL)[: -len(POLL)], POLL
+    connection.data_received(head)
+    connection.data_received(body)
+    assert runtime.heard == ["poll", POLL]
+
+
+async def test_two_requests_in_one_piece_are_two(connection: Connection, runtime: Runtime) -> None:
+    for _ in range(2):
+        connection.data_received(answer(b"1") + POLL)
+    connection.data_received(POLL + POLL)
+    assert runtime.heard == [b"1", "poll", b"1", "poll", "poll", "poll"]
+
+
+async def test_single_bytes_are_the_same_requests(connection: Connection, runtime: Runtime) -> None:
+    connection.data_received(POLL)
+    for byte in POLL + answer(b"12") + POLL:
+        connection.data_received(bytes([byte]))
+    assert runtime.heard == ["poll", "poll", b"12", "poll"]
+
+
+async def test_an_event_comes_with_what_the_runtime_must_know_of_it() -> None:
+    head, _, payload = event("id", 17, "arn:f", "Root=1", None, b"{}").partition(b"\r\n\r\n")
+    status, *headers = head.decode().split("\r\n")
+    assert (status, payload) == ("HTTP/1.1 200 OK", b"{}")
+    assert dict(header.split(": ") for header in headers) == {
+        "content-type": "application/json",
+        "content-length": "2",
+        "lambda-runtime-aws-request-id": "id",
+        "lambda-runtime-deadline-ms": "17",
+        "lambda-runtime-invoked-function-arn": "arn:f",
+        "lambda-runtime-trace-id": "Root=1",
+    }
+    assert b"\r\nlambda-runtime-client-context: {}\r\n" in event("id", 17, "arn:f", "Root=1", "{}", b"")
