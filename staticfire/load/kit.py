@@ -16,8 +16,6 @@ the standard library alone.
 
 from __future__ import annotations
 
-import bisect
-import itertools
 import json
 import logging
 import os
@@ -31,7 +29,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import gevent
 from locust import FastHttpUser, LoadTestShape, events
@@ -44,10 +42,13 @@ from .. import settings
 from ..errors import StaticfireError
 from ..layout import Layout, read_json
 from . import journal
+from .draws import Replays, Zipf
 from .profiles import PROFILES, Asked, Profile, Stage
 from .record import VARIABLE as RECORD
 from .record import Record, Tally
 from .thresholds import Limits, judge, step_holds
+
+__all__ = ["Check", "HttpUser", "Replays", "Zipf", "object_of", "status"]
 
 log = logging.getLogger("staticfire.load")
 
@@ -58,7 +59,6 @@ STOP_SECONDS = 30.0
 WORKERS_LATE_SECONDS = 4.0
 SHOWN = 200
 
-Item = TypeVar("Item")
 # What is wrong with an answer; None: nothing.
 Check = Callable[[ResponseContextManager], str | None]
 
@@ -148,31 +148,6 @@ def status(expected: int) -> Check:
     return check
 
 
-class Zipf:
-    """Draws 0 to `count` - 1 as popularity goes: a few are drawn often, most of them seldom."""
-
-    def __init__(self, count: int, exponent: float = 1.1) -> None:
-        self._sums = list(itertools.accumulate(rank**-exponent for rank in range(1, count + 1)))
-
-    def draw(self) -> int:
-        return bisect.bisect_left(self._sums, random.random() * self._sums[-1])
-
-
-class Replays(Generic[Item]):
-    """Some of what was sent before, to be sent again: clients that saw no answer do that."""
-
-    def __init__(self, share: float, remembered: int = 1000) -> None:
-        self._share = share
-        self._known: deque[Item] = deque(maxlen=remembered)
-
-    def remember(self, item: Item) -> None:
-        self._known.append(item)
-
-    def draw(self) -> Item | None:
-        """One of them for a share of the calls, else None."""
-        return random.choice(self._known) if self._known and random.random() < self._share else None
-
-
 # -- where the load goes
 
 
@@ -253,13 +228,14 @@ class Leader:
             with self._path.open("ab") as file:
                 file.write(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
 
-    def phase(self, stage: Stage | None) -> None:
-        """The stage begins; None: the run is over."""
+    def begin(self, stage: Stage) -> None:
         self.collect()
-        if stage is None:
-            self.add({"phase": None, "at": time.time()})
-        else:
-            self.add({"phase": stage.name, "at": time.time(), "users": stage.users, "rate": stage.rate})
+        self.add({"phase": stage.name, "at": time.time(), "users": stage.users, "rate": stage.rate})
+
+    def end(self, *, cut: bool = False) -> None:
+        """The run is over; `cut`: in the middle of a phase that is not to count."""
+        self.collect()
+        self.add({"phase": None, "at": time.time(), "cut": cut})
 
     def collect(self) -> None:
         self.add(*self._measured.take())
@@ -291,13 +267,13 @@ class Shape(LoadTestShape):
         now = time.time()
         if self._stage is None or now >= self._ends:
             if not self._stages:
-                self._leader.phase(None)
+                self._leader.end()
                 return None
             self._stage = self._stages.popleft()
             self._ends = now + self._stage.seconds
-            self._leader.phase(self._stage)
+            self._leader.begin(self._stage)
         if self._profile.name == "ramp" and self._over():
-            self._leader.phase(None)
+            self._leader.end(cut=True)
             return None
         return self._stage.users, SPAWN_RATE
 
@@ -368,6 +344,7 @@ def _shape(environment: Environment, options: Namespace, leader: Leader, late: f
     asked = Asked(options.rate, options.num_users, options.run_time, options.warm_up)
     limits = Limits(options.max_p95, options.max_errors, options.min_rate)
     environment.stop_timeout = environment.stop_timeout or STOP_SECONDS
+    options.run_time = None  # the shape's own, and Locust would count the warm-up
     # Not an option of Locust's own: its master hands it to the workers.
     options.pace = profile.pace(asked)
     shape = environment.shape_class = Shape(profile, profile.stages(asked), leader, limits, late)
@@ -376,7 +353,7 @@ def _shape(environment: Environment, options: Namespace, leader: Leader, late: f
 
     def end(environment: Environment, **_: Any) -> None:
         if not leader.record.ended:  # interrupted
-            leader.phase(None)
+            leader.end()
         thresholds = judge(leader.record, profile.name, limits)
         for threshold in thresholds:
             log.log(logging.INFO if threshold.holds else logging.ERROR, "threshold %s", threshold)

@@ -6,7 +6,7 @@ STATICFIRE_LOAD_RECORD names:
     {"phase": "step 3", "at": 1795212783.5, "users": 40, "rate": 200.0}      from here on; rate null: no rate is held
     {"second": 1795212784, "name": "POST /usage", "requests": 190, "failures": 0, "times": {"4.21": 17, ...}}
     {"warning": "...", "at": ...}                                            what makes the figures doubtful
-    {"phase": null, "at": ...}                                               the end
+    {"phase": null, "at": ..., "cut": false}                                 the end; cut: the last phase does not count
 
 A request belongs to the second in which it was answered. Several workers make several lines of one second: they add
 up. `times` is a histogram: milliseconds, rounded to three digits, and how many took that long.
@@ -120,6 +120,8 @@ class Record:
         for mark, end in zip(marks, ends, strict=False):
             if mark["phase"] is not None:
                 self.phases.append(Phase(mark["phase"], mark["at"], end, mark["users"], mark["rate"]))
+        if self.ended and marks[-1]["cut"]:
+            self.phases.pop()
 
     @classmethod
     def read(cls, path: Path) -> Record:
