@@ -1,7 +1,7 @@
 """A circuit breaker: an upstream that keeps failing is left alone for a while, and its callers are told at once.
 
-    closed --FAILURES in a row--> open --REST_SECONDS pass--> half-open --a success--> closed
-                                                                        --a failure--> open
+    closed --FAILURES in a row--> open --the rest is over--> half-open --a success--> closed
+                                                                       --a failure--> open
 
 Each execution environment has its own, one for each upstream, and handles one request at a time: half-open, the next
 request is the probe. Environments do not share what they learned, so N of them find out N times: that costs no store,
@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable
 
 FAILURES = 5
-REST_SECONDS = 10.0
 
 
 class Breaker:
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, rest_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rest_seconds = rest_seconds
         self._clock = clock
         self._failures = 0
         self._open_until = 0.0
@@ -38,4 +38,4 @@ class Breaker:
     def failed(self) -> None:
         self._failures += 1
         if self._failures >= FAILURES:
-            self._open_until = self._clock() + REST_SECONDS
+            self._open_until = self._clock() + self._rest_seconds

@@ -40,13 +40,14 @@ NAME = matching(r"[a-z][a-z0-9_-]{0,39}", "1 to 40 lower-case letters, digits, h
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """Either `url` or `function` is there."""
+    """Either `url` or `function` is there. It is left alone for `rest_seconds` when it keeps failing."""
 
     name: str
     url: str | None
     function: str | None
     timeout_seconds: int
     retries: int
+    rest_seconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ UPSTREAM = {
     "function": Field(matching(r"[A-Za-z0-9_-]{1,64}", "the name of a function in this account"), required=False),
     "timeout_seconds": Field(integer(1, LONGEST_TIMEOUT), required=False),
     "retries": Field(integer(0, 3), required=False),
+    "rest_seconds": Field(integer(1, 300), required=False),
 }
 LIMIT = {
     "requests": Field(integer(1, 1_000_000)),
@@ -214,6 +216,7 @@ def _made(document: Mapping[str, Any]) -> Configuration:
             each.get("function"),
             each.get("timeout_seconds", 10),
             each.get("retries", 2),
+            each.get("rest_seconds", 10),
         )
         for name, each in document["upstreams"].items()
     }

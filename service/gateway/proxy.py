@@ -48,7 +48,7 @@ class _Line:
 
 class Proxy:
     def __init__(self, upstreams: Iterable[Upstream]) -> None:
-        self._lines = {each.name: _Line(each, exchange_of(each), Breaker()) for each in upstreams}
+        self._lines = {each.name: _Line(each, exchange_of(each), Breaker(each.rest_seconds)) for each in upstreams}
 
     def breakers(self) -> dict[str, str]:
         return {name: line.breaker.state for name, line in self._lines.items()}

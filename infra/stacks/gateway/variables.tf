@@ -27,6 +27,7 @@ variable "upstreams" {
     function        = optional(string)
     timeout_seconds = optional(number)
     retries         = optional(number)
+    rest_seconds    = optional(number)
   }))
   default = {}
 
