@@ -154,9 +154,9 @@ def test_with_an_environment_killed_each_second_nothing_is_lost_and_a_kill_costs
         load.wait_for(RATE)
 
     writes = load.writes
-    assert statuses(writes) <= {201, 500, 503}
+    assert statuses(writes) == {201, 500}
     failed = sum(write.status != 201 for write in writes)
-    assert 0 < failed <= KILLS
+    assert failed <= KILLS
 
     integrity = load.check(staticfire_stack)
     assert integrity.unacknowledged_stored <= failed
@@ -190,6 +190,6 @@ def test_with_the_emulator_restarted_up_rebuilds_the_aggregates_and_nothing_is_l
         load.wait_for(2 * RATE)
 
     assert statuses(before) == {201}
-    assert statuses(load.writes) <= {201, 500, 503}
+    assert statuses(load.writes) == {201, 503}
     assert statuses([write for write in load.writes if write.at > back]) == {201}
     load.check(staticfire_own.stack)

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import UsageError
+from ..errors import StaticfireError, UsageError
 from .journal import Journal
 
 if TYPE_CHECKING:
@@ -88,7 +88,14 @@ def check_of(path: Path) -> Check:
             f"{path} defines no function `{FUNCTION}`.",
             remedy=f"Define `def {FUNCTION}(journal, stack) -> Integrity` in it.",
         )
-    check: Check = found
+
+    def check(journal: Journal, stack: StackUnderTest) -> Integrity:
+        try:
+            verdict: Integrity = found(journal, stack)
+        except AssertionError as error:  # of the test kit: a function that failed, something that never came
+            raise StaticfireError(f"Integrity cannot be told: {error}", checked=[str(path)]) from error
+        return verdict
+
     return check
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from staticfire.errors import UsageError
+from staticfire.errors import StaticfireError, UsageError
 from staticfire.load.integrity import EXAMPLES, Integrity, check_of, examples_of
 
 
@@ -43,6 +43,13 @@ def test_the_projects_file_checks(tmp_path: Path) -> None:
         "def check(journal, stack):\n    return Integrity(writes=len(journal), acknowledged=0)\n"
     )
     assert check_of(file)(["a write"], None) == Integrity(writes=1, acknowledged=0)
+
+
+def test_a_check_that_meets_a_failed_function_is_an_error_and_no_verdict(tmp_path: Path) -> None:
+    file = tmp_path / "books.py"
+    file.write_text("def check(journal, stack):\n    raise AssertionError('reconcile failed')\n")
+    with pytest.raises(StaticfireError, match="reconcile failed"):
+        check_of(file)([], None)
 
 
 @pytest.mark.parametrize("content", [None, "", "check = 1"])
