@@ -134,6 +134,10 @@ def _parser() -> argparse.ArgumentParser:
     load_command.configure(commands.add_parser("load", help=loads, description=loads))
     faults = "Have AWS API calls of the running stack fail, hang, come late or lose their answer."
     fault_command.configure(commands.add_parser("fault", help=faults, description=faults))
+    build = add(_build_command, "build", "Build the packages that Terraform deploys, and print their paths.")
+    build.add_argument(
+        "stacks", nargs="*", metavar="stack", help="default: those that are up by default; all: every one"
+    )
     doctor = add(_doctor, "doctor", "Check what this machine must have; each failed check with its remedy.")
     doctor.add_argument("--json", action="store_true", help="print one object instead of text")
     env = add(_env, "env", 'Exports for tflocal, the AWS CLI and psql by hand: eval "$(staticfire env)".')
@@ -168,6 +172,14 @@ def _up(settings: Settings, arguments: argparse.Namespace) -> int:
     if arguments.detach or not sys.stdout.isatty():
         return 0
     return _foreground(settings, running, arguments)
+
+
+def _build_command(settings: Settings, arguments: argparse.Namespace) -> int:
+    layout = Layout.of(settings)
+    for name in settings.chosen(arguments.stacks):
+        for path in build(settings.stack(name).zips, layout).values():
+            print(path)
+    return 0
 
 
 def _build(settings: Settings, names: Sequence[str], layout: Layout, display: Progress) -> None:

@@ -1,5 +1,6 @@
-# The S3 bucket for the stacks' state on AWS, applied once for an account. Terraform locks in the bucket itself
-# (use_lockfile, since 1.10); the table is for older versions and for OpenTofu before 1.10.
+# What deployments need before there is anything, applied once for an account: the S3 bucket for the stacks' state, its
+# lock, and the role of deployments from GitHub. Terraform and OpenTofu lock in the bucket itself since 1.10
+# (use_lockfile); the table is for older ones.
 
 resource "aws_s3_bucket" "state" {
   bucket = var.bucket
@@ -87,4 +88,17 @@ resource "aws_dynamodb_table" "lock" {
   point_in_time_recovery {
     enabled = true
   }
+
+  server_side_encryption {
+    enabled = true
+  }
+}
+
+module "deploy_role" {
+  source = "../modules/github_role"
+  count  = var.github_repository == null ? 0 : 1
+
+  name        = "deploy"
+  repository  = var.github_repository
+  policy_arns = var.deploy_policy_arns
 }

@@ -13,3 +13,15 @@ variable "lock_table" {
   type        = string
   default     = null
 }
+
+variable "github_repository" {
+  description = "Repository, as owner/name, whose main may deploy to this account; null: there is no such role."
+  type        = string
+  default     = null
+}
+
+variable "deploy_policy_arns" {
+  description = "ARNs of the policies that say what a deployment may do."
+  type        = set(string)
+  default     = []
+}

@@ -57,3 +57,7 @@ mock_resource "aws_cloudwatch_event_rule" {
 mock_resource "aws_db_instance" {
   defaults = { address = "mock.eu-central-1.rds.amazonaws.com", port = 5432 }
 }
+
+mock_resource "aws_sns_topic" {
+  defaults = { arn = "arn:aws:sns:eu-central-1:111122223333:mock" }
+}

@@ -5,3 +5,8 @@ output "topic_arn" {
   # Who publishes needs the policy.
   depends_on = [aws_sns_topic_policy.this]
 }
+
+output "subscribers" {
+  description = "How many mail addresses are told."
+  value       = length(aws_sns_topic_subscription.email)
+}

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -166,3 +167,14 @@ def test_up_without_terraform_starts_nothing(root: str, monkeypatch: pytest.Monk
     monkeypatch.setenv("STATICFIRE_TERRAFORM", "no-such-terraform")
     assert run(["--project", root, "up"]) == 3
     assert not (Path(root) / ".staticfire").exists()
+
+
+def test_packages_are_built_without_anything_running(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    toml = "[stacks.shop]\nroot = 'infra'\n[stacks.shop.zips.shop]\nsource = 'service'\n"
+    root = project(toml).project
+    (root / "service").mkdir()
+    (root / "service" / "shop.py").write_text("handler = print\n")
+    assert run(["--project", str(root), "build", "shop"]) == 0
+    [built] = capsys.readouterr().out.split()
+    assert Path(built).name == "shop.zip"
+    assert zipfile.ZipFile(built).namelist()

@@ -1,0 +1,77 @@
+"""GitHub's workflows are valid by their published schema, and deploy without stored keys."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[3]
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+
+
+def read(name: str) -> dict[Any, Any]:
+    document: dict[Any, Any] = yaml.safe_load((ROOT / ".github/workflows" / name).read_text(encoding="utf-8"))
+    return document
+
+
+def triggers(workflow: dict[Any, Any]) -> dict[str, Any]:
+    """YAML 1.1 reads the key `on` as true."""
+    found: dict[str, Any] = workflow[True]
+    return found
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_a_workflow_is_valid_by_its_published_schema(path: Path) -> None:
+    checked = subprocess.run(
+        [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_no_workflow_reads_a_stored_key(path: Path) -> None:
+    text = path.read_text(encoding="utf-8").lower()
+    for forbidden in ("secrets.", "aws-access-key-id", "aws_access_key_id", "aws_secret_access_key"):
+        assert forbidden not in text
+
+
+def test_every_push_and_pull_request_is_tested() -> None:
+    on = triggers(read("test.yml"))
+    assert {"push", "pull_request", "workflow_call"} <= on.keys()
+    assert [step["run"] for step in read("test.yml")["jobs"]["embedded"]["steps"] if "run" in step] == ["make test"]
+
+
+def test_only_main_is_deployed_and_only_when_its_tests_pass() -> None:
+    deploy = read("deploy.yml")
+    assert triggers(deploy) == {"push": {"branches": ["main"]}}
+    assert deploy["jobs"]["test"]["uses"] == "./.github/workflows/test.yml"
+    assert deploy["jobs"]["deploy"]["needs"] == "test"
+
+
+def test_the_deployment_alone_may_ask_for_a_role_and_takes_it_by_openid_connect() -> None:
+    for path in WORKFLOWS:
+        workflow = read(path.name)
+        assert workflow["permissions"] == {"contents": "read"}
+        asking = [name for name, job in workflow["jobs"].items() if "id-token" in job.get("permissions", {})]
+        assert asking == (["deploy"] if path.name == "deploy.yml" else [])
+    steps = read("deploy.yml")["jobs"]["deploy"]["steps"]
+    [credentials] = [step["with"] for step in steps if "configure-aws-credentials" in step.get("uses", "")]
+    assert credentials["role-to-assume"] == "${{ vars.AWS_ROLE_ARN }}"
+
+
+def test_an_apply_is_never_cut_short_by_the_next_one_and_locks_an_encrypted_state() -> None:
+    deploy = read("deploy.yml")
+    assert deploy["concurrency"]["cancel-in-progress"] is False
+    [initialised] = [
+        step["run"] for step in deploy["jobs"]["deploy"]["steps"] if "terraform init" in step.get("run", "")
+    ]
+    assert "use_lockfile=true" in initialised
+    assert "encrypt=true" in initialised
