@@ -60,7 +60,8 @@ def sources(package: Zip) -> Iterator[Path]:
     for path in _files(package.source):
         relative = path.relative_to(package.source)
         hidden = any(part.startswith(".") for part in relative.parts)
-        if not hidden and not LEFT_OUT_DIRECTORIES & set(relative.parts) and not _is_requirements(relative):
+        unwanted = hidden or LEFT_OUT_DIRECTORIES & set(relative.parts) or _is_requirements(relative)
+        if not unwanted and not any(relative.is_relative_to(each) for each in package.without):
             yield path
 
 

@@ -52,13 +52,14 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Zip:
-    """One deployment package: a source tree, its requirements, and where they go inside the zip."""
+    """One deployment package: a source tree `without` some of its files, its requirements, and the place in the zip."""
 
     name: str
     source: Path
     package: str = ""
     requirements: Path | None = None
     layer: bool = False
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,10 +84,12 @@ class Layers:
 
 @dataclass(frozen=True)
 class LoadSettings:
-    """The stack's Locust file, the file whose `check` looks up what became of the writes, and the layers."""
+    """The stack's Locust file, the file whose `check` looks up what became of the writes, the layers, and what the
+    project's table of prices says instead of staticfire's own."""
 
     file: Path
     integrity: Path | None = None
+    prices: Path | None = None
     layers: Layers | None = None
 
 
@@ -293,7 +296,7 @@ def _stack(name: str, table: Mapping[str, Any], project: Path, source: Path) -> 
 
 def _zip(name: str, table: Mapping[str, Any], project: Path, source: Path, where: str) -> Zip:
     where = f"{where}zips.{name}."
-    _known(table, ("source", "package", "requirements", "layer"), source, where)
+    _known(table, ("source", "package", "requirements", "layer", "without"), source, where)
     if not isinstance(table.get("source"), str):
         raise UsageError(f"{source}: {where}source is missing: the directory that is packed.")
     requirements = _convert(_path, table.get("requirements"), f"{source}: {where}requirements")
@@ -303,6 +306,7 @@ def _zip(name: str, table: Mapping[str, Any], project: Path, source: Path, where
         package=_convert(_text, table.get("package", ""), f"{source}: {where}package"),
         requirements=project / requirements if requirements else None,
         layer=_boolean(table, "layer", source, where),
+        without=_convert(_strings, table.get("without", []), f"{source}: {where}without"),
     )
 
 
@@ -314,13 +318,15 @@ def _rebuild(item: Any, source: Path, where: str) -> Rebuild:
 
 
 def _load(table: Mapping[str, Any], project: Path, source: Path, where: str) -> LoadSettings:
-    _known(table, ("file", "integrity", "layers"), source, where)
+    _known(table, ("file", "integrity", "prices", "layers"), source, where)
     if not isinstance(table.get("file"), str):
         raise UsageError(f"{source}: {where}file is missing: the stack's Locust file.")
     integrity = _convert(_path, table.get("integrity"), f"{source}: {where}integrity")
+    prices = _convert(_path, table.get("prices"), f"{source}: {where}prices")
     return LoadSettings(
         file=project / table["file"],
         integrity=project / integrity if integrity else None,
+        prices=project / prices if prices else None,
         layers=_layers(_table(table, "layers", source), project, source, where) if "layers" in table else None,
     )
 

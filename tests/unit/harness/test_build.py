@@ -70,6 +70,13 @@ def test_what_tools_leave_behind_stays_outside(tmp_path: Path, layout: Layout) -
     assert names(build_zip(Zip("app", source), layout)) == ["a.py"]
 
 
+def test_what_a_package_is_to_be_without_stays_outside(tmp_path: Path, layout: Layout) -> None:
+    files = ("app.py", "demo.py", "docs/api.yaml", "docs/more/a.txt", "docsy.py", "sub/demo.py")
+    source = tree(tmp_path / "app", dict.fromkeys(files, ""))
+    package = Zip("app", source, without=("demo.py", "docs"))
+    assert names(build_zip(package, layout)) == ["app.py", "docsy.py", "sub/demo.py"]
+
+
 def test_a_script_stays_executable(tmp_path: Path, layout: Layout) -> None:
     source = tree(tmp_path / "app", {"bootstrap": "", "a.py": ""})
     (source / "bootstrap").chmod(0o755)
