@@ -26,4 +26,7 @@ def lambda_environment() -> Iterator[None]:
         patch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
         patch.setenv("DATABASE_SECRET_ARN", "arn:aws:secretsmanager:eu-central-1:111122223333:secret:none")
         patch.setenv("TABLE_NAME", "usage")
+        patch.setenv("RETENTION_DAYS", "90")
+        patch.setenv("INDEX_SHARDS", "8")
+        patch.setenv("SIGNATURES", "off")
         yield
