@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
@@ -39,6 +39,7 @@ ASSUMPTIONS = (
 )
 NOT_COUNTED = (
     "data that goes out to the internet, and through NAT",
+    "functions that a schedule invokes",
     "what DynamoDB, logs, backups and the database's growth keep stored",
     "cold starts' time, detailed metrics, KMS requests, taxes, support; free tiers and discounts",
 )
@@ -75,11 +76,14 @@ class Database:
 
 @dataclass(frozen=True)
 class Function:
+    """`reserved`: its reserved concurrency; `scheduled`: a schedule invokes it, and so no request."""
+
     name: str
     memory_mb: int
     architecture: str
     reserved: int | None
     log_group: str
+    scheduled: bool
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,12 @@ class Deployment:
             for settings in stage.get("access_log_settings") or ()
         ]
         parameters = {each["name"]: _parameters(each) for each in values("aws_db_parameter_group") if each.get("name")}
-        functions = [_function(each) for each in values("aws_lambda_function")]
+        schedules = [settings for each in values("aws_scheduler_schedule") for settings in each.get("target") or ()]
+        scheduled = {
+            (target.get("arn") or "").rpartition(":function:")[2].partition(":")[0]
+            for target in [*values("aws_cloudwatch_event_target"), *schedules]
+        }
+        functions = [_function(each, scheduled) for each in values("aws_lambda_function")]
         return cls(
             functions={function.name: function for function in functions},
             databases=[_database(each, parameters, table) for each in values("aws_db_instance")],
@@ -136,7 +145,7 @@ class Deployment:
         )
 
 
-def _function(values: Mapping[str, Any]) -> Function:
+def _function(values: Mapping[str, Any], scheduled: Set[str]) -> Function:
     name = values["function_name"]
     reserved = values.get("reserved_concurrent_executions")
     logging: Mapping[str, Any] = next(iter(values.get("logging_config") or ()), {})
@@ -146,6 +155,7 @@ def _function(values: Mapping[str, Any]) -> Function:
         architecture=next(iter(values.get("architectures") or ()), "x86_64"),
         reserved=None if reserved is None or reserved < 0 else reserved,
         log_group=logging.get("log_group") or f"/aws/lambda/{name}",
+        scheduled=name in scheduled,
     )
 
 
@@ -203,9 +213,10 @@ class Work:
 
     @classmethod
     def of(cls, functions: Sequence[Mapping[str, Any]], metered: Mapping[str, Any], deployment: Deployment) -> Work:
-        """From the report's functions and its meter. Functions that the plan does not know (layers') do not count."""
+        """From the report's functions and its meter: of those in the plan, those that no schedule invokes."""
         requests = max(1, metered["requests"])
-        known = [each for each in functions if each["name"] in deployment.functions and each["invocations"]]
+        of_requests = {function.name for function in deployment.functions.values() if not function.scheduled}
+        known = [each for each in functions if each["name"] in of_requests and each["invocations"]]
         invocations = {each["name"]: each["invocations"] / requests for each in known}
         calls = metered["calls"].get("dynamodb", {})
         sizes = metered["log_bytes"]

@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import PrerequisiteError, UsageError
-from ..layout import Layout, command_lock, write_json
+from ..layout import Layout, command_lock
 from ..progress import progress
 from ..settings import Settings
 from ..stack import Stack
 from ..targets import require_well
+from . import compare
 from .profiles import PROFILES, Asked
 from .run import LAYER_ROUNDS, Outcome, plan_of, run
 from .thresholds import Limits
@@ -62,6 +63,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--compare", type=Path, metavar="REPORT", help="report.json of an earlier run, to be set beside it"
     )
+    parser.add_argument(
+        "--traffic", type=_positive, metavar="N", help="requests a month, to be costed besides 1 M to 1,000 M"
+    )
     parser.add_argument("--json", action="store_true", help="print the report as one object instead of text")
 
 
@@ -72,12 +76,11 @@ def _load(settings: Settings, arguments: argparse.Namespace) -> int:
     asked = Asked(arguments.rate, arguments.users, arguments.duration, arguments.warm_up)
     limits = Limits(arguments.max_p95, arguments.max_errors, arguments.min_rate)
     plan = plan_of(stack, arguments.profile, asked, limits, arguments.workers)
+    earlier = compare.read(arguments.compare) if arguments.compare else None
     with command_lock(Layout.of(settings), "load"), progress(verbose=arguments.verbose) as display:
-        outcome = run(stack, plan, display, layer_rounds=arguments.layers)
-    report = outcome.report
-    write_json(outcome.directory / "report.json", report)
+        outcome = run(stack, plan, display, layer_rounds=arguments.layers, traffic=arguments.traffic, earlier=earlier)
     if arguments.json:
-        print(json.dumps(report, indent=2))
+        print(json.dumps(outcome.report, indent=2))
     else:
         _print(outcome)
     for failure in outcome.failures:
@@ -109,7 +112,8 @@ def _print(outcome: Outcome) -> None:
         print(f"layer     p50 {_ms(layer['p50_ms'])} ({layer['adds_ms']:+.3g}): {layer['what']}")
     for warning in outcome.warnings:
         print(f"warning   {warning}")
-    print(f"report    {outcome.directory}")
+    print(f"carried   {report['summary']['rate']:.1f} a second. {report['summary']['basis']}")
+    print(f"report    {outcome.page}")
 
 
 def _line(part: Mapping[str, Any]) -> str:

@@ -1,8 +1,8 @@
 """A load run of one stack, from its generator's ceiling to what the report says.
 
-    ceiling -> warm-up -> measured -> books -> layers -> report
-                   |          |
-                   +--Ctrl-C--+---> books -> report of what was measured until then
+    plan -> ceiling -> warm-up -> measured -> books -> layers -> report
+                          |          |
+                          +--Ctrl-C--+---> books -> report of what was measured until then
 
 A run fails when a threshold does not hold, when a write was lost or counted twice, and when the generator lost a
 process: each is a line of `failures`. What makes its figures doubtful is a warning.
@@ -12,26 +12,30 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..errors import StaticfireError, UsageError
+from ..errors import ApplyError, StaticfireError, UsageError
 from ..progress import Progress, Step
 from ..settings import LoadSettings
 from ..stack import Stack
 from ..testkit import StackUnderTest
 from . import layers
+from .aws import Deployment, price_table
 from .figures import figures, latest, summary
 from .generator import Ceiling, ceiling
 from .integrity import check_of
 from .journal import Journal
 from .machine import machine, revision, versions
+from .meter import Meter
 from .processes import Generator, Plan, generating
 from .profiles import Asked
-from .record import Record
-from .thresholds import Limits, judge
+from .record import Phase, Record
+from .report import complete, write
+from .thresholds import Limits, judge, step_holds
 from .watch import Watch, durations
 
 SCHEMA = 1
@@ -48,6 +52,7 @@ class Outcome:
     warnings: list[str] = field(default_factory=list)
     interrupted: bool = False
     lost_a_process: bool = False
+    page: Path | None = None
 
 
 def load_settings(stack: Stack) -> LoadSettings:
@@ -66,9 +71,21 @@ def load_settings(stack: Stack) -> LoadSettings:
     return described
 
 
-def run(stack: Stack, plan: Plan, display: Progress, *, layer_rounds: int = LAYER_ROUNDS) -> Outcome:
-    """Load the stack, look up what became of the writes, measure the layers."""
+def run(
+    stack: Stack,
+    plan: Plan,
+    display: Progress,
+    *,
+    layer_rounds: int = LAYER_ROUNDS,
+    traffic: float | None = None,
+    earlier: Mapping[str, Any] | None = None,
+) -> Outcome:
+    """Load the stack, look up what became of the writes, measure the layers, and write the report.
+
+    `traffic` is what a month's costs are told for besides, `earlier` the report that this one is compared with.
+    """
     described = load_settings(stack)
+    table = price_table(described.prices)
     if described.integrity is not None:
         check_of(described.integrity)  # what is wrong with it is said before anything is loaded
     project = stack.settings.project
@@ -76,16 +93,20 @@ def run(stack: Stack, plan: Plan, display: Progress, *, layer_rounds: int = LAYE
         most = ceiling(plan.file, plan.workers, stack.layout, project)
         step.done(f"{most.rps:.0f} requests a second")
     outcome = Outcome(_new_directory(stack))
+    deployment = _deployment(stack, table, outcome, display)
     started = datetime.now(UTC)
+    meter = Meter(stack)
     with Watch(stack) as watch, display.step(f"Load {stack.name}: {plan.profile}") as step:
         generator = _generate(plan, outcome, project, step)
         record = generator.record
         step.done(summary(record))
     outcome.warnings += [*record.warnings, *watch.warnings]
+    requests = sum(tally.requests for routes in record.seconds.values() for tally in routes.values())
+    metered = meter.read(requests, deployment.log_groups if deployment else [])
     thresholds = judge(record, plan.profile, plan.limits)
     if not outcome.interrupted:
         outcome.failures += [f"threshold {threshold}" for threshold in thresholds if not threshold.holds]
-    outcome.report |= {
+    measured = {
         "schema": SCHEMA,
         "stack": stack.name,
         "profile": plan.profile,
@@ -101,11 +122,34 @@ def run(stack: Stack, plan: Plan, display: Progress, *, layer_rounds: int = LAYE
         **figures(record, watch.samples, plan.profile),
         "generator": _generator(most, record, outcome),
         "thresholds": [asdict(threshold) for threshold in thresholds],
-        "functions": durations(stack, watch.invoked(), record.phases[-1].ended),
+        "metered": metered,
+        "functions": durations(stack, watch.invoked(), _answering(record, plan).ended),
         "integrity": _integrity(stack, described, generator, outcome, display),
         "layers": _layers(stack, described, layer_rounds, outcome, display),
     }
+    outcome.report = {
+        **complete(measured, deployment, table, traffic=traffic, earlier=earlier),
+        "failures": outcome.failures,
+        "warnings": outcome.warnings,
+        "passed": not outcome.failures and not outcome.interrupted,
+    }
+    outcome.page = write(outcome.directory, outcome.report)
     return outcome
+
+
+def _deployment(stack: Stack, table: Mapping[str, Any], outcome: Outcome, display: Progress) -> Deployment | None:
+    """What AWS would run, from Terraform; a load run without it is worth having all the same."""
+    try:
+        return Deployment.of(stack.on_aws(display), table)
+    except ApplyError as error:
+        outcome.warnings.append(f"What AWS would run is not known, so neither needs nor costs are told. {error}")
+        return None
+
+
+def _answering(record: Record, plan: Plan) -> Phase:
+    """The phase whose figures the report answers with: of a ramp the last step that held, else the last one."""
+    held = [phase for phase in record.measured if step_holds(record, phase, plan.limits)]
+    return held[-1] if held and plan.profile == "ramp" else record.phases[-1]
 
 
 def _new_directory(stack: Stack) -> Path:

@@ -1,0 +1,291 @@
+"""Plots as inline SVG: no script, no library. What the pointer is over is told by a text that CSS shows.
+
+Colours are classes (see report.css), which know light and dark; lines differ by their dashes too, so that nothing hangs
+on colour alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from .markup import Markup, element
+
+WIDTH, HEIGHT = 560, 220
+LEFT, RIGHT, TOP, BOTTOM = 52, 14, 40, 34
+# More seconds than this are drawn as groups of seconds.
+POINTS = 240
+# From this spread on, an axis of times is logarithmic: one slow second would press all others flat.
+LOG_FROM = 30.0
+
+
+@dataclass(frozen=True)
+class Line:
+    """A value a second, None where there is none. `colour`: a class; `summed`: how several seconds become one point."""
+
+    name: str
+    values: Sequence[float | None]
+    colour: str
+    summed: Callable[[Sequence[float]], float] = max
+    bars: bool = False
+
+
+@dataclass(frozen=True)
+class Axis:
+    low: float
+    high: float
+    start: float
+    end: float
+    log: bool = False
+
+    def at(self, value: float) -> float:
+        low, high, value = (map(math.log, (self.low, self.high, max(value, self.low))) if self.log
+                            else (self.low, self.high, value))  # fmt: skip
+        return self.start + (value - low) / (high - low) * (self.end - self.start)
+
+    def ticks(self) -> list[float]:
+        if self.log:
+            powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
+            found = [10.0**power for power in powers]
+            return [tick for tick in found if self.low <= tick <= self.high]
+        step = nice((self.high - self.low) / 4)
+        first = math.ceil(self.low / step)
+        return [number * step for number in range(first, math.floor(self.high / step + 1e-9) + 1)]
+
+
+def nice(value: float) -> float:
+    """1, 2 or 5 times a power of ten, at least as large."""
+    power = 10.0 ** math.floor(math.log10(value))
+    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= value * (1 - 1e-9))
+
+
+def value_axis(values: Sequence[float], *, times: bool = False) -> Axis:
+    """From zero to above the highest; logarithmic for times that are far apart."""
+    top = max(values, default=0.0) or 1.0
+    above = [value for value in values if value > 0]
+    if times and above and top / min(above) > LOG_FROM:
+        return Axis(10.0 ** math.floor(math.log10(min(above))), top * 1.3, HEIGHT - BOTTOM, TOP, log=True)
+    return Axis(0.0, top * 1.05, HEIGHT - BOTTOM, TOP)
+
+
+def figure(value: float) -> str:
+    """Three digits and no noise: 1,234, 56.7, 0.12."""
+    if abs(value) >= 100 or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+@dataclass(frozen=True)
+class TimePlot:
+    """Values over the seconds of a run. `marks`: where its parts begin, with their names."""
+
+    title: str
+    unit: str
+    lines: Sequence[Line]
+    times: bool = False
+    limit: float | None = None
+    marks: Sequence[tuple[int, str]] = field(default=())
+
+    def draw(self) -> Markup:
+        count = max(len(line.values) for line in self.lines)
+        size = math.ceil(count / POINTS) or 1
+        grouped = [_grouped(line, size) for line in self.lines]
+        values = [value for group in grouped for value in group if value is not None]
+        across = Axis(0, max(count - 1, 1), LEFT, WIDTH - RIGHT)
+        up = value_axis([*values, *([self.limit] if self.limit and values and self.limit < 3 * max(values) else [])],
+                        times=self.times)  # fmt: skip
+        return drawing(
+            f"{self.title}, {self.unit}, over {count} seconds",
+            caption(f"{self.title} ({self.unit})"),
+            grid(across, up, "s"),
+            [_mark(across, second, name) for second, name in self.marks],
+            limit_line(up, self.limit) if self.limit is not None and up.low < self.limit < up.high else None,
+            [_drawn(line, group, size, across, up) for line, group in zip(self.lines, grouped, strict=True)],
+            legend([(line.name, line.colour) for line in self.lines]),
+            list(self._readouts(grouped, size, across)),
+        )
+
+    def _readouts(self, grouped: Sequence[Sequence[float | None]], size: int, across: Axis) -> Iterator[Markup]:
+        """For each point a band that shows its values while the pointer is over it."""
+        width = max(across.at(size) - across.at(0), 1.0)
+        for number, values in enumerate(zip(*grouped, strict=True)):
+            told = [
+                f"{line.name} {figure(value)}"
+                for line, value in zip(self.lines, values, strict=True)
+                if value is not None
+            ]
+            yield readout(across.at(number * size) - width / 2, width, f"{number * size} s: {', '.join(told)}")
+
+
+def _grouped(line: Line, size: int) -> list[float | None]:
+    groups = (line.values[start : start + size] for start in range(0, len(line.values), size))
+    present = ([value for value in group if value is not None] for group in groups)
+    return [line.summed(group) if group else None for group in present]
+
+
+def _drawn(line: Line, values: Sequence[float | None], size: int, across: Axis, up: Axis) -> Markup:
+    points = [(across.at(number * size), value) for number, value in enumerate(values)]
+    if line.bars:
+        width = max((across.at(size) - across.at(0)) * 0.8, 1.0)
+        floor = up.at(up.low)
+        bars = [
+            element("rect", x=x - width / 2, y=up.at(value), width=width, height=max(floor - up.at(value), 0.0))
+            for x, value in points
+            if value
+        ]
+        return element("g", bars, class_=f"bars {line.colour}")
+    path, pen = [], "M"
+    for x, value in points:
+        if value is None:
+            pen = "M"
+            continue
+        path.append(f"{pen}{x:.1f} {up.at(value):.1f}")
+        pen = "L"
+    return element("path", d="".join(path), class_=f"line {line.colour}")
+
+
+def drawing(label: str, *children: Markup | Sequence[Markup] | None, height: int = HEIGHT) -> Markup:
+    return element("svg", *children, viewBox=f"0 0 {WIDTH} {height}", role="img", aria_label=label, class_="plot")
+
+
+def caption(text: str) -> Markup:
+    return element("text", text, x=LEFT, y=13, class_="caption")
+
+
+def grid(across: Axis, up: Axis, unit: str) -> Markup:
+    """Both axes with their ticks; the unit stands at the end of the horizontal one."""
+    parts = []
+    for tick in up.ticks():
+        y = up.at(tick)
+        parts.append(element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_="grid"))
+        parts.append(element("text", figure(tick), x=LEFT - 6, y=y + 4, class_="tick end"))
+    floor = up.at(up.low)
+    parts.append(element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=floor, y2=floor, class_="axis"))
+    for tick in across.ticks():
+        x = across.at(tick)
+        parts.append(element("line", x1=x, x2=x, y1=floor, y2=floor + 4, class_="axis"))
+        parts.append(element("text", figure(tick), x=x, y=floor + 16, class_="tick middle"))
+    parts.append(element("text", unit, x=WIDTH - RIGHT, y=floor + 30, class_="tick end"))
+    return element("g", parts)
+
+
+def limit_line(up: Axis, limit: float) -> Markup:
+    y = up.at(limit)
+    return element(
+        "g",
+        element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_="limit"),
+        element("text", f"limit {figure(limit)}", x=WIDTH - RIGHT - 2, y=y - 4, class_="tick end"),
+    )
+
+
+def legend(entries: Sequence[tuple[str, str]], *, x: float = LEFT, y: float = 29) -> Markup:
+    parts = []
+    for name, colour in entries:
+        parts.append(element("line", x1=x, x2=x + 22, y1=y - 4, y2=y - 4, class_=f"line {colour}"))
+        parts.append(element("text", name, x=x + 27, y=y, class_="tick"))
+        x += 42 + 6.4 * len(name)
+    return element("g", parts, class_="legend")
+
+
+def readout(x: float, width: float, text: str, *, top: float = TOP, bottom: float = HEIGHT - BOTTOM) -> Markup:
+    return element(
+        "g",
+        element("rect", x=x, y=top, width=width, height=bottom - top),
+        element("text", text, x=WIDTH - RIGHT, y=13, class_="tick end"),
+        class_="readout",
+    )
+
+
+def _mark(across: Axis, at: float, name: str) -> Markup:
+    x = across.at(at)
+    return element(
+        "g",
+        element("line", x1=x, x2=x, y1=TOP, y2=HEIGHT - BOTTOM, class_="mark"),
+        element("text", name, x=x + 3, y=TOP + 9, class_="tick faint"),
+    )
+
+
+@dataclass(frozen=True)
+class Dot:
+    """A step: what it carried, how long it took, whether it held."""
+
+    x: float
+    y: float
+    holds: bool
+    text: str
+
+
+def step_plot(title: str, dots: Sequence[Dot], limit: float, knee: float | None) -> Markup:
+    """What each step carried against its 95th percentile. A step that holds is a disc, one that does not a cross."""
+    shown = [limit] if dots and limit < 3 * max(dot.y for dot in dots) else []
+    up = value_axis([*(dot.y for dot in dots), *shown], times=True)
+    across = Axis(0, max((dot.x for dot in dots), default=1.0) * 1.06 or 1.0, LEFT, WIDTH - RIGHT)
+    path = "".join(
+        f"{'L' if number else 'M'}{across.at(dot.x):.1f} {up.at(dot.y):.1f}" for number, dot in enumerate(dots)
+    )
+    return drawing(
+        title,
+        caption(title),
+        grid(across, up, "requests/s carried"),
+        limit_line(up, limit) if up.low < limit < up.high else None,
+        element("path", d=path, class_="line thin p95"),
+        [_dot(across.at(dot.x), up.at(dot.y), dot) for dot in dots],
+        [] if knee is None else [_mark(across, knee, f"knee {figure(knee)}/s")],
+        element("g",
+                element("circle", cx=LEFT + 6, cy=25, r=4.5, class_="holds"),
+                element("text", "holds", x=LEFT + 16, y=29, class_="tick"),
+                element("path", d=_cross(LEFT + 66, 25), class_="breaks"),
+                element("text", "does not", x=LEFT + 76, y=29, class_="tick")),
+    )  # fmt: skip
+
+
+def _dot(x: float, y: float, dot: Dot) -> Markup:
+    shape = (
+        element("circle", cx=x, cy=y, r=4.5, class_="holds")
+        if dot.holds
+        else element("path", d=_cross(x, y), class_="breaks")
+    )
+    target = element("circle", cx=x, cy=y, r=11)
+    text = element("text", dot.text, x=WIDTH - RIGHT, y=13, class_="tick end")
+    return element("g", shape, element("g", target, text, class_="readout"))
+
+
+def _cross(x: float, y: float) -> str:
+    return f"M{x - 4:.1f} {y - 4:.1f}l8 8m0 -8l-8 8"
+
+
+def stacked_bar(title: str, parts: Sequence[tuple[str, float]], unit: str) -> Markup:
+    """What one thing after the other adds. What takes away is told, and drawn as nothing."""
+    total = sum(max(value, 0.0) for _, value in parts) or 1.0
+    height = 70 + 18 * math.ceil(len(parts) / 2)
+    x, drawn, names = float(LEFT), [], []
+    for number, (name, value) in enumerate(parts):
+        width = max(value, 0.0) / total * (WIDTH - RIGHT - LEFT)
+        colour = f"part{number % 6}"
+        drawn.append(element("rect", x=x, y=24, width=width, height=30, class_=f"part {colour}"))
+        if width > 44:
+            drawn.append(element("text", figure(value), x=x + width / 2, y=44, class_=f"inside middle on-{colour}"))
+        column, row = number % 2, number // 2
+        left, top = LEFT + column * 250, 74 + 18 * row
+        names.append(element("rect", x=left, y=top - 9, width=11, height=11, class_=f"part {colour}"))
+        names.append(element("text", f"{name} {value:+.3g} {unit}", x=left + 17, y=top + 1, class_="tick"))
+        x += width
+    return drawing(title, caption(title), drawn, names, height=height)
+
+
+def interval_bar(low: float, middle: float, high: float, most: float) -> Markup:
+    """A change with its noise, around zero."""
+    across = Axis(-most, most, 4, 136)
+    return element(
+        "svg",
+        element("line", x1=across.at(0), x2=across.at(0), y1=1, y2=17, class_="axis"),
+        element(
+            "line", x1=across.at(max(low, -most)), x2=across.at(min(high, most)), y1=9, y2=9, class_="line p95 solid"
+        ),
+        element("circle", cx=across.at(max(-most, min(middle, most))), cy=9, r=4, class_="holds"),
+        viewBox="0 0 140 18",
+        role="img",
+        aria_label=f"{low:+.1%} to {high:+.1%}",
+        class_="interval",
+    )
