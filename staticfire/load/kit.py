@@ -36,7 +36,8 @@ from locust import FastHttpUser, LoadTestShape, events
 from locust.argument_parser import LocustArgumentParser
 from locust.contrib.fasthttp import ResponseContextManager
 from locust.env import Environment
-from locust.runners import MasterRunner, WorkerRunner
+from locust.exception import StopUser
+from locust.runners import STATE_CLEANUP, MasterRunner, WorkerRunner
 
 from .. import settings
 from ..errors import StaticfireError
@@ -57,7 +58,6 @@ SPAWN_RATE = 100.0
 CATCH_UP_SECONDS = 1.0
 STOP_SECONDS = 30.0
 WORKERS_LATE_SECONDS = 4.0
-SHOWN = 200
 
 # What is wrong with an answer; None: nothing.
 Check = Callable[[ResponseContextManager], str | None]
@@ -90,10 +90,10 @@ class HttpUser(FastHttpUser):
 
     def read(self, route: str, check: Check, *, at: Mapping[str, str] | None = None) -> None:
         """`route` is `METHOD /path`, `at` fills in its `{parameters}`; `check` gives what is wrong with the answer."""
+        self._stop_at_the_end()
         method, path = route.split(" ", 1)
-        with self.client.request(
-            method, self.base + path.format_map(at or {}), name=route, catch_response=True
-        ) as answer:
+        url = self.base + path.format_map(at or {})
+        with self.client.request(method, url, name=route, catch_response=True) as answer:
             _mark(answer, check)
 
     def write(
@@ -107,6 +107,7 @@ class HttpUser(FastHttpUser):
         at: Mapping[str, str] | None = None,
     ) -> Mapping[str, Any] | None:
         """Send one write, and put it into the journal as `sent`; the answer's object if it was the right one."""
+        self._stop_at_the_end()
         method, path = route.split(" ", 1)
         number = self._writer.sending(sent, time.time()) if self._writer else 0
         url = self.base + path.format_map(at or {})
@@ -117,6 +118,11 @@ class HttpUser(FastHttpUser):
             if self._writer:
                 self._writer.answered(number, time.time(), answer.status_code or None, content)
             return content if _mark(answer, check) else None
+
+    def _stop_at_the_end(self) -> None:
+        """Locust ends users that wait. One that wakes just then would be ended with a request under way."""
+        if self.environment.runner is None or self.environment.runner.state == STATE_CLEANUP:
+            raise StopUser
 
 
 def _mark(answer: ResponseContextManager, check: Check) -> bool:
@@ -138,12 +144,13 @@ def object_of(answer: ResponseContextManager) -> Mapping[str, Any]:
 
 
 def status(expected: int) -> Check:
-    """A check: any other status is a failure, shown with the beginning of the answer."""
+    """A check: any other status is a failure, shown with what the answer says."""
 
     def check(answer: ResponseContextManager) -> str | None:
         if answer.status_code == expected:
             return None
-        return f"{answer.status_code}: {(answer.text or '')[:SHOWN]}"
+        # Locust counts failures by their text: what differs from answer to answer must not be in it.
+        return f"{answer.status_code}: {object_of(answer).get('message', '')}"
 
     return check
 
