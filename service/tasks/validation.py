@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from servicekit import ulid
 from servicekit.errors import Refused
-from servicekit.validation import Field, digits, invalid, moment, nullable, one_of, problem, text
+from servicekit.validation import Field, digits, invalid, matching, moment, nullable, one_of, problem, text
 
 BODY_LIMIT = 16 * 1024
 TITLE_LIMIT = 256
@@ -32,7 +32,7 @@ TASK = NEW_TASK | {"status": Field(one_of(STATUSES))}
 PAGING = {
     "status": Field(one_of(STATUSES), required=False),
     "limit": Field(digits(1, PAGE_LIMIT), required=False),
-    "cursor": Field(text(1, 2000), required=False),
+    "cursor": Field(matching("[A-Za-z0-9_-]{1,200}", "the `next` of an answer, unchanged"), required=False),
 }
 
 

@@ -23,7 +23,7 @@ DEADLINE = 240
 # An HTTP API answers 404, not 405, to a method that a path has no route for.
 UNFIT = ["unsupported_method"]
 # What a document cannot say: that a number has at most six decimals; that a valid request may meet what is there.
-UNFIT_FOR = {"usage": ["positive_data_acceptance"]}
+UNFIT_FOR = {"usage": ["positive_data_acceptance"], "tasks": ["positive_data_acceptance"]}
 
 
 @pytest.mark.parametrize("name", STACKS)
