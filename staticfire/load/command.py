@@ -13,9 +13,9 @@ import argparse
 import importlib.util
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import PrerequisiteError, UsageError
 from ..layout import Layout, command_lock
@@ -25,11 +25,44 @@ from ..stack import Stack
 from ..targets import require_well
 from . import compare
 from .profiles import PROFILES, Asked
-from .run import LAYER_ROUNDS, Outcome, plan_of, run
+from .run import LAYER_ROUNDS, Outcome, load_settings, plan_of, run
 from .thresholds import Limits
 
 INTERRUPTED = 130
 FAILED = 1
+BOOKS = ("acknowledged", "lost", "doubled", "unacknowledged_stored", "drifted_users")
+
+
+Number = TypeVar("Number", int, float)
+
+
+def _number(kind: Callable[[str], Number], low: float, high: float, what: str) -> Callable[[str], Number]:
+    """What argparse takes for a `type`: a number within bounds, or an error that says what it must be."""
+
+    def convert(text: str) -> Number:
+        try:
+            number = kind(text)
+        except ValueError:
+            number = None
+        if number is None or not low <= number <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
+        return number
+
+    return convert
+
+
+def _span(text: str) -> int:
+    units = {"s": 1, "m": 60, "h": 3600}
+    number, unit = (text[:-1], text[-1:]) if text[-1:] in units else (text, "s")
+    return int(number) * units[unit]
+
+
+MOST = 1_000_000
+_seconds = _number(_span, 1, MOST, "a length of time from a second on: 90s, 10m, 1h")
+_count = _number(int, 1, MOST, "a whole number from 1 on")
+_rounds = _number(int, 0, MOST, "a whole number from 0 on")
+_positive = _number(float, 0.01, 1e15, "a number of 0.01 or more")
+_share = _number(float, 0, 1, "a share from 0 to 1")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -49,13 +82,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--warm-up", type=_seconds, default=5, metavar="TIME", help="before, reported apart (default: 5s)"
     )
-    parser.add_argument("--layers", type=int, default=LAYER_ROUNDS, metavar="ROUNDS", help="0: leave the layers out")
+    parser.add_argument(
+        "--layers", type=_rounds, default=LAYER_ROUNDS, metavar="ROUNDS", help="0: leave the layers out"
+    )
     limits = Limits()
     parser.add_argument(
         "--max-p95", type=_positive, default=limits.p95_ms, metavar="MS", help="must be kept (default: %(default)s)"
     )
     parser.add_argument(
-        "--max-errors", type=float, default=limits.errors, metavar="SHARE", help="must be kept (default: %(default)s)"
+        "--max-errors", type=_share, default=limits.errors, metavar="SHARE", help="must be kept (default: %(default)s)"
     )
     parser.add_argument(
         "--min-rate", type=_positive, metavar="RPS", help="must be kept (default: 0.9 of the profile's)"
@@ -72,7 +107,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def _load(settings: Settings, arguments: argparse.Namespace) -> int:
     if importlib.util.find_spec("locust") is None:
         raise PrerequisiteError("Locust is not installed.", remedy="Install it: `pip install 'staticfire[load]'`.")
-    stack = Stack(settings, settings.stack(arguments.stack or _only(settings)).name, require_well(settings))
+    name = arguments.stack or _only(settings)
+    load_settings(settings.stack(name))  # what is wrong with it is said before what does not run
+    stack = Stack(settings, name, require_well(settings))
     asked = Asked(arguments.rate, arguments.users, arguments.duration, arguments.warm_up)
     limits = Limits(arguments.max_p95, arguments.max_errors, arguments.min_rate)
     plan = plan_of(stack, arguments.profile, asked, limits, arguments.workers)
@@ -108,6 +145,10 @@ def _print(outcome: Outcome) -> None:
         print(f"  {route['name']:<28} {route['rate']:>8.1f} a second, p95 {_ms(route['p95_ms'])}")
     for step in report["steps"]:
         print(f"  {step['name']:<8} asked for {step['target_rate']:.0f}: {step['rate']:.1f}, p95 {_ms(step['p95_ms'])}")
+    if report["integrity"] is not None:
+        books = report["integrity"]
+        counts = ", ".join(f"{books[name]} {name.replace('_', ' ')}" for name in BOOKS)
+        print(f"integrity {counts}")
     for layer in report["layers"]:
         print(f"layer     p50 {_ms(layer['p50_ms'])} ({layer['adds_ms']:+.3g}): {layer['what']}")
     for warning in outcome.warnings:
@@ -123,23 +164,3 @@ def _line(part: Mapping[str, Any]) -> str:
 
 def _ms(value: float | None) -> str:
     return "-" if value is None else f"{value:.3g} ms"
-
-
-def _seconds(text: str) -> int:
-    units = {"s": 1, "m": 60, "h": 3600}
-    number, unit = (text[:-1], text[-1:]) if text[-1:] in units else (text, "s")
-    return _count(number) * units[unit]
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
-
-
-def _positive(text: str) -> float:
-    number = float(text)
-    if not 0 < number < float("inf"):
-        raise ValueError(text)
-    return number

@@ -20,7 +20,7 @@ from typing import Any
 
 from ..errors import ApplyError, StaticfireError, UsageError
 from ..progress import Progress, Step
-from ..settings import LoadSettings
+from ..settings import LoadSettings, StackSettings
 from ..stack import Stack
 from ..testkit import StackUnderTest
 from . import layers
@@ -55,9 +55,9 @@ class Outcome:
     page: Path | None = None
 
 
-def load_settings(stack: Stack) -> LoadSettings:
-    """How the stack is to be loaded."""
-    described = stack.stack.load
+def load_settings(stack: StackSettings) -> LoadSettings:
+    """How the stack is to be loaded; an error that says what is missing."""
+    described = stack.load
     if described is None:
         raise UsageError(
             f"The stack {stack.name!r} has no Locust file.",
@@ -84,7 +84,7 @@ def run(
 
     `traffic` is what a month's costs are told for besides, `earlier` the report that this one is compared with.
     """
-    described = load_settings(stack)
+    described = load_settings(stack.stack)
     table = price_table(described.prices)
     if described.integrity is not None:
         check_of(described.integrity)  # what is wrong with it is said before anything is loaded
@@ -238,4 +238,4 @@ def plan_of(stack: Stack, profile: str, asked: Asked, limits: Limits, workers: i
             f"The stack {stack.name!r} has no HTTP API: its outputs name no `api_id`.",
             checked=[f"outputs: {', '.join(sorted(stack.outputs))}"],
         )
-    return Plan(load_settings(stack).file, url, profile, asked, limits, workers)
+    return Plan(load_settings(stack.stack).file, url, profile, asked, limits, workers)

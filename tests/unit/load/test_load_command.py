@@ -1,0 +1,95 @@
+"""`staticfire load` before anything is loaded: what is wrong is said, with its remedy and its exit code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from staticfire.cli import run
+
+TWO_STACKS = """
+[stacks.shop]
+root = "infra"
+[stacks.shop.load]
+file = "shop.py"
+[stacks.bare]
+root = "infra"
+"""
+
+
+@pytest.fixture
+def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    for name in [name for name in os.environ if name.startswith("STATICFIRE_")]:
+        monkeypatch.delenv(name)
+    (tmp_path / "staticfire.toml").write_text(TWO_STACKS)
+    (tmp_path / "shop.py").touch()
+    return lambda *options: run(["--project", str(tmp_path), "load", *options])
+
+
+def test_a_stack_that_does_not_run_is_4_and_says_how_to_start_it(
+    load: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert load("shop") == 4
+    assert "staticfire up" in capsys.readouterr().err
+
+
+def test_the_only_stack_with_a_locust_file_needs_no_name(load: Callable[..., int]) -> None:
+    assert load() == 4
+
+
+def test_a_stack_without_a_locust_file_is_2_and_says_where_to_name_one(
+    load: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert load("bare") == 2
+    assert "[stacks.bare.load]" in capsys.readouterr().err
+
+
+def test_a_locust_file_that_is_not_there_is_2_and_is_named(
+    load: Callable[..., int], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "shop.py").unlink()
+    assert load("shop") == 2
+    assert str(tmp_path / "shop.py") in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--profile", "stedy"),
+        ("--duration", "soon"),
+        ("--duration", "0s"),
+        ("--rate", "-1"),
+        ("--rate", "nan"),
+        ("--users", "0"),
+        ("--workers", "0"),
+        ("--max-errors", "2"),
+        ("--layers", "-1"),
+    ],
+    ids=" ".join,
+)
+def test_what_cannot_be_meant_is_2(load: Callable[..., int], options: tuple[str, ...]) -> None:
+    with pytest.raises(SystemExit) as end:
+        load("shop", *options)
+    assert end.value.code == 2
+
+
+def test_a_mistake_in_the_table_is_2_and_names_the_nearest(
+    load: Callable[..., int], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "staticfire.toml").write_text('[stacks.shop]\nroot = "infra"\n[stacks.shop.load]\nfle = "shop.py"\n')
+    assert load("shop") == 2
+    assert "Did you mean 'file'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("missing", ["function", "zip"])
+def test_layers_without_what_they_need_are_2(
+    load: Callable[..., int], capsys: pytest.CaptureFixture[str], tmp_path: Path, missing: str
+) -> None:
+    table = {"function": '"api"', "zip": '"shop"', "handlers": "[]"}
+    lines = [f"{key} = {value}" for key, value in table.items() if key != missing]
+    (tmp_path / "staticfire.toml").write_text("\n".join([TWO_STACKS, "[stacks.shop.load.layers]", *lines]))
+    assert load("shop") == 2
+    assert f"stacks.shop.load.layers.{missing} is missing" in capsys.readouterr().err
