@@ -28,6 +28,9 @@ class Probe(NamedTuple):
 PROBES = {
     "usage": Probe(lambda n: ("POST", "/usage", {"user": f"user-{n}", "usage": n}), 201),
     "events": Probe(lambda n: ("POST", "/events", {"type": "probe", "source": "roles", "data": {"n": n}}), 202),
+    "tasks": Probe(lambda n: ("POST", "/tasks", {"title": f"task {n}"}), 201),
+    "todos": Probe(lambda n: ("GET", "/health", None), 200),
+    "gateway": Probe(lambda n: ("GET", "/health/ready", None), 200),
 }
 STACKS = sorted(load(Path(__file__).parents[1]).stacks)
 
