@@ -9,6 +9,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from servicekit import aws
@@ -17,7 +18,7 @@ from servicekit.dynamodb import Table
 from servicekit.errors import Refused, Unavailable
 from servicekit.http import Answer, Event, answer, body_of
 from servicekit.kept_secret import KeptSecret
-from servicekit.validation import Field, integer, read_object
+from servicekit.validation import Field, Fields, integer, read_object
 
 from gateway import configuration
 from gateway.configuration import Configuration, Route
@@ -58,14 +59,7 @@ class Gateway:
         self._router = Router(settings.routes)
         self._proxy = Proxy(settings.upstreams.values())
         self._notes: dict[str, Any] = {}
-        own = {
-            "GET /health/live": self.live,
-            "GET /health/ready": self.ready,
-            "POST /auth/login": self.log_in,
-            "GET /auth/session": self.session,
-            "POST /auth/logout": self.log_out,
-            "POST /auth/logout-all": self.log_out_everywhere,
-        }
+        own = {key: partial(method, self) for key, method in OWN_ROUTES.items()}
         self._answer = application({**own, "ANY /": self.forward, "ANY /{proxy+}": self.forward})
 
     def handler(self, event: Event, context: Any) -> Answer:
@@ -103,8 +97,7 @@ class Gateway:
         """A verified token for a session. The body may ask for a shorter one."""
         user = self._user_of_token(_bearer(event))
         longest = self._settings.session_seconds
-        fields = {"seconds": Field(integer(1, longest), required=False)}
-        asked = read_object(body_of(event) or b"{}", fields, limit=LARGEST_OWN_BODY)
+        asked = read_object(body_of(event) or b"{}", log_in_fields(longest), limit=LARGEST_OWN_BODY)
         seconds = asked.get("seconds", longest)
         token, session = self._sessions.log_in(user, seconds)
         made = answer(201, {"session": token, **_described(session)}, {"cache-control": "no-store"})
@@ -205,6 +198,20 @@ class Gateway:
                 raise
             logger.warning("not counted", extra={"limit": limit.name, "problem": str(error)})
             return None
+
+
+OWN_ROUTES: Mapping[str, Callable[[Gateway, Event], Answer]] = {
+    "GET /health/live": Gateway.live,
+    "GET /health/ready": Gateway.ready,
+    "POST /auth/login": Gateway.log_in,
+    "GET /auth/session": Gateway.session,
+    "POST /auth/logout": Gateway.log_out,
+    "POST /auth/logout-all": Gateway.log_out_everywhere,
+}
+
+
+def log_in_fields(longest: int) -> Fields:
+    return {"seconds": Field(integer(1, longest), required=False)}
 
 
 def _checked(check: Callable[[], object]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TypeVar
 
 from servicekit.dynamodb import ConditionFailed, Table
@@ -62,34 +63,37 @@ class Verdict:
 
 
 class Limiter:
+    """Times are milliseconds, whole ones: what is left of a window is exact."""
+
     def __init__(self, table: Table, clock: Callable[[], float] = time.time) -> None:
         self._table = table
         self._clock = clock
         self._closed: _Memory[tuple[str, int], int] = _Memory()
-        self._refused_until: _Memory[str, float] = _Memory()
+        self._refused_until: _Memory[str, int] = _Memory()
 
     def hit(self, limit: Limit, client: str) -> Verdict:
         """Counts the request if it passes. Unavailable when the table is."""
         key = f"{limit.name}#{client}"
-        now = self._clock()
+        now = round(self._clock() * 1000)
         refused_until = self._refused_until.get(key, now)
         if now < refused_until:
             return _refused(limit, refused_until - now)
-        start = int(now) // limit.seconds * limit.seconds
+        window = limit.seconds * 1000
+        start = now // window * window
         while True:
-            before = self._close(key, start - limit.seconds, limit)
-            elapsed = min(1.0, max(0.0, (now - start) / limit.seconds))
-            room = limit.requests - math.ceil(before * (1 - elapsed))
+            before = self._close(key, start - window, limit)
+            left = min(window, start + window - now)
+            room = limit.requests - math.ceil(Fraction(before * left, window))
             try:
                 hits = self._add(key, start, room, limit)
             except _Closed:
-                start += limit.seconds
+                start += window
             except _Full as full:
                 until = _earliest(limit, start, before, full.hits)
                 self._refused_until.put(key, until)
                 return _refused(limit, until - now)
             else:
-                return Verdict(limit, True, room - hits, _whole(start + limit.seconds - now))
+                return Verdict(limit, True, room - hits, _seconds(start + window - now))
 
     def _close(self, key: str, start: int, limit: Limit) -> int:
         """The hits of a window that is over; none can be added from here on."""
@@ -97,7 +101,7 @@ class Limiter:
         if known >= 0:
             return known
         item = self._table.update(
-            {"limiter_key": key, "window_start": start},
+            _key(key, start),
             "SET closed = :yes, expires_at = :expiry",
             values={":yes": True, ":expiry": _expiry(start, limit)},
         )
@@ -111,7 +115,7 @@ class Limiter:
             raise _Full(0)
         try:
             item = self._table.update(
-                {"limiter_key": key, "window_start": start},
+                _key(key, start),
                 "ADD hits :one SET expires_at = :expiry",
                 condition="attribute_not_exists(closed) AND (attribute_not_exists(hits) OR hits < :room)",
                 values={":one": 1, ":room": room, ":expiry": _expiry(start, limit)},
@@ -146,23 +150,29 @@ class _Memory(OrderedDict[K, V]):
             self.popitem(last=False)
 
 
-def _refused(limit: Limit, wait: float) -> Verdict:
-    return Verdict(limit, False, 0, _whole(wait))
+def _refused(limit: Limit, wait: int) -> Verdict:
+    return Verdict(limit, False, 0, _seconds(wait))
 
 
-def _earliest(limit: Limit, start: int, before: int, hits: int) -> float:
+def _earliest(limit: Limit, start: int, before: int, hits: int) -> int:
     """When one more hit can pass at the earliest: the previous window's weight falls, the current hits only grow."""
+    window = limit.seconds * 1000
     free = limit.requests - hits - 1
     if free < 0:
-        return _earliest(limit, start + limit.seconds, hits, 0)
-    weight = min(1.0, free / before) if before else 1.0
-    return start + limit.seconds * (1 - weight)
+        return _earliest(limit, start + window, hits, 0)
+    left = min(window, free * window // before) if before else window
+    return start + window - left
+
+
+def _key(key: str, start: int) -> dict[str, str | int]:
+    return {"limiter_key": key, "window_start": start // 1000}
 
 
 def _expiry(start: int, limit: Limit) -> int:
     """The counter matters until the end of the next window."""
-    return start + 2 * limit.seconds + SLACK_SECONDS
+    return start // 1000 + 2 * limit.seconds + SLACK_SECONDS
 
 
-def _whole(seconds: float) -> int:
-    return max(1, math.ceil(seconds))
+def _seconds(milliseconds: int) -> int:
+    """Whole ones, so that it is not too early then."""
+    return max(1, math.ceil(milliseconds / 1000))
