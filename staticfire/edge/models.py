@@ -153,7 +153,9 @@ class Model:
         """The HTTP status with which the service answers that error."""
         if error not in self._errors and error not in _STATUS:
             known = self._errors.keys() | _STATUS.keys()
-            raise UnknownName(f"{self.scope} has no error {error!r}{_nearest(error, known)}; a status makes it one")
+            raise UnknownName(
+                f"{self.scope} has no error {error!r} (with a status, any will do){_nearest(error, known)}"
+            )
         given = self._errors.get(error) or _OWN_STATUS.get((self.scope, error))
         if given is None and self._rest:
             given = _REST_STATUS.get(error)
@@ -177,7 +179,9 @@ def _bucket_in_path(request: Request) -> str:
 def common_status(error: str) -> int:
     """The status of an error that every service may give."""
     if error not in _STATUS:
-        raise UnknownName(f"not every service has the error {error!r}{_nearest(error, _STATUS)}; name one, or a status")
+        raise UnknownName(
+            f"{error!r} is no error of every service (name a service, or a status){_nearest(error, _STATUS)}"
+        )
     return _STATUS[error]
 
 
@@ -196,4 +200,4 @@ def model(service: str) -> Model:
 def _nearest(word: str, known: Iterable[str]) -> str:
     by_lower = {name.lower(): name for name in known}
     found = difflib.get_close_matches(word.lower(), by_lower, 1)
-    return f": did you mean {by_lower[found[0]]!r}?" if found else ""
+    return f"; the nearest is {by_lower[found[0]]!r}" if found else ""

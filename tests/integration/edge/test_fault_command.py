@@ -121,8 +121,8 @@ def test_one_fault_is_cleared_or_all(edge: Edge, fault: Fault) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["add", "dynamo:UpdateItem", "--drop"], "did you mean 'dynamodb'"),
-        (["add", "dynamodb:UpdateItm", "--drop"], "did you mean 'UpdateItem'"),
+        (["add", "dynamo:UpdateItem", "--drop"], "the nearest is 'dynamodb'"),
+        (["add", "dynamodb:UpdateItm", "--drop"], "the nearest is 'UpdateItem'"),
         (["add", "dynamodb", "--error", "Provisioned"], "dynamodb has no error 'Provisioned'"),
         (["add", "dynamodb", "--drop", "--share", "2"], "share is over 0 and at most 1"),
         (["add", "dynamodb", "--drop", "--status", "500"], "are of the kind error"),

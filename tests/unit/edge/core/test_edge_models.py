@@ -39,10 +39,13 @@ def test_an_error_has_the_status_that_AWS_gives_it(service: str, error: str, sta
 @pytest.mark.parametrize(
     ("call", "nearest"),
     [
-        (lambda: model("dynamo"), "did you mean 'dynamodb'"),
-        (lambda: model("dynamodb").require("updateitem"), "did you mean 'UpdateItem'"),
-        (lambda: model("dynamodb").status("ProvisionedThroughputExceeded"), "'ProvisionedThroughputExceededException'"),
-        (lambda: common_status("Throtling"), "did you mean 'Throttling'"),
+        (lambda: model("dynamo"), "the nearest is 'dynamodb'"),
+        (lambda: model("dynamodb").require("updateitem"), "the nearest is 'UpdateItem'"),
+        (
+            lambda: model("dynamodb").status("ProvisionedThroughputExceeded"),
+            "nearest is 'ProvisionedThroughputExceededException'",
+        ),
+        (lambda: common_status("Throtling"), "the nearest is 'Throttling'"),
     ],
 )
 def test_an_unknown_name_is_refused_with_the_nearest(call: Callable[[], object], nearest: str) -> None:
