@@ -1,10 +1,11 @@
-"""What MiniStack would invoke by itself reaches the edge: from each source, as the type that AWS uses."""
+"""What MiniStack would invoke by itself reaches the edge, from each source, as the type that AWS uses. So does news."""
 
 from __future__ import annotations
 
 import asyncio
 import io
 import json
+import time
 import zipfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -33,6 +34,7 @@ class Stack:
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
         self.invocations: list[dict[str, Any]] = []
+        self.news: list[tuple[str, dict[str, Any]]] = []
         self.answer: Answer = succeed
 
     def call(self, service: str, operation: str, **parameters: Any) -> Any:
@@ -47,6 +49,14 @@ class Stack:
 
     async def aws(self, service: str, operation: str, **parameters: Any) -> Any:
         return await asyncio.to_thread(self.call, service, operation, **parameters)
+
+    async def told(self, what: str, count: int = 1) -> list[dict[str, Any]]:
+        """So many news of a kind, once there are that many."""
+        deadline = asyncio.get_running_loop().time() + DEADLINE
+        while len(found := [news for name, news in self.news if name == what]) < count:
+            assert asyncio.get_running_loop().time() < deadline, f"told: {self.news}"
+            await asyncio.sleep(0.02)
+        return found
 
     async def until(self, count: int) -> list[dict[str, Any]]:
         deadline = asyncio.get_running_loop().time() + DEADLINE
@@ -63,9 +73,12 @@ async def stack(python: str, state: Path) -> AsyncIterator[Stack]:
     tokens: list[str] = []
 
     async def take(request: Request) -> Response:
-        assert request.path == "/_staticfire/functions/invoke"
         assert request.headers.get("x-staticfire-token") == tokens[0]
         wanted = json.loads(await request.body())
+        if request.path.startswith("/_staticfire/told/"):
+            made[0].news.append((request.path.rpartition("/")[2], wanted))
+            return Response(200, [], b"{}")
+        assert request.path == "/_staticfire/functions/invoke"
         event = json.loads(wanted["payload"])
         made[0].invocations.append({**wanted, "payload": event})
         status, answer = (202, {}) if wanted["type"] == "Event" else made[0].answer(event)
@@ -169,6 +182,93 @@ async def test_a_state_machines_task_gets_the_functions_answer(ministack_python:
                 break
             await asyncio.sleep(0.02)
     assert (state["status"], json.loads(state["output"])) == ("SUCCEEDED", {"got": {"a": 1}})
+
+
+ALARM = {
+    "AlarmName": "a",
+    "Namespace": "My",
+    "MetricName": "Errors",
+    "Statistic": "Sum",
+    "Period": 10,
+    "EvaluationPeriods": 1,
+    "Threshold": 0.0,
+    "ComparisonOperator": "GreaterThanThreshold",
+}
+HERE = {"account": "100000000001", "region": "eu-west-1"}
+
+
+async def test_alarms_are_left_to_the_edge(ministack_python: str, tmp_path: Path) -> None:
+    async with stack(ministack_python, tmp_path) as aws:
+        await aws.aws("cloudwatch", "put_metric_alarm", **ALARM)
+        assert await aws.told("alarm") == [HERE]
+        await aws.aws(
+            "cloudwatch", "put_metric_data", Namespace="My", MetricData=[{"MetricName": "Errors", "Value": 1}]
+        )
+        described = await aws.aws("cloudwatch", "describe_alarms")
+    assert [alarm["StateValue"] for alarm in described["MetricAlarms"]] == ["INSUFFICIENT_DATA"]
+
+
+async def test_a_change_of_an_alarms_state_is_told_once(ministack_python: str, tmp_path: Path) -> None:
+    async with stack(ministack_python, tmp_path) as aws:
+        await aws.aws("cloudwatch", "put_metric_alarm", **ALARM)
+        for state in ("ALARM", "ALARM", "OK"):
+            await aws.aws("cloudwatch", "set_alarm_state", AlarmName="a", StateValue=state, StateReason="because")
+        told = await aws.told("transition", 2)
+    assert [(news["before"], news["state"]) for news in told] == [("INSUFFICIENT_DATA", "ALARM"), ("ALARM", "OK")]
+    assert (told[0]["alarm"]["AlarmName"], told[0]["reason"], told[0]["account"]) == ("a", "because", HERE["account"])
+
+
+async def test_a_metric_is_measured_by_its_dimensions_and_unit_exactly(ministack_python: str, tmp_path: Path) -> None:
+    dimensions = [{"Name": "Of", "Value": "one"}]
+    minute = int(time.time()) // 60 * 60 - 120
+
+    def datum(value: float, **fields: Any) -> dict[str, Any]:
+        return {"MetricName": "Errors", "Value": value, "Timestamp": minute, **fields}
+
+    asked = {"Namespace": "My", "MetricName": "Errors", "Statistics": ["Sum"], "Period": 60}
+    asked |= {"StartTime": minute, "EndTime": minute + 60}
+    async with stack(ministack_python, tmp_path) as aws:
+        data = [datum(1), datum(2, Dimensions=dimensions), datum(4, Dimensions=dimensions, Unit="Bytes")]
+        await aws.aws("cloudwatch", "put_metric_data", Namespace="My", MetricData=data)
+        found = [
+            (await aws.aws("cloudwatch", "get_metric_statistics", **asked, **more))["Datapoints"][0]["Sum"]
+            for more in ({}, {"Dimensions": dimensions}, {"Dimensions": dimensions, "Unit": "Bytes"})
+        ]
+    assert found == [1, 6, 4]
+
+
+async def test_an_e_mail_subscription_is_told_what_it_would_get(ministack_python: str, tmp_path: Path) -> None:
+    policy = {"FilterPolicy": '{"kind": ["loud"]}'}
+    async with stack(ministack_python, tmp_path) as aws:
+        topic = (await aws.aws("sns", "create_topic", Name="t"))["TopicArn"]
+        for protocol, attributes in (("email", {}), ("email-json", {}), ("email", policy)):
+            to = f"{protocol}-{len(attributes)}@example.com"
+            await aws.aws("sns", "subscribe", TopicArn=topic, Protocol=protocol, Endpoint=to, Attributes=attributes)
+        message = json.dumps({"default": "for all", "email": "for people"})
+        await aws.aws("sns", "publish", TopicArn=topic, Subject="s", Message=message, MessageStructure="json")
+        loud = {"kind": {"DataType": "String", "StringValue": "loud"}}
+        await aws.aws("sns", "publish", TopicArn=topic, Message="loud", MessageAttributes=loud)
+        told = await aws.told("notification", 5)
+    assert [(news["to"], news["subject"]) for news in told] == [
+        ("email-0@example.com", "s"),
+        ("email-json-0@example.com", "s"),
+        ("email-0@example.com", ""),
+        ("email-json-0@example.com", ""),
+        ("email-1@example.com", ""),
+    ]
+    assert (told[0]["text"], told[0]["topic"], told[0]["account"]) == ("for people", topic, HERE["account"])
+    assert json.loads(told[1]["text"])["Message"] == "for all"
+
+
+async def test_what_ses_sends_is_told(ministack_python: str, tmp_path: Path) -> None:
+    async with stack(ministack_python, tmp_path) as aws:
+        await aws.aws("ses", "verify_email_identity", EmailAddress="me@example.com")
+        message = {"Subject": {"Data": "hello"}, "Body": {"Text": {"Data": "text"}}}
+        to = {"ToAddresses": ["you@example.com"], "BccAddresses": ["they@example.com"]}
+        await aws.aws("ses", "send_email", Source="me@example.com", Destination=to, Message=message)
+        (told,) = await aws.told("mail")
+    assert (told["source"], told["to"]) == ("me@example.com", ["you@example.com", "they@example.com"])
+    assert "Subject: hello" in told["message"]
 
 
 async def _mapped_queue(aws: Stack) -> None:
