@@ -3,29 +3,28 @@
 The knee is the highest rate at which a step held: its 95th percentile and its errors within the limits, its rate no
 less than nine tenths of what was asked for. The true one lies between that step and the lowest above it that failed.
 
-Noise. Seconds of one run are alike: a slow one is followed by a slow one. A *moving-block bootstrap* therefore draws
-blocks of neighbouring seconds, not single ones, and asks how far the median of the series moves by chance. Two runs of
-the same profile are compared second by second (a ramp's tenth second with the other ramp's tenth), so that what the
-profile itself does cancels out, and the interval is that of the median of these ratios. The drawing is seeded: the same
-figures give the same interval.
+Noise. Seconds of one run are alike: a slow one is followed by a slow one, so many seconds tell less than as many
+independent figures would. The series is therefore cut into BATCHES long parts, and how far their medians lie apart tells
+how far the whole moves by chance: Student's interval over batch means. Two runs of the same profile are compared second
+by second (the tenth second of a step with the tenth of the same step), so that what the profile does cancels out.
 """
 
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
+from itertools import pairwise
+from statistics import fmean, median, stdev
 from typing import Any
 
 from .thresholds import HELD_SHARE
 
-CONFIDENCE = 0.95
-RESAMPLES = 1000
-# Fewer seconds are too few blocks to draw from.
-LEAST_SECONDS = 20
-SEED = 4566
+BATCHES = 6
+# Student's t for 95 % and BATCHES - 1 degrees of freedom.
+STUDENT = 2.571
+# Batches of less than five seconds are too much alike.
+LEAST_SECONDS = 5 * BATCHES
 
 
 @dataclass(frozen=True)
@@ -96,27 +95,22 @@ def knee(steps: Sequence[Step], limit_ms: float, most_errors: float) -> Knee | N
 
 @dataclass(frozen=True)
 class Interval:
-    """A median, and where it lies by chance alone in 95 of 100 runs."""
+    """Where a figure lies by chance alone in 95 of 100 runs."""
 
-    middle: float
     low: float
+    middle: float
     high: float
 
 
 def noise(values: Sequence[float]) -> Interval | None:
-    """The median of a series of seconds and its noise; None where there are too few."""
-    if len(values) < LEAST_SECONDS:
+    """The level of a series of seconds and its noise; None where there are too few."""
+    count = len(values)
+    if count < LEAST_SECONDS:
         return None
-    size = max(5, math.isqrt(len(values)))
-    starts = len(values) - size + 1
-    count = math.ceil(len(values) / size)
-    draw = random.Random(SEED)
-    medians = sorted(
-        median([value for start in draw.choices(range(starts), k=count) for value in values[start : start + size]])
-        for _ in range(RESAMPLES)
-    )
-    cut = round(RESAMPLES * (1 - CONFIDENCE) / 2)
-    return Interval(median(values), medians[cut], medians[-cut - 1])
+    cuts = [number * count // BATCHES for number in range(BATCHES + 1)]
+    medians = [median(values[start:end]) for start, end in pairwise(cuts)]
+    middle, reach = fmean(medians), STUDENT * stdev(medians) / math.sqrt(BATCHES)
+    return Interval(middle - reach, middle, middle + reach)
 
 
 def change(

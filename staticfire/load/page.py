@@ -15,6 +15,7 @@ from typing import Any
 from .analysis import Step
 from .markup import Child, Markup, element
 from .plots import Dot, Line, TimePlot, figure, interval_bar, stacked_bar, step_plot
+from .record import WARM_UP
 
 Report = Mapping[str, Any]
 
@@ -106,19 +107,17 @@ def _lost(integrity: Report | None) -> Markup:
 def _needs(aws: Report | None) -> Markup:
     title = "What it needs and costs on AWS"
     if aws is None:
-        return _card(title, "Unknown", "", ["Terraform's plan or the run's counts are missing: see above."])
-    lines = []
+        return _card(title, "Unknown", "", ["Terraform's plan failed: see above."])
+    first, *others = [month for month in aws["costs"] if month["given"]] or aws["costs"][1:3]
+    costs = [f"{_dollars(month['total'])} at {_count(month['requests'])}" for month in others]
+    lines = ["; ".join([f"At {_count(first['requests'])} requests a month", *costs]) + "."]
     if aws["needs"]:
         same, *_, slowest = aws["needs"]
         lines.append(
-            f"At {figure(aws['rate'])} requests/s: {_environments(same)} busy if AWS is as quick as this machine, "
-            f"{_environments(slowest)} if {slowest['slower']} times slower."
+            f"For {figure(aws['rate'])} requests/s {_environments(same)}; {_environments(slowest)} if invocations "
+            f"take {slowest['slower']} times as long there. Local latency is not AWS latency."
         )
-    shown = [month for month in aws["costs"] if month["given"]] or aws["costs"][1:3]
-    first, *others = shown
-    lines += [f"{_dollars(month['total'])} a month at {_count(month['requests'])} requests." for month in others]
-    lines.append("Local latency is not AWS latency.")
-    return _card(title, _dollars(first["total"]), f"a month at {_count(first['requests'])} requests", lines)
+    return _card(title, _dollars(first["total"]), "a month", lines)
 
 
 def _environments(need: Report) -> str:
@@ -128,38 +127,40 @@ def _environments(need: Report) -> str:
 
 def _time(report: Report) -> list[Markup]:
     series = report["series"]
+    begun = series[0]["at"]
+    seconds = [second["at"] - begun for second in series]
     marks = [
-        (number, second["phase"])
+        (seconds[number], second["phase"].removeprefix("step "))
         for number, second in enumerate(series)
         if number == 0 or second["phase"] != series[number - 1]["phase"]
     ]
-    names = marks if len(marks) <= 4 else [(at, name.removeprefix("step ")) for at, name in marks]
+    aside = next((seconds[number] for number, second in enumerate(series) if second["phase"] != WARM_UP), 0)
 
     def values(key: str) -> list[float | None]:
         return [second[key] for second in series]
 
+    def plot(title: str, unit: str, *lines: Line, times: bool = False, limit: float | None = None) -> Markup:
+        return TimePlot(title, unit, seconds, lines, times, limit, marks, aside).draw()
+
+    answered = Line("answered", values("rate"), "rate", _mean)
+    asked = Line("asked for", values("target_rate"), "asked", _mean)
+    percentiles = [Line(name, values(f"{name}_ms"), name) for name in ("p50", "p95", "p99")]
+    failed = Line("failed", values("errors"), "errors", sum, bars=True)
+    environments = Line("environments", values("environments"), "environments")
+    cold = Line("cold starts a second", _increments(values("cold_starts")), "cold", sum, bars=True)
     plots = [
-        TimePlot("Rate", "requests/s", [
-            Line("answered", values("rate"), "rate", _mean), Line("asked for", values("target_rate"), "asked", _mean),
-        ], marks=names),
-        TimePlot("Latency", "ms", [
-            Line(name, values(f"{name}_ms"), name) for name in ("p50", "p95", "p99")
-        ], times=True, limit=report["limits"]["p95_ms"], marks=names),
-        TimePlot("Failed requests", "a second", [
-            Line("failed", values("errors"), "errors", sum, bars=True),
-        ], marks=names),
-        TimePlot("Execution environments", "number", [
-            Line("environments", values("environments"), "environments"),
-            Line("cold starts a second", _increments(values("cold_starts")), "cold", sum, bars=True),
-        ], marks=names),
-    ]  # fmt: skip
+        plot("Rate", "requests/s", answered, asked),
+        plot("Latency", "ms", *percentiles, times=True, limit=report["limits"]["p95_ms"]),
+        plot("Failed requests", "a second", failed),
+        plot("Execution environments", "number", environments, cold),
+    ]
     parts = [("warm-up (does not count)", report["warm_up"]), ("measured", report["measured"])]
     rows = [[name, *_latencies(part)] for name, part in parts]
     rows += [[route["name"], *_latencies(route)] for route in report["measured"]["routes"]]
     headings = ["", "requests", "failed", "requests/s", "p50", "p95", "p99", "slowest"]
     return [
         element("h2", "Throughput and latency over time"),
-        element("div", [element("div", plot.draw(), class_="card") for plot in plots], class_="plots"),
+        _beside(*plots),
         _table(headings, rows),
     ]
 
@@ -205,8 +206,7 @@ def _steps(report: Report) -> list[Markup]:
     return [
         element("h2", f"The knee: {at}" if knee["found"] or not knee["rate"] else f"No knee up to {at}"),
         element("p", f"The highest rate at which a step held. {knee['why']}"),
-        element("div", element("div", plot, class_="card"), class_="plots"),
-        _table(["step", "asked for, 1/s", "carried, 1/s", "p95", ""], rows, text=(0, 4)),
+        _beside(plot, _table(["step", "asked for, 1/s", "carried, 1/s", "p95", ""], rows, text=(0, 4))),
     ]  # fmt: skip
 
 
@@ -221,8 +221,7 @@ def _layers(report: Report) -> list[Markup]:
     return [
         element("h2", "Layers: what the service costs, and what the emulation costs"),
         element("p", f"The same load of {figure(layers[-1]['rate'])} requests/s on each, in turns."),
-        element("div", element("div", bar, class_="card"), class_="plots"),
-        _table(["layer", "p50", "adds", "p95"], rows),
+        _beside(bar, _table(["layer", "p50", "adds", "p95"], rows)),
     ]
 
 
@@ -293,7 +292,7 @@ def _concurrency(aws: Report) -> list[Markup]:
 
 
 def _ceilings(aws: Report) -> list[Markup]:
-    slower = list(aws["ceilings"][0]["carries"]) if aws["ceilings"] else []
+    slower = sorted(aws["ceilings"][0]["carries"], key=int) if aws["ceilings"] else []
     rows = [
         [each["name"], each["limit"], *(figure(each["carries"][key]) for key in slower), each["why"]]
         for each in aws["ceilings"]
@@ -353,7 +352,7 @@ def _comparison(report: Report) -> list[Markup]:
     earlier = comparison["with"]
     said = (
         f"{earlier['profile']} of {earlier['started']}, revision {earlier['revision'] or 'unknown'}. The bar is where "
-        "the change lies by chance in 95 of 100 runs: the seconds of both runs, drawn again in blocks."
+        "the change lies by chance in 95 of 100 runs: by how its parts differ among themselves."
     )
     different = [element("li", text) for text in comparison["differences"]]
     return [
@@ -389,6 +388,11 @@ def _run(report: Report) -> list[Markup]:
         _table(["function", "memory", "invocations", "p50", "mean", "p95"], functions),
         element("footer", ", ".join(f"{name} {value}" for name, value in facts)),
     ]  # fmt: skip
+
+
+def _beside(*parts: Markup) -> Markup:
+    """Cards in two columns, or one where the window is narrow."""
+    return element("div", [element("div", part, class_="card") for part in parts], class_="plots")
 
 
 def _table(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .markup import Markup, element
 
@@ -78,44 +78,66 @@ def figure(value: float) -> str:
 
 @dataclass(frozen=True)
 class TimePlot:
-    """Values over the seconds of a run. `marks`: where its parts begin, with their names."""
+    """Values at the given seconds of a run.
+
+    `marks`: where its parts begin, with their names; `aside`: what comes before this second does not count.
+    """
 
     title: str
     unit: str
+    seconds: Sequence[int]
     lines: Sequence[Line]
     times: bool = False
     limit: float | None = None
-    marks: Sequence[tuple[int, str]] = field(default=())
+    marks: Sequence[tuple[int, str]] = ()
+    aside: int = 0
 
     def draw(self) -> Markup:
-        count = max(len(line.values) for line in self.lines)
-        size = math.ceil(count / POINTS) or 1
+        size = math.ceil(len(self.seconds) / POINTS) or 1
+        at = self.seconds[::size]
         grouped = [_grouped(line, size) for line in self.lines]
         values = [value for group in grouped for value in group if value is not None]
-        across = Axis(0, max(count - 1, 1), LEFT, WIDTH - RIGHT)
-        up = value_axis([*values, *([self.limit] if self.limit and values and self.limit < 3 * max(values) else [])],
-                        times=self.times)  # fmt: skip
+        across = Axis(0, max([*self.seconds, 1]), LEFT, WIDTH - RIGHT)
+        near = self.limit is not None and bool(values) and self.limit < 3 * max(values)
+        up = value_axis([*values, *([self.limit] if self.limit and near else [])], times=self.times)
         return drawing(
-            f"{self.title}, {self.unit}, over {count} seconds",
+            f"{self.title}, {self.unit}, second by second",
+            element(
+                "rect", x=LEFT, y=TOP, width=across.at(self.aside) - LEFT, height=HEIGHT - BOTTOM - TOP, class_="aside"
+            ),
             caption(f"{self.title} ({self.unit})"),
             grid(across, up, "s"),
-            [_mark(across, second, name) for second, name in self.marks],
+            list(self._marks(across)),
             limit_line(up, self.limit) if self.limit is not None and up.low < self.limit < up.high else None,
-            [_drawn(line, group, size, across, up) for line, group in zip(self.lines, grouped, strict=True)],
+            [
+                _drawn(line, list(zip(at, group, strict=True)), size, across, up)
+                for line, group in zip(self.lines, grouped, strict=True)
+            ],
             legend([(line.name, line.colour) for line in self.lines]),
-            list(self._readouts(grouped, size, across)),
+            None
+            if any(values)
+            else element("text", "none", x=(LEFT + WIDTH - RIGHT) / 2, y=HEIGHT / 2, class_="tick middle"),
+            list(self._readouts(at, grouped, size, across)),
         )
 
-    def _readouts(self, grouped: Sequence[Sequence[float | None]], size: int, across: Axis) -> Iterator[Markup]:
+    def _marks(self, across: Axis) -> Iterator[Markup]:
+        """A name is left out where the next mark leaves no room for it."""
+        ends = [*(across.at(second) for second, _ in self.marks[1:]), float(WIDTH)]
+        for (second, name), end in zip(self.marks, ends, strict=True):
+            yield _mark(across, second, name if 5.2 * len(name) + 4 < end - across.at(second) else "")
+
+    def _readouts(
+        self, at: Sequence[int], grouped: Sequence[Sequence[float | None]], size: int, across: Axis
+    ) -> Iterator[Markup]:
         """For each point a band that shows its values while the pointer is over it."""
         width = max(across.at(size) - across.at(0), 1.0)
-        for number, values in enumerate(zip(*grouped, strict=True)):
+        for second, *values in zip(at, *grouped, strict=True):
             told = [
                 f"{line.name} {figure(value)}"
                 for line, value in zip(self.lines, values, strict=True)
                 if value is not None
             ]
-            yield readout(across.at(number * size) - width / 2, width, f"{number * size} s: {', '.join(told)}")
+            yield readout(across.at(second) - width / 2, width, f"{second} s: {', '.join(told)}")
 
 
 def _grouped(line: Line, size: int) -> list[float | None]:
@@ -124,8 +146,8 @@ def _grouped(line: Line, size: int) -> list[float | None]:
     return [line.summed(group) if group else None for group in present]
 
 
-def _drawn(line: Line, values: Sequence[float | None], size: int, across: Axis, up: Axis) -> Markup:
-    points = [(across.at(number * size), value) for number, value in enumerate(values)]
+def _drawn(line: Line, values: Sequence[tuple[int, float | None]], size: int, across: Axis, up: Axis) -> Markup:
+    points = [(across.at(second), value) for second, value in values]
     if line.bars:
         width = max((across.at(size) - across.at(0)) * 0.8, 1.0)
         floor = up.at(up.low)
@@ -135,7 +157,8 @@ def _drawn(line: Line, values: Sequence[float | None], size: int, across: Axis, 
             if value
         ]
         return element("g", bars, class_=f"bars {line.colour}")
-    path, pen = [], "M"
+    path: list[str] = []
+    pen = "M"
     for x, value in points:
         if value is None:
             pen = "M"

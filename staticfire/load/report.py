@@ -52,9 +52,13 @@ def _carried(document: Mapping[str, Any]) -> dict[str, Any]:
     rate, p95, basis = measured["rate"], measured["p95_ms"], "The rate that this run held, not the most that it can."
     if found is not None and found["rate"] is not None:
         rate, p95 = found["rate"], found["p95_ms"]
-        basis = f"The knee. {found['why']}" if found["found"] else found["why"]
+        basis = (
+            "The highest rate at which a step held: the knee."
+            if found["found"]
+            else "Every step held: it carries more."
+        )
     elif found is not None:
-        basis = found["why"]
+        basis = "No step held its limits."
     return {"rate": rate, "writes": rate * writes_share(measured["routes"]), "p95_ms": p95, "basis": basis}
 
 
@@ -77,8 +81,8 @@ def _limits(document: Mapping[str, Any]) -> dict[str, Any]:
     if layers := document["layers"]:
         largest = max(layers, key=lambda layer: layer["adds_ms"])
         said.append(
-            f"Most of a request's time here is added by the layer “{largest['name']}”: "
-            f"{largest['adds_ms']:.3g} of {layers[-1]['p50_ms']:.3g} ms."
+            f"The layer that adds most to a request's time here is “{largest['name']}”: {largest['adds_ms']:.3g} of "
+            f"{layers[-1]['p50_ms']:.3g} ms."
         )
     estimate = document["aws"]
     ceilings = [each for each in estimate["ceilings"] if not each["new_accounts_only"]] if estimate else []

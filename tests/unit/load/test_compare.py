@@ -1,0 +1,155 @@
+"""Two reports side by side: a verdict only beyond their noise."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from staticfire.errors import UsageError
+from staticfire.load.compare import compare, read
+
+
+def report(seed: int, *, p95: float = 20.0, failed: int = 0, phase: str = "steady") -> dict[str, Any]:
+    """A minute at a steady rate on a machine whose slow seconds come in rows."""
+    draw, wave, series = random.Random(seed), 0.0, []
+    for second in range(60):
+        wave = 0.7 * wave + draw.gauss(0, 0.1)
+        times = {f"{name}_ms": p95 * share * (1 + wave) for name, share in (("p50", 0.4), ("p95", 1), ("p99", 1.5))}
+        series.append({"at": second, "phase": phase, "rate": 100 - failed, "errors": failed, **times})
+    return {
+        "schema": 1,
+        "stack": "shop",
+        "profile": "steady",
+        "target": "embedded",
+        "asked": {"rate": 100},
+        "started": "2026-11-21T10:00:00Z",
+        "revision": "abc",
+        "machine": {"processor": "p", "cores": 2, "memory_mb": seed},
+        "measured": {
+            "requests": 6000,
+            "failures": 60 * failed,
+            "rate": 100.0 - failed,
+            "p50_ms": p95 * 0.4,
+            "p95_ms": p95,
+            "p99_ms": p95 * 1.5,
+        },
+        "series": series,
+        "knee": None,
+    }
+
+
+def verdicts(before: dict[str, Any], after: dict[str, Any]) -> dict[str, str]:
+    return {measure["name"]: measure["verdict"] for measure in compare(before, after)["measures"]}
+
+
+SAME = "no difference beyond noise"
+
+
+def test_two_runs_of_the_same_code_are_seldom_told_apart() -> None:
+    pairs = [verdicts(report(seed), report(seed + 1000)) for seed in range(30)]
+    told = [verdict for pair in pairs for verdict in pair.values() if verdict != SAME]
+    assert len(told) <= 0.1 * 30 * 5
+
+
+@pytest.mark.parametrize(("p95", "verdict"), [(30.0, "worse"), (13.0, "better")])
+def test_a_change_beyond_the_noise_is_told(p95: float, verdict: str) -> None:
+    found = verdicts(report(1), report(2, p95=p95))
+    assert found["p95 ms"] == verdict
+    assert found["requests/s"] == SAME
+
+
+def test_a_change_that_is_sure_but_small_is_none() -> None:
+    before = report(1)
+    after = copy.deepcopy(before)
+    for second in after["series"]:
+        second["p95_ms"] *= 1.04
+    assert verdicts(before, after)["p95 ms"] == SAME
+
+
+def test_more_failures_are_worse() -> None:
+    found = verdicts(report(1), report(1, failed=2))
+    assert (found["failed share"], found["requests/s"]) == ("worse", SAME)
+
+
+def test_a_short_run_has_no_verdict() -> None:
+    short = report(1)
+    short["series"] = short["series"][:29]
+    assert set(verdicts(short, report(2)).values()) == {"no verdict: fewer than 30 seconds in common"}
+
+
+def test_the_warm_up_does_not_count() -> None:
+    found = verdicts(report(1, phase="warm-up"), report(2, p95=90, phase="warm-up"))
+    assert set(found.values()) == {"no verdict: fewer than 30 seconds in common"}
+
+
+@pytest.mark.parametrize("field", ["stack", "profile", "target", "asked", "machine"])
+def test_runs_that_asked_different_questions_are_not_judged(field: str) -> None:
+    after = report(2, p95=200)
+    after[field] = {"cores": 64} if field == "machine" else "another"
+    comparison = compare(report(1), after)
+    assert [text.partition(":")[0] for text in comparison["differences"]] == [field]
+    assert {measure["verdict"] for measure in comparison["measures"]} == {"not comparable"}
+
+
+def test_the_first_seconds_of_a_step_are_compared_with_the_first_of_the_same_step() -> None:
+    def ramp(lost: int) -> dict[str, Any]:
+        """Steps of ten seconds, each ten times as slow as the one before; the first is cut short."""
+        whole = report(1)
+        whole["series"] = [
+            {
+                "at": 0,
+                "phase": f"step {step}",
+                "rate": 10,
+                "errors": 0,
+                "p50_ms": None,
+                "p99_ms": None,
+                "p95_ms": 10.0**step,
+            }
+            for step in range(5)
+            for _ in range(10 - (lost if step == 0 else 0))
+        ]
+        return whole
+
+    found = {measure["name"]: measure for measure in compare(ramp(0), ramp(3))["measures"]}
+    assert (found["p95 ms"]["low"], found["p95 ms"]["high"]) == (0, 0)
+
+
+def knee(holds_at: float | None, fails_at: float | None) -> dict[str, Any]:
+    return {"rate": holds_at, "holds_at": holds_at, "fails_at": fails_at}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"),
+    [
+        (knee(100, 200), knee(100, 200), SAME),
+        (knee(100, 200), knee(200, 400), SAME),
+        (knee(100, 200), knee(400, 800), "better"),
+        (knee(400, 800), knee(100, 200), "worse"),
+        (knee(None, 100), knee(200, None), "better"),
+        (knee(200, None), knee(None, 100), "worse"),
+    ],
+)
+def test_knees_differ_when_one_run_held_more_than_where_the_other_failed(
+    before: dict[str, Any], after: dict[str, Any], verdict: str
+) -> None:
+    found = verdicts(report(1) | {"knee": before}, report(2) | {"knee": after})
+    assert found["knee, requests/s"] == verdict
+
+
+def test_a_report_is_read_from_its_file_or_its_directory(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text(json.dumps(report(1)))
+    assert read(tmp_path) == read(tmp_path / "report.json") == report(1)
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"schema": 2}'])
+def test_what_is_no_report_is_refused_by_its_name(content: str | None, tmp_path: Path) -> None:
+    file = tmp_path / "other.json"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(UsageError, match=r"other\.json"):
+        read(file)
