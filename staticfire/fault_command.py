@@ -78,7 +78,7 @@ def _list(settings: Settings, arguments: argparse.Namespace) -> int:
 def _clear(settings: Settings, arguments: argparse.Namespace) -> int:
     control = _control(settings)
     if arguments.id is None:
-        print(f"{control.clear_faults()} faults were cleared.")
+        print(f"Faults cleared: {control.clear_faults()}.")
         return 0
     known = [fault["id"] for fault in control.faults()["faults"]]
     if arguments.id not in known:
@@ -88,7 +88,7 @@ def _clear(settings: Settings, arguments: argparse.Namespace) -> int:
             remedy="See `staticfire fault list`.",
         )
     control.clear_fault(arguments.id)
-    print(f"Fault {arguments.id} was cleared.")
+    print(f"Fault cleared: {arguments.id}.")
     return 0
 
 

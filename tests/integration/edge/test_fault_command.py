@@ -113,9 +113,9 @@ def test_one_fault_is_cleared_or_all(edge: Edge, fault: Fault) -> None:
         fault("add", f"sns:{operation}", "--drop")
     [first, *_] = json.loads(fault("list", "--json")[1])["faults"]
 
-    assert fault("clear", first["id"]) == (0, f"Fault {first['id']} was cleared.\n", "")
+    assert fault("clear", first["id"]) == (0, f"Fault cleared: {first['id']}.\n", "")
     assert edge.client("sns").list_topics()["Topics"] == []
-    assert fault("clear") == (0, "2 faults were cleared.\n", "")
+    assert fault("clear") == (0, "Faults cleared: 2.\n", "")
 
 
 @pytest.mark.parametrize(

@@ -257,3 +257,13 @@ def test_a_killed_generator_leaves_every_write_in_the_journal(shop: Shop, locust
     sent = {write.sent["key"] for write in Journal(locust.journal)}
     assert set(locust.acknowledged()) <= set(shop.keys) <= sent
     assert not locust.record.ended
+
+
+def test_a_profile_that_is_told_to_end_ends_and_is_judged(shop: Shop, locust: Locust) -> None:
+    process = locust.start("--headless", "--host", shop.url, *SHORT[:4], "-t", "60", "--warm-up", "0", *SHORT[-4:])
+    eventually(lambda: len(shop.keys) > 50)
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, said
+    assert "threshold" in said
+    assert locust.record.ended
