@@ -24,6 +24,7 @@ class LocalStackMail:
     def __init__(self, emulator: Emulator, mailbox: Mailbox) -> None:
         self._emulator = emulator
         self._mailbox = mailbox
+        self._loaded = False
 
     async def find(self, to: str = "", account: str = "") -> list[Mail]:
         mails = [*await self._kept(), *await self._mailbox.find(to, account)]
@@ -37,7 +38,11 @@ class LocalStackMail:
         return len(mine) + await self._mailbox.remove(to, account)
 
     async def _kept(self) -> list[Mail]:
-        """Oldest last; as LocalStack keeps them, the newest is the last."""
+        """Newest first; LocalStack keeps the newest last."""
+        if not self._loaded:
+            # The mails have an address only once something was asked of SES.
+            await self._emulator.query(Scope(), "ses", "ListIdentities", {})
+            self._loaded = True
         messages = json.loads(await self._ask("GET", PATH))["messages"]
         return [_mail(message) for message in reversed(messages)]
 
@@ -45,6 +50,7 @@ class LocalStackMail:
         answer = await self._emulator.raw(Scope(), "ses", method, target)
         data = await self._emulator.whole(answer)
         if answer.status >= 300:
+            self._loaded = False  # LocalStack may have been started afresh
             raise AwsError(502, "ServiceUnavailable", f"LocalStack answered {answer.status} to {method} {target}.")
         return data
 

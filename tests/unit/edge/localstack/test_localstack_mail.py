@@ -56,10 +56,16 @@ def from_sns(identity: str, text: str, to: str = "ops@example.com") -> dict[str,
 
 @asynccontextmanager
 async def kept(path: Path, *messages: dict[str, Any]) -> AsyncIterator[tuple[LocalStackMail, Mailbox]]:
-    """LocalStack's mails, read and deleted by id."""
+    """LocalStack's mails, read and deleted by id, once SES was asked for anything."""
     left = {message["Id"]: message for message in messages}
+    loaded: list[bytes] = []
 
     async def handle(request: Request) -> Response:
+        if request.path == "/":
+            loaded.append(await request.body())
+            return Response(200, [], b"<ListIdentitiesResponse/>")
+        if not loaded:
+            return Response(404, [], b"")
         assert request.path == "/_aws/ses"
         if request.method == "DELETE":
             del left[request.query.removeprefix("id=")]
