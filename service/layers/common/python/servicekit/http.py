@@ -32,7 +32,9 @@ def answer(status: int, content: Mapping[str, Any], headers: Mapping[str, str] |
 
 def json_text(value: Any, *, sort_keys: bool = False) -> str:
     """JSON of a value that may hold decimals: `json` alone would make floats of them."""
-    if isinstance(value, Mapping):
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, dict):
         items = sorted(value.items()) if sort_keys else value.items()
         return "{" + ",".join([f"{_text(name)}:{json_text(each, sort_keys=sort_keys)}" for name, each in items]) + "}"
     if isinstance(value, list | tuple):
