@@ -35,6 +35,12 @@ def test_an_address_is_one_users_however_it_is_spelt(api, email, spelt):
     assert [error["field"] for error in answer.json["errors"]] == ["email"]
 
 
+def test_an_accent_is_the_same_as_one_character_and_as_two(api, email):
+    assert api.post("/users", json={"email": f"\u00e9{email}", "name": "Ada"}).status == 201
+
+    assert api.post("/users", json={"email": f"E\u0301{email}", "name": "Ada"}).status == 409
+
+
 def test_32_users_of_one_address_at_the_same_time_leave_one(api, email, postgres):
     with ThreadPoolExecutor(32) as threads:
         answers = list(threads.map(lambda n: api.post("/users", json={"email": email, "name": str(n)}), range(32)))

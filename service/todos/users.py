@@ -6,6 +6,7 @@ A deleted user is nobody to everyone but the deletion itself: the row only notes
 Every statement is safe to send twice, as after a lost connection.
 """
 
+import unicodedata
 import uuid
 from dataclasses import dataclass
 
@@ -44,7 +45,7 @@ class Users:
         self._database = database
 
     def add(self, email: str, name: str) -> User:
-        identity, key = uuid.uuid4(), email.casefold()
+        identity, key = uuid.uuid4(), _compared(email)
         for _ in range(ADD_ATTEMPTS):
             rows = self._database.run(ADD, id=identity, email=email, email_key=key, name=name)
             rows = rows or self._database.run(WITH_EMAIL, email_key=key)
@@ -72,3 +73,8 @@ class Users:
 
     def ping(self) -> None:
         self._database.run("select 1")
+
+
+def _compared(email: str) -> str:
+    """The same text for every spelling of an address: upper and lower case, accents as one character or two."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", email).casefold())

@@ -19,9 +19,21 @@ DOCUMENT = openapi_kit.read("todos")
 LIMIT = 10**6
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
-words = st.sampled_from(["", " ", "\0", "a", "a\n", "\u2003", "x" * 128, "x" * 129, "🚀" * 256, "🚀" * 257]) | text
+words = (
+    st.sampled_from(["", " ", "\0", "a", "a\n", "\u2003", "\x85", "\x1c", "x" * 128, "x" * 129, "🚀" * 256, "🚀" * 257])
+    | text
+)
 emails = st.from_regex(r"[ab.\s@\x01]{1,4}@[ab.\s@é]{1,8}", fullmatch=True) | st.sampled_from(
-    ["a@b.c", "a@b.c\n", f"{'a' * 64}@b.c", f"{'a' * 65}@b.c", f"a@{'b' * 250}.c", f"a@{'b' * 251}.c"]
+    [
+        "a@b.c",
+        "a@b.c\n",
+        "a\x85@b.c",
+        "a@b.\x1f",
+        f"{'a' * 64}@b.c",
+        f"{'a' * 65}@b.c",
+        f"a@{'b' * 250}.c",
+        f"a@{'b' * 251}.c",
+    ]
 )
 values = emails | words | st.sampled_from([None, True, False, 0, 1, 1.5, [], {}])
 bodies = st.fixed_dictionaries(
