@@ -16,6 +16,7 @@ from staticfire.terraform import find_provider, find_terraform
 ROOT = Path(__file__).parents[2]
 VERSIONS = ROOT.glob("infra/**/versions.tf")
 ROOTS = sorted(path.parent.relative_to(ROOT) for path in VERSIONS if "modules" not in path.parts)
+ENVIRONMENTS = sorted(path.relative_to(ROOT) for path in ROOT.glob("infra/stacks/*/environments/*.tfvars"))
 
 Terraform = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -62,3 +63,12 @@ def test_a_root_is_valid_and_its_tests_pass(terraform: Terraform, root: Path) ->
     assert succeeds(terraform(root, "init", "-backend=false", "-input=false"))
     assert succeeds(terraform(root, "validate"))
     assert succeeds(terraform(root, "test"))
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS, ids=str)
+def test_an_environment_is_planned_with_its_variables(terraform: Terraform, environment: Path) -> None:
+    root = environment.parents[1]
+    variables = f"-var-file=environments/{environment.name}"
+
+    assert succeeds(terraform(root, "init", "-backend=false", "-input=false"))
+    assert succeeds(terraform(root, "test", "-filter=tests/environment.tftest.hcl", variables))

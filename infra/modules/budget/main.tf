@@ -10,7 +10,7 @@ resource "aws_budgets_budget" "this" {
   # The tag must be activated as a cost allocation tag in the account's billing settings; until then nothing counts.
   cost_filter {
     name   = "TagKeyValue"
-    values = ["user:${var.tag.key}$${var.tag.value}"]
+    values = [format("user:%s$%s", var.tag.key, var.tag.value)]
   }
 
   dynamic "notification" {
