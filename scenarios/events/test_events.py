@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from staticfire.testkit import wait_until
+
 KIB = 1024
 DATA_LIMIT = 256 * KIB
 MIB = 1024 * KIB
@@ -99,39 +101,37 @@ def test_numbers_are_stored_as_they_were_written(api, event_id, stored):
 def test_the_events_of_a_type_and_day_are_found_in_the_shards_of_the_index(api, staticfire_stack, aws, event):
     event["type"] = f"test.{uuid.uuid4().hex}"
     del event["id"]
-    sent = {api.post("/events", json=event).json["event_id"]: None for _ in range(20)}
+    sent = {api.post("/events", json=event).json["event_id"] for _ in range(20)}
     days = {f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d}" for at in (time.time() - 60, time.time())}
 
     found = {}
-    for day in days:
-        for shard in range(staticfire_stack.outputs["index_shards"]):
-            answer = aws("dynamodb").query(
-                TableName=staticfire_stack.outputs["table_name"],
-                IndexName="by-type-and-day",
-                KeyConditionExpression="type_day = :type_day",
-                ExpressionAttributeValues={":type_day": {"S": f"{event['type']}#{day}#{shard}"}},
-            )
-            found |= {item["event_id"]["S"]: shard for item in answer["Items"]}
 
-    assert found.keys() == sent.keys()
+    def all_are_found() -> bool:
+        for day in days:
+            for shard in range(staticfire_stack.outputs["index_shards"]):
+                answer = aws("dynamodb").query(
+                    TableName=staticfire_stack.outputs["table_name"],
+                    IndexName="by-type-and-day",
+                    KeyConditionExpression="type_day = :type_day",
+                    ExpressionAttributeValues={":type_day": {"S": f"{event['type']}#{day}#{shard}"}},
+                )
+                found.update({item["event_id"]["S"]: shard for item in answer["Items"]})
+        return found.keys() >= sent
+
+    wait_until(all_are_found, "the events in the index")
+    assert found.keys() == sent
     assert len(set(found.values())) > 1, "all events of the day are in one partition of the index"
 
 
 def test_every_event_is_in_the_stream_for_later_consumers(api, staticfire_stack, aws, event):
-    assert api.post("/events", json=event).status == 202
     streams, arn = aws("dynamodbstreams"), staticfire_stack.outputs["stream_arn"]
 
-    records = []
-    for shard in streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
-        iterator = streams.get_shard_iterator(StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")
-        position = iterator["ShardIterator"]
-        while position:
-            page = streams.get_records(ShardIterator=position)
-            records += page["Records"]
-            position = page.get("NextShardIterator") if page["Records"] else None
+    def is_there() -> bool:
+        return event["id"] in {image["event_id"]["S"] for image in new_images(streams, arn)}
 
-    images = [record["dynamodb"].get("NewImage", {}) for record in records if record["eventName"] == "INSERT"]
-    assert event["id"] in {image["event_id"]["S"] for image in images}
+    assert not is_there()
+    assert api.post("/events", json=event).status == 202
+    wait_until(is_there, "the event in the table's stream")
 
 
 def test_an_event_expires_after_its_retention(api, event, stored, staticfire_stack, aws):
@@ -258,3 +258,15 @@ def test_a_write_that_was_never_answered_is_503_and_what_is_sent_again_is_stored
 
     assert (answer.status, again.status, again.json["duplicate"]) == (503, 202, True)
     assert item == stored(event["id"])
+
+
+def new_images(streams, arn):
+    """What was put into the table, as its stream tells it."""
+    for shard in streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
+        iterator = streams.get_shard_iterator(StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")
+        page = streams.get_records(ShardIterator=iterator["ShardIterator"])
+        while page["Records"]:
+            yield from (each["dynamodb"]["NewImage"] for each in page["Records"] if each["eventName"] == "INSERT")
+            if "NextShardIterator" not in page:
+                break
+            page = streams.get_records(ShardIterator=page["NextShardIterator"])

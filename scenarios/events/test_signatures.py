@@ -65,6 +65,31 @@ def test_half_a_signature_is_none(api, body, signed, missing):
     assert [error["field"] for error in answer.json["errors"]] == [missing]
 
 
+@pytest.fixture
+def signatures_are_required(staticfire_stack, aws):
+    """As with `signatures = "required"`, for one scenario."""
+    functions, name = aws("lambda"), staticfire_stack.outputs["api_function_name"]
+    made = functions.get_function_configuration(FunctionName=name)["Environment"]
+
+    def configure(environment: dict[str, dict[str, str]]) -> None:
+        functions.update_function_configuration(FunctionName=name, Environment=environment)
+        functions.get_waiter("function_updated_v2").wait(FunctionName=name)
+
+    configure({"Variables": {**made["Variables"], "SIGNATURES": "required"}})
+    yield
+    configure(made)
+
+
+@pytest.mark.usefixtures("signatures_are_required")
+def test_where_signatures_are_required_an_unsigned_event_is_refused(api, event, body, signed, stored):
+    refused = api.post("/events", body=body)
+
+    assert refused.status == 401
+    assert [error["field"] for error in refused.json["errors"]] == HEADERS
+    assert stored(event["id"]) is None
+    assert api.post("/events", body=body, headers=signed(body)).status == 202
+
+
 def test_a_message_that_is_replayed_stores_nothing_again_even_without_an_id(api, event, signed):
     del event["id"]
     body = json.dumps(event).encode()
