@@ -4,9 +4,9 @@ The knee is the highest rate at which a step held: its 95th percentile and its e
 less than nine tenths of what was asked for. The true one lies between that step and the lowest above it that failed.
 
 Noise. Seconds of one run are alike: a slow one is followed by a slow one, so many seconds tell less than as many
-independent figures would. The series is therefore cut into BATCHES long parts, and how far their medians lie apart tells
-how far the whole moves by chance: Student's interval over batch means. Two runs of the same profile are compared second
-by second (the tenth second of a step with the tenth of the same step), so that what the profile does cancels out.
+independent figures would. The series is therefore cut into a few long parts, and how far the medians of these lie apart
+tells how far the whole moves by chance: Student's interval over batch means. Two runs of the same profile are compared
+second by second (the tenth of a step with the tenth of the same step), so that what the profile does cancels out.
 """
 
 from __future__ import annotations

@@ -32,7 +32,8 @@ WRITE_UNITS = {"PutItem": 1, "UpdateItem": 1, "DeleteItem": 1, "BatchWriteItem":
 READ_UNITS = {"GetItem": 1, "BatchGetItem": 1, "Query": 1, "Scan": 1, "TransactGetItems": 2}
 
 ASSUMPTIONS = (
-    "Local latency is not AWS latency: durations were measured on this machine, without AWS's network and processors.",
+    "Local latency is not AWS latency: durations were measured on this machine, without AWS's network and processors, "
+    "and with functions, stores and load generator on the same cores.",
     "Each environment holds one connection to Postgres, and serves one request at a time.",
     "Each DynamoDB call takes the least units of its kind: items of at most 1 KB written, 4 KB read.",
     "A month has the same traffic at any time: what a peak needs is under limits, not under costs.",

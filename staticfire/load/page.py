@@ -105,7 +105,7 @@ def _lost(integrity: Report | None) -> Markup:
 
 
 def _needs(aws: Report | None) -> Markup:
-    title = "What it needs and costs on AWS"
+    title = "Needs and costs on AWS"
     if aws is None:
         return _card(title, "Unknown", "", ["Terraform's plan failed: see above."])
     first, *others = [month for month in aws["costs"] if month["given"]] or aws["costs"][1:3]
@@ -114,7 +114,7 @@ def _needs(aws: Report | None) -> Markup:
     if aws["needs"]:
         same, *_, slowest = aws["needs"]
         lines.append(
-            f"For {figure(aws['rate'])} requests/s {_environments(same)}; {_environments(slowest)} if invocations "
+            f"{figure(aws['rate'])} requests/s take {_environments(same)}, and {_environments(slowest)} if invocations "
             f"take {slowest['slower']} times as long there. Local latency is not AWS latency."
         )
     return _card(title, _dollars(first["total"]), "a month", lines)
@@ -160,6 +160,10 @@ def _time(report: Report) -> list[Markup]:
     headings = ["", "requests", "failed", "requests/s", "p50", "p95", "p99", "slowest"]
     return [
         element("h2", "Throughput and latency over time"),
+        element(
+            "p",
+            "Shaded: the warm-up, which does not count. Dotted verticals: where a part of the profile begins.",
+        ),
         _beside(*plots),
         _table(headings, rows),
     ]
