@@ -88,12 +88,19 @@ class HttpUser(FastHttpUser):
         pace: float = getattr(self.environment.parsed_options, "pace", UNSHAPED_PACE)
         return 1 / pace if pace else 0.0
 
-    def read(self, route: str, check: Check, *, at: Mapping[str, str] | None = None) -> None:
+    def read(
+        self,
+        route: str,
+        check: Check,
+        *,
+        at: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         """`route` is `METHOD /path`, `at` fills in its `{parameters}`; `check` gives what is wrong with the answer."""
         self._stop_at_the_end()
         method, path = route.split(" ", 1)
         url = self.base + path.format_map(at or {})
-        with self.client.request(method, url, name=route, catch_response=True) as answer:
+        with self.client.request(method, url, name=route, headers=dict(headers or {}), catch_response=True) as answer:
             _mark(answer, check)
 
     def write(
