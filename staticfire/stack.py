@@ -16,7 +16,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from pg8000.native import identifier, literal
+from pg8000.native import DatabaseError, identifier, literal
 
 from . import aws
 from .build import build
@@ -28,6 +28,7 @@ from .targets import Running
 from .terraform import DEFAULT_ACCOUNT, Resource, WorkingCopy
 
 KEPT_TABLES = ("schema_migrations",)
+NO_SUCH_DATABASE = "3D000"
 _ADVISORY_LOCK = 5_461_700  # one role or database is made at a time
 
 
@@ -161,7 +162,12 @@ class Stack:
         database, server = self.database, self.running.postgres
         if database is None or server is None:
             return
-        connection = server.connect(database.name)
+        try:
+            connection = server.connect(database.name)
+        except DatabaseError as error:
+            if error.args[0].get("C") != NO_SUCH_DATABASE:
+                raise
+            return  # the stack was never up
         try:
             rows = connection.run(
                 "SELECT schemaname, tablename FROM pg_tables "

@@ -10,11 +10,13 @@ from pathlib import Path
 import pg8000.native
 import pytest
 
+from staticfire.control import Health
 from staticfire.errors import StaticfireError
 from staticfire.layout import Process, write_json
 from staticfire.progress import Progress
-from staticfire.settings import Settings
-from staticfire.targets import postgres
+from staticfire.settings import Settings, StackSettings
+from staticfire.stack import Stack
+from staticfire.targets import Running, postgres
 from staticfire.targets.postgres import Postgres
 
 
@@ -161,3 +163,16 @@ def test_root_starts_it_where_nobody_else_may_go(
         place = server.data.parent
         server.wipe()
         assert not place.exists()
+
+
+def test_the_database_of_a_stack_that_was_never_up_is_empty_already(server: Postgres, tmp_path: Path) -> None:
+    settings = Settings(
+        project=tmp_path,
+        state_dir=tmp_path / "state",
+        stacks={"shop": StackSettings("shop", tmp_path / "infra", database=True)},
+    )
+    running = Running("http://127.0.0.1:1", "us-east-1", Health("running", "life-1", {}), server.start(Progress()))
+    Stack(settings, "shop", running).empty_database()
+    assert running.postgres is not None
+    with pytest.raises(pg8000.native.DatabaseError, match="does not exist"):
+        running.postgres.connect("shop")
