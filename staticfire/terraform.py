@@ -310,7 +310,7 @@ class WorkingCopy:
         with tempfile.TemporaryDirectory(prefix="staticfire-plan-") as directory:
             plan = Path(directory) / "plan"
             command = ["plan", f"-out={plan}", "-refresh=false", "-lock=false", "-no-color"]
-            code, lines = self._run(command, variables, step.note)
+            code, lines = self._run(command, variables, lambda line: None)  # it is long, and nobody applies it
             if code:
                 raise ApplyError("terraform plan failed:\n" + "\n".join(lines[-60:]), checked=[f"log: {self.log}"])
             shown = self._shown(["show", "-json", str(plan)], variables)

@@ -127,7 +127,7 @@ def _environments(need: Report) -> str:
 
 def _time(report: Report) -> list[Markup]:
     series = report["series"]
-    begun = series[0]["at"]
+    begun = series[0]["at"] if series else 0
     seconds = [second["at"] - begun for second in series]
     marks = [
         (seconds[number], second["phase"].removeprefix("step "))
@@ -194,11 +194,15 @@ def _steps(report: Report) -> list[Markup]:
         return []
     steps = [(each, Step.of(each).broken_by(limits["p95_ms"], limits["errors"])) for each in report["steps"]]
     dots = [
-        Dot(each["rate"], each["p95_ms"], not broken,
-            f"{each['name']}: {figure(each['rate'])}/s, p95 {_ms(each['p95_ms'])}")
+        Dot(
+            each["rate"],
+            each["p95_ms"],
+            not broken,
+            f"{each['name']}: {figure(each['rate'])}/s, p95 {_ms(each['p95_ms'])}",
+        )
         for each, broken in steps
         if each["p95_ms"] is not None
-    ]  # fmt: skip
+    ]
     rows = [
         [each["name"], _number(each["target_rate"]), figure(each["rate"]), _ms(each["p95_ms"]), broken or "holds"]
         for each, broken in steps
@@ -211,7 +215,7 @@ def _steps(report: Report) -> list[Markup]:
         element("h2", f"The knee: {at}" if knee["found"] or not knee["rate"] else f"No knee up to {at}"),
         element("p", f"The highest rate at which a step held. {knee['why']}"),
         _beside(plot, _table(["step", "asked for, 1/s", "carried, 1/s", "p95", ""], rows, text=(0, 4))),
-    ]  # fmt: skip
+    ]
 
 
 def _layers(report: Report) -> list[Markup]:
@@ -377,21 +381,28 @@ def _run(report: Report) -> list[Markup]:
         for each in report["thresholds"]
     ]
     functions = [
-        [each["name"], f"{each['memory_mb']} MB", f"{each['invocations']:,}",
-         *(_ms(each["duration_ms"][key]) for key in ("p50", "mean", "p95"))]
+        [
+            each["name"],
+            f"{each['memory_mb']} MB",
+            f"{each['invocations']:,}",
+            *(_ms(each["duration_ms"][key]) for key in ("p50", "mean", "p95")),
+        ]
         for each in report["functions"]
-    ]  # fmt: skip
+    ]
     machine = report["machine"]
     facts = [*machine.items(), *report["versions"].items()]
     return [
         element("h2", "The run"),
-        element("p", f"The load generator ({generator['processes']} processes) was used to "
-                f"{generator['used_share']:.1%} of its own ceiling on this machine, "
-                f"{figure(generator['ceiling_rps'])} requests/s."),
+        element(
+            "p",
+            f"The load generator ({generator['processes']} processes) was used to "
+            f"{generator['used_share']:.1%} of its own ceiling on this machine, "
+            f"{figure(generator['ceiling_rps'])} requests/s.",
+        ),
         _table(["threshold", "limit", "measured", ""], thresholds, text=(0, 3)),
         _table(["function", "memory", "invocations", "p50", "mean", "p95"], functions),
         element("footer", ", ".join(f"{name} {value}" for name, value in facts)),
-    ]  # fmt: skip
+    ]
 
 
 def _beside(*parts: Markup) -> Markup:
@@ -409,10 +420,13 @@ def _table(
 
     head = element("tr", [cell("th", column, name) for column, name in enumerate(headings)])
     body = [
-        element("tr", [cell("td", column, content) for column, content in enumerate(row)],
-                class_="total" if total and row is rows[-1] else None)
+        element(
+            "tr",
+            [cell("td", column, content) for column, content in enumerate(row)],
+            class_="total" if total and row is rows[-1] else None,
+        )
         for row in rows
-    ]  # fmt: skip
+    ]
     return element("div", element("table", element("thead", head), element("tbody", body)), class_="scroll")
 
 

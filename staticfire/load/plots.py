@@ -40,8 +40,9 @@ class Axis:
     log: bool = False
 
     def at(self, value: float) -> float:
-        low, high, value = (map(math.log, (self.low, self.high, max(value, self.low))) if self.log
-                            else (self.low, self.high, value))  # fmt: skip
+        low, high, value = (
+            map(math.log, (self.low, self.high, max(value, self.low))) if self.log else (self.low, self.high, value)
+        )
         return self.start + (value - low) / (high - low) * (self.end - self.start)
 
     def ticks(self) -> list[float]:
@@ -123,7 +124,7 @@ class TimePlot:
     def _marks(self, across: Axis) -> Iterator[Markup]:
         """A name is left out where the next mark leaves no room for it."""
         ends = [*(across.at(second) for second, _ in self.marks[1:]), float(WIDTH)]
-        for (second, name), end in zip(self.marks, ends, strict=True):
+        for (second, name), end in zip(self.marks, ends, strict=False):
             yield _mark(across, second, name if 5.2 * len(name) + 4 < end - across.at(second) else "")
 
     def _readouts(
@@ -255,12 +256,14 @@ def step_plot(title: str, dots: Sequence[Dot], limit: float, knee: float | None)
         element("path", d=path, class_="line thin p95"),
         [_dot(across.at(dot.x), up.at(dot.y), dot) for dot in dots],
         [] if knee is None else [_mark(across, knee, f"knee {figure(knee)}/s")],
-        element("g",
-                element("circle", cx=LEFT + 6, cy=25, r=4.5, class_="holds"),
-                element("text", "holds", x=LEFT + 16, y=29, class_="tick"),
-                element("path", d=_cross(LEFT + 66, 25), class_="breaks"),
-                element("text", "does not", x=LEFT + 76, y=29, class_="tick")),
-    )  # fmt: skip
+        element(
+            "g",
+            element("circle", cx=LEFT + 6, cy=25, r=4.5, class_="holds"),
+            element("text", "holds", x=LEFT + 16, y=29, class_="tick"),
+            element("path", d=_cross(LEFT + 66, 25), class_="breaks"),
+            element("text", "does not", x=LEFT + 76, y=29, class_="tick"),
+        ),
+    )
 
 
 def _dot(x: float, y: float, dot: Dot) -> Markup:

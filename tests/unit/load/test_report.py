@@ -108,6 +108,17 @@ def test_a_stack_that_cannot_be_planned_has_no_estimate(report: Report) -> None:
     assert "Terraform's plan failed" in Page(page(whole)).words
 
 
+def test_a_run_that_was_interrupted_at_once_has_a_report(report: Report, schema: Report) -> None:
+    nothing = {"seconds": 0, "requests": 0, "failures": 0, "rate": 0.0}
+    nothing |= dict.fromkeys(("p50_ms", "p95_ms", "p99_ms", "max_ms"))
+    report |= {"measured": nothing | {"routes": []}, "warm_up": nothing, "interrupted": True, "passed": False}
+    report |= {"series": [], "steps": [], "layers": [], "functions": [], "thresholds": []}
+    report["metered"] = {"requests": 0, "calls": {}, "log_bytes": {}}
+    whole = json.loads(json.dumps(completed(report)))
+    jsonschema.Draft202012Validator(schema).validate(whole)
+    assert Page(page(whole)).open == []
+
+
 def test_both_files_are_written(report: Report, tmp_path: Path) -> None:
     file = write(tmp_path, report)
     assert json.loads((tmp_path / "report.json").read_text()) == report
