@@ -24,7 +24,6 @@ class LocalStackMail:
     def __init__(self, emulator: Emulator, mailbox: Mailbox) -> None:
         self._emulator = emulator
         self._mailbox = mailbox
-        self._loaded = False
 
     async def find(self, to: str = "", account: str = "") -> list[Mail]:
         mails = [*await self._kept(), *await self._mailbox.find(to, account)]
@@ -39,18 +38,18 @@ class LocalStackMail:
 
     async def _kept(self) -> list[Mail]:
         """Newest first; LocalStack keeps the newest last."""
-        if not self._loaded:
+        try:
+            found = await self._ask("GET", PATH)
+        except AwsError:
             # The mails have an address only once something was asked of SES.
             await self._emulator.query(Scope(), "ses", "ListIdentities", {})
-            self._loaded = True
-        messages = json.loads(await self._ask("GET", PATH))["messages"]
-        return [_mail(message) for message in reversed(messages)]
+            found = await self._ask("GET", PATH)
+        return [_mail(message) for message in reversed(json.loads(found)["messages"])]
 
     async def _ask(self, method: str, target: str) -> bytes:
         answer = await self._emulator.raw(Scope(), "ses", method, target)
         data = await self._emulator.whole(answer)
         if answer.status >= 300:
-            self._loaded = False  # LocalStack may have been started afresh
             raise AwsError(502, "ServiceUnavailable", f"LocalStack answered {answer.status} to {method} {target}.")
         return data
 
