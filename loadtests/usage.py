@@ -8,7 +8,7 @@
 The host (`--host`) is a running stack's endpoint, whose API named `usage` is looked up, or the URL of the API itself,
 as on AWS. Without one it is the stack that `staticfire up` started.
 
-Users are drawn as popularity goes: the hottest of them writes every tenth event. Each event has a key of its own; a
+Users are drawn as popularity goes: the hottest of them writes every seventh event. Each event has a key of its own; a
 share of the posts repeats one that was acknowledged, and must be answered with the same id, as a replay. In the
 journal a write is its `key`, `user` and `usage` (a decimal as a string); a repeated one has `again` too.
 """

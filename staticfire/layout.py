@@ -88,6 +88,10 @@ class Layout:
     def applied(self, account: str, stack: str) -> Path:
         return self.state / "applied" / account / f"{stack}.json"
 
+    def planned(self, account: str, stack: str) -> Path:
+        """What the stack would be on AWS."""
+        return self.state / "planned" / account / f"{stack}.json"
+
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
     """All of `data` or nothing: a killed process never leaves half a file."""

@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -146,9 +146,17 @@ class Stack:
     def on_aws(self, progress: Progress) -> list[Resource]:
         """What Terraform would make on AWS: with no given `database`, so with the stack's own."""
         with progress.step(f"Plan {self.name} as on AWS") as step:
-            variables = self._variables(self._build())
+            built, copy = self._build(), self._working_copy()
+            variables = self._variables(built)
             variables.pop("database", None)
-            return self._working_copy().planned(variables, step)
+            fingerprint = self._fingerprint(copy, variables, built)
+            path = self.layout.planned(self.account, self.name)
+            known = read_json(path)
+            if known is None or known.get("fingerprint") != fingerprint:
+                resources = [asdict(resource) for resource in copy.planned(variables, step)]
+                known = {"fingerprint": fingerprint, "resources": resources}
+                write_json(path, known, 0o600)
+            return [Resource(**resource) for resource in known["resources"]]
 
     def destroy(self, progress: Progress) -> None:
         """Destroy what Terraform made, then drop the stack's database."""

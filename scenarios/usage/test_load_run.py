@@ -1,0 +1,201 @@
+"""`staticfire load usage`, as a user runs it: every profile, integrity, the report; and what ends a run early.
+
+The runs are short and slow, so what they measure says nothing: no figure of time or rate is looked at.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from staticfire.load.record import Record
+from staticfire.testkit import wait_until
+
+pytestmark = [pytest.mark.load, pytest.mark.chaos]
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = json.loads((ROOT / "docs/load-report.schema.json").read_text(encoding="utf-8"))
+PATIENT = ("--max-p95", "60000", "--max-errors", "0", "--min-rate", "0.01", "--warm-up", "2s")
+PROFILES = {
+    "steady": ("--duration", "5s", "--rate", "20"),
+    "ramp": ("--duration", "33s", "--rate", "40"),
+    "spike": ("--duration", "9s", "--rate", "40"),
+    "soak": ("--duration", "5s", "--rate", "20"),
+    "flood": ("--duration", "5s", "--users", "2"),
+}
+
+
+@pytest.fixture
+def staticfire_stack(staticfire_own):
+    """Every other fixture means the stack apart."""
+    return staticfire_own.stack
+
+
+class Loads:
+    """`staticfire load usage` on the stack apart: to its end, or as a process that something is done to."""
+
+    def __init__(self, own: Any) -> None:
+        self._own = own
+        self.reports: Path = own.settings.state_dir / "reports"
+
+    def run(self, *options: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
+        with self._new_report() as report:
+            done = self._own.command("load", "usage", *PATIENT, *options)
+            return done, report()
+
+    @contextmanager
+    def started(self, *options: str) -> Iterator[tuple[subprocess.Popen[str], Callable[[], dict[str, Any]]]]:
+        environ = os.environ | {"STATICFIRE_STATE_DIR": str(self._own.settings.state_dir), "STATICFIRE_PORT": "0"}
+        command = [sys.executable, "-m", "staticfire", "load", "usage", *PATIENT, *options]
+        with self._new_report() as report:
+            process = subprocess.Popen(command, cwd=ROOT, env=environ, stderr=subprocess.PIPE, text=True)
+            try:
+                yield process, report
+            finally:
+                process.kill()
+                process.communicate()
+
+    @contextmanager
+    def _new_report(self) -> Iterator[Callable[[], dict[str, Any]]]:
+        before = self._directories()
+
+        def report() -> dict[str, Any]:
+            [directory] = self._directories() - before
+            assert (directory / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+            found = json.loads((directory / "report.json").read_text(encoding="utf-8"))
+            jsonschema.validate(found, SCHEMA)
+            return found
+
+        yield report
+
+    def _directories(self) -> set[Path]:
+        return set(self.reports.iterdir()) if self.reports.exists() else set()
+
+    def processes(self) -> list[int]:
+        """Of Locust, that belong to a run of this stack."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                command = path.read_bytes().decode(errors="replace").split("\0")
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # ended just now
+            if "locust" in command and any("loadtests/usage.py" in word for word in command):
+                found.append(int(path.parent.name))
+        return found
+
+
+@pytest.fixture
+def loads(staticfire_own) -> Loads:
+    return Loads(staticfire_own)
+
+
+@pytest.fixture
+def deployed(aws):
+    """The names of the functions and APIs that there are for the layers."""
+
+    def names() -> set[str]:
+        functions = aws("lambda").list_functions()["Functions"]
+        apis = aws("apigatewayv2").get_apis()["Items"]
+        every = {each["FunctionName"] for each in functions} | {each["Name"] for each in apis}
+        return {name for name in every if "-load-" in name}
+
+    return names
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_short_run_of_every_profile_loses_nothing_and_leaves_a_report(loads, profile):
+    done, report = loads.run("--profile", profile, "--layers", "0", *PROFILES[profile])
+
+    assert done.returncode == 0, done.stderr
+    assert report["passed"]
+    assert report["profile"] == profile
+    assert report["integrity"]["holds"]
+    assert report["integrity"]["acknowledged"] > 0
+    assert {route["name"] for route in report["measured"]["routes"]} >= {"POST /usage"}
+    assert report["measured"]["failures"] == 0
+    assert report["warm_up"]["requests"] > 0
+    assert any(second["environments"] for second in report["series"])
+    assert "usage-api" in {function["name"] for function in report["functions"]}
+
+
+def test_two_workers_measure_one_load_and_the_layers_leave_nothing_behind(loads, deployed):
+    done, report = loads.run("--profile", "steady", *PROFILES["steady"], "--workers", "2", "--layers", "1")
+
+    assert done.returncode == 0, done.stderr
+    assert report["generator"]["processes"] == 2
+    assert [layer["name"] for layer in report["layers"]] == ["empty", "without stores", "with postgres", "whole"]
+    assert deployed() == set()
+    assert loads.processes() == []
+
+    # What a layer wrote to Postgres alone has reached DynamoDB too.
+    done, report = loads.run("--profile", "steady", *PROFILES["steady"], "--layers", "0")
+    assert done.returncode == 0, done.stderr
+    assert report["integrity"]["drifted_users"] == 0
+
+
+def test_a_threshold_that_does_not_hold_fails_the_run_and_is_named(loads):
+    done, report = loads.run("--profile", "steady", *PROFILES["steady"], "--layers", "0", "--min-rate", "10000")
+
+    assert done.returncode == 1
+    assert "threshold rate" in done.stderr
+    assert not report["passed"]
+
+
+def test_a_killed_worker_fails_the_run_and_is_named(loads):
+    with loads.started("--profile", "steady", "--duration", "10m", "--rate", "20", "--workers", "2") as (
+        process,
+        report,
+    ):
+        wait_until(lambda: _measuring(loads), "a run under way")
+        worker = next(pid for pid in loads.processes() if b"--worker" in Path(f"/proc/{pid}/cmdline").read_bytes())
+        os.kill(worker, signal.SIGKILL)
+        _, said = process.communicate(timeout=120)
+
+        assert process.returncode == 1
+        assert f"(pid {worker}) was killed by SIGKILL" in said
+        assert not report()["passed"]
+        assert report()["integrity"]["holds"]
+    assert loads.processes() == []
+
+
+def test_an_interrupted_run_reports_what_was_measured_and_leaves_no_process(loads):
+    with loads.started("--profile", "soak", "--rate", "20") as (process, report):
+        wait_until(lambda: _measuring(loads), "a run under way")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=120)
+
+        assert process.returncode == 130
+        assert report()["interrupted"]
+        assert report()["integrity"]["holds"]
+        assert report()["measured"]["requests"] > 0
+    assert loads.processes() == []
+
+
+def test_an_interruption_among_the_layers_leaves_none_of_them(loads, deployed):
+    options = ("--profile", "steady", *PROFILES["steady"], "--layers", "100")
+    with loads.started(*options) as (process, report):
+        wait_until(deployed, "the functions of the layers", 120)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=120)
+
+        assert process.returncode == 130
+        assert report()["layers"] == []
+    assert deployed() == set()
+    assert loads.processes() == []
+
+
+def _measuring(loads: Loads) -> bool:
+    """Whether the warm-up of the latest run is over, and something was measured after it."""
+    latest = max(loads.reports.iterdir(), key=lambda each: each.stat().st_mtime, default=None)
+    record = Record.read(latest / "record.jsonl") if latest else None
+    return record is not None and not record.ended and record.total(record.measured).requests > 0
