@@ -1,10 +1,12 @@
 """Two runs side by side, and a verdict only where it is beyond their noise.
 
-A measure is `better` or `worse` when the whole interval of its change (see analysis.py) is on one side of zero and the
-change is more than SLACK: two runs on a shared machine differ by more than either run's own noise tells. Of a knee only
-the steps around it are known, and the next step is a matter of noise: knees differ when one run held a higher load than
-the one at which the other had failed. Runs of another stack, profile or machine, or
-with another load asked for, are set side by side without a verdict.
+A measure is `better` or `worse` when the whole interval of its change (see analysis.py) is on one side of zero, and the
+change is more than SLACK beyond the machine's own drift: two runs on a shared machine differ by more than either run's
+noise tells. The drift is that of the first layer, the empty handler, whose code is the same in both.
+
+Of a knee only the steps around it are known, and the next step is a matter of noise: knees differ when one run held a
+higher load than the one at which the other had failed. Runs of another stack, profile or machine, or with another load
+asked for, are set side by side without a verdict.
 """
 
 from __future__ import annotations
@@ -56,18 +58,21 @@ def read(path: Path) -> dict[str, Any]:
 def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
     """The report's part `comparison`."""
     differences = _differences(before, after)
+    drift = _drift(before, after)
+    slack = SLACK + abs(drift or 0.0)
     seconds = _aligned(before, after)
     measures = []
     for name, key, higher_is_better in MEASURES:
         found = change(*seconds, key, relative=True)
         then, now = (report["measured"][key] for report in (before, after))
-        measures.append(_judged(name, then, now, found, SLACK, higher_is_better=higher_is_better))
+        measures.append(_judged(name, then, now, found, slack, higher_is_better=higher_is_better))
     measures += [_errors(before, after, seconds), *_knees(before, after)]
     if differences:
         measures = [Measure(**(asdict(measure) | {"verdict": "not comparable"})) for measure in measures]
     return {
         "with": {key: before[key] for key in ("stack", "profile", "started", "revision")},
         "differences": differences,
+        "machine_drift": drift,
         "measures": [asdict(measure) for measure in measures],
     }
 
@@ -91,6 +96,15 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[st
     if machines[0] != machines[1]:
         found.append(f"machine: {machines[0]} before, {machines[1]} now")
     return found
+
+
+def _drift(before: Mapping[str, Any], after: Mapping[str, Any]) -> float | None:
+    """How much slower the empty handler became, as a share; None where a run has no layers, or others."""
+    first = [report["layers"][0] for report in (before, after) if report["layers"]]
+    if len(first) < 2 or first[0]["name"] != first[1]["name"]:
+        return None
+    drift: float = first[1]["p50_ms"] / first[0]["p50_ms"] - 1
+    return drift
 
 
 Series = Sequence[Mapping[str, Any]]

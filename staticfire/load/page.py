@@ -362,10 +362,17 @@ def _comparison(report: Report) -> list[Markup]:
         f"{earlier['profile']} of {earlier['started']}, revision {earlier['revision'] or 'unknown'}. The bar is where "
         "the change lies by chance in 95 of 100 runs: by how its parts differ among themselves."
     )
+    drift = comparison["machine_drift"]
+    drifted = (
+        "How much the machine itself drifted is not known without layers: run both again before you trust a verdict."
+        if drift is None
+        else f"The empty handler, whose code is the same, took {drift:+.0%}: a verdict needs a larger change than that."
+    )
     different = [element("li", text) for text in comparison["differences"]]
     return [
         element("h2", "Compared with an earlier run"),
         element("p", said),
+        element("p", drifted),
         *(
             [element("p", "There is no verdict, as more than the code differs:"), element("ul", different)]
             * bool(different)

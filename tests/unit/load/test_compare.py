@@ -40,6 +40,7 @@ def report(seed: int, *, p95: float = 20.0, failed: int = 0, phase: str = "stead
         },
         "series": series,
         "knee": None,
+        "layers": [],
     }
 
 
@@ -69,6 +70,19 @@ def test_a_change_that_is_sure_but_small_is_none() -> None:
     for second in after["series"]:
         second["p95_ms"] *= 1.04
     assert verdicts(before, after)["p95 ms"] == SAME
+
+
+def test_a_change_that_the_machine_alone_made_is_none() -> None:
+    def layered(seed: int, p95: float, empty_ms: float) -> dict[str, Any]:
+        return report(seed, p95=p95) | {
+            "layers": [{"name": "empty", "p50_ms": empty_ms}, {"name": "whole", "p50_ms": 9.0}]
+        }
+
+    before = layered(1, 20.0, 1.0)
+    assert verdicts(before, layered(2, 30.0, 1.5))["p95 ms"] == SAME
+    assert verdicts(before, layered(2, 30.0, 1.1))["p95 ms"] == "worse"
+    assert compare(before, layered(2, 30.0, 1.5))["machine_drift"] == 0.5
+    assert compare(before, report(2))["machine_drift"] is None
 
 
 def test_more_failures_are_worse() -> None:
