@@ -6,8 +6,8 @@
 The host (`--host`) is a running stack's endpoint, whose API named `events` is looked up, or the URL of the API itself,
 as on AWS. Without one it is the stack that `staticfire up events` started.
 
-Types and sources are drawn as popularity goes: the first type is a large part of all events, which is what the shards
-of the index are for. A share of the posts repeats an event that was acknowledged, and must be told to be a duplicate. In
+Types and sources are drawn as popularity goes: the first type is a large part of all events, which is what the index's
+shards are for. A share of the posts repeats an event that was acknowledged, and must be told to be a duplicate. In
 the journal a write is its `id`, `type` and `source`; a repeated one has `again` too, and a batch is its `ids`.
 """
 

@@ -27,7 +27,9 @@ UNFIT_FOR = {"usage": ["positive_data_acceptance"], "tasks": ["positive_data_acc
 
 
 @pytest.mark.parametrize("name", STACKS)
-def test_the_running_api_keeps_to_its_document(name: str, staticfire_stacks: Callable[[str], StackUnderTest]) -> None:
+def test_the_running_api_keeps_to_its_document(
+    name: str, staticfire_stacks: Callable[[str], StackUnderTest], tmp_path: Path
+) -> None:
     stack = staticfire_stacks(name)
     unfit = [*UNFIT, *UNFIT_FOR.get(name, [])]
     command = [
@@ -36,6 +38,6 @@ def test_the_running_api_keeps_to_its_document(name: str, staticfire_stacks: Cal
         *("--max-examples", str(EXAMPLES), "--seed", str(SEED), "--generation-database", "none"),
         *("--mode", "all", "--request-timeout", "30", "--no-color"),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=DEADLINE, check=False)
     print(done.stdout, done.stderr)
     assert done.returncode == 0, done.stdout

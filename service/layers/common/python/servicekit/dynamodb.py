@@ -119,17 +119,6 @@ class Table:
                 return
             query["start"] = page.next
 
-    def count(self, condition: str, values: Mapping[str, Any], **query: Unpack[Query]) -> int:
-        """How many items the key condition and the filter find; read all the same, but not sent."""
-        request = {**_request_of(condition, values, query), "Select": "COUNT"}
-        found: int = 0
-        while True:
-            answer = self._call("Query", request)
-            found += answer["Count"]
-            if not answer.get("LastEvaluatedKey"):
-                return found
-            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
-
     def delete_many(self, keys: Sequence[Key]) -> None:
         """Items that nobody writes any more: without a condition, in any order. Unavailable when some may be left."""
         requests = [{"DeleteRequest": {"Key": marshal(key)}} for key in keys]
@@ -153,9 +142,6 @@ class Table:
 
     def to_delete(self, key: Key, **clause: Unpack[Clause]) -> Action:
         return {"Delete": {"TableName": self.name, "Key": marshal(key), **_expressions(clause)}}
-
-    def to_check(self, key: Key, **clause: Unpack[Clause]) -> Action:
-        return {"ConditionCheck": {"TableName": self.name, "Key": marshal(key), **_expressions(clause)}}
 
     def _delete(self, requests: list[Item]) -> list[Item]:
         """Those that were not carried out."""
