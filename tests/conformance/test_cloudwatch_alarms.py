@@ -81,7 +81,8 @@ def watch(lab: Lab) -> Watched:
     left = lab.aws("sqs").receive_message(QueueUrl=queue.url, WaitTimeSeconds=1).get("Messages", [])
     history = cloudwatch.describe_alarm_history(AlarmName=name, HistoryItemType="StateUpdate")["AlarmHistoryItems"]
     cloudwatch.delete_alarms(AlarmNames=list(lows))
-    return Watched(name, highs, lows, told + left, [each["HistorySummary"] for each in history])
+    changes = [each["HistorySummary"] for each in sorted(history, key=lambda each: each["Timestamp"])]
+    return Watched(name, highs, lows, told + left, changes)
 
 
 @documented(AREA, "An alarm watches the metric with exactly its dimensions, and is over when that is well", EVALUATION)
@@ -90,7 +91,7 @@ def test_an_alarm_watches_its_own_metric_and_its_topic_is_told_once(begun: Calla
     watched = begun()
     assert [name for name, state in watched.highs.items() if state != "OK"] == [watched.name]
     assert set(watched.lows.values()) == {"OK"}
-    assert watched.changes[:2] == ["Alarm updated from ALARM to OK", "Alarm updated from OK to ALARM"]
+    assert watched.changes[-2:] == ["Alarm updated from OK to ALARM", "Alarm updated from ALARM to OK"]
     raised, over = sorted(watched.told, key=lambda document: document["NewStateValue"])
     assert (raised["AlarmName"], raised["OldStateValue"], raised["NewStateValue"]) == (watched.name, "OK", "ALARM")
     assert (over["AlarmName"], over["OldStateValue"], over["NewStateValue"]) == (watched.name, "ALARM", "OK")
