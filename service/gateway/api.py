@@ -37,11 +37,15 @@ logger.setLevel(logging.INFO)
 COOKIE = "__Host-session"
 COOKIE_RULES = "Path=/; HttpOnly; Secure; SameSite=Strict"
 LARGEST_OWN_BODY = 1024
+RESERVE_SECONDS = 1.0
 TEXTS = ("text/", "application/json", "application/xml", "application/javascript")
 
 
 class Gateway:
-    """Handles one request at a time, as an execution environment does; `_notes` are what its log line says."""
+    """Handles one request at a time, as an execution environment does.
+
+    Of that request: `_notes` are what its log line says, `_ends_at` is when the function must have answered.
+    """
 
     def __init__(
         self,
@@ -59,11 +63,13 @@ class Gateway:
         self._router = Router(settings.routes)
         self._proxy = Proxy(settings.upstreams.values())
         self._notes: dict[str, Any] = {}
+        self._ends_at = 0.0
         own = {key: partial(method, self) for key, method in OWN_ROUTES.items()}
         self._answer = application({**own, "ANY /": self.forward, "ANY /{proxy+}": self.forward})
 
     def handler(self, event: Event, context: Any) -> Answer:
         started = time.perf_counter()
+        self._ends_at = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
         http = event["requestContext"]["http"]
         self._notes = {"method": http["method"], "path": http["path"], "route": event["routeKey"]}
         status = 500
@@ -145,7 +151,7 @@ class Gateway:
         )
         way = Way()
         try:
-            reply = self._proxy.send(route.upstream.name, call, way)
+            reply = self._proxy.send(route.upstream.name, call, way, self._ends_at - time.monotonic())
         except Refused as refused:
             raise Refused(refused.status, refused.message, headers={**limits, **(refused.headers or {})}) from None
         finally:

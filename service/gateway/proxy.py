@@ -53,12 +53,15 @@ class Proxy:
     def breakers(self) -> dict[str, str]:
         return {name: line.breaker.state for name, line in self._lines.items()}
 
-    def send(self, name: str, call: Call, way: Way) -> Reply:
-        """The upstream's answer, whatever its status; Refused with 502, 503 or 504 when there is none."""
+    def send(self, name: str, call: Call, way: Way, seconds: float) -> Reply:
+        """The upstream's answer, whatever its status; Refused with 502, 503 or 504 when there is none in time.
+
+        It has its time-out, and no more than `seconds`.
+        """
         line = self._lines[name]
         started = time.monotonic()
         try:
-            return self._send(line, call, way, started + line.upstream.timeout_seconds)
+            return self._send(line, call, way, started + min(seconds, line.upstream.timeout_seconds))
         finally:
             way.seconds = time.monotonic() - started
 

@@ -108,6 +108,7 @@ def _body_of(response: http.client.HTTPResponse, connection: http.client.HTTPCon
             _left(deadline)
     if response.length:
         raise http.client.IncompleteRead(b"", response.length)
+    response.close()  # else older Pythons keep it for unread, and the connection is of no use
     return b"".join(pieces)
 
 
