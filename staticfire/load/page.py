@@ -305,7 +305,7 @@ def _ceilings(aws: Report) -> list[Markup]:
         [each["name"], each["limit"], *(figure(each["carries"][key]) for key in slower), each["why"]]
         for each in aws["ceilings"]
     ]
-    headings = ["limit", "", *(f"requests/s, {_slower(int(key))}" for key in slower), "from"]
+    headings = ["limit", "", *(f"requests/s if {_slower(int(key))}" for key in slower), "from"]
     return [
         element("h3", "Limits on the way, the lowest first"),
         _table(headings, rows, text=(0, 1, len(headings) - 1)),

@@ -255,7 +255,7 @@ def step_plot(title: str, dots: Sequence[Dot], limit: float, knee: float | None)
         limit_line(up, limit) if up.low < limit < up.high else None,
         element("path", d=path, class_="line thin p95"),
         [_dot(across.at(dot.x), up.at(dot.y), dot) for dot in dots],
-        [] if knee is None else [_mark(across, knee, f"knee {figure(knee)}/s")],
+        None if knee is None else _knee(across.at(knee), f"knee: {figure(knee)}/s"),
         element(
             "g",
             element("circle", cx=LEFT + 6, cy=25, r=4.5, class_="holds"),
@@ -263,6 +263,16 @@ def step_plot(title: str, dots: Sequence[Dot], limit: float, knee: float | None)
             element("path", d=_cross(LEFT + 66, 25), class_="breaks"),
             element("text", "does not", x=LEFT + 76, y=29, class_="tick"),
         ),
+    )
+
+
+def _knee(x: float, text: str) -> Markup:
+    """The text is on the side that has room."""
+    left = x > WIDTH / 2
+    return element(
+        "g",
+        element("line", x1=x, x2=x, y1=TOP, y2=HEIGHT - BOTTOM, class_="mark"),
+        element("text", text, x=x - 4 if left else x + 4, y=HEIGHT - BOTTOM - 6, class_="tick end" if left else "tick"),
     )
 
 
