@@ -185,7 +185,7 @@ def _build_command(settings: Settings, arguments: argparse.Namespace) -> int:
 def _build(settings: Settings, names: Sequence[str], layout: Layout, display: Progress) -> None:
     with display.step("Packages") as step:
         paths = [path for name in names for path in build(settings.stack(name).zips, layout).values()]
-        step.done(", ".join(path.name for path in paths) or "none")
+        step.done(", ".join(dict.fromkeys(path.name for path in paths)) or "none")
 
 
 def _foreground(settings: Settings, running: Running, arguments: argparse.Namespace) -> int:
