@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 from urllib.parse import parse_qs, parse_qsl
 from uuid import uuid4
@@ -149,7 +150,12 @@ def _credential(request: Request) -> tuple[str, str, str]:
         return key, "", "s3"
     else:
         return "", "", ""
-    # key/date/region/service/aws4_request; a signature for several regions (SigV4A) names none.
+    return _scope_of(credential)
+
+
+@lru_cache(MAX_KEYS)
+def _scope_of(credential: str) -> tuple[str, str, str]:
+    """key/date/region/service/aws4_request; a signature for several regions (SigV4A) names none."""
     parts = credential.strip().split("/")
     if len(parts) >= 5:
         return "/".join(parts[:-4]), parts[-3], parts[-2]

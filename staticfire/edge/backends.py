@@ -24,6 +24,7 @@ from .aws import Scope, anonymous_authorization
 from .child import External, MiniStack
 from .emulator import Emulator
 from .http1.client import ClientResponse
+from .http1.messages import Request
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +73,11 @@ class Backends(Emulator):
         super().__init__(emulator.base_url, emulator.client, name=emulator.name, log=emulator.log)
         self._emulator = emulator
         self._filler = filler
+
+    async def forward(self, scope: Scope, service: str, request: Request) -> ClientResponse:
+        if service in LOCALSTACK:
+            return await self._emulator.forward(scope, service, request)
+        return await self._taken_apart(scope, service, request)
 
     async def raw(
         self,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json as jsonlib
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 from xml.etree import ElementTree
@@ -17,6 +17,7 @@ import orjson
 
 from .aws import FORM, AwsError, Scope, anonymous_authorization
 from .http1.client import Client, ClientResponse, ConnectError, ConnectionBroken
+from .http1.messages import Request
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,12 @@ _VERSIONS = {
     "sqs": "2012-11-05",
     "sts": "2011-06-15",
 }
+
+
+# Up to this size a body goes on in one piece.
+SMALL = 64 * 1024
+_CONNECTION = frozenset(("te", "trailer", "upgrade", "http2-settings", "proxy-authorization"))
+_HOP_BY_HOP = _CONNECTION | {"connection", "expect", "keep-alive", "proxy-connection", "transfer-encoding"}
 
 
 class Emulator:
@@ -81,6 +88,18 @@ class Emulator:
             root = await self.query(Scope(region=region), "sts", "GetAccessKeyInfo", {"AccessKeyId": access_key})
         return next((element.text or "" for element in root.iter() if element.tag.endswith("Account")), "")
 
+    async def forward(self, scope: Scope, service: str, request: Request) -> ClientResponse:
+        """Somebody's own request: the bytes that came, where nothing in them belongs to that connection alone."""
+        if (data := _as_it_came(request)) is not None:
+            return await self._sent(service, self.client.pass_on(request.method, self.base_url, data))
+        return await self._taken_apart(scope, service, request)
+
+    async def _taken_apart(self, scope: Scope, service: str, request: Request) -> ClientResponse:
+        length = request.headers.get("content-length")
+        whole = int(length) <= SMALL if length else "transfer-encoding" not in request.headers
+        body = await request.body() if whole else request.stream()
+        return await self.raw(scope, service, request.method, request.target, _end_to_end(request), body, as_is=True)
+
     async def raw(
         self,
         scope: Scope,
@@ -96,8 +115,11 @@ class Emulator:
         sent = list(headers)
         if not as_is and not any(name.lower() == "authorization" for name, _ in sent):
             sent.append(("authorization", anonymous_authorization(scope, service)))
+        return await self._sent(service, self.client.request(method, self.base_url, target, sent, body))
+
+    async def _sent(self, service: str, response: Awaitable[ClientResponse]) -> ClientResponse:
         try:
-            return await self.client.request(method, self.base_url, target, sent, body)
+            return await response
         except ConnectError as error:
             raise self.unreachable(f"does not answer at {self.base_url}") from error
         except ConnectionBroken as error:
@@ -121,6 +143,22 @@ class Emulator:
         if response.status >= 300:
             raise _error(response, data)
         return data
+
+
+def _as_it_came(request: Request) -> bytes | None:
+    line = f"{request.method} {request.target} HTTP/1.1\r\n".encode("latin-1")
+    if request.raw.startswith(line) and not request.headers.any_of(_HOP_BY_HOP):
+        return request.raw
+    return None
+
+
+def _end_to_end(request: Request) -> list[tuple[str, str]]:
+    """The headers without those of this connection; the client drops what frames the message."""
+    named = request.headers.get("connection").lower()
+    dropped = _CONNECTION
+    if named not in ("", "keep-alive", "close"):
+        dropped = _CONNECTION.union(name.strip() for name in named.split(","))
+    return [header for header in request.headers.items() if header[0] not in dropped]
 
 
 def _error(response: ClientResponse, data: bytes) -> AwsError:

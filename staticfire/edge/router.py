@@ -19,9 +19,6 @@ from .http1.messages import Request, Response
 
 log = logging.getLogger(__name__)
 
-# Up to this size a body goes on in one piece.
-SMALL = 64 * 1024
-
 
 class Router:
     """`services`: parts of the edge, by the credential scope's service."""
@@ -70,30 +67,10 @@ class Router:
         return response
 
     async def _forward(self, call: Call) -> Response:
-        request = call.request
-        length = request.headers.get("content-length")
-        whole = int(length) <= SMALL if length else "transfer-encoding" not in request.headers
-        answer = await self._emulator.raw(
-            call.scope,
-            call.service,
-            request.method,
-            request.target,
-            _end_to_end(request),
-            await request.body() if whole else request.stream(),
-            as_is=True,
-        )
+        answer = await self._emulator.forward(call.scope, call.service, call.request)
+        if answer.raw and answer.arrived:
+            answer.close()
+            return Response(answer.status, raw=answer.raw)
         if answer.arrived:
             return Response(answer.status, answer.headers.items(), await self._emulator.whole(answer))
         return Response(answer.status, answer.headers.items(), answer.stream())
-
-
-_CONNECTION = frozenset(("te", "trailer", "upgrade", "http2-settings", "proxy-authorization"))
-
-
-def _end_to_end(request: Request) -> list[tuple[str, str]]:
-    """The headers without those of this connection; the client drops what frames the message."""
-    named = request.headers.get("connection").lower()
-    dropped = _CONNECTION
-    if named not in ("", "keep-alive", "close"):
-        dropped = _CONNECTION.union(name.strip() for name in named.split(","))
-    return [header for header in request.headers.items() if header[0] not in dropped]

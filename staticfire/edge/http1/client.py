@@ -10,6 +10,7 @@ closed meanwhile, or may be about to close, is not used again. A request that ma
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
@@ -21,11 +22,14 @@ import httptools
 
 from .head import to_bytes
 from .incoming import IncomingBody
-from .messages import Headers
+from .messages import BODILESS, END_OF_HEAD, Headers
 
 MAX_HEAD = 256 * 1024
 BUFFER = 256 * 1024
 SMALL = 64 * 1024
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
+_CODING = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
+_HOP_BY_HOP = re.compile(rb"\r\n(?:connection|keep-alive|proxy-connection|trailer|upgrade):", re.IGNORECASE)
 _FRAMING = frozenset(("connection", "keep-alive", "transfer-encoding", "content-length", "proxy-connection"))
 
 
@@ -40,13 +44,15 @@ class ConnectionBroken(OSError):
 class ClientResponse:
     """A response whose head is here, and its body if it is small. Read it whole, stream it to the end, or close it."""
 
-    __slots__ = ("_body", "_connection", "headers", "status")
+    __slots__ = ("_body", "_connection", "headers", "raw", "status")
 
-    def __init__(self, connection: _Connection, status: int, headers: Headers, body: IncomingBody) -> None:
+    def __init__(self, connection: _Connection, status: int, headers: Headers, body: IncomingBody, raw: bytes) -> None:
         self._connection = connection
         self._body = body
         self.status = status
         self.headers = headers
+        # The whole response as it came, if it is here and may go on so: in one piece, its length declared.
+        self.raw = raw
 
     async def read(self, limit: int | None = None) -> bytes:
         try:
@@ -102,7 +108,7 @@ class _Connection(asyncio.Protocol):
         self._pool = pool
         self._transport = cast(asyncio.Transport, None)
         self._parser: Any = httptools.HttpResponseParser(self)
-        self._headers: list[tuple[str, str]] = []
+        self._received = b""
         self._unparsed = 0
         self._head_only = False
         self._keep_alive = False
@@ -124,6 +130,8 @@ class _Connection(asyncio.Protocol):
             self.fail(ConnectionBroken("the peer sent what nobody asked for"))
             return
         self._unparsed += len(data)
+        if self._body is None:
+            self._received += data
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -152,29 +160,35 @@ class _Connection(asyncio.Protocol):
 
     # What the parser calls.
 
-    def on_message_begin(self) -> None:
-        self._headers = []
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self._body is None:
-            self._headers.append((name.lower().decode("latin-1"), value.decode("latin-1").rstrip(" \t")))
-
     def on_headers_complete(self) -> None:
         self._unparsed = 0
+        received = self._received.lstrip(b"\r\n")
+        end = received.index(END_OF_HEAD)
         status = self._parser.get_status_code()
         if status < 200 or self._response is None or self._body is not None:
+            self._received = received[end:]
             return  # 100 Continue and the like: the response comes after it
-        headers = Headers(self._headers)
-        length = headers.get("content-length")
+        lines = received[received.index(b"\r\n") : end]
+        self._received = b""
+        declared = _LENGTH.search(lines)
+        length = int(declared[1]) if declared else None
         self._keep_alive = self._parser.should_keep_alive()
-        self._until_eof = not length and "transfer-encoding" not in headers
-        self._body = IncomingBody(self, int(length) if length else None)
-        self._head = ClientResponse(self, status, headers, self._body)
+        self._until_eof = length is None and _CODING.search(lines) is None
+        self._body = IncomingBody(self, length)
+        whole = (
+            length is not None
+            and len(received) == end + len(END_OF_HEAD) + length
+            and received.startswith(b"HTTP/1.1 ")
+            and self._keep_alive
+            and status not in BODILESS
+            and _HOP_BY_HOP.search(lines) is None
+        )
+        self._head = ClientResponse(self, status, Headers(lines=lines), self._body, received if whole else b"")
         if self._head_only:
             # The parser would wait for the body that the head describes.
             self._parser = httptools.HttpResponseParser(self)
             self.on_message_complete()
-        elif not length or int(length) > SMALL:
+        elif length is None or length > SMALL:
             self._respond()
 
     def on_body(self, data: bytes) -> None:
@@ -210,19 +224,19 @@ class _Connection(asyncio.Protocol):
     # What the client calls.
 
     async def exchange(
-        self, method: str, head: list[str], body: bytes | AsyncIterator[bytes], chunked: bool
+        self, method: str, head: bytes, body: bytes | AsyncIterator[bytes], chunked: bool
     ) -> ClientResponse:
         """Send a request; its response, as soon as its head is here."""
         self._body = self._head = None
+        self._received = b""
         self._unparsed = 0
         self._head_only = method == "HEAD"
         self._response = self.loop.create_future()
         try:
-            data = to_bytes(head)
             if isinstance(body, bytes):
-                self._transport.write(data + body)
+                self._transport.write(head + body)
             else:
-                self._transport.write(data)
+                self._transport.write(head)
                 self._sender = self.loop.create_task(self._send(body, chunked))
                 self._sender.add_done_callback(self._sent)
             await self._response
@@ -367,10 +381,16 @@ class Client:
         else:
             chunked = True
             lines.append("transfer-encoding: chunked\r\n")
+        head = to_bytes(lines)
         if within is None:
-            return await (await pool.get()).exchange(method, lines, body, chunked)
+            return await (await pool.get()).exchange(method, head, body, chunked)
         async with asyncio.timeout(within):
-            return await (await pool.get()).exchange(method, lines, body, chunked)
+            return await (await pool.get()).exchange(method, head, body, chunked)
+
+    async def pass_on(self, method: str, base_url: str, raw: bytes) -> ClientResponse:
+        """Send a whole request that is bytes already; nothing in it may belong to another connection."""
+        pool = self._pools.get(base_url) or self._pool(base_url)
+        return await (await pool.get()).exchange(method, raw, b"", False)
 
     def _pool(self, base_url: str) -> _Pool:
         address = _address(base_url)

@@ -29,7 +29,17 @@ import httptools
 
 from .head import BadHead, declared_length, encode_head
 from .incoming import IncomingBody
-from .messages import BodyTooLarge, BrokenBody, DropConnection, Handler, Headers, Request, ResetConnection, Response
+from .messages import (
+    BODILESS,
+    BodyTooLarge,
+    BrokenBody,
+    DropConnection,
+    Handler,
+    Headers,
+    Request,
+    ResetConnection,
+    Response,
+)
 
 log = logging.getLogger(__name__)
 
@@ -107,6 +117,7 @@ class Connection(asyncio.Protocol):
         self._headers: list[tuple[str, str]] = []
         self._head_size = 0
         self._unproductive = 0
+        self._between = True
         self._body: IncomingBody | None = None
         self._queue: deque[_Exchange] = deque()
         self._task: asyncio.Task[None] | None = None
@@ -158,6 +169,7 @@ class Connection(asyncio.Protocol):
         if self._refusal is not None or self._lingering:
             return
         self._unproductive += len(data)
+        alone = self._between
         try:
             self._feed(data)
             # Half a head, chunk extensions, trailers: bytes that bring nothing forward.
@@ -168,6 +180,8 @@ class Connection(asyncio.Protocol):
         except _Refusal as refusal:
             self._refuse(refusal)
         if self._task is None and self._queue:
+            if alone and self._between and len(self._queue) == 1:
+                self._queue[0].request.raw = data
             self._start()
         self.balance()
 
@@ -206,6 +220,7 @@ class Connection(asyncio.Protocol):
             raise _Refusal(400, f"This is no valid HTTP/1.1 request: {error}.") from error
 
     def on_message_begin(self) -> None:
+        self._between = False
         self._target = b""
         self._headers = []
         self._head_size = 0
@@ -272,6 +287,7 @@ class Connection(asyncio.Protocol):
             self._body.feed(data)
 
     def on_message_complete(self) -> None:
+        self._between = True
         self._unproductive = 0
         self._deadline = NEVER
         body, self._body = self._body, None
@@ -345,10 +361,18 @@ class Connection(asyncio.Protocol):
             return _internal_error()
 
     async def _send(self, exchange: _Exchange, response: Response) -> None:
-        request, body = exchange.request, response.body
+        request = exchange.request
         if self._closing or not exchange.worth_reading(self._limits.unread):
             exchange.keep_alive = False
-        bodiless = request.method == "HEAD" or response.status in (204, 304)
+        bodiless = request.method == "HEAD" or response.status in BODILESS
+        if response.raw:
+            if exchange.keep_alive and request.http_version == "1.1" and not bodiless and not self._lost:
+                self._transport.write(response.raw)
+                if self._drained is not None:
+                    await self._drained
+                return
+            response = response.unpacked()
+        body = response.body
         if not isinstance(body, bytes):
             try:
                 await self._send_stream(exchange, response, body, bodiless)

@@ -86,6 +86,12 @@ class IncomingBody:
     async def read(self, limit: int | None) -> bytes:
         if limit is not None and self.left is not None and self.waiting + self.left > limit:
             raise BodyTooLarge
+        if self.complete and (limit is None or self.waiting <= limit):
+            data = b"".join(self._pieces)
+            self._pieces.clear()
+            self.waiting = 0
+            self._flow.balance()
+            return data
         pieces = []
         size = 0
         while piece := await self._next():

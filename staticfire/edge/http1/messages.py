@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from typing import Protocol
 
+END_OF_HEAD = b"\r\n\r\n"
+# Statuses whose responses have no body, whatever they say of its length.
+BODILESS = (204, 304)
+
 
 class BodyTooLarge(Exception):
     """The body is longer than the reader allows."""
@@ -23,31 +27,49 @@ class ResetConnection(DropConnection):
 
 
 class Headers:
-    """An ordered multi-map of lower-case names to values (latin-1 text, as on the wire)."""
+    """An ordered multi-map of lower-case names to values (latin-1 text, as on the wire).
 
-    __slots__ = ("_first", "_items")
+    Those of a received message may stay `lines`, as they came, until somebody asks for one: what only passes through
+    is never taken apart. Each of `lines` begins with CRLF, and the parser has accepted it.
+    """
 
-    def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
-        self._items = list(items)
-        self._first = dict(reversed(self._items))
+    __slots__ = ("_first", "_items", "lines")
+
+    def __init__(self, items: Iterable[tuple[str, str]] = (), *, lines: bytes = b"") -> None:
+        self.lines = lines
+        self._items: list[tuple[str, str]] | None = None if lines else list(items)
+        self._first = dict(reversed(self._items)) if self._items else {}
+
+    def items(self) -> list[tuple[str, str]]:
+        if self._items is None:
+            fields = [line.partition(":") for line in self.lines.decode("latin-1").split("\r\n")[1:]]
+            self._items = [(name.lower(), value.strip(" \t")) for name, _, value in fields]
+            self._first = dict(reversed(self._items))
+        return self._items
 
     def get(self, name: str, default: str = "") -> str:
+        if self._items is None:
+            self.items()
         return self._first.get(name, default)
 
     def getall(self, name: str) -> list[str]:
-        return [value for key, value in self._items if key == name]
-
-    def items(self) -> list[tuple[str, str]]:
-        return self._items
+        return [value for key, value in self.items() if key == name]
 
     def __contains__(self, name: object) -> bool:
+        if self._items is None:
+            self.items()
         return name in self._first
 
+    def any_of(self, names: frozenset[str]) -> bool:
+        if self._items is None:
+            self.items()
+        return not names.isdisjoint(self._first)
+
     def __iter__(self) -> Iterator[tuple[str, str]]:
-        return iter(self._items)
+        return iter(self.items())
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self.items())
 
 
 class BodySource(Protocol):
@@ -83,9 +105,12 @@ class BytesBody:
 
 
 class Request:
-    """One request. `path` and `query` are as sent: percent-encoded, apart from the `?` between them."""
+    """One request. `path` and `query` are as sent: percent-encoded, apart from the `?` between them.
 
-    __slots__ = ("_body", "_cached", "_sender", "headers", "http_version", "method", "path", "peer", "query")
+    `raw` is the whole of it as it came, where it came in one piece.
+    """
+
+    __slots__ = ("_body", "_cached", "_sender", "headers", "http_version", "method", "path", "peer", "query", "raw")
 
     def __init__(
         self,
@@ -108,6 +133,7 @@ class Request:
         self._body: BodySource = BytesBody(body) if isinstance(body, bytes) else body
         self._cached: bytes | None = None
         self._sender = sender
+        self.raw = b""
 
     @property
     def target(self) -> str:
@@ -135,19 +161,32 @@ class Request:
 
 
 class Response:
-    """One response. The server adds `content-length` or chunking, `date` and `connection` by itself."""
+    """One response. The server adds `content-length` or chunking, `date` and `connection` by itself.
 
-    __slots__ = ("body", "headers", "status")
+    `raw` is the whole of somebody else's response, as it came, that goes on without being taken apart.
+    """
+
+    __slots__ = ("body", "headers", "raw", "status")
 
     def __init__(
         self,
         status: int = 200,
         headers: Iterable[tuple[str, str]] = (),
         body: bytes | AsyncIterator[bytes] = b"",
+        *,
+        raw: bytes = b"",
     ) -> None:
         self.status = status
         self.headers = list(headers)
         self.body = body
+        self.raw = raw
+
+    def unpacked(self) -> Response:
+        """Without `raw`: for a connection on which it cannot go on as it came."""
+        if not self.raw:
+            return self
+        head, _, body = self.raw.partition(END_OF_HEAD)
+        return Response(self.status, Headers(lines=head[head.index(b"\r\n") :]).items(), body)
 
 
 Handler = Callable[[Request], Awaitable[Response]]

@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-mappings.h
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -34,7 +35,12 @@ class Address(NamedTuple):
 
 def host_name(request: Request) -> str:
     """The Host header without its port."""
-    host = request.headers.get("host").lower()
+    return _without_port(request.headers.get("host"))
+
+
+@lru_cache(1024)
+def _without_port(host: str) -> str:
+    host = host.lower()
     name, colon, port = host.rpartition(":")
     return name if colon and port.isdigit() else host
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -204,3 +205,94 @@ async def test_calls_are_counted_by_account_service_and_operation() -> None:
                 await (await Client().request("POST", url, "/", headers, b"{}")).read()
     counted = {(call["service"], call["operation"]): call["count"] for call in router.calls()}
     assert counted == {("dynamodb", "PutItem"): 2, ("s3", None): 1}
+
+
+ANSWER = b"HTTP/1.1 200 OK\r\nX-Odd-Case: 1\r\nDate: Sat, 21 Nov 2026 05:00:00 GMT\r\nContent-Length: 4\r\n\r\ndone"
+
+
+@asynccontextmanager
+async def beside(answer: bytes) -> AsyncIterator[tuple[int, list[bytes]]]:
+    """The edge's port before an emulator that answers every piece of bytes with these, and the pieces that it got."""
+    got: list[bytes] = []
+
+    async def emulate(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while piece := await reader.read(65536):
+            got.append(piece)
+            writer.write(answer)
+        writer.close()
+
+    emulating = await asyncio.start_server(emulate, "127.0.0.1", 0)
+    client = Client()
+    emulator = Emulator(f"http://127.0.0.1:{emulating.sockets[0].getsockname()[1]}", client)
+    async with serving(Router(emulator, services={}, faults=Faults()).handle) as server:
+        yield server.port, got
+    client.close()
+    emulating.close()
+
+
+async def asked(port: int, *pieces: bytes, until: bytes = b"done") -> bytes:
+    """What comes back for these bytes, up to the end that is waited for."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for piece in pieces:
+        writer.write(piece)
+        await writer.drain()
+    answer = await reader.readuntil(until)
+    writer.close()
+    return answer
+
+
+def call(*headers: str, version: str = "1.1") -> bytes:
+    lines = [f"POST /a?b HTTP/{version}", "Host: x", *headers, "Content-Length: 2"]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n{}"
+
+
+async def test_a_call_and_its_answer_are_the_same_bytes_on_both_sides() -> None:
+    async with beside(ANSWER) as (port, got):
+        assert await asked(port, call("X-Amz-Target: A.B", "x-Twice: 1", "x-Twice: 2")) == ANSWER
+    assert got == [call("X-Amz-Target: A.B", "x-Twice: 1", "x-Twice: 2")]
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Connection: close", "Connection: x-hop", "Keep-Alive: timeout=5", "TE: trailers", "Proxy-Authorization: x"],
+)
+async def test_a_call_with_a_header_of_its_connection_goes_on_without_it(header: str) -> None:
+    async with beside(ANSWER) as (port, got):
+        assert (await asked(port, call(header, "x-hop: 1"))).endswith(b"\r\n\r\ndone")
+    sent = got[0].lower()
+    assert header.lower().encode() not in sent
+    assert (b"x-hop" in sent) == (header != "Connection: x-hop")
+
+
+async def test_a_client_of_http_1_0_and_one_that_closes_get_an_answer_of_their_own() -> None:
+    async with beside(ANSWER) as (port, got):
+        for request in (call(version="1.0"), call("Connection: close")):
+            answer = await asked(port, request)
+            assert b"\r\nx-odd-case: 1\r\n" in answer
+            assert b"\r\nconnection: close\r\n" in answer
+            assert answer.count(b"ength: 4") == answer.lower().count(b"content-length") == 1
+    assert all(piece.startswith(b"POST /a?b HTTP/1.1\r\n") for piece in got)
+
+
+async def test_the_authority_of_an_absolute_target_is_the_host() -> None:
+    request = call().replace(b"POST /a?b", b"POST http://real.example/a?b")
+    async with beside(ANSWER) as (port, got):
+        assert (await asked(port, request)).endswith(b"done")
+    assert got[0].startswith(b"POST /a?b HTTP/1.1\r\n")
+    assert b"host: real.example\r\n" in got[0]
+
+
+async def test_calls_in_one_piece_and_in_many_are_answered_each() -> None:
+    async with beside(ANSWER) as (port, got):
+        await asked(port, call() + call("x-second: 1"), until=b"done" + ANSWER)
+        await asked(port, *(bytes([byte]) for byte in call()))
+    assert [piece.lower().count(b"post /a?b") for piece in got] == [1, 1, 1]
+    assert b"x-second: 1\r\n" in got[1]
+
+
+@pytest.mark.parametrize("header", [b"Connection: close", b"Connection: keep-alive", b"Keep-Alive: timeout=5"])
+async def test_what_an_answer_says_of_its_connection_does_not_go_on(header: bytes) -> None:
+    async with beside(ANSWER.replace(b"Date", header + b"\r\nDate")) as (port, _):
+        answer = await asked(port, call(), call(), until=b"done")
+    assert header.partition(b":")[0].lower() not in answer.lower()
+    assert b"\r\nx-odd-case: 1\r\n" in answer
