@@ -46,13 +46,13 @@ class ClientResponse:
 
     __slots__ = ("_body", "_connection", "headers", "raw", "status")
 
-    def __init__(self, connection: _Connection, status: int, headers: Headers, body: IncomingBody, raw: bytes) -> None:
+    def __init__(self, connection: _Connection, status: int, headers: Headers, body: IncomingBody) -> None:
         self._connection = connection
         self._body = body
         self.status = status
         self.headers = headers
-        # The whole response as it came, if it is here and may go on so: in one piece, its length declared.
-        self.raw = raw
+        # The whole response as it came, if it is small and nothing in it belongs to its connection.
+        self.raw = b""
 
     async def read(self, limit: int | None = None) -> bytes:
         try:
@@ -109,6 +109,7 @@ class _Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, None)
         self._parser: Any = httptools.HttpResponseParser(self)
         self._received = b""
+        self._whole = 0
         self._unparsed = 0
         self._head_only = False
         self._keep_alive = False
@@ -130,7 +131,7 @@ class _Connection(asyncio.Protocol):
             self.fail(ConnectionBroken("the peer sent what nobody asked for"))
             return
         self._unparsed += len(data)
-        if self._body is None:
+        if self._body is None or self._whole:
             self._received += data
         try:
             self._parser.feed_data(data)
@@ -169,21 +170,17 @@ class _Connection(asyncio.Protocol):
             self._received = received[end:]
             return  # 100 Continue and the like: the response comes after it
         lines = received[received.index(b"\r\n") : end]
-        self._received = b""
         declared = _LENGTH.search(lines)
         length = int(declared[1]) if declared else None
         self._keep_alive = self._parser.should_keep_alive()
         self._until_eof = length is None and _CODING.search(lines) is None
         self._body = IncomingBody(self, length)
-        whole = (
-            length is not None
-            and len(received) == end + len(END_OF_HEAD) + length
-            and received.startswith(b"HTTP/1.1 ")
-            and self._keep_alive
-            and status not in BODILESS
-            and _HOP_BY_HOP.search(lines) is None
-        )
-        self._head = ClientResponse(self, status, Headers(lines=lines), self._body, received if whole else b"")
+        self._head = ClientResponse(self, status, Headers(lines=lines), self._body)
+        may_pass = received.startswith(b"HTTP/1.1 ") and self._keep_alive and _HOP_BY_HOP.search(lines) is None
+        if may_pass and length is not None and length <= SMALL and status not in BODILESS:
+            self._received, self._whole = received, end + len(END_OF_HEAD) + length
+        else:
+            self._received = b""
         if self._head_only:
             # The parser would wait for the body that the head describes.
             self._parser = httptools.HttpResponseParser(self)
@@ -200,6 +197,8 @@ class _Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self._body is not None:
             self._body.finish()
+            if self._head is not None and len(self._received) == self._whole:
+                self._head.raw = self._received
             self._respond()
 
     def _respond(self) -> None:
@@ -228,7 +227,7 @@ class _Connection(asyncio.Protocol):
     ) -> ClientResponse:
         """Send a request; its response, as soon as its head is here."""
         self._body = self._head = None
-        self._received = b""
+        self._received, self._whole = b"", 0
         self._unparsed = 0
         self._head_only = method == "HEAD"
         self._response = self.loop.create_future()

@@ -211,14 +211,17 @@ ANSWER = b"HTTP/1.1 200 OK\r\nX-Odd-Case: 1\r\nDate: Sat, 21 Nov 2026 05:00:00 G
 
 
 @asynccontextmanager
-async def beside(answer: bytes) -> AsyncIterator[tuple[int, list[bytes]]]:
+async def beside(*answer: bytes) -> AsyncIterator[tuple[int, list[bytes]]]:
     """The edge's port before an emulator that answers every piece of bytes with these, and the pieces that it got."""
     got: list[bytes] = []
 
     async def emulate(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while piece := await reader.read(65536):
             got.append(piece)
-            writer.write(answer)
+            for part in answer:
+                writer.write(part)
+                await writer.drain()
+                await asyncio.sleep(0)
         writer.close()
 
     emulating = await asyncio.start_server(emulate, "127.0.0.1", 0)
@@ -246,8 +249,9 @@ def call(*headers: str, version: str = "1.1") -> bytes:
     return "\r\n".join(lines).encode() + b"\r\n\r\n{}"
 
 
-async def test_a_call_and_its_answer_are_the_same_bytes_on_both_sides() -> None:
-    async with beside(ANSWER) as (port, got):
+@pytest.mark.parametrize("parts", [(ANSWER,), ANSWER.partition(b"done")[:2], (ANSWER[:5], ANSWER[5:-2], ANSWER[-2:])])
+async def test_a_call_and_its_answer_are_the_same_bytes_on_both_sides(parts: tuple[bytes, ...]) -> None:
+    async with beside(*parts) as (port, got):
         assert await asked(port, call("X-Amz-Target: A.B", "x-Twice: 1", "x-Twice: 2")) == ANSWER
     assert got == [call("X-Amz-Target: A.B", "x-Twice: 1", "x-Twice: 2")]
 
