@@ -4,8 +4,8 @@ Routes are keyed as those of an HTTP API, "METHOD /path", and chosen as there: a
 literal segment before a variable from the left on, the longer prefix before the shorter, the method before ANY.
 
 HTTP APIs hand the path over decoded (apart from `%25`), so an encoded slash is a slash here. Upstreams get it encoded
-anew. What a server, or one that decodes once too often, could take for another path is refused: dot segments,
-backslashes and control characters, however many times they are encoded."""
+anew. What a server, or one that decodes once too often, could take for another path is refused: dot segments (with
+parameters, as `..;a`, too), backslashes and control characters, however many times they are encoded."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -74,10 +74,8 @@ def encoded_query(raw: str) -> str:
 
 
 def _is_ambiguous(path: str) -> bool:
-    segments = path.split("/")
-    return (
-        "." in segments or ".." in segments or "\\" in path or any(ord(each) < 0x20 or each == "\x7f" for each in path)
-    )
+    names = {segment.partition(";")[0] for segment in path.split("/")}
+    return bool(names & {".", ".."}) or "\\" in path or any(ord(each) < 0x20 or each == "\x7f" for each in path)
 
 
 def _pattern(key: str) -> re.Pattern[str]:

@@ -99,7 +99,12 @@ def forwarded_headers(event: Event, user: str | None, *, is_ours: Mapping[str, b
     given: Mapping[str, str] = event["headers"]
     context = event["requestContext"]
     left_out = HOP_BY_HOP | MADE_ANEW | IDENTITY | _listed(given)
-    headers = {name: value for name, value in given.items() if name not in left_out and not is_ours.get(name, False)}
+    headers = {
+        name: value
+        for name, value in given.items()
+        # Servers that put headers into variables, as CGI and WSGI do, tell no underscore from a hyphen.
+        if not {name, name.replace("_", "-")} & left_out and not is_ours.get(name, False)
+    }
     cookies = [each for each in event.get("cookies") or () if not is_ours.get(each.partition("=")[0], False)]
     if cookies:
         headers["cookie"] = "; ".join(cookies)

@@ -295,6 +295,11 @@ def test_a_user_of_any_script_fits_into_a_header() -> None:
     assert forwarded_headers(event(), "Ænne/ø", is_ours={})["x-authenticated-user"] == "%C3%86nne/%C3%B8"
 
 
+@pytest.mark.parametrize("name", ["x-authenticated-user", "x_authenticated_user", "x-authenticated_user"])
+def test_no_spelling_of_a_header_pretends_to_be_authenticated(name: str) -> None:
+    assert "root" not in forwarded_headers(event(**{name: "root"}), None, is_ours={}).values()
+
+
 def test_each_upstream_is_of_one_kind(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     from gateway.upstreams import exchange_of
 
