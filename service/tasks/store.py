@@ -22,7 +22,7 @@ from servicekit.errors import Refused
 from servicekit.ulid import new_ulid
 from servicekit.validation import invalid, problem
 
-from tasks.validation import OPEN, STATUSES, Expected, no_task
+from tasks.validation import IDENTITY, OPEN, STATUSES, Expected, no_task
 
 INDEX = "by-status"
 ATTEMPTS = 8
@@ -145,6 +145,8 @@ def _before(after: str, wanted: str) -> str:
     key = cursor.decode(after, ("of", "before"))
     if key["of"] != wanted:
         raise invalid([problem("cursor", "belongs to a list with another status")])
+    if not IDENTITY.fullmatch(key["before"]):
+        raise invalid([problem("cursor", "must be the `next` of an answer, unchanged")])
     return key["before"]
 
 
