@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 
 from servicekit.aws import CallFailed, JsonService
 from servicekit.errors import Unavailable
@@ -9,20 +10,31 @@ from servicekit.errors import Unavailable
 logger = logging.getLogger(__name__)
 
 KEPT_SECONDS = 300.0
+AWAY_SECONDS = 10.0
 
 
 class KeptSecret:
-    """One that is rotated is known here within `seconds`; while Secrets Manager is away, the one known last is used."""
+    """One that is rotated is known here within `seconds`; while Secrets Manager is away, the one known last is used.
+
+    It is then asked again every ten seconds only: to wait for it in vain costs a request its patience.
+    """
 
     def __init__(
-        self, client: JsonService, arn: str, seconds: float = KEPT_SECONDS, *, with_previous: bool = False
+        self,
+        client: JsonService,
+        arn: str,
+        seconds: float = KEPT_SECONDS,
+        *,
+        with_previous: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._arn = arn
         self._seconds = seconds
         self._with_previous = with_previous
+        self._clock = clock
         self._values: list[str] = []
-        self._stale_at = 0.0
+        self._stale_at = float("-inf")
 
     def value(self) -> str:
         """Raises Unavailable while it was never read and cannot be."""
@@ -30,13 +42,14 @@ class KeptSecret:
 
     def values(self) -> list[str]:
         """The current one; then, `with_previous`, the one before the last rotation, where there is one."""
-        if time.monotonic() >= self._stale_at:
+        if self._clock() >= self._stale_at:
             try:
                 self._values = self._read()
-                self._stale_at = time.monotonic() + self._seconds
+                self._stale_at = self._clock() + self._seconds
             except (CallFailed, Unavailable) as error:
                 if not self._values:
                     raise Unavailable(f"a secret cannot be read: {error}") from error
+                self._stale_at = self._clock() + AWAY_SECONDS
                 logger.warning("a secret cannot be read again", extra={"problem": str(error)})
         return self._values
 
