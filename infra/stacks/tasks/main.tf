@@ -76,7 +76,7 @@ module "alerts" {
   source = "../../modules/alerts"
 
   name  = "${var.name}-alerts"
-  email = var.alert_email
+  email = var.alert_email == "" ? null : var.alert_email
 }
 
 module "alarms" {

@@ -10,7 +10,7 @@ variable "name" {
 }
 
 variable "alert_email" {
-  description = "Mail address that is told when an alarm goes off and when it is over; null: nobody is."
+  description = "Mail address that is told when an alarm goes off and when it is over; null or empty, as a pipeline sets what it does not know: nobody is."
   type        = string
   default     = null
 }

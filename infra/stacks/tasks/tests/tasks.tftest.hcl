@@ -46,6 +46,17 @@ run "without_a_mail_address_nobody_is_told" {
   }
 }
 
+run "with_an_empty_mail_address_nobody_is_told" {
+  variables {
+    alert_email = ""
+  }
+
+  assert {
+    condition     = module.alerts.subscribers == 0
+    error_message = "There must be no subscription."
+  }
+}
+
 run "a_mail_address_is_told" {
   variables {
     alert_email = "ops@example.com"
