@@ -31,6 +31,7 @@ from .head import BadHead, declared_length, encode_head
 from .incoming import IncomingBody
 from .messages import (
     BODILESS,
+    END_OF_HEAD,
     BodyTooLarge,
     BrokenBody,
     DropConnection,
@@ -96,6 +97,11 @@ class _Exchange:
     @property
     def unfinished(self) -> bool:
         return self.body is not None and not self.body.complete
+
+    def is_all_of(self, data: bytes) -> bool:
+        """Nothing stands before or after it: the parser skips empty lines, and another server may not."""
+        length = 0 if self.body is None else self.body.waiting
+        return data.find(END_OF_HEAD) + len(END_OF_HEAD) + length == len(data)
 
     def worth_reading(self, limit: int) -> bool:
         """Little enough of the body is to come that reading it only to keep the connection pays."""
@@ -180,7 +186,7 @@ class Connection(asyncio.Protocol):
         except _Refusal as refusal:
             self._refuse(refusal)
         if self._task is None and self._queue:
-            if alone and self._between and len(self._queue) == 1:
+            if alone and self._between and len(self._queue) == 1 and self._queue[0].is_all_of(data):
                 self._queue[0].request.raw = data
             self._start()
         self.balance()

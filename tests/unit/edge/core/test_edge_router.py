@@ -268,6 +268,15 @@ async def test_a_call_with_a_header_of_its_connection_goes_on_without_it(header:
     assert (b"x-hop" in sent) == (header != "Connection: x-hop")
 
 
+@pytest.mark.parametrize(("before", "after"), [(b"", b"\r\n"), (b"", b"\r\n\r\n"), (b"\r\n", b""), (b"\r\n\r\n", b"")])
+async def test_empty_lines_around_a_call_are_not_handed_to_the_emulator(before: bytes, after: bytes) -> None:
+    async with beside(ANSWER) as (port, got):
+        assert await asked(port, before + call() + after) == ANSWER
+    assert len(got) == 1
+    assert got[0].startswith(b"POST /a?b HTTP/1.1\r\n")
+    assert got[0].endswith(b"\r\n\r\n{}")
+
+
 async def test_a_client_of_http_1_0_and_one_that_closes_get_an_answer_of_their_own() -> None:
     async with beside(ANSWER) as (port, got):
         for request in (call(version="1.0"), call("Connection: close")):
