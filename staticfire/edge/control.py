@@ -119,11 +119,17 @@ class Control:
         if method == "DELETE" and name.startswith("faults/"):
             return _json(200, {"cleared": self._faults.clear(name.removeprefix("faults/"))})
         if route == ("POST", "reset"):
-            self._faults.clear()
-            await self._functions.reset()
-            await self._mails.remove()
-            return _json(200, {})
+            return await self._reset()
         return _json(404, {"message": f"There is no {method} {PREFIX}{name}."})
+
+    async def _reset(self) -> Response:
+        self._faults.clear()
+        await self._functions.reset()
+        try:
+            await self._mails.remove()
+        except AwsError as error:
+            return _json(error.status, {"message": error.message})
+        return _json(200, {})
 
     async def emptied(self) -> None:
         """The emulator's state is gone: nothing that was learned of it holds."""

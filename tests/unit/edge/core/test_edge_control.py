@@ -240,6 +240,17 @@ async def test_a_reset_removes_the_mails() -> None:
     assert mails.removed == 1
 
 
+async def test_a_reset_says_why_the_mails_are_still_there() -> None:
+    class Unreachable(Mails):
+        async def remove(self, to: str = "", account: str = "") -> int:
+            raise AwsError(503, "ServiceUnavailable", "LocalStack does not answer.")
+
+    functions = Functions()
+    part = control(functions, mails=Unreachable())
+    assert await ask(part, "POST", "reset") == (503, {"message": "LocalStack does not answer."})
+    assert functions.resets == 1
+
+
 async def test_what_the_emulator_tells_is_heard_and_nobody_elses() -> None:
     heard: list[Mapping[str, Any]] = []
 
