@@ -21,7 +21,7 @@ from pathlib import Path
 from ..layout import end_with_parent, free_port, wait_until
 from . import journal, record
 from .profiles import Asked
-from .record import Record
+from .record import Following, Record
 from .thresholds import Limits
 
 STOP_SECONDS = 10.0
@@ -61,6 +61,7 @@ class Generator:
         self.directory = directory
         self.log = directory / "locust.log"
         self._record = directory / "record.jsonl"
+        self._following = Following(self._record)
         self._project = project
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         lead = ["--headless", "--only-summary", f"--csv={directory / 'locust'}", "--csv-full-history", *plan.options()]
@@ -95,6 +96,11 @@ class Generator:
     @property
     def record(self) -> Record:
         return Record.read(self._record)
+
+    @property
+    def newest(self) -> Record:
+        """The phases so far, and the last seconds of what is in the record."""
+        return self._following.look()
 
     @property
     def running(self) -> bool:

@@ -151,3 +151,28 @@ class Record:
 
     def total(self, phases: Iterable[Phase]) -> Tally:
         return total(self.routes(phases).values())
+
+
+class Following:
+    """A record that goes on being written, looked at again and again: each look costs what is new, not what there is.
+
+    It keeps the phases and the last two seconds. Reading the whole of a long run every time would take from the machine
+    what is being measured.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read = 0
+        self._lines: list[dict[str, Any]] = []
+
+    def look(self) -> Record:
+        if self._path.exists():
+            with self._path.open("rb") as file:
+                file.seek(self._read)
+                for line in file:
+                    if line.endswith(b"\n"):
+                        self._read += len(line)
+                        self._lines.append(json.loads(line))
+        newest = max((line["second"] for line in self._lines if "second" in line), default=0)
+        self._lines = [line for line in self._lines if line.get("second", newest) >= newest - 1]
+        return Record(self._lines)

@@ -168,7 +168,7 @@ def _generate(plan: Plan, outcome: Outcome, project: Path, step: Step) -> Genera
         try:
             while generator.running:
                 time.sleep(0.5)
-                step.note(latest(generator.record))
+                step.note(latest(generator.newest))
         except KeyboardInterrupt:
             outcome.interrupted = True
             step.note("interrupted; what is under way is waited for")

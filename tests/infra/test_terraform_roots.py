@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -63,6 +64,15 @@ def test_a_root_is_valid_and_its_tests_pass(terraform: Terraform, root: Path) ->
     assert succeeds(terraform(root, "init", "-backend=false", "-input=false"))
     assert succeeds(terraform(root, "validate"))
     assert succeeds(terraform(root, "test"))
+
+
+@pytest.mark.parametrize("stack", [root for root in ROOTS if root.parent.name == "stacks"], ids=str)
+def test_all_of_a_stack_is_tagged_with_its_name(stack: Path) -> None:
+    """A mocked provider has no default tags to show: they are read."""
+    tags = re.search(r"default_tags \{\s+tags = \{([^}]*)\}", (ROOT / stack / "versions.tf").read_text(encoding="utf-8"))
+
+    assert tags is not None
+    assert re.search(r"^\s+stack\s+= var\.name$", tags[1], re.MULTILINE)
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS, ids=str)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
-from staticfire.load.record import Record, Tally, bucket
+from staticfire.load.figures import latest
+from staticfire.load.record import Following, Record, Tally, bucket
 
 
 def phase(
@@ -71,3 +73,18 @@ def test_a_record_that_is_being_written_can_be_read(tmp_path: Path) -> None:
     assert Record.read(path).phases == []
     path.write_text('{"phase": "steady", "at": 1.0, "users": 1, "rate": null}\n{"second": 2, "na')
     assert [each.name for each in Record.read(path).phases] == ["steady"]
+
+
+def test_a_record_that_is_followed_tells_the_same_and_keeps_only_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "record.jsonl"
+    following = Following(path)
+    assert latest(following.look()) == "starting"
+    lines = [phase("warm-up", 0.5), second(1, 4), phase("soak", 1.5, users=7), *(second(at, at) for at in range(2, 99))]
+    with path.open("ab", buffering=0) as file:
+        for line in lines:
+            whole = json.dumps(line).encode() + b"\n"
+            file.write(whole[:9])
+            following.look()
+            file.write(whole[9:])
+            assert latest(following.look()) == latest(Record.read(path))
+    assert sorted(following.look().seconds) == [97, 98]

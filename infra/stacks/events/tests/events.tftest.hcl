@@ -150,6 +150,28 @@ run "a_function_without_subnets_is_in_no_vpc_and_its_role_knows_none" {
     condition     = length(aws_lambda_function.this.vpc_config) == 0 && length(aws_iam_role_policy.vpc) == 0
     error_message = "There must be no network, and no right to make one."
   }
+
+  assert {
+    condition     = aws_cloudwatch_log_group.this.retention_in_days == 30
+    error_message = "Logs must be kept for a limited time."
+  }
+}
+
+run "an_api_keeps_its_access_log_for_a_limited_time" {
+  module {
+    source = "../../modules/http_api"
+  }
+
+  variables {
+    name        = "things"
+    description = "test"
+    routes      = { "POST /things" = { function_name = "things", invoke_arn = "arn:invoke" } }
+  }
+
+  assert {
+    condition     = aws_cloudwatch_log_group.access.retention_in_days == 30
+    error_message = "Access logs must be kept for a limited time."
+  }
 }
 
 run "a_generated_secret_keeps_its_first_value" {
