@@ -69,7 +69,9 @@ def test_a_root_is_valid_and_its_tests_pass(terraform: Terraform, root: Path) ->
 @pytest.mark.parametrize("stack", [root for root in ROOTS if root.parent.name == "stacks"], ids=str)
 def test_all_of_a_stack_is_tagged_with_its_name(stack: Path) -> None:
     """A mocked provider has no default tags to show: they are read."""
-    tags = re.search(r"default_tags \{\s+tags = \{([^}]*)\}", (ROOT / stack / "versions.tf").read_text(encoding="utf-8"))
+    tags = re.search(
+        r"default_tags \{\s+tags = \{([^}]*)\}", (ROOT / stack / "versions.tf").read_text(encoding="utf-8")
+    )
 
     assert tags is not None
     assert re.search(r"^\s+stack\s+= var\.name$", tags[1], re.MULTILINE)
