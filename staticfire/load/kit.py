@@ -275,6 +275,7 @@ class Shape(LoadTestShape):
         self._late = late
         self._stage: Stage | None = None
         self._ends = 0.0
+        self._unjudged: deque[float] = deque()  # when the stages began before which nothing was judged yet
         self._judged = 0
 
     def tick(self) -> tuple[int, float] | None:
@@ -286,6 +287,7 @@ class Shape(LoadTestShape):
             self._stage = self._stages.popleft()
             self._ends = now + self._stage.seconds
             self._leader.begin(self._stage)
+            self._unjudged.append(time.time())
         if self._profile.name == "ramp" and self._over():
             self._leader.end(cut=True)
             return None
@@ -298,6 +300,9 @@ class Shape(LoadTestShape):
 
     def _over(self) -> bool:
         """Whether a step did not hold, of those that are over and whose figures have come from all workers."""
+        if not self._unjudged or self._unjudged[0] + self._late > time.time():
+            return False  # the whole record is read once a step, not at each tick: that would hold up the users
+        self._unjudged.popleft()
         record = self._leader.record
         ready = [step for step in record.measured[:-1] if step.ended + self._late <= time.time()]
         fresh, self._judged = ready[self._judged :], len(ready)
