@@ -18,6 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from ..errors import ApplyError, StaticfireError, UsageError
 from ..progress import Progress, Step
 from ..settings import LoadSettings, StackSettings
@@ -223,7 +225,7 @@ def _layers(
     try:
         with display.step("Layers") as step:
             return layers.measure(stack, described.layers, described.file, rounds, outcome.directory / "layers", step)
-    except StaticfireError as error:
+    except (StaticfireError, BotoCoreError, ClientError) as error:  # what was measured before is worth its report
         outcome.failures.append(f"layers: {error}")
     except KeyboardInterrupt:
         outcome.interrupted = True
