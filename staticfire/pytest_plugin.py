@@ -1,7 +1,7 @@
 """The pytest plugin: fixtures for a running stack. Installed with the package, it does nothing until one is asked for.
 
-    def test_a_usage_is_stored(api, postgres):
-        assert api.post("/usage", json={"user": "one", "usage": 1}).status == 201
+    def test_an_order_is_stored(api, postgres):
+        assert api.post("/orders", json={"item": "rope", "count": 1}).status == 201
 
 For the session:
 - `staticfire_stacks("name")`: that stack, applied for this worker at its first use

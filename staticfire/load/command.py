@@ -1,8 +1,8 @@
 """`staticfire load STACK`: load the running stack by a profile, look up what became of every write, and report.
 
-    staticfire load usage                                  steps until the knee, then integrity, layers, report
-    staticfire load usage --profile steady --rate 100 --duration 5m
-    staticfire load usage --compare .staticfire/reports/2026-11-21T10-00-00/report.json
+    staticfire load shop                                   steps until the knee, then integrity, layers, report
+    staticfire load shop --profile steady --rate 100 --duration 5m
+    staticfire load shop --compare .staticfire/reports/2026-11-21T10-00-00/report.json
 
 It fails (exit code 1) when a threshold does not hold, a write was lost or doubled, or the generator lost a process.
 """

@@ -4,7 +4,7 @@ Below the directory that STATICFIRE_LOAD_JOURNAL names, each process appends to 
 lines: one before it is sent, one once it is answered. A process that is killed in between leaves the first alone, and
 the write counts as one without an answer: it may be stored, or not.
 
-    {"write": 17, "at": 1795212783.51, "sent": {"key": "k-17", "user": "u-3", "usage": "12.5"}}
+    {"write": 17, "at": 1795212783.51, "sent": {"key": "k-17", "user": "u-3", "amount": "12.5"}}
     {"write": 17, "at": 1795212783.52, "status": 201, "answer": {"id": "..."}}
 
 Amounts are strings: a journal never rounds.

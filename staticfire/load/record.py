@@ -4,7 +4,7 @@ The process that leads the run (Locust's master, or its only process) appends li
 STATICFIRE_LOAD_RECORD names:
 
     {"phase": "step 3", "at": 1795212783.5, "users": 40, "rate": 200.0}      from here on; rate null: no rate is held
-    {"second": 1795212784, "name": "POST /usage", "requests": 190, "failures": 0, "times": {"4.21": 17, ...}}
+    {"second": 1795212784, "name": "POST /orders", "requests": 190, "failures": 0, "times": {"4.21": 17, ...}}
     {"warning": "...", "at": ...}                                            what makes the figures doubtful
     {"phase": null, "at": ..., "cut": false}                                 the end; cut: the last phase does not count
 
