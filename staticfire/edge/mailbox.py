@@ -117,19 +117,34 @@ class Mailbox:
 
 
 def parsed(message: str, sender: str, to: Iterable[str], account: str, region: str) -> Mail:
-    """A mail from its text with headers (RFC 5322)."""
-    whole = message_from_string(message, policy=policy.default)
-    text, html = (whole.get_body((kind,)) for kind in ("plain", "html"))
+    """A mail from its text with headers (RFC 5322); one that cannot be taken apart is kept with that as its text."""
+    try:
+        identity, subject, text, html = _parts(message)
+    except (LookupError, ValueError, AttributeError) as error:  # charsets that there are not, headers that are none
+        log.warning("a mail from %s cannot be taken apart and is kept as it came: %s", sender, error)
+        identity, subject, text, html = "", "", message, ""
     return Mail(
-        id=(whole.get("Message-ID") or "").strip("<> ") or str(uuid4()),
+        id=identity or str(uuid4()),
         received_at=now(),
         account=account,
         region=region,
         sender=sender,
         to=tuple(to),
-        subject=str(whole.get("Subject") or ""),
-        text=text.get_content() if text is not None else "",
-        html=html.get_content() if html is not None else "",
+        subject=subject,
+        text=text,
+        html=html,
+    )
+
+
+def _parts(message: str) -> tuple[str, str, str, str]:
+    """Its id, subject, text and HTML."""
+    whole = message_from_string(message, policy=policy.default)
+    text, html = (whole.get_body((kind,)) for kind in ("plain", "html"))
+    return (
+        (whole.get("Message-ID") or "").strip("<> "),
+        str(whole.get("Subject") or ""),
+        text.get_content() if text is not None else "",
+        html.get_content() if html is not None else "",
     )
 
 

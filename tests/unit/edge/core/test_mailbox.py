@@ -95,3 +95,17 @@ async def test_only_the_newest_mails_are_kept_here_and_in_the_file(path: Path, m
     assert [mail.id for mail in await mailbox.find()] == ["n-19", "n-18", "n-17"]
     assert [mail.id for mail in await Mailbox(path).find()] == ["n-19", "n-18", "n-17"]
     assert max(sizes) < 8 * os.stat(path).st_size / 3
+
+
+@pytest.mark.parametrize(
+    "header", ["Content-Type: text/plain; charset=none-such", "Content-Type: text/plain; charset=hex", "Message-ID: <>"]
+)
+async def test_a_mail_that_cannot_be_taken_apart_is_kept_as_it_came(path: Path, header: str) -> None:
+    message = f"{header}\n\nread me"
+    mailbox = Mailbox(path)
+    await mailbox.sent(
+        {"message": message, "source": "a@example.com", "to": ["b@example.com"], "account": "1", "region": "r"}
+    )
+    [mail] = await mailbox.find(to="b@example.com")
+    assert mail.text == message
+    assert mail.id
