@@ -95,7 +95,7 @@ class Alarms:
             ends = {alarm: int((now - LATE_SECONDS) // alarm.step) * alarm.step for alarm in states}
             due = [alarm for alarm, end in ends.items() if end > watch.evaluated[alarm]]
             await asyncio.gather(*(self._evaluate(scope, alarm, *states[alarm], ends[alarm]) for alarm in due))
-        except AwsError as error:
+        except (AwsError, ValueError) as error:  # or an answer that is no document: NaN is none in JSON
             log.warning("the alarms of %s in %s cannot be evaluated now: %s", scope.account, scope.region, error)
             watch.due = min(watch.due, now + AGAIN_SECONDS)
             return

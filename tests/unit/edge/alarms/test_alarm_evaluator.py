@@ -167,6 +167,26 @@ async def test_an_emulator_that_is_away_is_asked_again(monkeypatch: pytest.Monke
     await alarms.close()
 
 
+async def test_a_metric_that_cannot_be_read_ends_the_evaluation_of_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluator, "AGAIN_SECONDS", 0.0)
+
+    class Broken(CloudWatch):
+        async def json(
+            self, scope: Scope, service: str, target: str, body: Mapping[str, Any], version: str = "1.1"
+        ) -> dict[str, Any]:
+            if body.get("Dimensions") == [{"Name": "Of", "Value": "a"}]:
+                raise ValueError("this is no JSON")
+            return await super().json(scope, service, target, body, version)
+
+    cloudwatch = Broken(described("a"), described("b"))
+    alarms = watching(cloudwatch, Clock())
+    await alarms.put(HERE)
+    await until(lambda: cloudwatch.asked.count("DescribeAlarms") > 1)
+    cloudwatch.values = {"b": 1.0}
+    await until(lambda: cloudwatch.set == [("b", "ALARM")])
+    await alarms.close()
+
+
 async def test_metric_math_stays_undecided_and_says_why_once() -> None:
     cloudwatch, clock = CloudWatch(described("a", "INSUFFICIENT_DATA", MetricName=None)), Clock()
     alarms = watching(cloudwatch, clock)
