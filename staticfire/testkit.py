@@ -154,10 +154,11 @@ class Functions:
         return [each for each in environments if state in (None, each["state"])]
 
     def kill(self, name: str, *, state: str, at_most: int | None = None) -> int:
-        """kill -9 what runs `name`, where it is in `state`; how many processes that were."""
-        victims = self.environments(name, state=state)[:at_most]
+        """kill -9 what runs `name`, where it is in `state`; how many processes that were, once all are gone."""
+        victims = {each["id"] for each in self.environments(name, state=state)[:at_most]}
         for victim in victims:
-            self._control.kill_environment(victim["id"])
+            self._control.kill_environment(victim)
+        wait_until(lambda: victims.isdisjoint(each["id"] for each in self.environments(name)), "the end of the killed")
         return len(victims)
 
     def invoke(self, name: str, event: Any = None) -> Any:
