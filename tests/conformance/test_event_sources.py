@@ -178,10 +178,12 @@ def test_only_failed_messages_come_again(lab: Lab) -> None:
         f"""
         import boto3
 
+        sqs = boto3.client("sqs")
+
         def handler(event, context):
             bad = [record for record in event["Records"] if record["body"].startswith("bad")]
             for record in event["Records"]:
-                boto3.client("sqs").send_message(QueueUrl={seen.url!r}, MessageBody=record["body"])
+                sqs.send_message(QueueUrl={seen.url!r}, MessageBody=record["body"])
             return {{"batchItemFailures": [{{"itemIdentifier": record["messageId"]}} for record in bad]}}
         """,
         Timeout=1,
