@@ -1,43 +1,7 @@
 # What the stack is, checked on plans and applies against a mocked provider: no account, no network, a few seconds.
 
 mock_provider "aws" {
-  mock_data "aws_secretsmanager_random_password" {
-    defaults = { random_password = "from-secrets-manager" }
-  }
-
-  mock_resource "aws_cloudwatch_log_group" {
-    defaults = { arn = "arn:aws:logs:eu-central-1:111122223333:log-group:mock" }
-  }
-
-  mock_resource "aws_iam_role" {
-    defaults = { arn = "arn:aws:iam::111122223333:role/mock" }
-  }
-
-  mock_resource "aws_lambda_function" {
-    defaults = {
-      arn        = "arn:aws:lambda:eu-central-1:111122223333:function:mock"
-      invoke_arn = "arn:aws:apigateway:eu-central-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-central-1:111122223333:function:mock/invocations"
-    }
-  }
-
-  mock_resource "aws_lambda_layer_version" {
-    defaults = { arn = "arn:aws:lambda:eu-central-1:111122223333:layer:mock:1" }
-  }
-
-  mock_resource "aws_dynamodb_table" {
-    defaults = { arn = "arn:aws:dynamodb:eu-central-1:111122223333:table/events" }
-  }
-
-  mock_resource "aws_secretsmanager_secret_version" {
-    defaults = { arn = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:events/signature-mock" }
-  }
-
-  mock_resource "aws_apigatewayv2_api" {
-    defaults = {
-      api_endpoint  = "https://mock.execute-api.eu-central-1.amazonaws.com"
-      execution_arn = "arn:aws:execute-api:eu-central-1:111122223333:mock"
-    }
-  }
+  source = "../../mocks"
 }
 
 variables {
@@ -51,8 +15,8 @@ run "the_function_may_put_events_and_read_its_secret_and_is_in_no_vpc" {
   assert {
     condition = { for statement in jsondecode(module.api.policy).Statement : statement.Sid => [statement.Action, statement.Resource] } == {
       WriteOwnLogs        = [["logs:CreateLogStream", "logs:PutLogEvents"], "arn:aws:logs:eu-central-1:111122223333:log-group:mock:*"]
-      StoreEvents         = [["dynamodb:PutItem"], ["arn:aws:dynamodb:eu-central-1:111122223333:table/events"]]
-      ReadSignatureSecret = [["secretsmanager:GetSecretValue"], ["arn:aws:secretsmanager:eu-central-1:111122223333:secret:events/signature-mock"]]
+      StoreEvents         = [["dynamodb:PutItem"], ["arn:aws:dynamodb:eu-central-1:111122223333:table/mock"]]
+      ReadSignatureSecret = [["secretsmanager:GetSecretValue"], ["arn:aws:secretsmanager:eu-central-1:111122223333:secret:mock"]]
     }
     error_message = "The function may do more, or less, than it needs."
   }
