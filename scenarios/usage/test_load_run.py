@@ -58,7 +58,9 @@ class Loads:
         environ = os.environ | {"STATICFIRE_STATE_DIR": str(self._own.settings.state_dir), "STATICFIRE_PORT": "0"}
         command = [sys.executable, "-m", "staticfire", "load", "usage", *PATIENT, *options]
         with self._new_report() as report:
-            process = subprocess.Popen(command, cwd=ROOT, env=environ, stderr=subprocess.PIPE, text=True)
+            process = subprocess.Popen(
+                command, cwd=ROOT, env=environ, stderr=subprocess.PIPE, text=True, preexec_fn=_heed_interrupts
+            )
             try:
                 yield process, report
             finally:
@@ -93,6 +95,11 @@ class Loads:
             if b"locust" in command and str(self.reports).encode() in environ:
                 found.append(int(path.name))
         return found
+
+
+def _heed_interrupts() -> None:
+    """As in a terminal, even where the test run was started in the background, with SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture
