@@ -18,47 +18,13 @@ from itertools import pairwise
 from statistics import fmean, median, stdev
 from typing import Any
 
-from .thresholds import HELD_SHARE
+from .thresholds import Step
 
 BATCHES = 6
 # Student's t for 95 % and BATCHES - 1 degrees of freedom.
 STUDENT = 2.571
 # Batches of less than five seconds are too much alike.
 LEAST_SECONDS = 5 * BATCHES
-
-
-@dataclass(frozen=True)
-class Step:
-    """A time at one load. `rate`: answers a second that were no failure; `failed`: the share that was one."""
-
-    users: int
-    target_rate: float | None
-    rate: float
-    p95_ms: float | None
-    failed: float
-
-    @classmethod
-    def of(cls, step: Mapping[str, Any]) -> Step:
-        """From the report's `steps`."""
-        failed = step["errors"] / step["requests"] if step["requests"] else 0.0
-        return cls(step["users"], step["target_rate"], step["rate"], step["p95_ms"], failed)
-
-    @property
-    def load(self) -> float:
-        """What was offered: what steps are ordered by."""
-        return self.users if self.target_rate is None else self.target_rate
-
-    def broken_by(self, limit_ms: float, most_errors: float) -> str:
-        """Why it does not hold; empty when it does."""
-        if self.p95_ms is None:
-            return "nothing was answered"
-        if self.failed > most_errors:
-            return f"{self.failed:.1%} of the requests failed (limit {most_errors:.1%})"
-        if self.p95_ms > limit_ms:
-            return f"p95 was {self.p95_ms:,.0f} ms (limit {limit_ms:,.0f} ms)"
-        if self.target_rate is not None and self.rate < HELD_SHARE * self.target_rate:
-            return f"{self.rate:,.0f} of {self.target_rate:,.0f} requests/s were carried"
-        return ""
 
 
 @dataclass(frozen=True)

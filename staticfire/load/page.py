@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from typing import Any
 
-from .analysis import Step
 from .markup import Child, Markup, element
 from .plots import Dot, Line, TimePlot, figure, interval_bar, stacked_bar, step_plot
 from .record import WARM_UP
+from .thresholds import Step
 
 Report = Mapping[str, Any]
 

@@ -13,9 +13,10 @@ from typing import Any
 
 from ..layout import write_atomically, write_json
 from . import aws
-from .analysis import Step, knee, writes_share
+from .analysis import knee, writes_share
 from .compare import compare
 from .page import page
+from .thresholds import Step
 
 JSON, HTML = "report.json", "report.html"
 

@@ -7,8 +7,9 @@ rate of the last step that did.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from .record import Phase, Record, Tally
 
@@ -41,6 +42,40 @@ class Threshold:
 BOUNDS = {"p95_ms": "at most", "errors": "at most", "rate": "at least"}
 
 
+@dataclass(frozen=True)
+class Step:
+    """A time at one load. `rate`: answers a second that were no failure; `failed`: the share that was one."""
+
+    users: int
+    target_rate: float | None
+    rate: float
+    p95_ms: float | None
+    failed: float
+
+    @classmethod
+    def of(cls, step: Mapping[str, Any]) -> Step:
+        """From the report's `steps`."""
+        failed = step["errors"] / step["requests"] if step["requests"] else 0.0
+        return cls(step["users"], step["target_rate"], step["rate"], step["p95_ms"], failed)
+
+    @property
+    def load(self) -> float:
+        """What was offered: what steps are ordered by."""
+        return self.users if self.target_rate is None else self.target_rate
+
+    def broken_by(self, limit_ms: float, most_errors: float) -> str:
+        """Why it does not hold; empty when it does."""
+        if self.p95_ms is None:
+            return "nothing was answered"
+        if self.failed > most_errors:
+            return f"{self.failed:.1%} of the requests failed (limit {most_errors:.1%})"
+        if self.p95_ms > limit_ms:
+            return f"p95 was {self.p95_ms:,.0f} ms (limit {limit_ms:,.0f} ms)"
+        if self.target_rate is not None and self.rate < HELD_SHARE * self.target_rate:
+            return f"{self.rate:,.0f} of {self.target_rate:,.0f} requests/s were carried"
+        return ""
+
+
 def rate_of(tally: Tally, phases: Iterable[Phase]) -> float:
     """Answers a second that were no failure, over the whole seconds of these phases."""
     seconds = sum(len(phase.seconds) for phase in phases)
@@ -50,13 +85,8 @@ def rate_of(tally: Tally, phases: Iterable[Phase]) -> float:
 def step_holds(record: Record, phase: Phase, limits: Limits) -> bool:
     """Whether a step of a ramp kept its rate, the percentile and the errors."""
     tally = record.total([phase])
-    p95 = tally.percentile(0.95)
-    return (
-        p95 is not None
-        and p95 <= limits.p95_ms
-        and tally.failed_share <= limits.errors
-        and rate_of(tally, [phase]) >= HELD_SHARE * (phase.rate or 0.0)
-    )
+    step = Step(phase.users, phase.rate, rate_of(tally, [phase]), tally.percentile(0.95), tally.failed_share)
+    return not step.broken_by(limits.p95_ms, limits.errors)
 
 
 def judge(record: Record, profile: str, limits: Limits) -> list[Threshold]:

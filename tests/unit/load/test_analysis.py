@@ -6,7 +6,8 @@ import random
 
 import pytest
 
-from staticfire.load.analysis import LEAST_SECONDS, Knee, Step, change, knee, noise, writes_share
+from staticfire.load.analysis import LEAST_SECONDS, Knee, change, knee, noise, writes_share
+from staticfire.load.thresholds import Step
 
 LIMIT_MS = 250.0
 
