@@ -15,7 +15,6 @@ from ..errors import UsageError
 class EmulatorConfig:
     """MiniStack as the edge's child (`python` of its environment), or LocalStack (or its like) that serves at `url`."""
 
-    kind: str = "external"
     python: str = ""
     port: int = 0
     url: str = ""

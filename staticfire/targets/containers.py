@@ -62,7 +62,7 @@ class Containers(Embedded):
     def _behind(self, ministack: str) -> dict[str, Any]:
         return {
             "emulator": {"url": self.held.url("localstack", LOCALSTACK_PORT), "name": "LocalStack"},
-            "filler": {"kind": "ministack", "python": ministack, "port": 0},
+            "filler": {"python": ministack, "port": 0},
         }
 
 

@@ -111,7 +111,7 @@ class Embedded:
 
     def _behind(self, ministack: str) -> dict[str, Any]:
         """The emulator behind the edge, as the edge's configuration names it."""
-        return {"emulator": {"kind": "ministack", "python": ministack, "port": 0}}
+        return {"emulator": {"python": ministack, "port": 0}}
 
     def _config(self, ministack: str, runtimes: Mapping[str, environments.Runtime], server: Server) -> dict[str, Any]:
         settings = self.settings

@@ -35,7 +35,7 @@ class Edge:
             "host": "127.0.0.1",
             "port": 0,
             "state_dir": str(state),
-            "emulator": {"kind": "ministack", "python": ministack_python},
+            "emulator": {"python": ministack_python},
             **settings,
         }
         self.process = self.start(config)

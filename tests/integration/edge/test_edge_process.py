@@ -71,7 +71,7 @@ def test_an_emulator_that_cannot_start_is_exit_1_with_what_it_said(tmp_path: Pat
         "host": "127.0.0.1",
         "port": 0,
         "state_dir": str(tmp_path),
-        "emulator": {"kind": "ministack", "python": sys.executable},
+        "emulator": {"python": sys.executable},
     }
     (tmp_path / "config.json").write_text(json.dumps(config))
     command = [sys.executable, "-m", "staticfire.edge", tmp_path / "config.json"]
