@@ -16,7 +16,8 @@ from xml.etree import ElementTree
 import orjson
 
 from .aws import FORM, AwsError, Scope, anonymous_authorization
-from .http1.client import Client, ClientResponse, ConnectError, ConnectionBroken
+from .http1.client import Client, ClientResponse
+from .http1.errors import ConnectError, ConnectionBroken
 from .http1.messages import Request
 
 log = logging.getLogger(__name__)

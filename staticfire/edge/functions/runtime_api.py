@@ -12,6 +12,7 @@ the kernel does not tell whose a socket is (macOS), the random port on the loopb
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Iterable
 from typing import Protocol, cast
 
@@ -49,8 +50,9 @@ class RuntimeApi:
 
     async def listen(self) -> int:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Connection(self.runtime), "127.0.0.1", 0)
-        port: int = self._server.sockets[0].getsockname()[1]
+        listener = socket.create_server(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        self._server = await loop.create_server(lambda: Connection(self.runtime), sock=listener)
         return port
 
     def close(self) -> None:

@@ -20,9 +20,11 @@ from urllib.parse import urlsplit
 
 import httptools
 
+from .errors import ConnectError, ConnectionBroken
 from .head import to_bytes
 from .incoming import IncomingBody
 from .messages import BODILESS, END_OF_HEAD, Headers
+from .streams import closing
 
 MAX_HEAD = 256 * 1024
 BUFFER = 256 * 1024
@@ -31,14 +33,6 @@ _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
 _CODING = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
 _HOP_BY_HOP = re.compile(rb"\r\n(?:connection|keep-alive|proxy-connection|trailer|upgrade):", re.IGNORECASE)
 _FRAMING = frozenset(("connection", "keep-alive", "transfer-encoding", "content-length", "proxy-connection"))
-
-
-class ConnectError(OSError):
-    """Nobody answers at that address; nothing was sent."""
-
-
-class ConnectionBroken(OSError):
-    """The connection ended or the peer broke the protocol; the request may have been carried out."""
 
 
 class ClientResponse:
@@ -60,12 +54,8 @@ class ClientResponse:
         finally:
             self.close()
 
-    async def stream(self) -> AsyncIterator[bytes]:
-        try:
-            async for piece in self._body.stream():
-                yield piece
-        finally:
-            self.close()
+    def stream(self) -> AsyncIterator[bytes]:
+        return closing(self._body.stream(), self.close)
 
     @property
     def arrived(self) -> bool:
@@ -242,7 +232,12 @@ class _Connection(asyncio.Protocol):
         except BaseException:
             self.abort()
             raise
-        response, self._head = cast(ClientResponse, self._head), None
+        return self._taken()
+
+    def _taken(self) -> ClientResponse:
+        response, self._head = self._head, None
+        if response is None:
+            raise RuntimeError("a response without a head")
         return response
 
     async def _send(self, body: AsyncIterator[bytes], chunked: bool) -> None:

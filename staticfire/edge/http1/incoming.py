@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 from .messages import BodyTooLarge
+from .streams import pieces
 
 
 class Flow(Protocol):
@@ -101,6 +102,5 @@ class IncomingBody:
             pieces.append(piece)
         return b"".join(pieces)
 
-    async def stream(self) -> AsyncIterator[bytes]:
-        while piece := await self._next():
-            yield piece
+    def stream(self) -> AsyncIterator[bytes]:
+        return pieces(self._next)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from typing import Protocol
 
+from .streams import whole
+
 END_OF_HEAD = b"\r\n\r\n"
 # Statuses whose responses have no body, whatever they say of its length.
 BODILESS = (204, 304)
@@ -99,9 +101,8 @@ class BytesBody:
             raise BodyTooLarge
         return self._data
 
-    async def stream(self) -> AsyncIterator[bytes]:
-        if self._data:
-            yield self._data
+    def stream(self) -> AsyncIterator[bytes]:
+        return whole(self._data)
 
 
 class Request:

@@ -13,7 +13,8 @@ from edge_core_kit import Upstream, eventually, serving, signed, wire
 
 from staticfire.edge.emulator import Emulator
 from staticfire.edge.faults import BadFault, Fault, Faults
-from staticfire.edge.http1.client import Client, ClientResponse, ConnectionBroken
+from staticfire.edge.http1.client import Client, ClientResponse
+from staticfire.edge.http1.errors import ConnectionBroken
 from staticfire.edge.http1.server import Server
 from staticfire.edge.models import UnknownName
 from staticfire.edge.router import Router

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 from edge_core_kit import echo, eventually, serving
 
-from staticfire.edge.http1.client import Client, ConnectError, ConnectionBroken
+from staticfire.edge.http1.client import Client
+from staticfire.edge.http1.errors import ConnectError, ConnectionBroken
 from staticfire.edge.http1.head import BadHead
 from staticfire.edge.http1.messages import DropConnection, Request, Response
 from staticfire.edge.http1.server import Server
