@@ -23,13 +23,14 @@ from typing import Any, BinaryIO, Protocol
 
 from ..errors import StaticfireError
 from ..layout import open_log
+from . import __path__ as package
 from .aws import AwsError, Scope
 from .emulator import Emulator
 from .http1.client import Client
 
 log = logging.getLogger(__name__)
 
-MAIN = Path(__file__).with_name("ministack_main.py")
+MAIN = Path(package[0]) / "ministack_main.py"  # not beside __file__: that of a compiled module lies elsewhere
 HEALTH = "/_ministack/health"
 RESET = "/_ministack/reset"
 MARKER = "/staticfire/instance"

@@ -46,6 +46,7 @@ class EdgeConfig:
     public_host: str = "127.0.0.1"
     allow_origins: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
+    compiled: str = ""
 
     @classmethod
     def read(cls, path: Path) -> EdgeConfig:

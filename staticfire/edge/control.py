@@ -24,6 +24,7 @@ from typing import Any, Protocol
 from urllib.parse import parse_qs
 
 from .. import __version__
+from . import compiled
 from .aws import AwsError, Scope
 from .child import MiniStack, Source
 from .config import PostgresConfig
@@ -142,7 +143,12 @@ class Control:
 
     async def _health(self) -> Response:
         emulator, postgres = await asyncio.gather(self._emulator.health(), self._postgres_health())
-        parts = {"emulator": emulator, "postgres": postgres, "functions": {"state": "running"}}
+        parts = {
+            "edge": {"state": "running", "compiled": compiled.in_use()},
+            "emulator": emulator,
+            "postgres": postgres,
+            "functions": {"state": "running"},
+        }
         if self._filler is not None:
             parts["filler"] = await self._filler.health()
         well = all(part["state"] in ("running", "none") for part in parts.values())

@@ -21,9 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import __path__ as package
+
 log = logging.getLogger(__name__)
 
-LAUNCH = Path(__file__).with_name("launch.py")
+LAUNCH = Path(package[0]) / "launch.py"  # not beside __file__: that of a compiled module lies elsewhere
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 READ_SIZE = 64 * 1024
