@@ -30,6 +30,7 @@ error that names the nearest right one.
 | enforce_iam         | STATICFIRE_ENFORCE_IAM         | false              |
 | allow_origins       | STATICFIRE_ALLOW_ORIGINS       | none               |
 | allow_hosts         | STATICFIRE_ALLOW_HOSTS         | none               |
+| compile_edge        | STATICFIRE_COMPILE_EDGE        | true               |
 """
 
 from __future__ import annotations
@@ -132,6 +133,7 @@ class Settings:
     enforce_iam: bool = False
     allow_origins: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
+    compile_edge: bool = True
     stacks: Mapping[str, StackSettings] = field(default_factory=dict)
 
     def chosen(self, names: Sequence[str] = ()) -> list[str]:
@@ -218,6 +220,7 @@ FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "enforce_iam": _switch,
     "allow_origins": _strings,
     "allow_hosts": _strings,
+    "compile_edge": _switch,
 }
 _PATHS = ("state_dir", "cache_dir", "postgres_bin", "provider_mirror")
 

@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from .. import environments
+from .. import edge_build, environments
 from ..control import Control, Health
 from ..errors import BusyError, NotRunningError, StaticfireError
 from ..layout import Layout, Process, open_log, port_holder, port_is_free, read_json, start_time, wait_until, write_json
@@ -55,18 +55,21 @@ class Embedded:
 
     def start(self, progress: Progress) -> Running:
         self._port_must_be_ours_or_free()
-        with ThreadPoolExecutor(3) as pool:
+        with ThreadPoolExecutor(4) as pool:
+            compiling = pool.submit(self._compiled, progress)
             emulator = pool.submit(environments.emulator, self.layout, progress)
             runtimes = pool.submit(environments.runtimes, self.settings, self.layout, progress)
             server = pool.submit(self.postgres.start, progress).result()
-            config = self._config(str(emulator.result()), runtimes.result(), server)
+            edge = compiling.result()
+            config = self._config(str(emulator.result()), runtimes.result(), server, edge)
         with progress.step("Edge") as step:
             health = self._well()
             if health is None or read_json(self.layout.edge_config) != config:
                 self._stop_edge()
                 health = self._start_edge(config)
             step.done(self._endpoint())
-        return Running(self._endpoint(), self.settings.region, health, server, self._notes(runtimes.result(), server))
+        notes = self._notes(runtimes.result(), server, edge)
+        return Running(self._endpoint(), self.settings.region, health, server, notes)
 
     def describe(self) -> Running | None:
         server = self.postgres.running()
@@ -113,7 +116,18 @@ class Embedded:
         """The emulator behind the edge, as the edge's configuration names it."""
         return {"emulator": {"python": ministack, "port": 0}}
 
-    def _config(self, ministack: str, runtimes: Mapping[str, environments.Runtime], server: Server) -> dict[str, Any]:
+    def _compiled(self, progress: Progress) -> edge_build.Build:
+        if not self.settings.compile_edge:
+            return edge_build.Build()
+        return edge_build.compiled_edge(self.layout, progress)
+
+    def _config(
+        self,
+        ministack: str,
+        runtimes: Mapping[str, environments.Runtime],
+        server: Server,
+        edge: edge_build.Build,
+    ) -> dict[str, Any]:
         settings = self.settings
         return {
             "host": settings.host,
@@ -137,9 +151,10 @@ class Embedded:
             "enforce_iam": settings.enforce_iam,
             "allow_origins": list(settings.allow_origins),
             "allow_hosts": list(settings.allow_hosts),
+            "compiled": str(edge.directory or ""),
         }
 
-    def _notes(self, runtimes: Mapping[str, environments.Runtime], server: Server) -> list[str]:
+    def _notes(self, runtimes: Mapping[str, environments.Runtime], server: Server, edge: edge_build.Build) -> list[str]:
         wanted = environments.wanted_runtimes(self.settings)
         notes = [
             f"{name} is not on this machine: its functions run on Python {runtimes[name].interpreter.full_version}"
@@ -148,6 +163,8 @@ class Embedded:
         ]
         if not server.tls:
             notes.append("Postgres has no TLS: its binaries were built without OpenSSL")
+        if edge.note:
+            notes.append(edge.note)
         return notes
 
     def _edge(self) -> Process | None:

@@ -94,7 +94,7 @@ def test_a_requirement_without_a_hash_is_refused_with_pips_own_words(tmp_path: P
         environment("broken", lock, Path(sys.executable), Layout(tmp_path, tmp_path))
 
 
-@pytest.mark.parametrize("name", ["ministack", "runtime", "postgres"])
+@pytest.mark.parametrize("name", ["ministack", "runtime", "postgres", "compiler"])
 def test_every_line_of_a_lock_has_hashes_and_none_names_an_index(name: str) -> None:
     text = environments.lock_file(name).read_text()
     pins = [line for line in text.splitlines() if "==" in line]
