@@ -42,6 +42,8 @@ def main(target: Path, scratch: Path, modules: Sequence[str]) -> None:
     extensions = mypycify(
         [*options, *sources], opt_level="2", debug_level="0", multi_file=True, target_dir=str(scratch / "c")
     )
+    for extension in extensions:
+        extension.extra_compile_args.append("-Wno-error")  # a newer compiler warns of what mypyc has not heard of yet
     build = Build(Distribution({"name": "edge", "ext_modules": extensions}))
     build.build_lib = str(target)
     build.build_temp = str(scratch / "objects")
