@@ -11,7 +11,7 @@ from typing import Any
 
 from staticfire import environments
 from staticfire.control import Control
-from staticfire.layout import Layout, Process, free_port
+from staticfire.layout import Layout, Process, free_port, read_json
 from staticfire.progress import Progress
 from staticfire.settings import Settings, load
 from staticfire.targets import Running, target
@@ -50,6 +50,12 @@ def runtime_python(settings: Settings, progress: Progress) -> Path:
     """The interpreter that the functions run on."""
     runtimes = environments.runtimes(settings, Layout.of(settings), progress)
     return runtimes[settings.runtimes[0]].python
+
+
+def was_compiled(settings: Settings) -> bool:
+    """Whether the stack's latest edge ran compiled."""
+    configuration = read_json(Layout.of(settings).edge_config) or {}
+    return bool(configuration.get("compiled"))
 
 
 def resident_kilobytes(settings: Settings) -> int:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import environments, terraform
-from .errors import StaticfireError
+from . import edge_build, environments, terraform
+from .errors import PrerequisiteError, StaticfireError
 from .layout import Layout, Process, port_holder, port_is_free
 from .settings import Settings
 from .targets.compose import require_engine
@@ -44,6 +44,7 @@ def checks(settings: Settings) -> Iterator[Check]:
         _provider,
         _postgres,
         _runtimes,
+        _c_compiler,
         _port,
         _disk,
         _namespaces,
@@ -107,6 +108,14 @@ def _runtimes(settings: Settings) -> Check:
             missing.append(name)
     remedy = f"Install {', '.join(missing)} to run its functions on their own version."
     return Check("Lambda runtimes", not missing, "; ".join(lines), remedy, needed=False)
+
+
+def _c_compiler(settings: Settings) -> Check:
+    """With one the edge is compiled."""
+    try:
+        return Check("C compiler", True, edge_build.c_compiler())
+    except PrerequisiteError as error:
+        return Check("C compiler", False, f"{error.what} The edge runs as plain Python", error.remedy, needed=False)
 
 
 def _port(settings: Settings) -> Check:
