@@ -130,7 +130,9 @@ def _compile(sources: Sources, root: Path, python: Path, compiler: str) -> None:
         )
     shutil.rmtree(root / SCRATCH, ignore_errors=True)
     if run.returncode < 0:  # killed or interrupted: that tells nothing of the sources
-        raise StaticfireError(f"Compiling it was ended by the signal {-run.returncode}.")
+        raise StaticfireError(
+            f"Compiling it was ended by the signal {-run.returncode}.", remedy="The next `up` tries again."
+        )
     if run.returncode:
         (root / FAILED).touch()
         raise _failed(root)

@@ -9,6 +9,7 @@ after the other; here they are spread over the cores, which takes a third of the
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from multiprocessing.pool import ThreadPool
@@ -53,4 +54,5 @@ def main(target: Path, scratch: Path, modules: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once: its threads would finish all files first
     main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])
