@@ -27,8 +27,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from .logs import LogStream, PlatformLog
+from .logs import LogStream
 from .model import FunctionConfig
+from .platform_log import PlatformLog
 from .process import Process, Record, Started
 from .runtime_api import Reply, RuntimeApi, error_body, event
 
@@ -163,12 +164,12 @@ class Environment:
         else:
             self._limit(time.monotonic() + self.config.timeout)
 
-    async def abandon(self) -> None:
+    def abandon(self) -> None:
         """Undo a launch that failed."""
         self.end("not launched")
         self._unlimit()
         if self._process is None:
-            await self._clean()
+            self._loop.create_task(self._clean())
 
     def end(self, why: str) -> None:
         """Kill the process; the owner hears of it when it is gone."""

@@ -28,9 +28,10 @@ from .catalog import Catalog
 from .code import CodeStore
 from .credentials import Credentials, OfAccount, OfRole
 from .environment import Environment, Invocation, Result
-from .logs import LogShipper, PlatformLog
+from .logs import LogShipper
 from .metrics import Metrics
 from .model import FunctionConfig, FunctionRef, Outcome
+from .platform_log import PlatformLog
 from .policy import allows
 from .pool import Pool
 from .process import Started, spawn
@@ -370,7 +371,7 @@ class Functions:
             await environment.launch(start, first)
         except BaseException:
             pool.environments.discard(environment)
-            await environment.abandon()
+            environment.abandon()
             raise
         return environment
 

@@ -376,15 +376,18 @@ class Client:
             chunked = True
             lines.append("transfer-encoding: chunked\r\n")
         head = to_bytes(lines)
-        if within is None:
-            return await (await pool.get()).exchange(method, head, body, chunked)
-        async with asyncio.timeout(within):
-            return await (await pool.get()).exchange(method, head, body, chunked)
+        response = self._exchange(pool, method, head, body, chunked)
+        return await (response if within is None else asyncio.wait_for(response, within))
+
+    async def _exchange(
+        self, pool: _Pool, method: str, head: bytes, body: bytes | AsyncIterator[bytes], chunked: bool
+    ) -> ClientResponse:
+        return await (await pool.get()).exchange(method, head, body, chunked)
 
     async def pass_on(self, method: str, base_url: str, raw: bytes) -> ClientResponse:
         """Send a whole request that is bytes already; nothing in it may belong to another connection."""
         pool = self._pools.get(base_url) or self._pool(base_url)
-        return await (await pool.get()).exchange(method, raw, b"", False)
+        return await self._exchange(pool, method, raw, b"", False)
 
     def _pool(self, base_url: str) -> _Pool:
         address = _address(base_url)

@@ -21,7 +21,7 @@ import math
 import socket
 import struct
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -41,6 +41,7 @@ from .messages import (
     ResetConnection,
     Response,
 )
+from .streams import ended
 
 log = logging.getLogger(__name__)
 
@@ -334,11 +335,7 @@ class Connection(asyncio.Protocol):
     async def _serve(self, exchange: _Exchange) -> None:
         request = exchange.request
         try:
-            response = await self._answer(request)
-            try:
-                await self._send(exchange, response)
-            except BadHead as error:
-                log.error("the response to %s %s cannot be sent: %s", request.method, request.path, error)
+            if not await self._sent(exchange, await self._answer(request)):
                 await self._send(exchange, _internal_error())
         except DropConnection as drop:
             if isinstance(drop, ResetConnection) and not self._lost:
@@ -352,6 +349,16 @@ class Connection(asyncio.Protocol):
         finally:
             self._task = None
             self._after(exchange)
+
+    async def _sent(self, exchange: _Exchange, response: Response) -> bool:
+        """False when nothing of it went out, for its head is none."""
+        try:
+            await self._send(exchange, response)
+        except BadHead as error:
+            request = exchange.request
+            log.error("the response to %s %s cannot be sent: %s", request.method, request.path, error)
+            return False
+        return True
 
     async def _answer(self, request: Request) -> Response:
         try:
@@ -380,11 +387,7 @@ class Connection(asyncio.Protocol):
             response = response.unpacked()
         body = response.body
         if not isinstance(body, bytes):
-            try:
-                await self._send_stream(exchange, response, body, bodiless)
-            finally:
-                if isinstance(body, AsyncGenerator):
-                    await body.aclose()
+            await ended(body, self._send_stream(exchange, response, body, bodiless))
         elif not self._lost:
             if bodiless:
                 framing = ("", "") if response.status == 204 else declared_length(response, len(body))

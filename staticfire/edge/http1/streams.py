@@ -1,8 +1,8 @@
-"""Bodies in pieces. Asynchronous generators, and nothing else: mypyc, which compiles their callers, cannot do these."""
+"""Bodies in pieces: the part of HTTP that is not compiled (see compiled.txt)."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
 
 async def whole(data: bytes) -> AsyncIterator[bytes]:
@@ -21,3 +21,12 @@ async def closing(stream: AsyncIterator[bytes], close: Callable[[], None]) -> As
             yield piece
     finally:
         close()
+
+
+async def ended(stream: AsyncIterator[bytes], sending: Awaitable[None]) -> None:
+    """Wait for the sending; a generator that it does not read to its end is closed."""
+    try:
+        await sending
+    finally:
+        if isinstance(stream, AsyncGenerator):
+            await stream.aclose()

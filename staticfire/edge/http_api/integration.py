@@ -69,12 +69,12 @@ class LambdaTarget:
         except AwsError as error:
             x.integration_status = error.status
             raise self._refusal(x, error) from error
-        except NotAllowed as error:
+        except NotAllowed as refusal:
             x.integration_status = 403
-            raise _failed(x, str(error)) from error
-        except TimedOut as error:
-            x.integration_error = str(error)
-            raise unavailable(str(error)) from error
+            raise _failed(x, str(refusal)) from refusal
+        except TimedOut as lateness:
+            x.integration_error = str(lateness)
+            raise unavailable(x.integration_error) from lateness
         finally:
             x.integration_latency = round((time.perf_counter() - started) * 1000)
         x.integration_request_id = outcome.request_id
@@ -83,8 +83,8 @@ class LambdaTarget:
             raise _failed(x, f"the function failed: {outcome.payload[:_EXCERPT].decode('utf-8', 'replace')}")
         try:
             answer = self._response(outcome.payload)
-        except response.Malformed as error:
-            raise _failed(x, f"the function's answer is malformed: {error}") from error
+        except response.Malformed as malformed:
+            raise _failed(x, f"the function's answer is malformed: {malformed}") from malformed
         x.backend_status = answer.status
         return self._response_mapping.apply(x, answer) if self._response_mapping else answer
 
@@ -143,26 +143,30 @@ class HttpTarget:
         method = x.request.method if self._method == "ANY" else self._method
         started = time.perf_counter()
         try:
-            async with asyncio.timeout(self._timeout):
-                answer = await self._client.request(
-                    method, f"{url.scheme}://{url.netloc}", target, [("host", url.netloc), *headers], x.body
-                )
-                body = await answer.read(MAX_BODY)
-        except TimeoutError as error:
+            response = await asyncio.wait_for(
+                self._asked(method, f"{url.scheme}://{url.netloc}", target, [("host", url.netloc), *headers], x.body),
+                self._timeout,
+            )
+        except TimeoutError as lateness:
             x.integration_error = f"{url.netloc} has not answered within {self._timeout:g} s"
             raise Refused(
                 504, "Endpoint request timed out", kind="INTEGRATION_TIMEOUT", reason=x.integration_error
-            ) from error
-        except BodyTooLarge as error:
-            raise _failed(x, f"{url.netloc} answered more than {MAX_BODY} bytes") from error
-        except (OSError, ConnectionError) as error:
+            ) from lateness
+        except BodyTooLarge as excess:
+            raise _failed(x, f"{url.netloc} answered more than {MAX_BODY} bytes") from excess
+        except OSError as error:
             x.integration_error = f"{url.netloc} cannot be reached: {error}"
             raise unavailable(x.integration_error) from error
         finally:
             x.integration_latency = round((time.perf_counter() - started) * 1000)
-        x.integration_status = x.backend_status = answer.status
+        x.integration_status = x.backend_status = response.status
+        return self._response_mapping.apply(x, response)
+
+    async def _asked(self, method: str, base_url: str, target: str, headers: HeaderList, body: bytes) -> Response:
+        answer = await self._client.request(method, base_url, target, headers, body)
+        data = await answer.read(MAX_BODY)
         kept = [header for header in answer.headers if header[0] not in HOP_BY_HOP and header[0] != "content-length"]
-        return self._response_mapping.apply(x, Response(answer.status, kept, body))
+        return Response(answer.status, kept, data)
 
 
 class UnservedTarget:
