@@ -5,8 +5,9 @@ the others fall idle. When all are in use it waits for whichever comes first: on
 is started at once if none is running yet and otherwise after PATIENCE, because starting costs far more than most
 invocations take. It never waits for a limit: whether it may run at all is decided before it comes here.
 
-Where invocations are short, ABREAST of them run at a time and the others wait, PATIENCE at most: on the same cores more
-processes only take turns, and each turn costs. Where they take longer than that, each has its environment at once.
+Where invocations are SHORT, ABREAST of them run at a time and the others wait, PATIENCE at most: they wait for nobody
+else, so more processes only take turns on the same cores, and each turn costs. Longer ones wait for a database or
+compute for longer than a turn costs: each has its environment at once.
 
 A retired pool (the code or configuration changed, the function was deleted) takes no new invocations; its environments
 end as they become idle.
@@ -30,6 +31,7 @@ from .zygote import Prewarming
 log = logging.getLogger(__name__)
 
 PATIENCE = 0.01
+SHORT = 0.0003
 CPUS = os.cpu_count() or 1
 STARTING_AT_ONCE = max(2, CPUS)
 ABREAST = 2 * CPUS
@@ -66,7 +68,7 @@ class Pool:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def submit(self, invocation: Invocation) -> None:
-        if self._free and (self._quickest_seconds > PATIENCE or self._running < ABREAST):
+        if self._free and (self._quickest_seconds > SHORT or self._running < ABREAST):
             self._free.pop().assign(invocation)
             return
         self._waiting.append(invocation)
