@@ -8,6 +8,7 @@ import pytest
 
 from staticfire.edge.aws import AwsError, Scope
 from staticfire.edge.functions import FunctionRef
+from staticfire.edge.functions.pool import ABREAST
 
 WAITS = """
 import os, time
@@ -38,6 +39,21 @@ async def test_a_sequence_of_invocations_uses_one_environment(lab):
         for _ in range(50):
             await functions.invoke(ref, b"0")
         assert (counters(functions)["invocations"], counters(functions)["cold_starts"]) == (50, 1)
+
+
+async def test_short_invocations_take_turns_in_few_environments_and_longer_ones_do_not(lab, said, run_together):
+    ref = lab.deploy(WAITS)
+    async with lab.running() as functions:
+
+        async def environments_of_a_burst(seconds):
+            outcomes = await run_together(*(functions.invoke(ref, seconds) for _ in range(ABREAST + 2)))
+            return len({said(one) for one in outcomes})
+
+        assert await environments_of_a_burst(b"0.5") == ABREAST + 2
+        assert await environments_of_a_burst(b"0.05") == ABREAST + 2
+        # A machine that is busy with something else makes a short one long.
+        bursts = [await environments_of_a_burst(b"0") for _ in range(50)]
+        assert min(bursts) <= ABREAST, bursts
 
 
 async def test_beyond_reserved_concurrency_an_invocation_is_refused(lab, run_together):
