@@ -72,6 +72,7 @@ def handler(event, context):
         "process": [os.getppid(), os.getsid(0) == pid, os.getpgid(0) == pid, os.getuid(), os.umask(0o22)],
         "limits": [resource.getrlimit(one) for one in range(16)],
         "oom": open("/proc/self/oom_score_adj").read(),
+        "yields": os.sched_getscheduler(0) == os.SCHED_BATCH,
         "cwd": os.getcwd(),
         "search": [sys.path, sys.argv],
         "files": sorted(os.readlink(f"/proc/self/fd/{one}").split(":")[0] for one in os.listdir("/proc/self/fd")
@@ -92,6 +93,7 @@ async def test_a_forked_environment_is_the_same_place_as_a_cold_one(lab, said):
         assert warm["variables"].pop(name) != cold["variables"].pop(name)
     assert warm.pop("stream") != cold.pop("stream")
     assert warm == cold
+    assert cold["yields"]
 
 
 async def test_each_fork_has_a_stream_a_tmp_and_random_numbers_of_its_own(lab, said):
