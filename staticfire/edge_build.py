@@ -2,8 +2,8 @@
 
 A build lies below `.staticfire/envs` and is named after all that goes into it: the edge's sources, the compiler's lock
 file, this interpreter. It is in one of three states: absent; complete (the file `complete`, written last, names its
-modules); failed (the file `failed` is there: the same sources would fail again, so nobody waits for it twice). What a
-killed build left is thrown away and built again.
+modules); failed (the file `failed` is there and names the C compiler: with the same one nobody waits for it twice).
+What a killed build left is thrown away and built again.
 
 Nobody needs it: where there is no C compiler, or the build fails, the edge runs as plain Python and a note says so.
 """
@@ -53,7 +53,7 @@ class Sources:
 
     def fingerprint(self) -> str:
         digest = hashlib.sha256(os.fsencode(Path(sys.executable).resolve()))
-        for part in (SUFFIX, platform.machine(), *self.modules):
+        for part in (sys.version, SUFFIX, platform.machine(), *platform.libc_ver(), *self.modules):
             digest.update(part.encode() + b"\0")
         for path in (COMPILE, lock_file("compiler"), *self.files):
             digest.update(os.fsencode(os.path.relpath(path, self.parent)) + b"\0" + path.read_bytes() + b"\0")
@@ -78,10 +78,10 @@ def compiled_edge(layout: Layout, progress: Progress) -> Build:
     with progress.step("Edge, compiled") as step:
         try:
             return Build(compiled(Sources.of_the_edge(), layout))
-        except StaticfireError as error:
+        except (StaticfireError, OSError) as error:
             step.done("not here")
-            note = f"The edge runs as plain Python, about a tenth slower under load. {error.what} {error.remedy}"
-            return Build(note=note.strip())
+            why = f"{error.what.splitlines()[0]} {error.remedy}" if isinstance(error, StaticfireError) else f"{error}."
+            return Build(note=f"The edge runs as plain Python, about a tenth slower under load. {why}".strip())
 
 
 def compiled(sources: Sources, layout: Layout) -> Path:
@@ -90,10 +90,10 @@ def compiled(sources: Sources, layout: Layout) -> Path:
     with file_lock(layout.envs / f".{root.name}.lock"):
         if (root / COMPLETE).exists():
             return root
-        if (root / FAILED).exists():
+        compiler = c_compiler()
+        if (root / FAILED).exists() and (root / FAILED).read_text() == _identity(compiler):
             raise _failed(root)
         shutil.rmtree(root, ignore_errors=True)
-        compiler = c_compiler()
         python = environment("compiler", lock_file("compiler"), Path(sys.executable), layout)
         _compile(sources, root, python, compiler)
     return root
@@ -103,13 +103,29 @@ def c_compiler() -> str:
     """The command of this machine's C compiler; an error where it, or what it needs of Python, is missing."""
     configured = os.environ.get("CC", "").strip() or sysconfig.get_config_var("CC") or "cc"
     commands = (configured, "cc", "gcc", "clang")
-    found = next((command for command in commands if shutil.which(shlex.split(command)[0])), None)
+    found = next((command for command in commands if shutil.which(_program(command))), None)
     if found is None:
         raise PrerequisiteError("There is no C compiler.", checked=[f"PATH: {', '.join(commands)}"], remedy=INSTALL)
     header = Path(sysconfig.get_path("include")) / "Python.h"
     if not header.exists():
         raise PrerequisiteError(f"Python's headers are missing: {header}.", checked=[str(header)], remedy=INSTALL)
     return found
+
+
+def _program(command: str) -> str:
+    """CC may have flags, or a wrapper, before the compiler."""
+    try:
+        return shlex.split(command)[0]
+    except ValueError as error:
+        raise PrerequisiteError(
+            f"CC is no command: {command!r}: {error}.", remedy="Set CC anew, or unset it."
+        ) from error
+
+
+def _identity(compiler: str) -> str:
+    """An upgraded compiler is another one."""
+    path = Path(shutil.which(_program(compiler)) or "").resolve()
+    return f"{compiler} {path} {path.stat().st_mtime_ns}\n"
 
 
 def _compile(sources: Sources, root: Path, python: Path, compiler: str) -> None:
@@ -134,7 +150,7 @@ def _compile(sources: Sources, root: Path, python: Path, compiler: str) -> None:
             f"Compiling it was ended by the signal {-run.returncode}.", remedy="The next `up` tries again."
         )
     if run.returncode:
-        (root / FAILED).touch()
+        (root / FAILED).write_text(_identity(compiler))
         raise _failed(root)
     names = "".join(f"{name}\n" for name in sorted(_modules(root)))
     write_atomically(root / COMPLETE, names.encode())

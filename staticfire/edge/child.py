@@ -23,14 +23,13 @@ from typing import Any, BinaryIO, Protocol
 
 from ..errors import StaticfireError
 from ..layout import open_log
-from . import __path__ as package
 from .aws import AwsError, Scope
 from .emulator import Emulator
 from .http1.client import Client
 
 log = logging.getLogger(__name__)
 
-MAIN = Path(package[0]) / "ministack_main.py"  # not beside __file__: that of a compiled module lies elsewhere
+MAIN = Path(__file__).with_name("ministack_main.py")
 HEALTH = "/_ministack/health"
 RESET = "/_ministack/reset"
 MARKER = "/staticfire/instance"

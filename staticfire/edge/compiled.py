@@ -26,6 +26,8 @@ def use(directory: Path) -> None:
         names = (directory / COMPLETE).read_text().split()
     except OSError as error:
         raise _unusable(str(error), directory) from error
+    if not names:
+        raise _unusable(f"{directory / COMPLETE} names no module", directory)
     sys.meta_path.insert(0, _Finder(directory, frozenset(names)))
 
 

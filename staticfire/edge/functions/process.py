@@ -21,11 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import __path__ as package
-
 log = logging.getLogger(__name__)
 
-LAUNCH = Path(package[0]) / "launch.py"  # not beside __file__: that of a compiled module lies elsewhere
+LAUNCH = Path(__file__).with_name("launch.py")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 READ_SIZE = 64 * 1024

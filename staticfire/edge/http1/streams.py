@@ -1,4 +1,4 @@
-"""Bodies in pieces: the part of HTTP that is not compiled (see compiled.txt)."""
+"""Bodies in pieces. mypyc, which compiles those who use this, has no asynchronous generators."""
 
 from __future__ import annotations
 

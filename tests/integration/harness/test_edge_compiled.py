@@ -74,7 +74,7 @@ def test_what_was_built_is_imported_and_a_killed_build_is_built_again(tmp_path: 
     assert not marker.exists()
 
 
-def test_a_build_that_fails_is_not_tried_again_until_its_directory_is_deleted(
+def test_a_build_that_fails_is_not_tried_again_with_the_same_compiler_until_its_directory_is_deleted(
     tmp_path: Path, layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its directory says why it failed, and is its memory."""
@@ -86,14 +86,19 @@ def test_a_build_that_fails_is_not_tried_again_until_its_directory_is_deleted(
     monkeypatch.setenv("CC", "false")  # a compiler that always fails
     with pytest.raises(StaticfireError, match="Compiling it failed") as failed:
         compiled(shop, cache)
-    monkeypatch.delenv("CC")
     root = cache.envs / f"edge-{shop.fingerprint()}"
     assert "'false'" in (root / LOG).read_text()
     assert str(root / LOG) in failed.value.what
     assert str(root) in failed.value.remedy
+    (root / LOG).unlink()
     with pytest.raises(StaticfireError, match="Compiling it failed"):
         compiled(shop, cache)
+    assert not (root / LOG).exists()
     shutil.rmtree(root)
+    with pytest.raises(StaticfireError, match="Compiling it failed"):
+        compiled(shop, cache)
+    assert (root / LOG).exists()
+    monkeypatch.delenv("CC")
     assert compiled(shop, cache) == root
 
 

@@ -84,6 +84,21 @@ def test_another_compiler_is_found_where_the_one_that_python_was_built_with_is_n
     assert c_compiler() == "clang"
 
 
+@pytest.mark.parametrize("command", ["gcc '-O2", "'"])
+def test_a_cc_that_is_no_command_is_an_error_that_names_it(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CC", command)
+    with pytest.raises(PrerequisiteError, match="CC is no command"):
+        c_compiler()
+
+
+def test_a_directory_that_cannot_be_made_leaves_the_edge_plain(tmp_path: Path) -> None:
+    (tmp_path / "envs").touch()
+    build = compiled_edge(Layout(tmp_path, tmp_path), Progress(stream=io.StringIO()))
+    assert build.directory is None
+    assert "runs as plain Python" in build.note
+    assert str(tmp_path / "envs") in build.note
+
+
 def test_what_is_imported_before_the_compiled_modules_are_in_use_is_none_of_them() -> None:
     script = "import sys, staticfire.edge.__main__; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)

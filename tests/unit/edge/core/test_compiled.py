@@ -68,8 +68,11 @@ def test_one_that_cannot_be_loaded_ends_the_edge_and_is_named_with_the_remedy(
     assert f"remedy: Delete {directory}" in done.stderr
 
 
-def test_a_directory_that_was_never_completed_is_not_used(directory: Path) -> None:
+@pytest.mark.parametrize("content", [None, ""])
+def test_a_directory_that_was_never_completed_is_not_used(directory: Path, content: str | None) -> None:
     (directory / COMPLETE).unlink()
+    if content is not None:
+        (directory / COMPLETE).write_text(content)
     done = run(directory, f"import {MODULE}")
     assert done.returncode == 1
     assert f"remedy: Delete {directory}" in done.stderr

@@ -27,14 +27,17 @@ def source(module: str) -> str:
 
 
 def waits(statements: list[ast.stmt]) -> bool:
-    return any(isinstance(node, WAITS) for statement in statements for node in ast.walk(statement))
+    nodes = [node for statement in statements for node in ast.walk(statement)]
+    return any(isinstance(node, WAITS) or (isinstance(node, ast.comprehension) and node.is_async) for node in nodes)
 
 
 def faults(text: str) -> Iterator[str]:
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.AsyncWith):
             yield f"line {node.lineno}: async with waits while an exception is under way"
-        if isinstance(node, ast.Try) and any(map(waits, (node.finalbody, *(each.body for each in node.handlers)))):
+        if isinstance(node, ast.Try | ast.TryStar) and any(
+            map(waits, (node.finalbody, *(each.body for each in node.handlers)))
+        ):
             yield f"line {node.lineno}: a handler waits"
         if isinstance(node, ast.AsyncFunctionDef):
             yield from coroutine_faults(node)
@@ -61,6 +64,8 @@ def test_a_compiled_module_keeps_to_what_its_compiler_does_right(module: str) ->
         "async with lock: pass",
         "try: pass\n finally: await one()",
         "try: pass\n except E: await one()",
+        "try: pass\n except* E: await one()",
+        "try: pass\n except E: [x async for x in y]",
         "yield 1",
         "try: pass\n except A as e: pass\n except B as e: pass",
     ],
