@@ -1,49 +1,26 @@
-"""Pinned virtual environments: the emulator's, one for each Lambda runtime, and spare Postgres binaries.
-
-An environment lies below `.staticfire/envs` and is named after what is in it: its lock file and its interpreter. It
-is either complete (a `complete` file is the last thing written) or absent: what a killed build left is thrown away
-and built again. Environments are never changed; another lock file is another environment. Sources are compiled at the
-build, whatever PYTHONDONTWRITEBYTECODE says, since a cold start without `.pyc` files is twice as slow.
-"""
+"""The environments of a stack: the emulator's, and one for each Lambda runtime in use, on the Python that fits best."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-import shutil
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
+from .client_build import client_module
 from .errors import PrerequisiteError, StaticfireError
-from .layout import Layout, file_lock
+from .layout import Layout
+from .native import Build
 from .progress import Progress
 from .settings import Settings
+from .venvs import Interpreter, environment, interpreter_at, lock_file
 
 RUNTIME = re.compile(r"python3\.\d{1,2}")
 KNOWN_RUNTIMES = tuple(f"python3.{minor}" for minor in range(8, 15))
 OLDEST_RUNTIME_PYTHON = (3, 10)  # what the pinned awslambdaric runs on
-
-
-@dataclass(frozen=True, order=True)
-class Interpreter:
-    """A Python that works on this machine."""
-
-    version: tuple[int, int, int]
-    path: Path
-
-    @property
-    def full_version(self) -> str:
-        return ".".join(map(str, self.version))
-
-    @property
-    def minor(self) -> str:
-        return f"{self.version[0]}.{self.version[1]}"
 
 
 @dataclass(frozen=True)
@@ -53,63 +30,11 @@ class Runtime:
     name: str
     interpreter: Interpreter
     python: Path
+    client: Build
 
     @property
     def substitute(self) -> bool:
         return self.name != f"python{self.interpreter.minor}"
-
-
-def lock_file(name: str) -> Path:
-    """What an environment holds, pinned with hashes; part of this package."""
-    return Path(__file__).parent / "requirements" / f"{name}.txt"
-
-
-def environment(name: str, lock: Path, python: Path, layout: Layout) -> Path:
-    """The interpreter of the environment that holds what `lock` names; built when it is not there."""
-    fingerprint = hashlib.sha256(lock.read_bytes() + os.fsencode(python.resolve())).hexdigest()[:12]
-    root = layout.envs / f"{name}-{fingerprint}"
-    interpreter = root / "bin" / "python"
-    with file_lock(layout.envs / f".{root.name}.lock"):
-        if (root / "complete").exists() and _works(interpreter):
-            return interpreter
-        shutil.rmtree(root, ignore_errors=True)
-        _run([str(python), "-m", "venv", "--without-pip", str(root)], f"The environment {name} cannot be made")
-        install = [sys.executable, "-m", "pip", "--python", str(interpreter), "install", "--quiet", "--no-compile"]
-        install += ["--disable-pip-version-check", "--require-hashes", "--requirement", str(lock)]
-        _run(install, f"pip cannot fill the environment {name}")
-        _run([str(interpreter), "-m", "compileall", "-q", "-j", "0", str(root / "lib")], None)
-        (root / "complete").touch()
-    return interpreter
-
-
-def _run(command: list[str], what: str | None) -> None:
-    clean = {key: value for key, value in os.environ.items() if key not in {"PYTHONHOME", "PYTHONPATH"}}
-    run = subprocess.run(command, env=clean, capture_output=True, text=True, check=False)
-    if run.returncode and what:
-        output = run.stderr.strip() or run.stdout.strip()
-        raise StaticfireError(
-            f"{what}:\n{output}",
-            checked=[" ".join(command)],
-            remedy="Check the network and pip's index configuration (`pip config list`), then run the command again.",
-        )
-
-
-def _works(python: Path) -> bool:
-    return _interpreter(python) is not None
-
-
-@cache
-def _interpreter(path: Path) -> Interpreter | None:
-    """`path` as an interpreter, or None when it does not run. A shim for a version that is not there does not."""
-    question = "import sys, venv; print(*sys.version_info[:3])"
-    try:
-        answer = subprocess.run([path, "-I", "-c", question], capture_output=True, text=True, timeout=20, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    words = answer.stdout.split()
-    if answer.returncode or len(words) != 3:
-        return None
-    return Interpreter((int(words[0]), int(words[1]), int(words[2])), path)
 
 
 def interpreters() -> Mapping[str, Interpreter]:
@@ -117,7 +42,7 @@ def interpreters() -> Mapping[str, Interpreter]:
     found: dict[str, Interpreter] = {}
     candidates = list(_candidates())
     with ThreadPoolExecutor(4) as pool:
-        for interpreter in filter(None, pool.map(_interpreter, candidates)):
+        for interpreter in filter(None, pool.map(interpreter_at, candidates)):
             known = found.get(interpreter.minor)
             fit = interpreter.version[:2] >= OLDEST_RUNTIME_PYTHON
             if fit and (known is None or interpreter.version > known.version):
@@ -181,12 +106,14 @@ def runtimes(settings: Settings, layout: Layout, progress: Progress) -> Mapping[
         if not RUNTIME.fullmatch(name):
             raise StaticfireError(f"The runtime {name!r} cannot run here: python3.N can.")
     used = {nearest(name, machine).minor: nearest(name, machine) for name in wanted}
-    built: dict[str, Path] = {}
+    built: dict[str, tuple[Path, Build]] = {}
     for minor, interpreter in used.items():
-        with progress.step(f"Runtime python{minor}"):
-            built[minor] = environment(f"runtime-{minor}", lock_file("runtime"), interpreter.path, layout)
+        with progress.step(f"Runtime python{minor}") as step:
+            client = client_module(interpreter, settings, layout, step)
+            python = environment(f"runtime-{minor}", lock_file("runtime"), interpreter.path, layout, module=client.path)
+            built[minor] = python, client
     return {
-        name: Runtime(name, chosen, built[chosen.minor])
+        name: Runtime(name, chosen, *built[chosen.minor])
         for name in dict.fromkeys((*KNOWN_RUNTIMES, *wanted))
         for chosen in [nearest(name, used)]
     }

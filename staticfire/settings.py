@@ -31,6 +31,7 @@ error that names the nearest right one.
 | allow_origins       | STATICFIRE_ALLOW_ORIGINS       | none               |
 | allow_hosts         | STATICFIRE_ALLOW_HOSTS         | none               |
 | compile_edge        | STATICFIRE_COMPILE_EDGE        | true               |
+| compile_client      | STATICFIRE_COMPILE_CLIENT      | true               |
 """
 
 from __future__ import annotations
@@ -134,6 +135,7 @@ class Settings:
     allow_origins: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
     compile_edge: bool = True
+    compile_client: bool = True
     stacks: Mapping[str, StackSettings] = field(default_factory=dict)
 
     def chosen(self, names: Sequence[str] = ()) -> list[str]:
@@ -221,6 +223,7 @@ FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "allow_origins": _strings,
     "allow_hosts": _strings,
     "compile_edge": _switch,
+    "compile_client": _switch,
 }
 _PATHS = ("state_dir", "cache_dir", "postgres_bin", "provider_mirror")
 

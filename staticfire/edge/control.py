@@ -19,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import parse_qs
 
@@ -83,6 +83,7 @@ class Control:
         router: Counting,
         mails: Mails,
         hearers: Hearers,
+        compiled_clients: Sequence[str] = (),
     ) -> None:
         self._emulator = emulator
         self._filler = filler
@@ -93,6 +94,7 @@ class Control:
         self._router = router
         self._mails = mails
         self._hearers = hearers
+        self._compiled_clients = list(compiled_clients)
 
     async def handle(self, request: Request) -> Response:
         method, name = request.method, request.path.removeprefix(PREFIX).rstrip("/")
@@ -147,7 +149,7 @@ class Control:
             "edge": {"state": "running", "compiled": compiled.in_use()},
             "emulator": emulator,
             "postgres": postgres,
-            "functions": {"state": "running"},
+            "functions": {"state": "running", "compiled_clients": self._compiled_clients},
         }
         if self._filler is not None:
             parts["filler"] = await self._filler.health()

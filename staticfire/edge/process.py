@@ -176,6 +176,9 @@ async def _parts(
         router=router,
         mails=mails,
         hearers=hearers,
+        compiled_clients=sorted(
+            {told["version"] for told in config.runtimes.values() if told.get("client") == "compiled"}
+        ),
     )
     if pair is not None:
         localstack = LocalStack(emulator, functions, config.state_dir)

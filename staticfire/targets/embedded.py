@@ -23,6 +23,7 @@ from .. import edge_build, environments
 from ..control import Control, Health
 from ..errors import BusyError, NotRunningError, StaticfireError
 from ..layout import Layout, Process, open_log, port_holder, port_is_free, read_json, start_time, wait_until, write_json
+from ..native import Build
 from ..progress import Progress
 from ..settings import Settings
 from . import Running
@@ -116,9 +117,9 @@ class Embedded:
         """The emulator behind the edge, as the edge's configuration names it."""
         return {"emulator": {"python": ministack, "port": 0}}
 
-    def _compiled(self, progress: Progress) -> edge_build.Build:
+    def _compiled(self, progress: Progress) -> Build:
         if not self.settings.compile_edge:
-            return edge_build.Build()
+            return Build()
         return edge_build.compiled_edge(self.layout, progress)
 
     def _config(
@@ -126,7 +127,7 @@ class Embedded:
         ministack: str,
         runtimes: Mapping[str, environments.Runtime],
         server: Server,
-        edge: edge_build.Build,
+        edge: Build,
     ) -> dict[str, Any]:
         settings = self.settings
         return {
@@ -142,7 +143,11 @@ class Embedded:
                 "admin_password": server.admin_password,
             },
             "runtimes": {
-                name: {"python": str(runtime.python), "version": runtime.interpreter.minor}
+                name: {
+                    "python": str(runtime.python),
+                    "version": runtime.interpreter.minor,
+                    "client": "compiled" if runtime.client.path else "published",
+                }
                 for name, runtime in runtimes.items()
             },
             "account_concurrency": settings.account_concurrency,
@@ -151,10 +156,10 @@ class Embedded:
             "enforce_iam": settings.enforce_iam,
             "allow_origins": list(settings.allow_origins),
             "allow_hosts": list(settings.allow_hosts),
-            "compiled": str(edge.directory or ""),
+            "compiled": str(edge.path or ""),
         }
 
-    def _notes(self, runtimes: Mapping[str, environments.Runtime], server: Server, edge: edge_build.Build) -> list[str]:
+    def _notes(self, runtimes: Mapping[str, environments.Runtime], server: Server, edge: Build) -> list[str]:
         wanted = environments.wanted_runtimes(self.settings)
         notes = [
             f"{name} is not on this machine: its functions run on Python {runtimes[name].interpreter.full_version}"
@@ -163,9 +168,8 @@ class Embedded:
         ]
         if not server.tls:
             notes.append("Postgres has no TLS: its binaries were built without OpenSSL")
-        if edge.note:
-            notes.append(edge.note)
-        return notes
+        clients = (runtimes[name].client for name in wanted)
+        return [*notes, *dict.fromkeys(build.note for build in (edge, *clients) if build.note)]
 
     def _edge(self) -> Process | None:
         """The edge, as its starter recorded it; by its own word when the starter was killed before."""

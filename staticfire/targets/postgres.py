@@ -34,7 +34,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from ..environments import environment, lock_file
 from ..errors import BusyError, PrerequisiteError, StaticfireError
 from ..layout import (
     Layout,
@@ -51,6 +50,7 @@ from ..layout import (
 )
 from ..progress import Progress
 from ..settings import Settings
+from ..venvs import environment, lock_file
 
 log = logging.getLogger(__name__)
 

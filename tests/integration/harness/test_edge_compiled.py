@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from staticfire.edge.compiled import COMPLETE, SUFFIX
-from staticfire.edge_build import LOG, Sources, c_compiler, compiled
+from staticfire.edge_build import Sources, compiled, compilers
 from staticfire.errors import PrerequisiteError, StaticfireError
 from staticfire.layout import Layout, free_port
+from staticfire.native import LOG
 from staticfire.progress import Progress
 from staticfire.settings import Settings, load
 from staticfire.targets.embedded import Embedded
@@ -24,7 +25,7 @@ ROOT = Path(__file__).parents[3]
 
 def has_a_c_compiler() -> bool:
     try:
-        c_compiler()
+        compilers()
     except PrerequisiteError:
         return False
     return True

@@ -15,7 +15,7 @@ import pytest
 
 from staticfire import edge_build
 from staticfire.doctor import checks
-from staticfire.edge_build import Sources, c_compiler, compiled_edge
+from staticfire.edge_build import Sources, compiled_edge, compilers
 from staticfire.errors import PrerequisiteError
 from staticfire.layout import Layout
 from staticfire.progress import Progress
@@ -47,10 +47,10 @@ def test_without_a_c_compiler_the_edge_is_plain_and_the_note_says_how_to_get_one
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CC", raising=False)
     build = compiled_edge(Layout(tmp_path, tmp_path), Progress(stream=io.StringIO()))
-    assert build.directory is None
+    assert build.path is None
     assert "runs as plain Python" in build.note
     assert "no C compiler" in build.note
-    assert "apt-get install gcc python3-dev" in build.note
+    assert "apt-get install g++ make python3-dev" in build.note
     assert not list(tmp_path.rglob("compiler-*"))
 
 
@@ -61,7 +61,7 @@ def test_for_doctor_a_missing_c_compiler_is_a_note_and_no_failure(
     monkeypatch.delenv("CC", raising=False)
     check = next(check for check in checks(project()) if check.name == "C compiler")
     assert (check.ok, check.mark) == (False, "note")
-    assert "apt-get install gcc" in check.remedy
+    assert "apt-get install g++ make" in check.remedy
 
 
 def test_pythons_headers_are_needed_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +70,7 @@ def test_pythons_headers_are_needed_too(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path))
     with pytest.raises(PrerequisiteError, match=r"headers are missing: .*Python\.h"):
-        c_compiler()
+        compilers()
 
 
 def test_another_compiler_is_found_where_the_one_that_python_was_built_with_is_not(
@@ -81,20 +81,20 @@ def test_another_compiler_is_found_where_the_one_that_python_was_built_with_is_n
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("CC", "/nowhere/gcc -pthread")
     monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path))
-    assert c_compiler() == "clang"
+    assert compilers() == {"CC": "clang"}
 
 
 @pytest.mark.parametrize("command", ["gcc '-O2", "'"])
 def test_a_cc_that_is_no_command_is_an_error_that_names_it(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", command)
     with pytest.raises(PrerequisiteError, match="CC is no command"):
-        c_compiler()
+        compilers()
 
 
 def test_a_directory_that_cannot_be_made_leaves_the_edge_plain(tmp_path: Path) -> None:
     (tmp_path / "envs").touch()
     build = compiled_edge(Layout(tmp_path, tmp_path), Progress(stream=io.StringIO()))
-    assert build.directory is None
+    assert build.path is None
     assert "runs as plain Python" in build.note
     assert str(tmp_path / "envs") in build.note
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -7,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from staticfire import environments
-from staticfire.environments import Interpreter, environment, nearest, wanted_runtimes
+from staticfire.environments import nearest, wanted_runtimes
 from staticfire.errors import PrerequisiteError, StaticfireError
 from staticfire.layout import Layout
 from staticfire.settings import Settings
+from staticfire.venvs import Interpreter, environment, lock_file
 
 
 def python(minor: int, micro: int = 0) -> Interpreter:
@@ -87,6 +89,29 @@ def test_another_lock_file_is_another_environment(tmp_path: Path) -> None:
     assert environment("empty", lock, Path(sys.executable), layout) != first
 
 
+def test_a_module_takes_its_place_in_an_environment_of_its_own(tmp_path: Path) -> None:
+    layout = Layout(tmp_path, tmp_path)
+    lock = tmp_path / "lock.txt"
+    lock.write_text("# nothing\n")
+    module = tmp_path / "made-of-this" / "client.py"
+    module.parent.mkdir()
+    module.write_text("print('compiled')\n")
+    plain = environment("empty", lock, Path(sys.executable), layout)
+    compiled = environment("empty", lock, Path(sys.executable), layout, module=module)
+    command = [str(compiled), "-I", "-c", "import client"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "compiled\n"
+    assert subprocess.run([str(plain), *command[1:]], capture_output=True, check=False).returncode
+    assert environment("empty", lock, Path(sys.executable), layout, module=module) == compiled
+
+
+def test_the_sources_of_the_runtime_client_are_those_of_the_client_that_the_runtimes_have() -> None:
+    def pinned(name: str) -> str:
+        return lock_file(name).read_text().split("--hash")[0]
+
+    assert pinned("client").startswith("awslambdaric==")
+    assert pinned("client") in lock_file("runtime").read_text()
+
+
 def test_a_requirement_without_a_hash_is_refused_with_pips_own_words(tmp_path: Path) -> None:
     lock = tmp_path / "lock.txt"
     lock.write_text("six==1.17.0\n")
@@ -94,9 +119,9 @@ def test_a_requirement_without_a_hash_is_refused_with_pips_own_words(tmp_path: P
         environment("broken", lock, Path(sys.executable), Layout(tmp_path, tmp_path))
 
 
-@pytest.mark.parametrize("name", ["ministack", "runtime", "postgres", "compiler"])
+@pytest.mark.parametrize("name", ["ministack", "runtime", "client", "postgres", "compiler"])
 def test_every_line_of_a_lock_has_hashes_and_none_names_an_index(name: str) -> None:
-    text = environments.lock_file(name).read_text()
+    text = lock_file(name).read_text()
     pins = [line for line in text.splitlines() if "==" in line]
     assert pins
     assert all(line.endswith("\\") for line in pins)

@@ -25,6 +25,7 @@ from staticfire.edge.aws import AwsError, Call, Scope
 from staticfire.edge.functions import FunctionRef, Functions, Outcome
 from staticfire.edge.http1.messages import Request
 from staticfire.layout import Layout
+from staticfire.progress import Progress
 from staticfire.settings import load
 
 ROOT = Path(__file__).parents[4]
@@ -47,8 +48,9 @@ def runtime_python() -> str:
     """A Python with awslambdaric and boto3: a given one, or the stack's."""
     if given := os.environ.get("STATICFIRE_TEST_RUNTIME"):
         return given
-    name, layout = f"runtime-{sys.version_info.major}.{sys.version_info.minor}", Layout.of(load(ROOT))
-    return str(environments.environment(name, environments.lock_file("runtime"), Path(sys.executable), layout))
+    settings = load(ROOT, overrides={"runtimes": [f"python3.{sys.version_info.minor}"]})
+    (python,) = {one.python for one in environments.runtimes(settings, Layout.of(settings), Progress()).values()}
+    return str(python)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,161 @@
+"""AWS's runtime client, compiled as well as it can be: the extension module `runtime_client` of awslambdaric.
+
+The wheel's was compiled without optimisation and with libcurl's debugging on, which is a sixth of what a silent
+function's invocation costs. Here it is compiled from AWS's own sources, unchanged (client.mk), and takes the wheel's
+place in the environment of its runtime. Linux only: AWS compiles none elsewhere.
+
+Two builds (native.py) make it: `client-FINGERPRINT`, all that no Python is in, above all libcurl; and
+`client-3.N-FINGERPRINT`, the module for one Python. Where something for it is missing, or a build fails, the functions
+have the wheel's module, and a note says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+from .errors import PrerequisiteError
+from .layout import Layout
+from .native import (
+    INSTALL,
+    Build,
+    Compilers,
+    Workshop,
+    attempt,
+    c_compiler,
+    cxx_compiler,
+    is_complete,
+    made,
+    names,
+    refuse_failed,
+    require_headers,
+)
+from .progress import Step
+from .settings import Settings
+from .venvs import Interpreter, environment, lock_file, pip
+
+MAKEFILE = Path(__file__).parent / "client.mk"
+WITHOUT = "Functions have AWS's runtime client as published, about 8 % slower under load."
+# Variables of the user's that would change what make, configure and the compilers do.
+MEDDLING = re.compile("MAKE.*|GNUMAKEFLAGS|MFLAGS|CONFIG_SITE|CPPFLAGS|LDFLAGS|LIBS")
+
+
+def client_module(interpreter: Interpreter, settings: Settings, layout: Layout, step: Step) -> Build:
+    """The module for this Python; with neither path nor note where the wheel's is wanted."""
+    if not is_wanted(settings):
+        return Build()
+    step.note("its client is compiled")
+    build = attempt(partial(module, interpreter, layout), WITHOUT)
+    step.done("done, its client compiled" if build.path else "done, its client as published")
+    return build
+
+
+def is_wanted(settings: Settings) -> bool:
+    return settings.compile_client and sys.platform == "linux"
+
+
+def module(interpreter: Interpreter, layout: Layout) -> Path:
+    """The extension module; compiled when it is not there."""
+
+    def make(workshop: Workshop) -> Iterator[str]:
+        sources = libraries(layout)
+        include, suffix = _facts(interpreter)
+        name = f"runtime_client{suffix}"
+        values = {"INCLUDE": include, "SOURCES": str(sources), "MODULE": str(workshop.root / name)}
+        _make(workshop, "module", workshop.scratch, values)
+        probe = "import sys; sys.path.insert(0, sys.argv[1]); import runtime_client"
+        command = [str(interpreter.path), "-I", "-c", probe, str(workshop.root)]
+        workshop.run(command, directory=workshop.scratch, variables=os.environ)
+        yield name
+
+    root = _module_root(interpreter, layout)
+    made(root, partial(compilers, interpreter), make)
+    return root / names(root)[0]
+
+
+def libraries(layout: Layout) -> Path:
+    """What the module of each Python is made of; compiled when it is not there."""
+
+    def make(workshop: Workshop) -> Iterator[str]:
+        _fetch(workshop.scratch, layout)
+        (archive,) = workshop.scratch.glob("awslambdaric-*.tar.gz")
+        workshop.run(["tar", "-xzf", archive.name, "--no-same-owner"], directory=workshop.scratch, variables=os.environ)
+        sources = archive.with_name(archive.name.removesuffix(".tar.gz"))
+        _make(workshop, "libraries", sources, {})
+        others = ("include", "libcurl.a", "awslambdaric/runtime_client.cpp")
+        for path in (*sources.glob("*.o"), *(sources / other for other in others)):
+            path.rename(workshop.root / path.name)
+            yield path.name
+
+    return made(_libraries_root(layout), compilers, make)
+
+
+def is_compiled(interpreter: Interpreter, layout: Layout) -> bool:
+    """Whether the module is there; an error when the next `up` will not compile it either."""
+    root = _module_root(interpreter, layout)
+    if is_complete(root):
+        return True
+    found = compilers(interpreter)
+    refuse_failed(_libraries_root(layout), found)
+    refuse_failed(root, found)
+    return False
+
+
+def compilers(interpreter: Interpreter | None = None) -> Compilers:
+    """What compiles the client here; an error where it, or what it needs of that Python, is missing."""
+    found = {"CC": c_compiler(), "CXX": cxx_compiler()}
+    if shutil.which("make") is None:
+        raise PrerequisiteError("There is no make.", checked=["PATH"], remedy=INSTALL)
+    if interpreter is not None:
+        require_headers(Path(_facts(interpreter)[0]))
+    return found
+
+
+def _facts(interpreter: Interpreter) -> tuple[str, str]:
+    """Where its headers are, and how the names of its extension modules end."""
+    question = "from sysconfig import *; print(get_path('include'), get_config_var('EXT_SUFFIX'), sep='\\n')"
+    command = [str(interpreter.path), "-I", "-c", question]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
+    if len(answer) != 2:
+        raise PrerequisiteError(f"{interpreter.path} does not tell where its headers are.", remedy=INSTALL)
+    return answer[0], answer[1]
+
+
+def _libraries_root(layout: Layout) -> Path:
+    return layout.envs / f"client-{_fingerprint()}"
+
+
+def _module_root(interpreter: Interpreter, layout: Layout) -> Path:
+    of_python = f"{interpreter.path.resolve()} {interpreter.full_version}"
+    return layout.envs / f"client-{interpreter.minor}-{_fingerprint(of_python)}"
+
+
+def _fingerprint(of_python: str = "") -> str:
+    digest = hashlib.sha256(lock_file("client").read_bytes() + MAKEFILE.read_bytes())
+    for part in (platform.machine(), *platform.libc_ver(), of_python):
+        digest.update(b"\0" + part.encode())
+    return digest.hexdigest()[:12]
+
+
+def _fetch(directory: Path, layout: Layout) -> None:
+    """AWS's sources, as published. pip runs their setup.py, for which the compiler's environment has setuptools."""
+    python = environment("compiler", lock_file("compiler"), Path(sys.executable), layout)
+    download = ["download", "--no-deps", "--no-binary", "awslambdaric", "--no-build-isolation", "--retries", "1"]
+    what = "The sources of AWS's runtime client cannot be fetched"
+    nothing_compiled = {"BUILD": "true"}
+    pip(python, lock_file("client"), [*download, "--dest", str(directory)], what, nothing_compiled)
+
+
+def _make(workshop: Workshop, target: str, directory: Path, values: Mapping[str, str]) -> None:
+    variables = {name: value for name, value in os.environ.items() if not MEDDLING.fullmatch(name)}
+    given = [f"{name}={value}" for name, value in {**workshop.compilers, **values}.items()]
+    command = ["make", f"-j{len(os.sched_getaffinity(0))}", "-f", str(MAKEFILE), target, *given]
+    workshop.run(command, directory=directory, variables={**variables, "LC_ALL": "C"})
