@@ -130,12 +130,12 @@ def _failed(root: Path) -> StaticfireError:
 
 def c_compiler() -> str:
     """The command of this machine's C compiler."""
-    return _compiler("CC", "a C compiler", ("cc", "gcc", "clang"))
+    return _compiler("CC", "C compiler", ("cc", "gcc", "clang"))
 
 
 def cxx_compiler() -> str:
     """The command of this machine's C++ compiler."""
-    return _compiler("CXX", "a C++ compiler", ("c++", "g++", "clang++"))
+    return _compiler("CXX", "C++ compiler", ("c++", "g++", "clang++"))
 
 
 def _compiler(variable: str, what: str, usual: Sequence[str]) -> str:
@@ -143,7 +143,7 @@ def _compiler(variable: str, what: str, usual: Sequence[str]) -> str:
     commands = (*([configured] if configured else []), *usual)
     found = next((command for command in commands if shutil.which(_program(variable, command))), None)
     if found is None:
-        raise PrerequisiteError(f"There is no {what[2:]}.", checked=[f"PATH: {', '.join(commands)}"], remedy=INSTALL)
+        raise PrerequisiteError(f"There is no {what}.", checked=[f"PATH: {', '.join(commands)}"], remedy=INSTALL)
     return found
 
 
