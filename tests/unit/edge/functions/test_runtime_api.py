@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from staticfire.edge.functions.runtime_api import ACCEPTED, Connection, Reply, event
 
@@ -21,12 +24,14 @@ class Runtime:
 
     def __init__(self) -> None:
         self.heard: list[str | bytes] = []
+        self.error_types: list[str | None] = []
 
     def poll(self, reply: Reply) -> None:
         self.heard.append("poll")
 
     def answered(self, request_id: str, payload: bytes, error_type: str | None) -> bool:
         self.heard.append(payload)
+        self.error_types.append(error_type)
         return True
 
     def init_failed(self, payload: bytes, error_type: str) -> None:
@@ -40,12 +45,16 @@ class Transport(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__({"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2)})
         self.written = b""
+        self.closed = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.written += data
 
     def is_closing(self) -> bool:
-        return False
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
 
 
 @pytest.fixture
@@ -94,6 +103,57 @@ async def test_single_bytes_are_the_same_requests(connection: Connection, runtim
     for byte in POLL + answer(b"12") + POLL:
         connection.data_received(bytes([byte]))
     assert runtime.heard == ["poll", "poll", b"12", "poll"]
+
+
+async def test_answers_that_differ_in_id_and_length_are_told_apart(connection: Connection, runtime: Runtime) -> None:
+    for number in range(12):
+        connection.data_received(POLL)
+        connection.data_received(answer(b"x" * number, f"id-{number}"))
+    assert runtime.heard == [heard for number in range(12) for heard in ("poll", b"x" * number)]
+
+
+@pytest.mark.parametrize("length", [b"3", b"+2", b"0x2", b"", b"two", b"9" * 5000])
+async def test_a_length_that_is_not_the_bodys_is_no_answer(
+    connection: Connection, runtime: Runtime, length: bytes
+) -> None:
+    connection.data_received(answer(b"ab"))
+    connection.data_received(answer(b"cd").replace(b"Content-Length: 2", b"Content-Length: " + length))
+    assert runtime.heard == [b"ab"]
+
+
+@pytest.mark.parametrize("more", [POLL, answer(b"ef"), POLL + answer(b"ef")])
+async def test_what_follows_an_answer_at_once_is_a_request_of_its_own(
+    connection: Connection, runtime: Runtime, more: bytes
+) -> None:
+    connection.data_received(answer(b"ab"))
+    connection.data_received(answer(b"cd") + more)
+    assert runtime.heard[:2] == [b"ab", b"cd"]
+    assert runtime.heard[2:] == {POLL: ["poll"], answer(b"ef"): [b"ef"]}.get(more, ["poll", b"ef"])
+
+
+async def test_an_error_after_answers_is_an_error(connection: Connection, runtime: Runtime) -> None:
+    failure = answer(b"1").replace(b"/response ", b"/error ")
+    for data in (answer(b"1"), failure, answer(b"1")):
+        connection.data_received(data)
+    assert runtime.heard == [b"1", b"1", b"1"]
+    assert runtime.error_types == [None, "Unhandled", None]
+
+
+REQUESTS = st.lists(
+    st.one_of(st.just(None), st.sampled_from([b"", b"1", POLL, answer(b"1"), b"\r\n\r\n", b"x" * 4000])), max_size=8
+)
+
+
+@given(requests=REQUESTS, cuts=st.lists(st.integers(0, 6000), max_size=6))
+def test_however_the_bytes_are_cut_the_requests_are_the_same(requests: list[bytes | None], cuts: list[int]) -> None:
+    runtime, transport = Runtime(), Transport()
+    connection = Connection(runtime)
+    connection.connection_made(transport)
+    data = b"".join(POLL if body is None else answer(body, f"id-{number}") for number, body in enumerate(requests))
+    places = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
+    for start, end in pairwise(places):
+        connection.data_received(data[start:end])
+    assert runtime.heard == ["poll" if body is None else body for body in requests]
 
 
 async def test_an_event_comes_with_what_the_runtime_must_know_of_it() -> None:
