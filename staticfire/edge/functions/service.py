@@ -31,6 +31,7 @@ from .environment import Environment, Invocation, Result
 from .logs import LogShipper
 from .metrics import Metrics
 from .model import FunctionConfig, FunctionRef, Outcome
+from .patience import Patience
 from .platform_log import PlatformLog
 from .policy import allows
 from .pool import Pool
@@ -106,6 +107,7 @@ class Functions:
         )
         self._functions: dict[tuple[Scope, str], Function] = {}
         self._unreserved: dict[Scope, int] = {}
+        self._patience: dict[float, Patience] = {}
         self._numbers = itertools.count(1)
         self._loop = asyncio.get_running_loop()
         self._sweeper: asyncio.TimerHandle | None = None
@@ -136,13 +138,14 @@ class Functions:
         self._pool(function, config).submit(invocation)
         if self._sweeper is None:
             self._sweep_later()
-        # `asyncio.timeout` costs several times what a timer does, and most invocations come through here.
-        timer = None if patience is None else self._loop.call_later(patience, _give_up, invocation.done)
+        waiting = None if patience is None else self._waiting_for(patience)
+        if waiting is not None:
+            waiting.begin(invocation.done)
         try:
             result = await invocation.done
         finally:
-            if timer is not None:
-                timer.cancel()
+            if waiting is not None:
+                waiting.end(invocation.done)
         return Outcome(
             invocation.request_id,
             result.payload,
@@ -278,6 +281,12 @@ class Functions:
             self._unreserved[config.scope] = busy + 1
         function.in_flight += 1
         return function
+
+    def _waiting_for(self, seconds: float) -> Patience:
+        patience = self._patience.get(seconds)
+        if patience is None:
+            patience = self._patience[seconds] = Patience(self._loop, seconds)
+        return patience
 
     def _throttle(self, ref: FunctionRef, function: Function, reason: str) -> AwsError:
         function.throttles += 1
@@ -443,11 +452,6 @@ class Functions:
             process = environment.process
             if process is not None:
                 process.freeze()
-
-
-def _give_up(done: asyncio.Future[Result]) -> None:
-    if not done.done():
-        done.set_exception(TimeoutError())
 
 
 def _new_request_id() -> str:
