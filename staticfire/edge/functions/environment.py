@@ -23,7 +23,6 @@ import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -64,16 +63,18 @@ class Invocation:
         self.done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
 
 
-@dataclass(slots=True)
 class Result:
     """How an invocation ended. `error_type` is empty when the handler returned."""
 
-    payload: bytes
-    failed: bool = False
-    error_type: str = ""
-    status: str = "success"
-    seconds: float = 0.0
-    log_tail: str = ""
+    __slots__ = ("error_type", "failed", "log_tail", "payload", "seconds", "status")
+
+    def __init__(self, payload: bytes, *, failed: bool = False, error_type: str = "", status: str = "success") -> None:
+        self.payload = payload
+        self.failed = failed
+        self.error_type = error_type
+        self.status = status
+        self.seconds = 0.0
+        self.log_tail = ""
 
 
 class Owner(Protocol):

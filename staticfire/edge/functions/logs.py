@@ -88,7 +88,8 @@ class LogShipper:
 
     async def flush(self) -> None:
         """Ship everything that is here now; what fails stays."""
-        async with self._shipping:
+        await self._shipping.acquire()
+        try:
             streams, self._pending = list(self._pending.values()), {}
             for stream in streams:
                 try:
@@ -102,6 +103,8 @@ class LogShipper:
                 self._failing = False
                 if stream.waiting:
                     self._pending[id(stream)] = stream
+        finally:
+            self._shipping.release()
 
     async def close(self) -> None:
         if self._task is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -19,14 +18,16 @@ log = logging.getLogger(__name__)
 NAMESPACE = "AWS/Lambda"
 
 
-@dataclass(slots=True)
 class Statistics:
     """A metric's values since it was last published."""
 
-    count: int = 0
-    total: float = 0.0
-    least: float = 0.0
-    most: float = 0.0
+    __slots__ = ("count", "least", "most", "total")
+
+    def __init__(self, count: int = 0, total: float = 0.0, least: float = 0.0, most: float = 0.0) -> None:
+        self.count = count
+        self.total = total
+        self.least = least
+        self.most = most
 
     def add(self, value: float) -> None:
         if value < self.least or not self.count:
@@ -44,14 +45,16 @@ class Statistics:
             self.total += other.total
 
 
-@dataclass(slots=True)
 class Gathered:
     """What one qualifier of a function did since the last time."""
 
-    errors: int = 0
-    duration: Statistics = field(default_factory=Statistics)
-    busy: Statistics = field(default_factory=Statistics)
-    counts: Counter[str] = field(default_factory=Counter)
+    __slots__ = ("busy", "counts", "duration", "errors")
+
+    def __init__(self) -> None:
+        self.errors = 0
+        self.duration = Statistics()
+        self.busy = Statistics()
+        self.counts: Counter[str] = Counter()
 
     def add(self, other: Gathered) -> None:
         self.errors += other.errors

@@ -130,12 +130,14 @@ class FunctionConfig:
         return f"arn:aws:lambda:{self.scope.region}:{self.scope.account}:function:{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
 class Outcome:
     """What an invocation came to. `error` is None, or "Unhandled": the payload then describes the error."""
 
-    request_id: str
-    payload: bytes
-    error: str | None
-    version: str
-    log_tail: str = ""
+    __slots__ = ("error", "log_tail", "payload", "request_id", "version")
+
+    def __init__(self, request_id: str, payload: bytes, error: str | None, version: str, log_tail: str = "") -> None:
+        self.request_id = request_id
+        self.payload = payload
+        self.error = error
+        self.version = version
+        self.log_tail = log_tail

@@ -10,11 +10,13 @@ The process leads a session of its own; whatever it starts is ended with it.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import logging
 import os
 import signal
 import subprocess
+import termios
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +29,7 @@ LAUNCH = Path(__file__).with_name("launch.py")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 READ_SIZE = 64 * 1024
+NO_BYTES = bytes(4)  # what FIONREAD says of an empty pipe
 FRAME_MARK = b"\xa5\x5a\x00"
 FRAME_HEAD = 16
 FRAME_LIMIT = 16 * 1024 * 1024
@@ -170,7 +173,8 @@ class Process:
 
     def end_line(self) -> None:
         """Take what has been written up to now, an unfinished line too."""
-        self.drain()
+        if self._pipe >= 0 and fcntl.ioctl(self._pipe, termios.FIONREAD, NO_BYTES) != NO_BYTES:
+            self.drain()
         if records := self._parser.end_line():
             self._on_output(records)
 
