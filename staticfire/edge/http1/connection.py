@@ -46,6 +46,7 @@ from .streams import ended
 log = logging.getLogger(__name__)
 
 NEVER = math.inf
+INTERNAL_ERROR = b'{"message":"Internal Server Error"}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,8 +336,18 @@ class Connection(asyncio.Protocol):
     async def _serve(self, exchange: _Exchange) -> None:
         request = exchange.request
         try:
-            if not await self._sent(exchange, await self._answer(request)):
-                await self._send(exchange, _internal_error())
+            response = await self._answer(request)
+            body = response.body
+            try:
+                if isinstance(body, bytes):
+                    self._send(exchange, response, body)
+                else:
+                    await ended(body, self._send_stream(exchange, response, body))
+            except BadHead as error:
+                log.error("the response to %s %s cannot be sent: %s", request.method, request.path, error)
+                self._send(exchange, _internal_error(), INTERNAL_ERROR)
+            if self._drained is not None:
+                await self._drained
         except DropConnection as drop:
             if isinstance(drop, ResetConnection) and not self._lost:
                 # A socket that lingers for no time is closed by a reset.
@@ -349,16 +360,6 @@ class Connection(asyncio.Protocol):
         finally:
             self._task = None
             self._after(exchange)
-
-    async def _sent(self, exchange: _Exchange, response: Response) -> bool:
-        """False when nothing of it went out, for its head is none."""
-        try:
-            await self._send(exchange, response)
-        except BadHead as error:
-            request = exchange.request
-            log.error("the response to %s %s cannot be sent: %s", request.method, request.path, error)
-            return False
-        return True
 
     async def _answer(self, request: Request) -> Response:
         try:
@@ -373,34 +374,30 @@ class Connection(asyncio.Protocol):
             log.exception("%s %s: the handler failed", request.method, request.path)
             return _internal_error()
 
-    async def _send(self, exchange: _Exchange, response: Response) -> None:
-        request = exchange.request
+    def _has_body(self, exchange: _Exchange, response: Response) -> bool:
+        """Whether one follows the head; whether the connection stays is decided here too."""
         if self._closing or not exchange.worth_reading(self._limits.unread):
             exchange.keep_alive = False
-        bodiless = request.method == "HEAD" or response.status in BODILESS
-        if response.raw:
-            if exchange.keep_alive and request.http_version == "1.1" and not bodiless and not self._lost:
-                self._transport.write(response.raw)
-                if self._drained is not None:
-                    await self._drained
-                return
-            response = response.unpacked()
-        body = response.body
-        if not isinstance(body, bytes):
-            await ended(body, self._send_stream(exchange, response, body, bodiless))
-        elif not self._lost:
-            if bodiless:
-                framing = ("", "") if response.status == 204 else declared_length(response, len(body))
-                self._transport.write(encode_head(response, framing, _connection_header(exchange)))
-            else:
-                framing = ("content-length", str(len(body)))
-                self._transport.write(encode_head(response, framing, _connection_header(exchange)) + body)
-        if self._drained is not None:
-            await self._drained
+        return exchange.request.method != "HEAD" and response.status not in BODILESS
 
-    async def _send_stream(
-        self, exchange: _Exchange, response: Response, body: AsyncIterator[bytes], bodiless: bool
-    ) -> None:
+    def _send(self, exchange: _Exchange, response: Response, body: bytes) -> None:
+        bodiless = not self._has_body(exchange, response)
+        if self._lost:
+            return
+        if response.raw:
+            if exchange.keep_alive and exchange.request.http_version == "1.1" and not bodiless:
+                self._transport.write(response.raw)
+                return
+            response, body = response.unpacked()
+        if bodiless:
+            framing = ("", "") if response.status == 204 else declared_length(response, len(body))
+            self._transport.write(encode_head(response, framing, _connection_header(exchange)))
+        else:
+            framing = ("content-length", str(len(body)))
+            self._transport.write(encode_head(response, framing, _connection_header(exchange)) + body)
+
+    async def _send_stream(self, exchange: _Exchange, response: Response, body: AsyncIterator[bytes]) -> None:
+        bodiless = not self._has_body(exchange, response)
         framing = declared_length(response)
         length = int(framing[1]) if framing[1] else None
         chunked = length is None and not bodiless and exchange.request.http_version == "1.1"
@@ -527,7 +524,7 @@ def _text(status: int, message: str) -> Response:
 
 
 def _internal_error() -> Response:
-    return Response(500, [("content-type", "application/json")], b'{"message":"Internal Server Error"}')
+    return Response(500, [("content-type", "application/json")], INTERNAL_ERROR)
 
 
 def _connection_header(exchange: _Exchange) -> str:

@@ -88,30 +88,13 @@ class Sender(Protocol):
     async def gone(self) -> None: ...
 
 
-class BytesBody:
-    """A body that is already here."""
-
-    __slots__ = ("_data",)
-
-    def __init__(self, data: bytes = b"") -> None:
-        self._data = data
-
-    async def read(self, limit: int | None) -> bytes:
-        if limit is not None and len(self._data) > limit:
-            raise BodyTooLarge
-        return self._data
-
-    def stream(self) -> AsyncIterator[bytes]:
-        return whole(self._data)
-
-
 class Request:
     """One request. `path` and `query` are as sent: percent-encoded, apart from the `?` between them.
 
     `raw` is the whole of it as it came, where it came in one piece.
     """
 
-    __slots__ = ("_body", "_cached", "_sender", "headers", "http_version", "method", "path", "peer", "query", "raw")
+    __slots__ = ("_body", "_sender", "_source", "headers", "http_version", "method", "path", "peer", "query", "raw")
 
     def __init__(
         self,
@@ -131,8 +114,9 @@ class Request:
         self.headers = headers if headers is not None else Headers()
         self.peer = peer
         self.http_version = http_version
-        self._body: BodySource = BytesBody(body) if isinstance(body, bytes) else body
-        self._cached: bytes | None = None
+        # Where the body comes from, until it is here.
+        self._source = None if isinstance(body, bytes) else body
+        self._body = body if isinstance(body, bytes) else b""
         self._sender = sender
         self.raw = b""
 
@@ -142,11 +126,12 @@ class Request:
 
     async def body(self, limit: int | None = None) -> bytes:
         """The whole body; a second call gives the same bytes."""
-        if self._cached is None:
-            self._cached = await self._body.read(limit)
-        elif limit is not None and len(self._cached) > limit:
+        if self._source is not None:
+            self._body = await self._source.read(limit)
+            self._source = None
+        elif limit is not None and len(self._body) > limit:
             raise BodyTooLarge
-        return self._cached
+        return self._body
 
     async def gone(self) -> None:
         """Wait until the client has closed its side; it may have done so and still wait for the response."""
@@ -156,9 +141,7 @@ class Request:
 
     def stream(self) -> AsyncIterator[bytes]:
         """The body in pieces, for whoever passes it on."""
-        if self._cached is not None:
-            return BytesBody(self._cached).stream()
-        return self._body.stream()
+        return whole(self._body) if self._source is None else self._source.stream()
 
 
 class Response:
@@ -182,12 +165,10 @@ class Response:
         self.body = body
         self.raw = raw
 
-    def unpacked(self) -> Response:
-        """Without `raw`: for a connection on which it cannot go on as it came."""
-        if not self.raw:
-            return self
+    def unpacked(self) -> tuple[Response, bytes]:
+        """What `raw` holds, and its body: for a connection on which it cannot go on as it came."""
         head, _, body = self.raw.partition(END_OF_HEAD)
-        return Response(self.status, Headers(lines=head[head.index(b"\r\n") :]).items(), body)
+        return Response(self.status, Headers(lines=head[head.index(b"\r\n") :]).items(), body), body
 
 
 Handler = Callable[[Request], Awaitable[Response]]
