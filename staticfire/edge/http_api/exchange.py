@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-va
 
 from __future__ import annotations
 
-import base64
+import binascii
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -35,12 +35,14 @@ HOP_BY_HOP = frozenset(
     )
 )
 
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def new_request_id() -> str:
     """API Gateway's form: 15 characters of base64 and a `=`."""
-    return base64.urlsafe_b64encode(random.randbytes(11)).decode("ascii")
+    random_bytes = random.getrandbits(88).to_bytes(11, "big")
+    return binascii.b2a_base64(random_bytes, newline=False).translate(_URL_SAFE).decode("ascii")
 
 
 def new_trace_id(now: float) -> str:

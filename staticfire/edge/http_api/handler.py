@@ -70,7 +70,8 @@ class HttpApis:
     async def serve(self, address: Address) -> Response:
         started = time.perf_counter()
         try:
-            api, stage, path = await self._locate(address)
+            api = self._known(address) or await self._learned(address)
+            stage, path = _stage(api, address)
         except Refused as refused:
             refusal = self._of_lost(refused, address)
             log.info("%s %s: %d: %s", address.request.method, address.request.path, refusal.status, refusal)
@@ -96,42 +97,43 @@ class HttpApis:
         self._finish(stage, x, response, started)
         return response
 
-    async def _locate(self, address: Address) -> tuple[CompiledApi, CompiledStage, str]:
+    def _known(self, address: Address) -> CompiledApi | None:
         _check_head(address.request)
         if address.api_id is None:
             raise not_found(f"no API mapping of {address.domain_name} fits the path")
-        api = self._catalog.known(address.api_id) or await self._catalog.find(address.api_id)
+        return self._catalog.known(address.api_id)
+
+    async def _learned(self, address: Address) -> CompiledApi:
+        api = await self._catalog.find(address.api_id or "")
         if api is None:
             raise not_found(f"no account has an HTTP API {address.api_id}")
-        if api.api.protocol != "HTTP":
-            raise unsupported(f"{api.api.protocol} APIs are not served here: only HTTP APIs are")
-        if api.api.endpoint_disabled and address.base_path is None:
-            raise not_found("the API's execute-api endpoint is disabled: use its custom domain")
-        if address.stage is not None:
-            stage = api.stages.get(address.stage)
-            if stage is None:
-                raise not_found(f"API {address.api_id} has no stage {address.stage!r}")
-            return api, stage, address.path
-        first, slash, rest = address.path[1:].partition("/")
-        stage = api.stages.get(first)
-        if stage is not None:
-            return api, stage, f"{slash or '/'}{rest}"
-        stage = api.stages.get(DEFAULT_STAGE)
-        if stage is None:
-            raise not_found(f"API {address.api_id} has no stage {first!r} and no {DEFAULT_STAGE}")
-        return api, stage, address.path
+        return api
 
     async def _respond(self, stage: CompiledStage, x: Exchange, address: Address) -> Response:
         try:
-            found = stage.table.match(x.request.method, x.path)
-            if found is None:
-                missing = not_found(f"no route of stage {x.stage.name} takes {x.request.method} {x.path}")
-                raise self._of_lost(missing, address)
-            endpoint, x.parameters = found
-            x.route, x.dimensions = endpoint.route, endpoint.dimensions
-            return await self._answer(endpoint, x)
+            endpoint = self._endpoint(stage, x, address)
+            try:
+                body = await x.request.body(MAX_BODY)
+            except BodyTooLarge as error:
+                raise too_large(f"the body is longer than {MAX_BODY} bytes") from error
+            x.arrived(body, self._port)
+            if endpoint.guard is not None:
+                await endpoint.guard.check(x)
+            return await endpoint.target.run(x)
         except Refused as refusal:
             return self._refuse(x, refusal)
+
+    def _endpoint(self, stage: CompiledStage, x: Exchange, address: Address) -> Endpoint:
+        """Where the route leads, unless it is throttled."""
+        found = stage.table.match(x.request.method, x.path)
+        if found is None:
+            missing = not_found(f"no route of stage {x.stage.name} takes {x.request.method} {x.path}")
+            raise self._of_lost(missing, address)
+        endpoint, x.parameters = found
+        x.route, x.dimensions = endpoint.route, endpoint.dimensions
+        if endpoint.bucket is not None and not endpoint.bucket.take(time.monotonic()):
+            raise too_many_requests()
+        return endpoint
 
     def _of_lost(self, refused: Refused, address: Address) -> Refused:
         """What is missing since the emulator lost its state is not simply not found."""
@@ -139,18 +141,6 @@ class HttpApis:
         if refused.status != 404 or api_id is None or not self._former.had(api_id, address.stage, method, address.path):
             return refused
         return not_yet_again(api_id)
-
-    async def _answer(self, endpoint: Endpoint, x: Exchange) -> Response:
-        if endpoint.bucket is not None and not endpoint.bucket.take(time.monotonic()):
-            raise too_many_requests()
-        try:
-            body = await x.request.body(MAX_BODY)
-        except BodyTooLarge as error:
-            raise too_large(f"the body is longer than {MAX_BODY} bytes") from error
-        x.arrived(body, self._port)
-        if endpoint.guard is not None:
-            await endpoint.guard.check(x)
-        return await endpoint.target.run(x)
 
     def _refuse(self, x: Exchange, refusal: Refused) -> Response:
         x.error_kind = refusal.kind
@@ -221,6 +211,27 @@ class HttpApis:
 def _identified(response: Response, request_id: str) -> Response:
     response.headers.append(("apigw-requestid", request_id))
     return response
+
+
+def _stage(api: CompiledApi, address: Address) -> tuple[CompiledStage, str]:
+    """The stage that the path names, and the path in it."""
+    if api.api.protocol != "HTTP":
+        raise unsupported(f"{api.api.protocol} APIs are not served here: only HTTP APIs are")
+    if api.api.endpoint_disabled and address.base_path is None:
+        raise not_found("the API's execute-api endpoint is disabled: use its custom domain")
+    if address.stage is not None:
+        stage = api.stages.get(address.stage)
+        if stage is None:
+            raise not_found(f"API {address.api_id} has no stage {address.stage!r}")
+        return stage, address.path
+    first, slash, rest = address.path[1:].partition("/")
+    stage = api.stages.get(first)
+    if stage is not None:
+        return stage, f"{slash or '/'}{rest}"
+    stage = api.stages.get(DEFAULT_STAGE)
+    if stage is None:
+        raise not_found(f"API {address.api_id} has no stage {first!r} and no {DEFAULT_STAGE}")
+    return stage, address.path
 
 
 def _check_head(request: Request) -> None:
