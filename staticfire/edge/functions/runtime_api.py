@@ -107,10 +107,10 @@ class Connection(asyncio.Protocol):
         head = data.find(END_OF_HEAD) + len(END_OF_HEAD)
         if self._path == NEXT and data.startswith(b"GET ") and head == len(data):
             self._poll = data
-        elif data.startswith(POST) and self._path.endswith("/response") and head + self._size == len(data):
+        elif data.startswith(POST) and head + self._size == len(data):
             name = b"\r\ncontent-length: "
             start, at = data.find(b"/", len(POST)), data[:head].lower().find(name)
-            if at >= 0:
+            if at >= 0 and data.startswith(b"/response ", start):
                 at += len(name)
                 self._before_length = data[start:at]
                 self._after_length = data[data.find(b"\r", at) : head]

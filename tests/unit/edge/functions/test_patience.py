@@ -3,72 +3,112 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
-
-import pytest
 
 from staticfire.edge.functions.patience import Patience
 
+SECONDS = 5.0
 
-def patience() -> Patience:
-    return Patience(asyncio.get_running_loop(), 0.05)
+
+class Clock(asyncio.AbstractEventLoop):
+    """A loop of which only the time is used: it passes when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.set: list[asyncio.TimerHandle] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def get_debug(self) -> bool:
+        return False
+
+    def call_later(
+        self, delay: float, callback: Callable[..., object], *args: Any, context: object = None
+    ) -> asyncio.TimerHandle:
+        handle = asyncio.TimerHandle(self.now + delay, callback, args, self)
+        self.set.append(handle)
+        return handle
+
+    def passes(self, seconds: float) -> None:
+        until = self.now + seconds
+        while due := [handle for handle in self.set if handle.when() <= until]:
+            first = min(due, key=lambda handle: handle.when())
+            self.set.remove(first)
+            self.now = first.when()
+            first._run()
+        self.now = until
 
 
 def waiting() -> asyncio.Future[Any]:
     return asyncio.get_running_loop().create_future()
 
 
-async def test_who_gets_no_answer_gets_a_timeout_error() -> None:
-    waits = patience()
-    done = waiting()
-    waits.begin(done)
-    with pytest.raises(TimeoutError):
-        await done
+def gave_up(done: asyncio.Future[Any]) -> bool:
+    return done.done() and isinstance(done.exception(), TimeoutError)
 
 
-async def test_an_answer_that_came_stays_one() -> None:
-    waits = patience()
-    answered, late = waiting(), waiting()
-    waits.begin(answered)
-    waits.begin(late)
-    answered.set_result("answer")
-    with pytest.raises(TimeoutError):
-        await late
-    assert await answered == "answer"
-
-
-async def test_who_has_left_is_told_nothing() -> None:
-    waits = patience()
-    left, late = waiting(), waiting()
-    waits.begin(left)
-    waits.end(left)
-    waits.begin(late)
-    with pytest.raises(TimeoutError):
-        await late
-    assert not left.done()
+async def test_who_gets_no_answer_gets_a_timeout_error_and_not_before() -> None:
+    clock, done = Clock(), waiting()
+    Patience(clock, SECONDS).begin(done)
+    clock.passes(SECONDS - 0.1)
+    assert not done.done()
+    clock.passes(0.1)
+    assert gave_up(done)
 
 
 async def test_each_waits_from_when_it_came() -> None:
-    waits = patience()
-    order: list[int] = []
-    several = []
-    for number in range(5):
+    clock, several = Clock(), [waiting() for _ in range(4)]
+    patience = Patience(clock, SECONDS)
+    for done in several:
+        patience.begin(done)
+        clock.passes(1.0)
+    for number in range(4):
+        clock.passes(1.0)
+        assert [gave_up(done) for done in several] == [each <= number for each in range(4)]
+
+
+async def test_all_share_one_timer_and_none_is_left_when_nobody_waits() -> None:
+    clock = Clock()
+    patience = Patience(clock, SECONDS)
+    for _ in range(100):
         done = waiting()
-        done.add_done_callback(lambda _, number=number: order.append(number))
-        waits.begin(done)
-        several.append(done)
-        await asyncio.sleep(0.01)
-    assert not several[-1].done()
-    results = await asyncio.gather(*several, return_exceptions=True)
-    assert [type(result) for result in results] == [TimeoutError] * 5
-    assert order == [0, 1, 2, 3, 4]
+        patience.begin(done)
+        patience.end(done)
+        assert len(clock.set) == 1
+        clock.passes(0.01)
+    clock.passes(SECONDS)
+    assert clock.set == []
+
+
+async def test_an_answer_that_came_stays_one() -> None:
+    clock, answered, late = Clock(), waiting(), waiting()
+    patience = Patience(clock, SECONDS)
+    patience.begin(answered)
+    patience.begin(late)
+    answered.set_result("answer")
+    clock.passes(SECONDS)
+    assert gave_up(late)
+    assert answered.result() == "answer"
+
+
+async def test_who_has_left_is_told_nothing() -> None:
+    clock, left = Clock(), waiting()
+    patience = Patience(clock, SECONDS)
+    patience.begin(left)
+    patience.end(left)
+    clock.passes(2 * SECONDS)
+    assert not left.done()
 
 
 async def test_it_rings_again_after_a_time_in_which_nobody_waited() -> None:
-    waits = patience()
+    clock = Clock()
+    patience = Patience(clock, SECONDS)
     for _ in range(2):
         done = waiting()
-        waits.begin(done)
-        with pytest.raises(TimeoutError):
-            await done
-        waits.end(done)
+        patience.begin(done)
+        clock.passes(SECONDS)
+        assert gave_up(done)
+        patience.end(done)
+        clock.passes(SECONDS)

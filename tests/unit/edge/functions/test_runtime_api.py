@@ -139,6 +139,16 @@ async def test_an_error_after_answers_is_an_error(connection: Connection, runtim
     assert runtime.error_types == [None, "Unhandled", None]
 
 
+@pytest.mark.parametrize("path", [b"/error/response ", b"/x/response ", b"/responses ", b"/Response "])
+async def test_a_path_that_is_none_is_none_each_time(
+    connection: Connection, runtime: Runtime, transport: Transport, path: bytes
+) -> None:
+    for _ in range(3):
+        connection.data_received(answer(b"1").replace(b"/response ", path))
+    assert runtime.heard == []
+    assert transport.written.count(b"404 UnknownPath") == 3
+
+
 REQUESTS = st.lists(
     st.one_of(st.just(None), st.sampled_from([b"", b"1", POLL, answer(b"1"), b"\r\n\r\n", b"x" * 4000])), max_size=8
 )
