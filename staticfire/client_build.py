@@ -18,11 +18,11 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache, partial
 from pathlib import Path
 
-from .errors import PrerequisiteError
+from .errors import PrerequisiteError, StaticfireError
 from .layout import Layout
 from .native import (
     INSTALL,
@@ -38,7 +38,7 @@ from .native import (
     refuse_failed,
     require_headers,
 )
-from .progress import Step
+from .progress import Progress
 from .settings import Settings
 from .venvs import Interpreter, environment, lock_file, pip
 
@@ -46,30 +46,42 @@ MAKEFILE = Path(__file__).parent / "client.mk"
 WITHOUT = "Functions have AWS's runtime client as published, about 8 % slower under load."
 # Variables of the user's that would change what make, configure and the compilers do.
 MEDDLING = re.compile("MAKE.*|GNUMAKEFLAGS|MFLAGS|CONFIG_SITE|CPPFLAGS|LDFLAGS|LIBS")
+UNQUOTABLE = re.compile(r"""[\\"'`#$&\n]""")
 
 
-def client_module(interpreter: Interpreter, settings: Settings, layout: Layout, step: Step) -> Build:
-    """The module for this Python; with neither path nor note where the wheel's is wanted."""
+def clients(used: Iterable[Interpreter], settings: Settings, layout: Layout, progress: Progress) -> Mapping[str, Build]:
+    """The module for each of these Pythons, by minor version; neither path nor note where the wheel's is wanted."""
     if not is_wanted(settings):
-        return Build()
-    step.note("its client is compiled")
-    build = attempt(partial(module, interpreter, layout), WITHOUT)
-    step.done("done, its client compiled" if build.path else "done, its client as published")
-    return build
+        return {interpreter.minor: Build() for interpreter in used}
+
+    @cache
+    def sources() -> Path | StaticfireError:
+        try:
+            return libraries(layout)
+        except StaticfireError as error:
+            return error
+
+    with progress.step("Runtime client, compiled") as step:
+        builds = {one.minor: attempt(partial(module, one, layout, sources), WITHOUT) for one in used}
+        if not all(build.path for build in builds.values()):
+            step.done("not here")
+    return builds
 
 
 def is_wanted(settings: Settings) -> bool:
     return settings.compile_client and sys.platform == "linux"
 
 
-def module(interpreter: Interpreter, layout: Layout) -> Path:
-    """The extension module; compiled when it is not there."""
+def module(interpreter: Interpreter, layout: Layout, sources: Callable[[], Path | StaticfireError]) -> Path:
+    """The extension module; compiled from the libraries' `sources` when it is not there."""
 
     def make(workshop: Workshop) -> Iterator[str]:
-        sources = libraries(layout)
+        found = sources()
+        if isinstance(found, StaticfireError):
+            raise found
         include, suffix = _facts(interpreter)
         name = f"runtime_client{suffix}"
-        values = {"INCLUDE": include, "SOURCES": str(sources), "MODULE": str(workshop.root / name)}
+        values = {"INCLUDE": include, "SOURCES": str(found), "MODULE": str(workshop.root / name)}
         _make(workshop, "module", workshop.scratch, values)
         probe = "import sys; sys.path.insert(0, sys.argv[1]); import runtime_client"
         command = [str(interpreter.path), "-I", "-c", probe, str(workshop.root)]
@@ -77,7 +89,7 @@ def module(interpreter: Interpreter, layout: Layout) -> Path:
         yield name
 
     root = _module_root(interpreter, layout)
-    made(root, partial(compilers, interpreter), make)
+    made(root, partial(compilers, layout, interpreter), make)
     return root / names(root)[0]
 
 
@@ -95,7 +107,7 @@ def libraries(layout: Layout) -> Path:
             path.rename(workshop.root / path.name)
             yield path.name
 
-    return made(_libraries_root(layout), compilers, make)
+    return made(_libraries_root(layout), partial(compilers, layout), make)
 
 
 def is_compiled(interpreter: Interpreter, layout: Layout) -> bool:
@@ -103,17 +115,25 @@ def is_compiled(interpreter: Interpreter, layout: Layout) -> bool:
     root = _module_root(interpreter, layout)
     if is_complete(root):
         return True
-    found = compilers(interpreter)
+    found = compilers(layout, interpreter)
     refuse_failed(_libraries_root(layout), found)
     refuse_failed(root, found)
     return False
 
 
-def compilers(interpreter: Interpreter | None = None) -> Compilers:
+def compilers(layout: Layout, interpreter: Interpreter | None = None) -> Compilers:
     """What compiles the client here; an error where it, or what it needs of that Python, is missing."""
+    if strange := UNQUOTABLE.findall(str(layout.envs)):
+        raise PrerequisiteError(
+            f"make and configure take no path with {' '.join(sorted(set(strange)))} in it: {layout.envs}.",
+            remedy="Set STATICFIRE_CACHE_DIR to another directory.",
+        )
     found = {"CC": c_compiler(), "CXX": cxx_compiler()}
-    if shutil.which("make") is None:
-        raise PrerequisiteError("There is no make.", checked=["PATH"], remedy=INSTALL)
+    for program in ("make", "tar"):
+        if shutil.which(program) is None:
+            raise PrerequisiteError(
+                f"There is no {program}.", checked=["PATH"], remedy=f"Debian: `apt-get install {program}`."
+            )
     if interpreter is not None:
         require_headers(Path(_facts(interpreter)[0]))
     return found
@@ -139,7 +159,9 @@ def _module_root(interpreter: Interpreter, layout: Layout) -> Path:
 
 
 def _fingerprint(of_python: str = "") -> str:
-    digest = hashlib.sha256(lock_file("client").read_bytes() + MAKEFILE.read_bytes())
+    digest = hashlib.sha256(lock_file("client").read_bytes())
+    for path in (Path(__file__), MAKEFILE):
+        digest.update(b"\0" + path.read_bytes())
     for part in (platform.machine(), *platform.libc_ver(), of_python):
         digest.update(b"\0" + part.encode())
     return digest.hexdigest()[:12]
@@ -148,7 +170,7 @@ def _fingerprint(of_python: str = "") -> str:
 def _fetch(directory: Path, layout: Layout) -> None:
     """AWS's sources, as published. pip runs their setup.py, for which the compiler's environment has setuptools."""
     python = environment("compiler", lock_file("compiler"), Path(sys.executable), layout)
-    download = ["download", "--no-deps", "--no-binary", "awslambdaric", "--no-build-isolation", "--retries", "1"]
+    download = ["download", "--no-deps", "--no-binary", "awslambdaric", "--no-build-isolation", "--retries", "0"]
     what = "The sources of AWS's runtime client cannot be fetched"
     nothing_compiled = {"BUILD": "true"}
     pip(python, lock_file("client"), [*download, "--dest", str(directory)], what, nothing_compiled)

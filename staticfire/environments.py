@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from .client_build import client_module
+from .client_build import clients
 from .errors import PrerequisiteError, StaticfireError
 from .layout import Layout
 from .native import Build
@@ -106,14 +106,14 @@ def runtimes(settings: Settings, layout: Layout, progress: Progress) -> Mapping[
         if not RUNTIME.fullmatch(name):
             raise StaticfireError(f"The runtime {name!r} cannot run here: python3.N can.")
     used = {nearest(name, machine).minor: nearest(name, machine) for name in wanted}
-    built: dict[str, tuple[Path, Build]] = {}
+    client = clients(used.values(), settings, layout, progress)
+    built: dict[str, Path] = {}
     for minor, interpreter in used.items():
-        with progress.step(f"Runtime python{minor}") as step:
-            client = client_module(interpreter, settings, layout, step)
-            python = environment(f"runtime-{minor}", lock_file("runtime"), interpreter.path, layout, module=client.path)
-            built[minor] = python, client
+        with progress.step(f"Runtime python{minor}"):
+            lock, module = lock_file("runtime"), client[minor].path
+            built[minor] = environment(f"runtime-{minor}", lock, interpreter.path, layout, module=module)
     return {
-        name: Runtime(name, chosen, *built[chosen.minor])
+        name: Runtime(name, chosen, built[chosen.minor], client[chosen.minor])
         for name in dict.fromkeys((*KNOWN_RUNTIMES, *wanted))
         for chosen in [nearest(name, used)]
     }

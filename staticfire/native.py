@@ -1,9 +1,10 @@
 """What is compiled on this machine: its compilers, and the states of a build.
 
-A build is a directory below `.staticfire/envs`, named after all that goes into it. It is in one of three states:
-absent; complete (the file `complete`, written last, names what was made); failed (the file `failed` is there and names
-the compilers: with the same ones nobody waits for it twice). What a killed build left is thrown away and built again,
-and so is one that never came to its compiler, such as for a missing network.
+A build is a directory below `.staticfire/envs`, named after its sources and what it is built for, not after its
+compilers. It is in one of three states: absent; complete (the file `complete`, written last, names what was made);
+failed (the file `failed` is there and names the compilers: with the same ones nobody waits for it twice). What a killed
+build left is thrown away and built again, and so is one that found the disk full or never came to its compiler, such as
+for a missing network.
 
 Nobody needs what is compiled: where there is no compiler, or the build fails, there is something that does the same
 more slowly, and a note says so.
@@ -14,6 +15,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sysconfig
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,6 +30,7 @@ from .layout import end_with_parent, file_lock, write_atomically
 FAILED = "failed"
 LOG = "build.log"
 SCRATCH = "build"
+ROOM = 100 * 1024 * 1024
 INSTALL = "Debian: `apt-get install g++ make python3-dev`."
 
 Compilers = Mapping[str, str]  # the commands, by the variables that name them: CC, CXX
@@ -74,7 +77,9 @@ class Workshop:
             preexec_fn=end_with_parent(),
             check=False,
         )
-        if run.returncode < 0:  # killed or interrupted: that tells nothing of the sources
+        if run.returncode == -signal.SIGINT:
+            raise KeyboardInterrupt
+        if run.returncode < 0:  # killed: that tells nothing of the sources
             raise StaticfireError(
                 f"Compiling it was ended by the signal {-run.returncode}.", remedy="The next `up` tries again."
             )
@@ -96,6 +101,7 @@ def made(root: Path, find: Callable[[], Compilers], make: Callable[[Workshop], I
             with open(root / LOG, "wb") as log:
                 made_here = sorted(make(Workshop(root, scratch, compilers, log)))
         except CommandFailed:
+            _refuse_full_disk(root)
             shutil.rmtree(scratch, ignore_errors=True)
             write_atomically(root / FAILED, _identity(compilers).encode())
             raise _failed(root) from None
@@ -105,6 +111,17 @@ def made(root: Path, find: Callable[[], Compilers], make: Callable[[Workshop], I
         shutil.rmtree(scratch, ignore_errors=True)
         write_atomically(root / COMPLETE, "".join(f"{name}\n" for name in made_here).encode())
     return root
+
+
+def _refuse_full_disk(root: Path) -> None:
+    """An error when that may be why a command failed: then nothing is remembered."""
+    free = shutil.disk_usage(root).free
+    if free < ROOM:
+        shutil.rmtree(root)
+        raise StaticfireError(
+            f"Compiling it failed, and only {free >> 20} MB are free below {root.parent}.",
+            remedy=f"Free {ROOM >> 20} MB; the next `up` tries again.",
+        )
 
 
 def is_complete(root: Path) -> bool:
@@ -151,7 +168,8 @@ def require_headers(include: Path) -> None:
     """Python's headers, in the directory `include`."""
     header = include / "Python.h"
     if not header.exists():
-        raise PrerequisiteError(f"Python's headers are missing: {header}.", checked=[str(header)], remedy=INSTALL)
+        remedy = f"Debian: `apt-get install {include.name}-dev`."
+        raise PrerequisiteError(f"Python's headers are missing: {header}.", checked=[str(header)], remedy=remedy)
 
 
 def _program(variable: str, command: str) -> str:

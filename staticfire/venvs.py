@@ -46,9 +46,9 @@ def lock_file(name: str) -> Path:
 def environment(name: str, lock: Path, python: Path, layout: Layout, *, module: Path | None = None) -> Path:
     """The interpreter of the environment that holds what `lock` names; built when it is not there.
 
-    `module` takes the place of the extension module of that name. Its directory is named after what it was made of.
+    `module` takes the place of the extension module of that name.
     """
-    made_of = lock.read_bytes() + os.fsencode(python.resolve()) + (os.fsencode(module.parent.name) if module else b"")
+    made_of = lock.read_bytes() + os.fsencode(python.resolve()) + (module.read_bytes() if module else b"")
     root = layout.envs / f"{name}-{hashlib.sha256(made_of).hexdigest()[:12]}"
     interpreter = root / "bin" / "python"
     with file_lock(layout.envs / f".{root.name}.lock"):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -24,7 +26,7 @@ MACHINES_OWN = ("linux-vdso", "ld-linux", "libc.", "libm.", "libpthread.", "libs
 
 def can_compile() -> bool:
     try:
-        client_build.compilers(this_python())
+        client_build.compilers(Layout.of(load(ROOT)), this_python())
     except PrerequisiteError:
         return False
     return sys.platform == "linux"
@@ -55,8 +57,8 @@ def elsewhere(tmp_path: Path, stack: Settings) -> Settings:
 
 
 def client(settings: Settings) -> Build:
-    with Progress(stream=io.StringIO()).step("Runtime") as step:
-        return client_build.client_module(this_python(), settings, Layout.of(settings), step)
+    python, progress = this_python(), Progress(stream=io.StringIO())
+    return client_build.clients([python], settings, Layout.of(settings), progress)[python.minor]
 
 
 def doctors_note(settings: Settings) -> str:
@@ -117,3 +119,24 @@ def test_sources_that_cannot_be_fetched_leave_no_trace_so_that_the_next_up_fetch
     assert "cannot be fetched" in build.note
     assert "Check the network" in build.note
     assert not list(Layout.of(elsewhere).envs.glob("client-*"))
+
+
+def test_sources_that_cannot_be_fetched_are_asked_for_once_for_all_pythons(
+    elsewhere: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    class Index(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(503)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Index) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "")
+        progress = Progress(stream=io.StringIO())
+        builds = client_build.clients([this_python()] * 2, elsewhere, Layout.of(elsewhere), progress)
+        server.shutdown()
+    assert "cannot be fetched" in builds[this_python().minor].note
+    assert asked == ["/awslambdaric/"]

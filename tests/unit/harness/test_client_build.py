@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from staticfire import environments
-from staticfire.client_build import client_module
+from staticfire.client_build import clients
 from staticfire.doctor import checks
 from staticfire.layout import Layout
 from staticfire.native import Build
@@ -23,8 +23,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="AWS compiles a clien
 
 def client(settings: Settings) -> Build:
     python = environments.interpreters()[f"3.{sys.version_info.minor}"]
-    with Progress(stream=io.StringIO()).step("Runtime") as step:
-        return client_module(python, settings, Layout.of(settings), step)
+    return clients([python], settings, Layout.of(settings), Progress(stream=io.StringIO()))[python.minor]
 
 
 def programs(directory: Path, *names: str) -> str:
@@ -35,12 +34,18 @@ def programs(directory: Path, *names: str) -> str:
 
 @linux
 @pytest.mark.parametrize(
-    ("there", "missing"),
-    [([], "no C compiler"), (["gcc"], "no C++ compiler"), (["gcc", "g++"], "no make")],
+    ("there", "missing", "install"),
+    [
+        ([], "no C compiler", "g++ make python3-dev"),
+        (["gcc"], "no C++ compiler", "g++ make python3-dev"),
+        (["gcc", "g++"], "no make", "make"),
+        (["gcc", "g++", "make"], "no tar", "tar"),
+    ],
 )
 def test_without_what_compiles_it_the_client_is_as_published_and_the_note_says_how_to_get_it(
     there: list[str],
     missing: str,
+    install: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     project: Callable[..., Settings],
@@ -51,12 +56,12 @@ def test_without_what_compiles_it_the_client_is_as_published_and_the_note_says_h
     settings = project()
     build = client(settings)
     assert build.path is None
-    for part in ("as published", missing, "apt-get install g++ make python3-dev"):
+    for part in ("as published", missing, f"`apt-get install {install}`"):
         assert part in build.note
     assert len(build.note.splitlines()) == 1
     assert not list(settings.cache_dir.rglob("client-*"))
     check = next(check for check in checks(settings) if check.name == "Runtime client")
-    assert (check.mark, check.remedy) == ("note", "Debian: `apt-get install g++ make python3-dev`.")
+    assert (check.mark, check.remedy) == ("note", f"Debian: `apt-get install {install}`.")
     assert "as published" in check.found
 
 
@@ -76,3 +81,15 @@ def test_where_aws_compiles_none_nothing_is_compiled_and_nothing_said(
     settings = project()
     monkeypatch.setattr(sys, "platform", "darwin")
     assert client(settings) == Build()
+
+
+@linux
+def test_a_path_that_make_cannot_take_is_named_before_anything_is_fetched(
+    tmp_path: Path, project: Callable[..., Settings]
+) -> None:
+    settings = replace(project(), cache_dir=tmp_path / "it's #1")
+    build = client(settings)
+    assert build.path is None
+    for part in ("no path with # '", str(settings.cache_dir), "STATICFIRE_CACHE_DIR"):
+        assert part in build.note
+    assert not list(settings.cache_dir.glob("envs/client-*"))

@@ -101,6 +101,27 @@ def test_a_build_that_never_came_to_its_compiler_is_remembered_as_nothing(root: 
     assert not root.exists()
 
 
+def test_a_build_that_the_user_interrupts_ends_the_up(root: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        Recipe(root, "kill -INT $$").build()
+    assert not root.exists()
+
+
+def test_a_build_that_fails_on_a_full_disk_is_remembered_as_nothing(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = shutil.disk_usage(root.parent)._replace(free=5 << 20)
+    recipe = Recipe(root, "echo No space left on device; false")
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _: full)
+        with pytest.raises(StaticfireError, match="only 5 MB are free") as failed:
+            recipe.build()
+    assert "Free 100 MB" in failed.value.remedy
+    assert not root.exists()
+    recipe.command = "touch made"
+    assert recipe.build() == root
+
+
 def test_a_note_says_what_is_so_without_it_why_and_what_to_do() -> None:
     def make() -> Path:
         raise StaticfireError("There is no make.\nAnd more.", remedy="Install it.")
