@@ -114,7 +114,8 @@ class Pair:
 
     async def instance(self) -> str:
         """Empty while it cannot be told."""
-        async with self._asking:
+        await self._asking.acquire()
+        try:
             found = await self._external.instance()
             if not found:
                 return ""
@@ -125,6 +126,8 @@ class Pair:
                     await self.lost()
             self._seen = found
             return f"{found}-{await self._filler.instance()}"
+        finally:
+            self._asking.release()
 
     def emptied(self) -> None:
         self._filler.emptied()

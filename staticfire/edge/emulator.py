@@ -81,11 +81,13 @@ class Emulator:
 
     async def account_of(self, access_key: str, region: str, token: str) -> str:
         """The account that a session key belongs to. An emulator that checks signatures tells it of the key alone."""
+        root = None
         try:
             root = await self.query(Scope(access_key, region), "sts", "GetCallerIdentity", {}, token=token)
         except AwsError as error:
             if error.status >= 500:
                 raise
+        if root is None:
             root = await self.query(Scope(region=region), "sts", "GetAccessKeyInfo", {"AccessKeyId": access_key})
         return next((element.text or "" for element in root.iter() if element.tag.endswith("Account")), "")
 
@@ -121,10 +123,10 @@ class Emulator:
     async def _sent(self, service: str, response: Awaitable[ClientResponse]) -> ClientResponse:
         try:
             return await response
-        except ConnectError as error:
-            raise self.unreachable(f"does not answer at {self.base_url}") from error
-        except ConnectionBroken as error:
-            raise self.unreachable(f"broke off a call to {service}: {error}") from error
+        except ConnectError as refused:
+            raise self.unreachable(f"does not answer at {self.base_url}") from refused
+        except ConnectionBroken as broken:
+            raise self.unreachable(f"broke off a call to {service}: {broken}") from broken
 
     def unreachable(self, what: str) -> AwsError:
         """What a caller is told when the emulator is not there."""

@@ -19,6 +19,8 @@ from .http1.messages import Request, Response
 
 log = logging.getLogger(__name__)
 
+UNKNOWN = Scope()
+
 
 class Router:
     """`services`: parts of the edge, by the credential scope's service."""
@@ -38,7 +40,7 @@ class Router:
         ]
 
     async def handle(self, request: Request) -> Response:
-        call = Call(request, "", Scope())
+        call = Call(request, "", UNKNOWN)
         try:
             call = await self._callers.call(request)
             self._calls[call.scope.account, call.service, call.operation] += 1
