@@ -2,10 +2,10 @@
 
     python -m benchmarks [--only NAME ...] [--rounds N] [--seconds S] [--check] [--list]
 
-A round takes every probe once, one after the other; a probe's figure is the median of its rounds, and a row is the
-ratio of two figures. A whole run also writes benchmarks/results/latest.json and the generated part of
-docs/performance.md; a run of `--only` some rows prints and writes nothing. The exit code is 0 unless `--check` is given
-and a bar does not hold (1).
+A round takes every probe once, one after the other. The first one warms up and does not count: cold starts
+have their own rows. A probe's figure is the median of its rounds, and a row is the ratio of two figures. A whole run
+also writes benchmarks/results/latest.json and the generated part of docs/performance.md; a run of `--only` some rows
+prints and writes nothing. The exit code is 0 unless `--check` is given and a bar does not hold (1).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("Interrupted: nothing was written, and what was started has ended.", file=sys.stderr)
         return 130
     lines = [report.Line.of(row, samples) for row in rows]
-    shape = f"{options.rounds} rounds of {options.seconds:g} s a probe, medians."
+    shape = f"{options.rounds} rounds of {options.seconds:g} s a probe after one that warms up, medians."
     print(report.table(lines))
     if len(rows) == len(ROWS):
         report.write(lines, samples, machine.facts(compiled=was_compiled(bench_settings(STATE))), shape)
@@ -76,18 +76,21 @@ def _measure(rows: Sequence[Row], rounds: int, seconds: float, progress: Progres
     samples = report.Samples({name: [] for name in probes})
     with contextlib.ExitStack() as ends:
         bench = Bench(ends, progress)
-        for number in range(1, rounds + 1):
+        for number in range(rounds + 1):
             for name, probe in probes.items():
-                if name in samples.failures or (probe.once and number > 1):
+                if name in samples.failures or (probe.once and number):
                     continue
+                counts = probe.once or number > 0
+                where = f"round {number}/{rounds}" if counts else "warm-up"
                 try:
                     value = probe.sample(bench, seconds)
                 except MeasureError as error:
                     samples.failures[name] = str(error)
-                    progress.line(f"round {number}/{rounds}  {name}: no measurement: {error}")
+                    progress.line(f"{where}  {name}: no measurement: {error}")
                 else:
-                    samples.values[name].append(value)
-                    progress.line(f"round {number}/{rounds}  {name}: {value:,.4g} {probe.unit}")
+                    if counts:
+                        samples.values[name].append(value)
+                    progress.line(f"{where}  {name}: {value:,.4g} {probe.unit}")
     return samples
 
 

@@ -20,7 +20,7 @@ Sample = Callable[[Bench, float], float]
 
 @dataclass(frozen=True)
 class Probe:
-    """One number of one contender. A probe that runs `once` measures in the first round only."""
+    """One number of one contender. A probe that runs `once` does so in the round that warms up."""
 
     unit: str
     sample: Sample
