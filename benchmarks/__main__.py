@@ -2,10 +2,10 @@
 
     python -m benchmarks [--only NAME ...] [--rounds N] [--seconds S] [--check] [--list]
 
-A round takes every probe once, one after the other. The first one warms up and does not count: cold starts
-have their own rows. A probe's figure is the median of its rounds, and a row is the ratio of two figures. A whole run
-also writes benchmarks/results/latest.json and the generated part of docs/performance.md; a run of `--only` some rows
-prints and writes nothing. The exit code is 0 unless `--check` is given and a bar does not hold (1).
+A round takes every probe once, one after the other. The first one warms up and does not count: cold starts have rows of
+their own. A probe's figure is the median of its rounds, and a row is the ratio of two figures. A whole run also writes
+benchmarks/results/latest.json and the generated part of docs/performance.md; a run of `--only` some rows prints and
+writes nothing. The exit code is 0 unless `--check` is given and a bar does not hold (1).
 """
 
 from __future__ import annotations
@@ -80,15 +80,14 @@ def _measure(rows: Sequence[Row], rounds: int, seconds: float, progress: Progres
             for name, probe in probes.items():
                 if name in samples.failures or (probe.once and number):
                     continue
-                counts = probe.once or number > 0
-                where = f"round {number}/{rounds}" if counts else "warm-up"
+                where = f"round {number}/{rounds}" if number else "warm-up"
                 try:
                     value = probe.sample(bench, seconds)
                 except MeasureError as error:
                     samples.failures[name] = str(error)
                     progress.line(f"{where}  {name}: no measurement: {error}")
                 else:
-                    if counts:
+                    if number or probe.once:
                         samples.values[name].append(value)
                     progress.line(f"{where}  {name}: {value:,.4g} {probe.unit}")
     return samples

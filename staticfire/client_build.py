@@ -63,8 +63,8 @@ def clients(used: Iterable[Interpreter], settings: Settings, layout: Layout, pro
 
     with progress.step("Runtime client, compiled") as step:
         builds = {one.minor: attempt(partial(module, one, layout, sources), WITHOUT) for one in used}
-        if not all(build.path for build in builds.values()):
-            step.done("not here")
+        if without := [minor for minor, build in builds.items() if build.path is None]:
+            step.done(f"not for Python {', '.join(without)}")
     return builds
 
 
