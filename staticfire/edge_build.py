@@ -58,7 +58,7 @@ class Sources:
 
 def compiled_edge(layout: Layout, progress: Progress) -> Build:
     with progress.step("Edge, compiled") as step:
-        without = "The edge runs as plain Python, about a tenth slower under load."
+        without = "The edge runs as plain Python, about a fifth slower under load."
         build = attempt(lambda: compiled(Sources.of_the_edge(), layout), without)
         if build.path is None:
             step.done("not here")
