@@ -69,9 +69,5 @@ lock: setup ## Pin the dependencies anew; LOCK_ARGS=--upgrade takes newer ones
 	$(COMPILE) $(LOCK_ARGS) --python-version 3.11 staticfire/requirements/ministack.in -o staticfire/requirements/ministack.txt
 	$(COMPILE) $(LOCK_ARGS) --python-version 3.10 staticfire/requirements/runtime.in -o staticfire/requirements/runtime.txt
 	$(COMPILE) $(LOCK_ARGS) --python-version 3.11 staticfire/requirements/postgres.in -o staticfire/requirements/postgres.txt
-	$(COMPILE) $(LOCK_ARGS) --python-version 3.11 -c requirements/dev.txt staticfire/requirements/compiler.in \
-	  -o staticfire/requirements/compiler.txt
-	$(COMPILE) $(LOCK_ARGS) --python-version 3.10 --no-deps -c staticfire/requirements/runtime.txt \
-	  staticfire/requirements/client.in -o staticfire/requirements/client.txt
 	for name in edge load; do \
 	  $(COMPILE) $(LOCK_ARGS) --python-version 3.11 -c requirements/dev.txt requirements/$$name.in -o requirements/$$name.txt; done

@@ -22,8 +22,7 @@ from staticfire.errors import StaticfireError
 from staticfire.progress import Progress
 
 from . import machine, report
-from .bench import STATE, Bench
-from .ours import bench_settings, was_compiled
+from .bench import Bench
 from .probes import PROBES, ROWS, Row
 from .processes import MeasureError
 
@@ -48,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     shape = f"{options.rounds} rounds of {options.seconds:g} s a probe after one that warms up, medians."
     print(report.table(lines))
     if len(rows) == len(ROWS):
-        report.write(lines, samples, machine.facts(compiled=was_compiled(bench_settings(STATE))), shape)
+        report.write(lines, samples, machine.facts(), shape)
         print(f"Written: {report.RESULTS} and {report.DOCUMENT}")
     return 1 if options.check and not all(line.holds for line in lines) else 0
 

@@ -52,13 +52,6 @@ class Bench:
         return self._deployed("Staticfire", self.running.endpoint, self._postgres, "bench")
 
     @cached_property
-    def prewarmed(self) -> Account:
-        """A second stack, with the setting `prewarm`, which is off by default."""
-        settings = bench_settings(STATE / "prewarmed", prewarm=True)
-        running = self._ends.enter_context(started(settings, self._progress))
-        return self._deployed("Staticfire, pre-warmed", running.endpoint, _postgres_of(running), "bench")
-
-    @cached_property
     def ministack(self) -> Account:
         python = environments.emulator(Layout.of(self.settings), self._progress)
         endpoint = self._ends.enter_context(ministack(python, self._work / "ministack"))

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import http.client
 import os
-import signal
 import statistics
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from .deploy import Account, unsigned
-from .ours import described
 from .processes import MeasureError
 
 IMPORTS = "import boto3, pg8000"
@@ -30,28 +26,6 @@ def first_answer(account: Account, function: str) -> float:
 def _first_answer(account: Account, function: str) -> float:
     account.make_cold(function, uuid.uuid4().hex)
     return _invoke(account, function)
-
-
-def forked_answer(account: Account, function: str) -> float:
-    """The same of an environment forked from the function's zygote: the one there is gets killed before."""
-    _invoke(account, function)
-    return statistics.median(_forked_answer(account, function) for _ in range(TIMES))
-
-
-def _forked_answer(account: Account, function: str) -> float:
-    _wait(account, function, lambda seen: any(one["state"] == "ready" for one in seen["prewarming"]))
-    for environment in described(account.endpoint, function)["environments"]:
-        os.kill(environment["pid"], signal.SIGKILL)
-    _wait(account, function, lambda seen: not seen["environments"])
-    return _invoke(account, function)
-
-
-def _wait(account: Account, function: str, wanted: Callable[[Mapping[str, Any]], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not wanted(seen := described(account.endpoint, function)):
-        if time.monotonic() > deadline:
-            raise MeasureError(f"the edge's {function} did not come to the state that is measured: {seen}")
-        time.sleep(0.02)
 
 
 def _invoke(account: Account, function: str) -> float:

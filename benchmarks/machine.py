@@ -14,7 +14,7 @@ from staticfire.load.machine import cores, processor
 PACKAGES = ("httptools", "uvloop", "boto3", "pg8000")
 
 
-def facts(*, compiled: bool) -> Mapping[str, str]:
+def facts() -> Mapping[str, str]:
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -24,7 +24,6 @@ def facts(*, compiled: bool) -> Mapping[str, str]:
         "python": platform.python_version(),
         "node": _first_line(["node", "--version"]),
         "revision": _first_line(["git", "rev-parse", "--short", "HEAD"]),
-        "edge": "compiled" if compiled else "plain Python",
         **versions,
     }
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from staticfire import environments
 from staticfire.control import Control
-from staticfire.layout import Layout, Process, free_port, read_json
+from staticfire.layout import Layout, Process, free_port
 from staticfire.progress import Progress
 from staticfire.settings import Settings, load
 from staticfire.targets import Running, target
@@ -19,7 +19,7 @@ from staticfire.targets import Running, target
 from .processes import ROOT, MeasureError
 
 
-def bench_settings(state: Path, *, prewarm: bool = False) -> Settings:
+def bench_settings(state: Path) -> Settings:
     """The project's settings, but for what must not meet the user's own stack. Built environments are shared."""
     return load(
         ROOT,
@@ -29,7 +29,6 @@ def bench_settings(state: Path, *, prewarm: bool = False) -> Settings:
             "port": free_port("127.0.0.1"),
             "runtimes": f"python3.{sys.version_info.minor}",
             "postgres_port": 0,
-            "prewarm": prewarm,
         },
     )
 
@@ -50,12 +49,6 @@ def runtime_python(settings: Settings, progress: Progress) -> Path:
     """The interpreter that the functions run on."""
     runtimes = environments.runtimes(settings, Layout.of(settings), progress)
     return runtimes[settings.runtimes[0]].python
-
-
-def was_compiled(settings: Settings) -> bool:
-    """Whether the stack's latest edge ran compiled."""
-    configuration = read_json(Layout.of(settings).edge_config) or {}
-    return bool(configuration.get("compiled"))
 
 
 def resident_kilobytes(settings: Settings) -> int:

@@ -114,7 +114,6 @@ PROBES: Mapping[str, Probe] = {
     "getitem.ministack": Probe("ms", lambda bench, s: _get_item(bench.ministack.endpoint, s)),
     "getitem.behind": Probe("ms", lambda bench, s: _get_item(bench.emulator, s)),
     "cold.ours": Probe("s", lambda bench, s: coldstart.first_answer(bench.ours, "bench-imports")),
-    "cold.forked": Probe("s", lambda bench, s: coldstart.forked_answer(bench.prewarmed, "bench-imports")),
     "cold.bare": Probe("s", lambda bench, s: coldstart.bare(bench.python, bench.unpacked_layer)),
 }
 
@@ -169,7 +168,6 @@ ROWS = (
         1.5,
     ),
     Row("cold-start", "cold start, boto3 and pg8000", "python -c, same imports", "cold.ours", "cold.bare", "<=", 1.3),
-    Row("pre-warmed", "pre-warmed start, same imports", "python -c", "cold.forked", "cold.bare", "<=", 0.25),
     Row("memory", "memory after 100,000 requests", "after 1,000", "memory.many", "memory.few", "<=", 1.2),
     Row(
         "offline-silent",

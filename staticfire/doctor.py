@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import client_build, edge_build, environments, terraform
-from .errors import PrerequisiteError, StaticfireError
+from . import environments, terraform
+from .errors import StaticfireError
 from .layout import Layout, Process, port_holder, port_is_free
 from .settings import Settings
 from .targets.compose import require_engine
@@ -44,8 +44,6 @@ def checks(settings: Settings) -> Iterator[Check]:
         _provider,
         _postgres,
         _runtimes,
-        _c_compiler,
-        _runtime_client,
         _port,
         _disk,
         _namespaces,
@@ -109,29 +107,6 @@ def _runtimes(settings: Settings) -> Check:
             missing.append(name)
     remedy = f"Install {', '.join(missing)} to run its functions on their own version."
     return Check("Lambda runtimes", not missing, "; ".join(lines), remedy, needed=False)
-
-
-def _c_compiler(settings: Settings) -> Check:
-    """With one the edge is compiled."""
-    try:
-        return Check("C compiler", True, edge_build.compilers()["CC"])
-    except PrerequisiteError as error:
-        return Check("C compiler", False, f"{error.what} The edge runs as plain Python", error.remedy, needed=False)
-
-
-def _runtime_client(settings: Settings) -> Check:
-    """With a C++ compiler AWS's runtime client is compiled for each Python that runs functions."""
-    name, machine, lines = "Runtime client", environments.interpreters(), []
-    if not client_build.is_wanted(settings):
-        return Check(name, True, "as published")
-    used = {environments.nearest(runtime, machine) for runtime in environments.wanted_runtimes(settings)}
-    for interpreter in sorted(used):
-        try:
-            there = client_build.is_compiled(interpreter, Layout.of(settings))
-        except StaticfireError as error:
-            return Check(name, False, f"{error.what} {client_build.WITHOUT}", error.remedy, needed=False)
-        lines.append(f"{'compiled' if there else 'the next `up` compiles it'} for Python {interpreter.minor}")
-    return Check(name, True, "; ".join(lines))
 
 
 def _port(settings: Settings) -> Check:

@@ -10,10 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from .client_build import clients
 from .errors import PrerequisiteError, StaticfireError
 from .layout import Layout
-from .native import Build
 from .progress import Progress
 from .settings import Settings
 from .venvs import Interpreter, environment, interpreter_at, lock_file
@@ -30,7 +28,6 @@ class Runtime:
     name: str
     interpreter: Interpreter
     python: Path
-    client: Build
 
     @property
     def substitute(self) -> bool:
@@ -106,14 +103,12 @@ def runtimes(settings: Settings, layout: Layout, progress: Progress) -> Mapping[
         if not RUNTIME.fullmatch(name):
             raise StaticfireError(f"The runtime {name!r} cannot run here: python3.N can.")
     used = {nearest(name, machine).minor: nearest(name, machine) for name in wanted}
-    client = clients(used.values(), settings, layout, progress)
     built: dict[str, Path] = {}
     for minor, interpreter in used.items():
         with progress.step(f"Runtime python{minor}"):
-            lock, module = lock_file("runtime"), client[minor].path
-            built[minor] = environment(f"runtime-{minor}", lock, interpreter.path, layout, module=module)
+            built[minor] = environment(f"runtime-{minor}", lock_file("runtime"), interpreter.path, layout)
     return {
-        name: Runtime(name, chosen, built[chosen.minor], client[chosen.minor])
+        name: Runtime(name, chosen, built[chosen.minor])
         for name in dict.fromkeys((*KNOWN_RUNTIMES, *wanted))
         for chosen in [nearest(name, used)]
     }

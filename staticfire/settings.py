@@ -26,12 +26,9 @@ error that names the nearest right one.
 | runtimes            | STATICFIRE_RUNTIMES            | those in the *.tf  |
 | idle_seconds        | STATICFIRE_IDLE_SECONDS        | 300                |
 | account_concurrency | STATICFIRE_ACCOUNT_CONCURRENCY | 1000               |
-| prewarm             | STATICFIRE_PREWARM             | false              |
 | enforce_iam         | STATICFIRE_ENFORCE_IAM         | false              |
 | allow_origins       | STATICFIRE_ALLOW_ORIGINS       | none               |
 | allow_hosts         | STATICFIRE_ALLOW_HOSTS         | none               |
-| compile_edge        | STATICFIRE_COMPILE_EDGE        | true               |
-| compile_client      | STATICFIRE_COMPILE_CLIENT      | true               |
 """
 
 from __future__ import annotations
@@ -130,12 +127,9 @@ class Settings:
     runtimes: tuple[str, ...] = ()
     idle_seconds: float = 300.0
     account_concurrency: int = 1000
-    prewarm: bool = False
     enforce_iam: bool = False
     allow_origins: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
-    compile_edge: bool = True
-    compile_client: bool = True
     stacks: Mapping[str, StackSettings] = field(default_factory=dict)
 
     def chosen(self, names: Sequence[str] = ()) -> list[str]:
@@ -218,12 +212,15 @@ FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "runtimes": _strings,
     "idle_seconds": _seconds,
     "account_concurrency": _integer(1, 100000),
-    "prewarm": _switch,
     "enforce_iam": _switch,
     "allow_origins": _strings,
     "allow_hosts": _strings,
-    "compile_edge": _switch,
-    "compile_client": _switch,
+}
+# Settings that were: what to do instead.
+GONE = {
+    "compile_edge": "Remove it: nothing is compiled at `up` any more.",
+    "compile_client": "Remove it: functions run under AWS's runtime client as AWS published it.",
+    "prewarm": "Remove it: pre-warmed execution environments are gone; each starts a process of its own.",
 }
 _PATHS = ("state_dir", "cache_dir", "postgres_bin", "provider_mirror")
 
@@ -254,8 +251,14 @@ def load(
         raise UsageError(f"{source} is not valid TOML: {error}") from error
     _known(document, ("staticfire", "stacks"), source, "")
     table = _table(document, "staticfire", source)
+    for name in sorted(GONE.keys() & table.keys()):
+        raise UsageError(f"{source}: the setting staticfire.{name} is gone.", remedy=GONE[name])
     _known(table, FIELDS, source, "staticfire.")
     values: dict[str, Any] = {}
+    for name, remedy in GONE.items():
+        variable = f"STATICFIRE_{name.upper()}"
+        if environ.get(variable):
+            raise UsageError(f"The setting {variable} is gone.", remedy=remedy)
     for name, convert in FIELDS.items():
         variable = f"STATICFIRE_{name.upper()}"
         if overrides and overrides.get(name) is not None:

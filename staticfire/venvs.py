@@ -43,12 +43,9 @@ def lock_file(name: str) -> Path:
     return Path(__file__).parent / "requirements" / f"{name}.txt"
 
 
-def environment(name: str, lock: Path, python: Path, layout: Layout, *, module: Path | None = None) -> Path:
-    """The interpreter of the environment that holds what `lock` names; built when it is not there.
-
-    `module` takes the place of the extension module of that name.
-    """
-    made_of = lock.read_bytes() + os.fsencode(python.resolve()) + (module.read_bytes() if module else b"")
+def environment(name: str, lock: Path, python: Path, layout: Layout) -> Path:
+    """The interpreter of the environment that holds what `lock` names; built when it is not there."""
+    made_of = lock.read_bytes() + os.fsencode(python.resolve())
     root = layout.envs / f"{name}-{hashlib.sha256(made_of).hexdigest()[:12]}"
     interpreter = root / "bin" / "python"
     with file_lock(layout.envs / f".{root.name}.lock"):
@@ -57,9 +54,6 @@ def environment(name: str, lock: Path, python: Path, layout: Layout, *, module: 
         shutil.rmtree(root, ignore_errors=True)
         _run([str(python), "-m", "venv", "--without-pip", str(root)], f"The environment {name} cannot be made")
         pip(interpreter, lock, ["install", "--no-compile"], f"pip cannot fill the environment {name}")
-        if module:
-            for packages in root.glob("lib/python*/site-packages"):
-                shutil.copyfile(module, packages / module.name)
         _run([str(interpreter), "-m", "compileall", "-q", "-j", "0", str(root / "lib")], None)
         (root / "complete").touch()
     return interpreter

@@ -1,4 +1,4 @@
-"""`python -m staticfire.edge CONFIG.json`: the edge as a process, compiled where the configuration says so.
+"""`python -m staticfire.edge CONFIG.json`: the edge as a process.
 
 It logs to its standard error; whoever starts it in the background sends that to a file.
 """
@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from ..errors import StaticfireError
-from . import compiled
 from .config import EdgeConfig
+from .process import serve_until_told
 
 
 def main() -> int:
@@ -20,12 +20,7 @@ def main() -> int:
         print("usage: python -m staticfire.edge CONFIG.json", file=sys.stderr)
         return 2
     try:
-        config = EdgeConfig.read(Path(sys.argv[1]))
-        if config.compiled:
-            compiled.use(Path(config.compiled))
-        from .process import serve_until_told  # what it imports is looked for among the compiled modules first
-
-        serve_until_told(config)
+        serve_until_told(EdgeConfig.read(Path(sys.argv[1])))
     except StaticfireError as error:
         print(error, file=sys.stderr)
         return error.exit_code

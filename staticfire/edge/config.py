@@ -41,12 +41,10 @@ class EdgeConfig:
     runtimes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     account_concurrency: int = 1000
     idle_seconds: float = 300.0
-    prewarm: bool = False
     enforce_iam: bool = False
     public_host: str = "127.0.0.1"
     allow_origins: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
-    compiled: str = ""
 
     @classmethod
     def read(cls, path: Path) -> EdgeConfig:

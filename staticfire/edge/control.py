@@ -19,12 +19,11 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 from urllib.parse import parse_qs
 
 from .. import __version__
-from . import compiled
 from .aws import AwsError, Scope
 from .child import MiniStack, Source
 from .config import PostgresConfig
@@ -83,7 +82,6 @@ class Control:
         router: Counting,
         mails: Mails,
         hearers: Hearers,
-        compiled_clients: Sequence[str] = (),
     ) -> None:
         self._emulator = emulator
         self._filler = filler
@@ -94,7 +92,6 @@ class Control:
         self._router = router
         self._mails = mails
         self._hearers = hearers
-        self._compiled_clients = list(compiled_clients)
 
     async def handle(self, request: Request) -> Response:
         method, name = request.method, request.path.removeprefix(PREFIX).rstrip("/")
@@ -146,10 +143,10 @@ class Control:
     async def _health(self) -> Response:
         emulator, postgres = await asyncio.gather(self._emulator.health(), self._postgres_health())
         parts = {
-            "edge": {"state": "running", "compiled": compiled.in_use()},
+            "edge": {"state": "running"},
             "emulator": emulator,
             "postgres": postgres,
-            "functions": {"state": "running", "compiled_clients": self._compiled_clients},
+            "functions": {"state": "running"},
         }
         if self._filler is not None:
             parts["filler"] = await self._filler.health()

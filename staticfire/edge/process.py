@@ -152,7 +152,6 @@ async def _parts(
         runtimes=config.runtimes,
         account_concurrency=config.account_concurrency,
         idle_seconds=config.idle_seconds,
-        prewarm=config.prewarm,
         enforce_iam=config.enforce_iam,
     )
     ending.push_async_callback(functions.close)
@@ -176,9 +175,6 @@ async def _parts(
         router=router,
         mails=mails,
         hearers=hearers,
-        compiled_clients=sorted(
-            {told["version"] for told in config.runtimes.values() if told.get("client") == "compiled"}
-        ),
     )
     if pair is not None:
         localstack = LocalStack(emulator, functions, config.state_dir)

@@ -19,11 +19,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from .. import edge_build, environments
+from .. import environments
 from ..control import Control, Health
 from ..errors import BusyError, NotRunningError, StaticfireError
 from ..layout import Layout, Process, open_log, port_holder, port_is_free, read_json, start_time, wait_until, write_json
-from ..native import Build
 from ..progress import Progress
 from ..settings import Settings
 from . import Running
@@ -57,19 +56,17 @@ class Embedded:
     def start(self, progress: Progress) -> Running:
         self._port_must_be_ours_or_free()
         with ThreadPoolExecutor(4) as pool:
-            compiling = pool.submit(self._compiled, progress)
             emulator = pool.submit(environments.emulator, self.layout, progress)
             runtimes = pool.submit(environments.runtimes, self.settings, self.layout, progress)
             server = pool.submit(self.postgres.start, progress).result()
-            edge = compiling.result()
-            config = self._config(str(emulator.result()), runtimes.result(), server, edge)
+            config = self._config(str(emulator.result()), runtimes.result(), server)
         with progress.step("Edge") as step:
             health = self._well()
             if health is None or read_json(self.layout.edge_config) != config:
                 self._stop_edge()
                 health = self._start_edge(config)
             step.done(self._endpoint())
-        notes = self._notes(runtimes.result(), server, edge)
+        notes = self._notes(runtimes.result(), server)
         return Running(self._endpoint(), self.settings.region, health, server, notes)
 
     def describe(self) -> Running | None:
@@ -117,17 +114,11 @@ class Embedded:
         """The emulator behind the edge, as the edge's configuration names it."""
         return {"emulator": {"python": ministack, "port": 0}}
 
-    def _compiled(self, progress: Progress) -> Build:
-        if not self.settings.compile_edge:
-            return Build()
-        return edge_build.compiled_edge(self.layout, progress)
-
     def _config(
         self,
         ministack: str,
         runtimes: Mapping[str, environments.Runtime],
         server: Server,
-        edge: Build,
     ) -> dict[str, Any]:
         settings = self.settings
         return {
@@ -143,23 +134,17 @@ class Embedded:
                 "admin_password": server.admin_password,
             },
             "runtimes": {
-                name: {
-                    "python": str(runtime.python),
-                    "version": runtime.interpreter.minor,
-                    "client": "compiled" if runtime.client.path else "published",
-                }
+                name: {"python": str(runtime.python), "version": runtime.interpreter.minor}
                 for name, runtime in runtimes.items()
             },
             "account_concurrency": settings.account_concurrency,
             "idle_seconds": settings.idle_seconds,
-            "prewarm": settings.prewarm,
             "enforce_iam": settings.enforce_iam,
             "allow_origins": list(settings.allow_origins),
             "allow_hosts": list(settings.allow_hosts),
-            "compiled": str(edge.path or ""),
         }
 
-    def _notes(self, runtimes: Mapping[str, environments.Runtime], server: Server, edge: Build) -> list[str]:
+    def _notes(self, runtimes: Mapping[str, environments.Runtime], server: Server) -> list[str]:
         wanted = environments.wanted_runtimes(self.settings)
         notes = [
             f"{name} is not on this machine: its functions run on Python {runtimes[name].interpreter.full_version}"
@@ -168,8 +153,7 @@ class Embedded:
         ]
         if not server.tls:
             notes.append("Postgres has no TLS: its binaries were built without OpenSSL")
-        clients = (runtimes[name].client for name in wanted)
-        return [*notes, *dict.fromkeys(build.note for build in (edge, *clients) if build.note)]
+        return notes
 
     def _edge(self) -> Process | None:
         """The edge, as its starter recorded it; by its own word when the starter was killed before."""

@@ -3,8 +3,6 @@
 catalog      what a reference means: GetFunction through the emulator, cached; aliases and versions
 code         zips and layers, unpacked once for each content
 launch       the first lines in a function's process
-preload      pre-warmed starts inside a process: what was imported, and the zygote that forks
-zygote       the same from outside: one zygote for each version, if `prewarm` is set
 process      that process: its environment, its output, its end
 environment  one execution environment: the process and its Runtime API, one invocation at a time
 pool         the environments of one version: reuse, scale-out, retirement

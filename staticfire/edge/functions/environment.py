@@ -22,7 +22,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -35,7 +35,7 @@ from .runtime_api import Reply, RuntimeApi, error_body, event
 log = logging.getLogger(__name__)
 
 # Starts a process, given the variables that only its environment knows.
-Start = Callable[[Mapping[str, str]], Awaitable[Started]]
+Start = Callable[[Mapping[str, str]], Started]
 
 INIT_SECONDS = 10.0
 LONG = 0.05
@@ -149,7 +149,7 @@ class Environment:
         self._began = time.monotonic()
         self._current = first
         self._write(self._platform.init_start())
-        started = await start({"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}"})
+        started = start({"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}"})
         self._process = Process(started, on_output=self._write, on_exit=self._exited)
         self._limit(self._began + (INIT_SECONDS if first is None else self.config.timeout))
 

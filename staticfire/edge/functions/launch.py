@@ -3,14 +3,14 @@
 It runs under the runtime's own Python, uses its standard library only, and hands over to `awslambdaric` in the
 same process: a second interpreter start would cost as much as the runtime itself.
 
-    python launch.py SETTINGS   become the runtime, or a zygote (preload.py); SETTINGS is a JSON object
+    python launch.py SETTINGS   become the runtime; SETTINGS is a JSON object
     python launch.py probe      exit 0 if private mounts work on this machine, 1 if they do not
 """
 
 from __future__ import annotations
 
 import ctypes
-import importlib.util
+import importlib
 import json
 import os
 import resource
@@ -33,15 +33,10 @@ KEPT_FLAGS = 2 | 4 | 8 | 1024 | 2048
 # The module `typing` takes milliseconds to import; only type checkers read this.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import ModuleType
-    from typing import NotRequired, TypedDict
+    from typing import TypedDict
 
     class Settings(TypedDict):
-        """What the edge tells; `layers` is empty without layers.
-
-        `report` is the descriptor of a file for what was imported. A zygote has `modules`, the descriptor of such a
-        file, `control`, that of its socket, and `run_dir`, where its children's directories are.
-        """
+        """What the edge tells; `layers` is empty without layers."""
 
         parent: int
         handler: str
@@ -50,10 +45,6 @@ if TYPE_CHECKING:
         tmp: str
         private: bool
         memory_mb: int
-        report: NotRequired[int]
-        control: NotRequired[int]
-        modules: NotRequired[int]
-        run_dir: NotRequired[str]
 
 
 def libc() -> ctypes.CDLL:
@@ -98,7 +89,6 @@ def arrange(settings: Settings) -> None:
     enter_private_mounts()
     task, layers = settings["task_root"], settings["layers"]
     needed = [task, layers, sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(os.path.realpath(__file__))]
-    needed.append(settings.get("run_dir", ""))
     needed = list(dict.fromkeys(os.path.realpath(path) for path in needed if path))
     bind(task, task, read_only=True)
     if layers:
@@ -171,7 +161,7 @@ def search(settings: Settings) -> None:
     os.environ["PYTHONPATH"] = f"{own}{os.pathsep}{runtime}" if own else runtime
 
 
-def become_runtime(settings: Settings, preload: ModuleType | None) -> None:
+def become_runtime(settings: Settings) -> None:
     """What awslambdaric's own main does, except that for Python 3.12 and newer it would poll in a new thread for every
     invocation, so that signals get through while it waits. Nothing sends any here, and the thread would cost as much as
     all else that the runtime does.
@@ -180,33 +170,15 @@ def become_runtime(settings: Settings, preload: ModuleType | None) -> None:
     runtime = importlib.import_module("awslambdaric.lambda_runtime_client")
     bootstrap = importlib.import_module("awslambdaric.bootstrap")
     client = runtime.LambdaRuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"])
-    if preload is not None and "report" in settings:
-        preload.report_at_first_poll(client, settings)
     bootstrap.run(settings["handler"], client)
-
-
-def load(name: str) -> ModuleType:
-    """A neighbour of this file. It is no entry of sys.modules: all names there are the function's."""
-    spec = importlib.util.spec_from_file_location(name, os.path.join(os.path.dirname(__file__), name))
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{name} cannot be loaded")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def main() -> None:
     settings: Settings = json.loads(sys.argv[1])
-    preload = None
-    if "report" in settings or "control" in settings:
-        preload = load("preload.py")
     enter(settings)
     limit(settings)
     search(settings)
-    if preload is not None and "control" in settings:
-        settings = preload.serve(settings)
-        enter(settings)
-    become_runtime(settings, preload)
+    become_runtime(settings)
 
 
 if sys.argv[1] == "probe":

@@ -26,7 +26,6 @@ from collections.abc import Awaitable, Callable
 from ..aws import AwsError
 from .environment import Environment, Invocation, Result
 from .model import FunctionConfig
-from .zygote import Prewarming
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +40,7 @@ Start = Callable[["Pool", Invocation | None], Awaitable[Environment]]
 
 class Pool:
     """`start` makes a launched environment; `on_finished` hears of every invocation that ended, without a result
-    if it never ran; `on_init` of every initialisation, and whether it went well. `prewarming` is None without."""
+    if it never ran; `on_init` of every initialisation, and whether it went well."""
 
     def __init__(
         self,
@@ -49,10 +48,8 @@ class Pool:
         start: Start,
         on_finished: Callable[[Pool, Invocation, Result | None], None],
         on_init: Callable[[Pool, bool], None],
-        prewarming: Prewarming | None = None,
     ) -> None:
         self.config = config
-        self.prewarming = prewarming
         self.environments: set[Environment] = set()
         self.retired = False
         self._start = start
@@ -84,21 +81,16 @@ class Pool:
         self.retired = True
         while self._free:
             self._free.pop().end("retired")
-        if self.prewarming is not None:
-            self.prewarming.stop()
 
     def reap(self, idle_since: float) -> None:
-        """End those that have been idle for longer, and the zygote after the last of them."""
+        """End those that have been idle for longer."""
         for environment in [one for one in self._free if one.idle_since < idle_since]:
             self._free.remove(environment)
             environment.end("idle")
-        if self.prewarming is not None and not self.environments and self.prewarming.used < idle_since:
-            self.prewarming.rest()
 
     @property
     def empty(self) -> bool:
-        zygote = self.prewarming is not None and self.prewarming.pid is not None
-        return not (self.environments or self._starting or self._waiting or zygote)
+        return not (self.environments or self._starting or self._waiting)
 
     async def close(self, why: str) -> None:
         """End everything; invocations that are under way fail."""
@@ -116,16 +108,12 @@ class Pool:
                 self._waiting.popleft(), AwsError(500, "ServiceException", f"The function's pool was ended: {why}")
             )
         await asyncio.gather(*(environment.gone.wait() for environment in list(self.environments)))
-        if self.prewarming is not None:
-            await self.prewarming.close()
 
     # -- told by environments
 
     def ready(self, environment: Environment) -> None:
         self._starting -= 1
         self._on_init(self, True)
-        if self.prewarming is not None:
-            self.prewarming.initialised()
 
     def freed(self, environment: Environment) -> None:
         if self._waiting:

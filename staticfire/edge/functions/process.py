@@ -113,9 +113,7 @@ class Started:
     wait: Callable[[], int]
 
 
-def spawn(
-    python: str, settings: Mapping[str, Any], variables: Mapping[str, str], descriptors: Sequence[int] = ()
-) -> Started:
+def spawn(python: str, settings: Mapping[str, Any], variables: Mapping[str, str]) -> Started:
     """Start launch.py under this Python."""
     pipe, write_end = os.pipe()
     # The runtime closes the descriptor for records when it ends; standard output stays for what comes after.
@@ -126,7 +124,7 @@ def spawn(
             stdin=subprocess.DEVNULL,
             stdout=write_end,
             stderr=write_end,
-            pass_fds=(records, *descriptors),
+            pass_fds=(records,),
             env={**variables, "_LAMBDA_TELEMETRY_LOG_FD": str(records)},
             start_new_session=True,
         )

@@ -37,7 +37,6 @@ from .policy import allows
 from .pool import Pool
 from .process import Started, spawn
 from .runtimes import Runtime, Runtimes
-from .zygote import Prewarming
 
 if TYPE_CHECKING:
     from ..emulator import Emulator
@@ -85,14 +84,12 @@ class Functions:
         idle_seconds: float = 300.0,
         retry_seconds: Sequence[float] = (1.0, 2.0),
         freeze: bool = True,
-        prewarm: bool = False,
         enforce_iam: bool = False,
     ) -> None:
         self._endpoint = endpoint
         self._account_concurrency = account_concurrency
         self._idle_seconds = idle_seconds
         self._freeze = freeze
-        self._prewarm = prewarm
         self._credentials: Credentials = OfRole(emulator) if enforce_iam else OfAccount()
         self._run_dir = state_dir / "functions" / "run"
         # What an edge that was killed left behind; no environment outlives its edge.
@@ -220,11 +217,6 @@ class Functions:
                     "throttles": function.throttles,
                     "in_flight": function.in_flight,
                     "environments": sorted(environments, key=lambda one: one["id"]),
-                    "prewarming": [
-                        {"version": pool.config.version, "state": one.state, "pid": one.pid, "forks": one.forks}
-                        for pool in function.pools.values()
-                        if (one := pool.prewarming) is not None
-                    ],
                 }
             )
         return {"tmp": self._runtimes.tmp, "queued_events": len(self._events), "functions": functions}
@@ -316,8 +308,7 @@ class Functions:
             else:
                 function.init_errors += 1
 
-        prewarming = Prewarming(config.arn, self._run_dir) if self._prewarm else None
-        pool = function.pools[config.version] = Pool(config, self._start, finished, initialised, prewarming)
+        pool = function.pools[config.version] = Pool(config, self._start, finished, initialised)
         return pool
 
     def _finished(
@@ -370,10 +361,8 @@ class Functions:
         if not private:
             variables.setdefault("TMPDIR", str(tmp))
 
-        async def start(more: Mapping[str, str]) -> Started:
-            if pool.prewarming is None:
-                return spawn(runtime.python, settings, {**variables, **more})
-            return await pool.prewarming.start(runtime.python, settings, {**variables, **more})
+        def start(more: Mapping[str, str]) -> Started:
+            return spawn(runtime.python, settings, {**variables, **more})
 
         pool.environments.add(environment)
         try:

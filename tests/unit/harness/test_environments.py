@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -89,29 +88,6 @@ def test_another_lock_file_is_another_environment(tmp_path: Path) -> None:
     assert environment("empty", lock, Path(sys.executable), layout) != first
 
 
-def test_a_module_takes_its_place_in_an_environment_of_its_own(tmp_path: Path) -> None:
-    layout = Layout(tmp_path, tmp_path)
-    lock = tmp_path / "lock.txt"
-    lock.write_text("# nothing\n")
-    module = tmp_path / "made-of-this" / "client.py"
-    module.parent.mkdir()
-    module.write_text("print('compiled')\n")
-    plain = environment("empty", lock, Path(sys.executable), layout)
-    compiled = environment("empty", lock, Path(sys.executable), layout, module=module)
-    command = [str(compiled), "-I", "-c", "import client"]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "compiled\n"
-    assert subprocess.run([str(plain), *command[1:]], capture_output=True, check=False).returncode
-    assert environment("empty", lock, Path(sys.executable), layout, module=module) == compiled
-
-
-def test_the_sources_of_the_runtime_client_are_those_of_the_client_that_the_runtimes_have() -> None:
-    def pinned(name: str) -> str:
-        return lock_file(name).read_text().split("--hash")[0]
-
-    assert pinned("client").startswith("awslambdaric==")
-    assert pinned("client") in lock_file("runtime").read_text()
-
-
 def test_a_requirement_without_a_hash_is_refused_with_pips_own_words(tmp_path: Path) -> None:
     lock = tmp_path / "lock.txt"
     lock.write_text("six==1.17.0\n")
@@ -119,7 +95,7 @@ def test_a_requirement_without_a_hash_is_refused_with_pips_own_words(tmp_path: P
         environment("broken", lock, Path(sys.executable), Layout(tmp_path, tmp_path))
 
 
-@pytest.mark.parametrize("name", ["ministack", "runtime", "client", "postgres", "compiler"])
+@pytest.mark.parametrize("name", ["ministack", "runtime", "postgres"])
 def test_every_line_of_a_lock_has_hashes_and_none_names_an_index(name: str) -> None:
     text = lock_file(name).read_text()
     pins = [line for line in text.splitlines() if "==" in line]

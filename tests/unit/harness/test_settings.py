@@ -63,7 +63,7 @@ def test_an_unknown_key_names_the_nearest_right_one(project: Project, toml: str,
         ("idle_seconds", "0"),
         ("idle_seconds", "nan"),
         ("parallelism", "0"),
-        ("prewarm", "maybe"),
+        ("enforce_iam", "maybe"),
     ],
 )
 def test_a_value_that_cannot_be_right_names_its_variable(project: Project, name: str, value: str) -> None:
@@ -73,8 +73,17 @@ def test_a_value_that_cannot_be_right_names_its_variable(project: Project, name:
 
 @pytest.mark.parametrize(("given", "read"), [("true", True), ("1", True), ("False", False), ("0", False)])
 def test_a_switch_is_true_or_false(project: Project, given: str, read: bool) -> None:
-    assert load(project("").project, {"STATICFIRE_PREWARM": given}).prewarm is read
-    assert load(project(f"[staticfire]\nprewarm = {str(read).lower()}\n").project, {}).prewarm is read
+    assert load(project("").project, {"STATICFIRE_ENFORCE_IAM": given}).enforce_iam is read
+    assert load(project(f"[staticfire]\nenforce_iam = {str(read).lower()}\n").project, {}).enforce_iam is read
+
+
+@pytest.mark.parametrize("name", ["compile_edge", "compile_client", "prewarm"])
+def test_a_setting_that_is_gone_is_answered_by_name_with_what_to_do(project: Project, name: str) -> None:
+    with pytest.raises(UsageError, match=f"staticfire.{name} is gone") as error:
+        project(f"[staticfire]\n{name} = true\n")
+    assert error.value.remedy.startswith("Remove it")
+    with pytest.raises(UsageError, match=f"STATICFIRE_{name.upper()} is gone"):
+        load(project("").project, {f"STATICFIRE_{name.upper()}": "false"})
 
 
 def test_true_is_no_port(project: Project) -> None:
