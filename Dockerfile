@@ -4,7 +4,7 @@ ARG PYTHON_IMAGE=python:3.13-slim
 FROM ${PYTHON_IMAGE} AS environments
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
-COPY staticfire/requirements/ministack.txt staticfire/requirements/runtime.txt requirements/edge.txt ./
+COPY staticfire/toolchain/requirements/ministack.txt staticfire/toolchain/requirements/runtime.txt requirements/edge.txt ./
 # Compiled here: the root file system is read-only later, and a start without .pyc files takes twice as long.
 RUN set -e; for name in edge ministack runtime; do \
       python3 -m venv --without-pip /opt/$name; \

@@ -1,7 +1,7 @@
 # `make help` lists the targets. Everything is made below .venv and .staticfire; nothing outside the project is changed.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-TARGETS := help setup up down status test lint format fidelity bench lock
+TARGETS := help setup up down status test lint format fidelity tree bench lock
 .PHONY: $(TARGETS)
 
 PYTHON ?= python3
@@ -59,6 +59,9 @@ format: setup ## Format the code
 fidelity: setup ## Write docs/fidelity.md from the conformance cases
 	@$(VENV)/bin/pytest tests/conformance --collect-only -qq --fidelity docs/fidelity.md >/dev/null
 
+tree: setup ## Write the tree of docs/architecture.md from the modules' first sentences
+	@$(VENV)/bin/python tests/unit/docs/tree.py
+
 bench: setup ## Measure; see benchmarks/
 	@$(VENV)/bin/python -m benchmarks $(ARGS)
 
@@ -66,8 +69,8 @@ bench: setup ## Measure; see benchmarks/
 COMPILE = $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate
 lock: setup ## Pin the dependencies anew; LOCK_ARGS=--upgrade takes newer ones
 	$(COMPILE) $(LOCK_ARGS) --python-version 3.11 requirements/dev.in -o requirements/dev.txt
-	$(COMPILE) $(LOCK_ARGS) --python-version 3.11 staticfire/requirements/ministack.in -o staticfire/requirements/ministack.txt
-	$(COMPILE) $(LOCK_ARGS) --python-version 3.10 staticfire/requirements/runtime.in -o staticfire/requirements/runtime.txt
-	$(COMPILE) $(LOCK_ARGS) --python-version 3.11 staticfire/requirements/postgres.in -o staticfire/requirements/postgres.txt
+	$(COMPILE) $(LOCK_ARGS) --python-version 3.11 staticfire/toolchain/requirements/ministack.in -o staticfire/toolchain/requirements/ministack.txt
+	$(COMPILE) $(LOCK_ARGS) --python-version 3.10 staticfire/toolchain/requirements/runtime.in -o staticfire/toolchain/requirements/runtime.txt
+	$(COMPILE) $(LOCK_ARGS) --python-version 3.11 staticfire/toolchain/requirements/postgres.in -o staticfire/toolchain/requirements/postgres.txt
 	for name in edge load; do \
 	  $(COMPILE) $(LOCK_ARGS) --python-version 3.11 -c requirements/dev.txt requirements/$$name.in -o requirements/$$name.txt; done

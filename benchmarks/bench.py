@@ -16,12 +16,13 @@ import zipfile
 from functools import cached_property
 from pathlib import Path
 
-from staticfire import build, environments
 from staticfire.layout import Layout
 from staticfire.progress import Progress
 from staticfire.settings import Zip
-from staticfire.targets import Running
-from staticfire.targets.postgres import Server
+from staticfire.stacks import packages as build
+from staticfire.targets.base import Running
+from staticfire.targets.postgres.server import Server
+from staticfire.toolchain import runtimes as environments
 
 from .deploy import ACCOUNT, REGION, Account, Database, Packages
 from .ministack import ministack

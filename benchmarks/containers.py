@@ -12,7 +12,7 @@ import os
 import subprocess
 import time
 
-from staticfire.layout import free_port
+from staticfire.host.ports import free_port
 from staticfire.settings import Settings
 
 from .processes import ROOT

@@ -16,7 +16,7 @@ import boto3
 from botocore.config import Config
 from pg8000.native import identifier
 
-from staticfire.targets.postgres import Server
+from staticfire.targets.postgres.server import Server
 
 from .processes import MeasureError
 
@@ -123,7 +123,7 @@ class Account:
             "TABLE_NAME": TABLE,
         }
         packages, database = self._packages, self._database.variables()
-        self._function("bench-schema", packages.schema, "usage_schema.init.handler", self.service_variables)
+        self._function("bench-schema", packages.schema, "usage.schema.init.handler", self.service_variables)
         self._invoke("bench-schema")
         self._function("bench-imports", packages.handlers, "imports.handler", {})
         self._http_api(

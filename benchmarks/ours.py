@@ -9,12 +9,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from staticfire import environments
-from staticfire.control import Control
-from staticfire.layout import Layout, Process, free_port
+from staticfire.edge_client import EdgeClient
+from staticfire.host.ports import free_port
+from staticfire.host.processes import ProcessRecord
+from staticfire.layout import Layout
 from staticfire.progress import Progress
 from staticfire.settings import Settings, load
-from staticfire.targets import Running, target
+from staticfire.targets.base import Running, target
+from staticfire.toolchain import runtimes as environments
 
 from .processes import ROOT, MeasureError
 
@@ -53,7 +55,7 @@ def runtime_python(settings: Settings, progress: Progress) -> Path:
 
 def resident_kilobytes(settings: Settings) -> int:
     """Memory of the edge's process that is in use."""
-    process = Process.read(Layout.of(settings).process("edge"))
+    process = ProcessRecord.read(Layout.of(settings).process("edge"))
     if process is None:
         raise MeasureError("the edge does not run")
     shown = subprocess.run(["ps", "-o", "rss=", "-p", str(process.pid)], capture_output=True, text=True, check=True)
@@ -62,6 +64,6 @@ def resident_kilobytes(settings: Settings) -> int:
 
 def described(endpoint: str, function: str) -> Mapping[str, Any]:
     """A function as the edge sees it: its environments among the rest."""
-    functions = Control(endpoint).functions()["functions"]
+    functions = EdgeClient(endpoint).functions()["functions"]
     known: Mapping[str, Any] = next((each for each in functions if each["name"] == function), {"environments": []})
     return known

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from staticfire.layout import end_with_parent
+from staticfire.host.processes import end_with_parent
 
 ROOT = Path(__file__).resolve().parent.parent
 

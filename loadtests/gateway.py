@@ -21,7 +21,7 @@ from functools import cache
 
 from locust import task
 
-from staticfire import aws
+from staticfire import boto as aws
 from staticfire.load import kit
 
 SECRET = "gateway/tokens"

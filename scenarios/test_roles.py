@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from staticfire.settings import load
-from staticfire.testkit import Answer, StackUnderTest, wait_until
+from staticfire.testing.kit import Answer, StackUnderTest, wait_until
 
 
 class Probe(NamedTuple):

@@ -1,5 +1,5 @@
 """`python -m staticfire`."""
 
-from .cli import main
+from staticfire.cli.main import main
 
 main()

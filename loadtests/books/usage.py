@@ -30,7 +30,7 @@ from typing import Any
 
 from staticfire.load.integrity import Integrity, examples_of
 from staticfire.load.journal import Journal
-from staticfire.testkit import StackUnderTest, wait_until
+from staticfire.testing.kit import StackUnderTest, wait_until
 
 CREATED = 201
 BATCH = 100

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from staticfire.testkit import wait_until
+from staticfire.testing.kit import wait_until
 
 KIB = 1024
 DATA_LIMIT = 256 * KIB

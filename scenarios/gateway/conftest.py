@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from gateway_lab import ECHO, Upstream, claims_of, signed
 
-from staticfire.testkit import Answer, StackUnderTest
+from staticfire.testing.kit import Answer, StackUnderTest
 
 
 @pytest.fixture(scope="session")

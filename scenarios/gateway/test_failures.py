@@ -7,7 +7,7 @@ import time
 import pytest
 from gateway_lab import reply, told
 
-from staticfire.testkit import wait_until
+from staticfire.testing.kit import wait_until
 
 
 @pytest.fixture(autouse=True)

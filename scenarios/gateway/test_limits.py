@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from staticfire.testkit import wait_until
+from staticfire.testing.kit import wait_until
 
 LIMIT = 50
 HOUR = 3600

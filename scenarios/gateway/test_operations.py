@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from staticfire.testkit import wait_until
+from staticfire.testing.kit import wait_until
 
 
 def test_it_is_alive_whatever_it_depends_on(api, faults):

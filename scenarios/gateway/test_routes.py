@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from gateway_lab import reply
 
-from staticfire.testkit import FunctionFailed
+from staticfire.testing.kit import FunctionFailed
 
 LIMIT = 64
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from staticfire.testkit import wait_until
+from staticfire.testing.kit import wait_until
 
 
 @pytest.fixture

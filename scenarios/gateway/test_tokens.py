@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from gateway_lab import claims_of, encoded, published, reply, signed
 
-from staticfire.testkit import wait_until
+from staticfire.testing.kit import wait_until
 
 NOW = int(time.time())
 

@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from staticfire.testkit import FunctionFailed, wait_until
+from staticfire.testing.kit import FunctionFailed, wait_until
 
 PERIODS = 90.0  # seconds that an alarm may take: a few of its periods, on a busy machine
 RECIPIENT = "ops@example.com"

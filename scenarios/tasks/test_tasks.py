@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from staticfire.testkit import wait_until
+from staticfire.testing.kit import wait_until
 
 UNKNOWN = "/tasks/01ARZ3NDEKTSV4RRFFQ69G5FAV"
 

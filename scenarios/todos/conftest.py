@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from staticfire.testkit import Api, Functions, StackUnderTest, wait_until
+from staticfire.testing.kit import Api, Functions, StackUnderTest, wait_until
 
 USER_ITEM = "USER"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from staticfire.testkit import wait_until
+from staticfire.testing.kit import wait_until
 
 
 def counts(user) -> dict[str, int]:

@@ -22,7 +22,7 @@ ROUTES = {
 
 
 def demo(url: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "service.todos.demo", "--url", url]
+    command = [sys.executable, "-m", "scenarios.todos.demo", "--url", url]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from staticfire.testkit import wait_until
+from staticfire.testing.kit import wait_until
 
 DYNAMODB = [
     {"kind": "error", "status": 500, "code": "InternalServerError"},

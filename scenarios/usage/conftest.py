@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from staticfire.testkit import Functions, StackUnderTest
+from staticfire.testing.kit import Functions, StackUnderTest
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def no_schema(drop_schema: Callable[[], None], init: Callable[[], Any]) -> Itera
 @pytest.fixture
 def version_1(postgres: Any) -> Callable[..., None]:
     """Makes the oldest schema: as the first release left it, or, not `recorded`, as the system before this one did."""
-    migration = sorted((Path(__file__).parents[2] / "service/usage_schema/migrations").glob("0001_*.sql"))[0]
+    migration = sorted((Path(__file__).parents[2] / "service/usage/schema/migrations").glob("0001_*.sql"))[0]
     sql = migration.read_text(encoding="utf-8")
 
     def make(*, recorded: bool) -> None:

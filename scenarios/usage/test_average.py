@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from staticfire.testkit import wait_until
+from staticfire.testing.kit import wait_until
 
 FEW, MANY = 1_000, 200_000
 

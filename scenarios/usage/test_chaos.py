@@ -13,7 +13,7 @@ from decimal import Decimal
 import botocore.exceptions
 import pytest
 
-from staticfire.testkit import wait_until
+from staticfire.testing.kit import wait_until
 
 pytestmark = pytest.mark.chaos
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import pytest
 
-from staticfire.testkit import wait_until
+from staticfire.testing.kit import wait_until
 
 WRITES = ("UpdateItem", "PutItem", "TransactWriteItems")
 

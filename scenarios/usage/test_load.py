@@ -20,9 +20,9 @@ import pytest
 
 from staticfire.load.integrity import Integrity, check_of
 from staticfire.load.journal import Journal, Write, Writer
-from staticfire.load.processes import Plan, generating
+from staticfire.load.locust_processes import Plan, generating
 from staticfire.load.profiles import PACE, Asked
-from staticfire.testkit import StackUnderTest, wait_until
+from staticfire.testing.kit import StackUnderTest, wait_until
 
 pytestmark = [pytest.mark.load, pytest.mark.chaos]
 

@@ -19,7 +19,7 @@ import jsonschema
 import pytest
 
 from staticfire.load.record import Record
-from staticfire.testkit import wait_until
+from staticfire.testing.kit import wait_until
 
 pytestmark = [pytest.mark.load, pytest.mark.chaos]
 

@@ -9,7 +9,8 @@ import logging
 import sys
 from pathlib import Path
 
-from ..errors import StaticfireError
+from staticfire.errors import StaticfireError
+
 from .config import EdgeConfig
 from .process import serve_until_told
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from .control import PREFIX, Control
+from staticfire.edge.aws.router import Router
+from staticfire.edge.http1.messages import Request, Response
+from staticfire.edge.services.apigateway.handler import HttpApis
+
+from .endpoints import PREFIX, Endpoints
 from .guard import Guard
-from .http1.messages import Request, Response
-from .http_api.handler import HttpApis
-from .router import Router
 
 EMULATOR_RESET = "/_ministack/reset"
 
 
 class App:
-    def __init__(self, *, http_apis: HttpApis, guard: Guard, control: Control, router: Router) -> None:
+    def __init__(self, *, http_apis: HttpApis, guard: Guard, control: Endpoints, router: Router) -> None:
         self._http_apis = http_apis
         self._guard = guard
         self._control = control

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from ..errors import UsageError
+from staticfire.errors import UsageError
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 
-from .http1.messages import Request, Response
+from staticfire.edge.http1.messages import Request, Response
 
 LOCAL_NAMES = ("localhost", "localhost.localstack.cloud")
 KNOWN = 1024

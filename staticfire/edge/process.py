@@ -21,28 +21,30 @@ from typing import Any
 
 import uvloop
 
-from ..errors import BusyError, StaticfireError
-from ..layout import start_time, write_json
+from staticfire.edge.aws.calls import Service
+from staticfire.edge.aws.emulator import Emulator
+from staticfire.edge.aws.faults import Faults
+from staticfire.edge.aws.router import Router
+from staticfire.edge.emulators.localstack import LocalStack
+from staticfire.edge.emulators.localstack.mail import LocalStackMail
+from staticfire.edge.emulators.ministack import External, MiniStack, Source
+from staticfire.edge.emulators.pair import Backends, Pair
+from staticfire.edge.http1.client import Client
+from staticfire.edge.http1.messages import Request, Response
+from staticfire.edge.http1.server import Server, serve
+from staticfire.edge.services.apigateway.handler import HttpApis
+from staticfire.edge.services.cloudwatch.service import CloudWatch
+from staticfire.edge.services.lambda_.service import Functions
+from staticfire.edge.services.mail.mailbox import Mailbox, Mails
+from staticfire.edge.services.rds.service import PostgresServer, Rds
+from staticfire.errors import BusyError, StaticfireError
+from staticfire.host.files import write_json
+from staticfire.host.processes import start_time
+
 from .app import App
-from .aws import Service
-from .backends import Backends, Pair
-from .child import External, MiniStack, Source
-from .cloudwatch import CloudWatch
 from .config import EdgeConfig, EmulatorConfig
-from .control import Control
-from .emulator import Emulator
-from .faults import Faults
-from .functions.service import Functions
+from .endpoints import Endpoints
 from .guard import Guard
-from .http1.client import Client
-from .http1.messages import Request, Response
-from .http1.server import Server, serve
-from .http_api.handler import HttpApis
-from .localstack import LocalStack
-from .localstack.mail import LocalStackMail
-from .mailbox import Mailbox, Mails
-from .rds import PostgresServer, Rds
-from .router import Router
 
 log = logging.getLogger("staticfire.edge")
 
@@ -165,7 +167,7 @@ async def _parts(
 
     faults = Faults()
     router = Router(emulator, services=services, faults=faults)
-    control = Control(
+    control = Endpoints(
         emulator=source,
         filler=filler,
         postgres=server,

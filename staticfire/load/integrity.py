@@ -16,11 +16,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import StaticfireError, UsageError
+from staticfire.errors import StaticfireError, UsageError
+
 from .journal import Journal
 
 if TYPE_CHECKING:
-    from ..testkit import StackUnderTest
+    from staticfire.testing.kit import StackUnderTest
 
 FUNCTION = "check"
 EXAMPLES = 5

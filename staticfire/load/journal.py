@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import StaticfireError
+from staticfire.errors import StaticfireError
 
 VARIABLE = "STATICFIRE_LOAD_JOURNAL"
 _text = json.JSONEncoder(separators=(",", ":")).encode

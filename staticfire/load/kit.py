@@ -39,9 +39,11 @@ from locust.env import Environment
 from locust.exception import StopUser
 from locust.runners import STATE_CLEANUP, MasterRunner, WorkerRunner
 
-from .. import settings
-from ..errors import StaticfireError
-from ..layout import Layout, read_json
+from staticfire import settings
+from staticfire.errors import StaticfireError
+from staticfire.host.files import read_json
+from staticfire.layout import Layout
+
 from . import journal
 from .draws import Replays, Zipf
 from .profiles import PROFILES, Asked, Profile, Stage

@@ -20,13 +20,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..build import build
-from ..errors import StaticfireError, UsageError
-from ..layout import wait_until
-from ..progress import Step
-from ..settings import Layers
-from ..stack import Stack
-from .processes import Plan, generating
+from staticfire.errors import StaticfireError, UsageError
+from staticfire.host.waiting import wait_until
+from staticfire.progress import Step
+from staticfire.settings import Layers
+from staticfire.stacks.packages import build
+from staticfire.stacks.stack import Stack
+
+from .locust_processes import Plan, generating
 from .profiles import Asked
 from .record import Tally
 from .thresholds import Limits

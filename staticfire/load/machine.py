@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
+from staticfire import __version__
 
 PACKAGES = ("locust", "httptools", "uvloop", "boto3")
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from ..control import Control
-from ..stack import Stack
+from staticfire.edge_client import EdgeClient
+from staticfire.stacks.stack import Stack
 
 # CloudWatch Logs charges for this much of each line besides its text.
 LINE_OVERHEAD = 26
@@ -25,7 +25,7 @@ REPORTS = ("REPORT RequestId:", '"type": "platform.report"', '"type":"platform.r
 class Meter:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
-        self._control = Control(stack.running.endpoint)
+        self._control = EdgeClient(stack.running.endpoint)
         self._before = self._calls()
 
     def read(self, requests: int, log_groups: Sequence[str]) -> dict[str, Any]:

@@ -20,23 +20,24 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ..errors import ApplyError, StaticfireError, UsageError
-from ..progress import Progress, Step
-from ..settings import LoadSettings, StackSettings
-from ..stack import Stack
-from ..testkit import StackUnderTest
+from staticfire.errors import ApplyError, StaticfireError, UsageError
+from staticfire.load.on_aws.deployment import Deployment, price_table
+from staticfire.load.report.document import complete, write
+from staticfire.progress import Progress, Step
+from staticfire.settings import LoadSettings, StackSettings
+from staticfire.stacks.stack import Stack
+from staticfire.testing.kit import StackUnderTest
+
 from . import layers
-from .aws import Deployment, price_table
+from .ceiling import Ceiling, ceiling
 from .figures import figures, latest, summary
-from .generator import Ceiling, ceiling
 from .integrity import check_of
 from .journal import Journal
+from .locust_processes import Generator, Plan, generating
 from .machine import machine, revision, versions
 from .meter import Meter
-from .processes import Generator, Plan, generating
 from .profiles import Asked
 from .record import Phase, Record
-from .report import complete, write
 from .thresholds import Limits, judge, step_holds
 from .watch import Watch, durations
 

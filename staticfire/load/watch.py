@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..control import Control
-from ..errors import StaticfireError
-from ..stack import Stack
+from staticfire.edge_client import EdgeClient
+from staticfire.errors import StaticfireError
+from staticfire.stacks.stack import Stack
 
 LOGGED_SECONDS = 10
 REPORT = re.compile(r"^REPORT .*?\tDuration: ([\d.]+) ms")
@@ -35,7 +35,7 @@ class Watch:
         self.samples: dict[int, Sample] = {}
         self.missed = 0
         self._account = stack.account
-        self._control = Control(stack.running.endpoint, timeout=5.0)
+        self._control = EdgeClient(stack.running.endpoint, timeout=5.0)
         self._before = self._invocations()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)

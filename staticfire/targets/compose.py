@@ -18,12 +18,15 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from ..control import Control, Health
-from ..errors import PrerequisiteError, StaticfireError
-from ..layout import Layout, free_port, read_json, write_json
-from ..progress import Progress, Step
-from ..settings import Settings
-from . import Running
+from staticfire.edge_client import EdgeClient, Health
+from staticfire.errors import PrerequisiteError, StaticfireError
+from staticfire.host.files import read_json, write_json
+from staticfire.host.ports import free_port
+from staticfire.layout import Layout
+from staticfire.progress import Progress, Step
+from staticfire.settings import Settings
+
+from .base import Running
 from .given import server
 
 FILE = "compose.yaml"
@@ -52,7 +55,7 @@ class Compose:
         if not {"edge", "localstack", "postgres"} & containers.keys():
             return None
         endpoint = f"http://127.0.0.1:{_published(containers.get('edge')) or self._port()}"
-        health = Control(endpoint).health() or Health("degraded", "", {})
+        health = EdgeClient(endpoint).health() or Health("degraded", "", {})
         stopped = {
             part: {"state": "dead", "container": containers.get(service, {}).get("Name", f"{service}: there is none")}
             for service, part in SERVICES.items()

@@ -21,16 +21,20 @@ from typing import Any
 import docker.errors
 from testcontainers.core.docker_client import DockerClient
 
-from ..errors import NotRunningError, StaticfireError
-from ..layout import Layout, Process, open_log, read_json, wait_until
-from ..progress import Progress
-from ..settings import Settings
-from . import Running
+from staticfire.errors import NotRunningError, StaticfireError
+from staticfire.host.files import open_log, read_json
+from staticfire.host.processes import ProcessRecord
+from staticfire.host.waiting import wait_until
+from staticfire.layout import Layout
+from staticfire.progress import Progress
+from staticfire.settings import Settings
+from staticfire.targets.postgres.server import ADMIN, Server
+
+from .base import Running
 from .compose import require_engine
+from .containers_holder import LOCALSTACK_PORT, POSTGRES_PORT, ready
 from .embedded import Embedded
 from .given import server
-from .holder import LOCALSTACK_PORT, POSTGRES_PORT, ready
-from .postgres import ADMIN, Server
 
 log = logging.getLogger(__name__)
 
@@ -129,22 +133,22 @@ class Held:
 
     def _start_holder(self) -> None:
         self._record.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "staticfire.targets.holder", str(self._record)]
+        command = [sys.executable, "-m", "staticfire.targets.containers_holder", str(self._record)]
         command += [self.settings.localstack_image, self.settings.postgres_image]
         with open_log(self.log) as output:
             begin = output.tell()
             child = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
             )
-        Process.record(self.layout.process("containers"), child.pid)
+        ProcessRecord.record(self.layout.process("containers"), child.pid)
         wait_until(lambda: child.poll() is not None or self._record.exists(), START_SECONDS, 0.1)
         if not self._record.exists():
             said = self.log.read_bytes()[begin:].decode(errors="replace").strip()[-3000:]
             self.end_orphans()
             raise StaticfireError(f"The containers did not start:\n{said}", checked=[str(self.log)])
 
-    def _holder(self) -> Process | None:
-        return Process.read(self.layout.process("containers"))
+    def _holder(self) -> ProcessRecord | None:
+        return ProcessRecord.read(self.layout.process("containers"))
 
     def _recorded(self) -> Mapping[str, Any]:
         record = read_json(self._record)

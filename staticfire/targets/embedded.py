@@ -19,14 +19,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from .. import environments
-from ..control import Control, Health
-from ..errors import BusyError, NotRunningError, StaticfireError
-from ..layout import Layout, Process, open_log, port_holder, port_is_free, read_json, start_time, wait_until, write_json
-from ..progress import Progress
-from ..settings import Settings
-from . import Running
-from .postgres import Postgres, Server
+from staticfire.edge_client import EdgeClient, Health
+from staticfire.errors import BusyError, NotRunningError, StaticfireError
+from staticfire.host.files import open_log, read_json, write_json
+from staticfire.host.ports import port_holder, port_is_free
+from staticfire.host.processes import ProcessRecord, start_time
+from staticfire.host.waiting import wait_until
+from staticfire.layout import Layout
+from staticfire.progress import Progress
+from staticfire.settings import Settings
+from staticfire.targets.postgres.server import Postgres, Server
+from staticfire.toolchain import runtimes as environments
+
+from .base import Running
 
 START_SECONDS = 90.0
 
@@ -74,7 +79,7 @@ class Embedded:
         edge = self._edge() if self.layout.edge.exists() else None
         if edge is None and server is None:
             return None
-        health = None if edge is None else Control(self._endpoint()).health()
+        health = None if edge is None else EdgeClient(self._endpoint()).health()
         if health is None:
             state = "dead" if edge is None else "silent"
             health = Health("degraded", "", {"edge": {"state": state, "log": str(self.layout.logs / "edge.log")}})
@@ -102,7 +107,7 @@ class Embedded:
             shutil.rmtree(directory, ignore_errors=True)
 
     def kill(self, part: str) -> None:
-        recorded = Process.read(self.layout.process(part))
+        recorded = ProcessRecord.read(self.layout.process(part))
         running = None if recorded else self.describe()
         pid = recorded.pid if recorded else running.health.parts.get(part, {}).get("pid") if running else None
         if pid is None:
@@ -155,9 +160,9 @@ class Embedded:
             notes.append("Postgres has no TLS: its binaries were built without OpenSSL")
         return notes
 
-    def _edge(self) -> Process | None:
+    def _edge(self) -> ProcessRecord | None:
         """The edge, as its starter recorded it; by its own word when the starter was killed before."""
-        return Process.read(self.layout.process("edge")) or Process.read(self.layout.edge)
+        return ProcessRecord.read(self.layout.process("edge")) or ProcessRecord.read(self.layout.edge)
 
     def _endpoint(self) -> str:
         """Where the edge serves; where it would, when it has not said so."""
@@ -168,7 +173,7 @@ class Embedded:
         """The health of a running edge with nothing dead in it, else None."""
         if self._edge() is None or not self.layout.edge.exists():
             return None
-        health = Control(self._endpoint()).health()
+        health = EdgeClient(self._endpoint()).health()
         return health if health is not None and health.well else None
 
     def _start_edge(self, config: Mapping[str, Any]) -> Health:
@@ -185,7 +190,7 @@ class Embedded:
                 start_new_session=True,
             )
         with contextlib.suppress(StaticfireError):  # ended at once: what it said is shown below
-            Process.record(self.layout.process("edge"), child.pid)
+            ProcessRecord.record(self.layout.process("edge"), child.pid)
         wait_until(lambda: child.poll() is not None or self._well() is not None, START_SECONDS, 0.05)
         health = self._well()
         if health is not None:

@@ -12,13 +12,15 @@ from urllib.parse import unquote, urlsplit
 
 import pg8000.native
 
-from ..control import Control, Health
-from ..errors import StaticfireError, UsageError
-from ..layout import Layout, wait_until
-from ..progress import Progress
-from ..settings import Settings
-from . import Running
-from .postgres import Server
+from staticfire.edge_client import EdgeClient, Health
+from staticfire.errors import StaticfireError, UsageError
+from staticfire.host.waiting import wait_until
+from staticfire.layout import Layout
+from staticfire.progress import Progress
+from staticfire.settings import Settings
+from staticfire.targets.postgres.server import Server
+
+from .base import Running
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +58,7 @@ class Given:
                 "The target `given` needs the edge's address.",
                 remedy="Set `endpoint` (STATICFIRE_ENDPOINT), and for databases `postgres_url`.",
             )
-        health = Control(self.settings.endpoint).health()
+        health = EdgeClient(self.settings.endpoint).health()
         if health is None:
             return None
         return Running(self.settings.endpoint, self.settings.region, health, self._server(health))

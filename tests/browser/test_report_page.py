@@ -17,7 +17,7 @@ from typing import Any, Literal
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
-from staticfire.load.report import HTML, write
+from staticfire.load.report.document import HTML, write
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "load-report.example.json"
 VARIABLE = "STATICFIRE_SCREENSHOT"

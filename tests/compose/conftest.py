@@ -8,9 +8,9 @@ import pytest
 
 from staticfire.progress import Progress
 from staticfire.settings import Settings, load
-from staticfire.stack import Stack
-from staticfire.targets import Running, target
-from staticfire.testkit import StackUnderTest
+from staticfire.stacks.stack import Stack
+from staticfire.targets.base import Running, target
+from staticfire.testing.kit import StackUnderTest
 
 PROJECT = Path(__file__).parents[2]
 

@@ -13,7 +13,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from staticfire.targets import Running
+from staticfire.targets.base import Running
 
 ACCOUNT = "300000000001"
 REGION = "us-east-1"

@@ -16,7 +16,7 @@ import urllib3.exceptions
 
 from staticfire.settings import Settings
 from staticfire.targets.compose import Compose
-from staticfire.testkit import StackUnderTest, wait_until
+from staticfire.testing.kit import StackUnderTest, wait_until
 
 PATIENCE = 400.0
 
@@ -90,5 +90,5 @@ def started(compose: Compose, service: str) -> str:
 
 
 def well(compose: Compose) -> bool:
-    check = [*compose.command, "exec", "-T", "keeper", "python", "-m", "staticfire.keeper", "--check"]
+    check = [*compose.command, "exec", "-T", "keeper", "python", "-m", "staticfire.stacks.reapply", "--check"]
     return subprocess.run(check, capture_output=True, check=False).returncode == 0

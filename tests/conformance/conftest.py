@@ -17,7 +17,7 @@ import fidelity
 import pytest
 from lab import Api, Lab
 
-from staticfire.targets import Running
+from staticfire.targets.base import Running
 
 ECHO = """
     import json

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from staticfire.settings import load
-from staticfire.testkit import StackUnderTest
+from staticfire.testing.kit import StackUnderTest
 
 ROOT = Path(__file__).parents[2]
 STACKS = sorted(load(ROOT).stacks)

@@ -62,7 +62,7 @@ module "schema" {
   name               = "${var.name}-init"
   database           = module.database.identity
   package            = local.packages.schema
-  handler            = "todos_schema.init.handler"
+  handler            = "todos.schema.init.handler"
   runtime            = var.runtime
   architecture       = var.architecture
   layers             = [aws_lambda_layer_version.this.arn]

@@ -49,7 +49,7 @@ module "schema" {
   name               = "${var.name}-init"
   database           = module.database.identity
   package            = local.packages.schema
-  handler            = "usage_schema.init.handler"
+  handler            = "usage.schema.init.handler"
   runtime            = var.runtime
   architecture       = var.architecture
   layers             = [aws_lambda_layer_version.this.arn]

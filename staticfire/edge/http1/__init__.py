@@ -1,0 +1,1 @@
+"""HTTP/1.1 on httptools and asyncio: a server and a client."""

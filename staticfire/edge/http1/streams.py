@@ -1,4 +1,4 @@
-"""Bodies in pieces. mypyc, which compiles those who use this, has no asynchronous generators."""
+"""Bodies in pieces."""
 
 from __future__ import annotations
 

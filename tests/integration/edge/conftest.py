@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from staticfire import environments
 from staticfire.layout import Layout
 from staticfire.progress import Progress
 from staticfire.settings import load
+from staticfire.toolchain import runtimes as environments
 
 ROOT = Path(__file__).parents[3]
 DEADLINE = 120.0

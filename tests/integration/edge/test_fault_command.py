@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 from edge_process_kit import Edge
 
-from staticfire.cli import run
+from staticfire.cli.main import run
 
 Fault = Callable[..., tuple[int, str, str]]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import boto3
 
-from staticfire.edge.child import MiniStack
+from staticfire.edge.emulators.ministack import MiniStack
 from staticfire.edge.http1.client import Client
 from staticfire.edge.http1.messages import Request, Response
 from staticfire.edge.http1.server import serve

@@ -10,14 +10,16 @@ from pathlib import Path
 import pg8000.native
 import pytest
 
-from staticfire.control import Health
+from staticfire.edge_client import Health
 from staticfire.errors import StaticfireError
-from staticfire.layout import Process, write_json
+from staticfire.host.files import write_json
+from staticfire.host.processes import ProcessRecord
 from staticfire.progress import Progress
 from staticfire.settings import Settings, StackSettings
-from staticfire.stack import Stack
-from staticfire.targets import Running, postgres
-from staticfire.targets.postgres import Postgres
+from staticfire.stacks.stack import Stack
+from staticfire.targets.base import Running
+from staticfire.targets.postgres import server as postgres
+from staticfire.targets.postgres.server import Postgres
 
 
 @pytest.fixture
@@ -28,8 +30,8 @@ def server(tmp_path: Path) -> Iterator[Postgres]:
     made.stop()
 
 
-def process(server: Postgres) -> Process:
-    found = Process.read(server.layout.process("postgres"))
+def process(server: Postgres) -> ProcessRecord:
+    found = ProcessRecord.read(server.layout.process("postgres"))
     assert found is not None
     return found
 

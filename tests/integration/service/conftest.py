@@ -21,11 +21,11 @@ import boto3
 import pytest
 from service_kit import CREDENTIALS, Api, Context, Stack, poster
 
-from staticfire import environments
 from staticfire.layout import Layout
 from staticfire.progress import Progress
 from staticfire.settings import Settings, load
-from staticfire.targets.postgres import Postgres
+from staticfire.targets.postgres.server import Postgres
+from staticfire.toolchain import runtimes as environments
 
 ROOT = Path(__file__).parents[3]
 

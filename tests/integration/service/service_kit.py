@@ -13,11 +13,11 @@ from typing import Any
 
 from pg8000 import native
 
-from staticfire.targets.postgres import Server
+from staticfire.targets.postgres.server import Server
 
 SERVICE = Path(__file__).parents[3] / "service"
-MIGRATIONS = SERVICE / "usage_schema/migrations"
-sys.path[:0] = [str(SERVICE), str(SERVICE / "layers/common/python")]
+MIGRATIONS = SERVICE / "usage/schema/migrations"
+sys.path.insert(0, str(SERVICE))
 
 CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
 

@@ -10,7 +10,7 @@ from service_kit import Api, Stack
 
 from staticfire.progress import Progress
 from staticfire.settings import Settings
-from staticfire.targets.postgres import Postgres
+from staticfire.targets.postgres.server import Postgres
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ VERSIONS = len(list(MIGRATIONS.glob("*.sql")))
 
 
 def init() -> dict[str, Any]:
-    from usage_schema.init import handler
+    from usage.schema.init import handler
 
     return handler({}, None)
 

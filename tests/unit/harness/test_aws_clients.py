@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from staticfire import aws
+from staticfire import boto as aws
 
 
 class Recorder(BaseHTTPRequestHandler):

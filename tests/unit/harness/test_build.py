@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from staticfire.build import build_zip
 from staticfire.errors import StaticfireError
 from staticfire.layout import Layout
 from staticfire.settings import Zip
+from staticfire.stacks.packages import build_zip
 
 
 @pytest.fixture

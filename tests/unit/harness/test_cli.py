@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from staticfire import __version__
-from staticfire.cli import _seconds, run
+from staticfire.cli.main import _seconds, run
 from staticfire.errors import UsageError
-from staticfire.layout import Layout, command_lock
+from staticfire.host.locks import command_lock
+from staticfire.layout import Layout
 from staticfire.settings import Settings
 
 Project = Callable[[str], Settings]

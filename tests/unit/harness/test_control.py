@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from staticfire.control import Control
+from staticfire.edge_client import EdgeClient
 from staticfire.errors import NotRunningError, StaticfireError
-from staticfire.layout import free_port
+from staticfire.host.ports import free_port
 
-Serve = Callable[[int, bytes], Control]
+Serve = Callable[[int, bytes], EdgeClient]
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def serve() -> Iterator[Serve]:
     """A server that gives one answer to everything."""
     servers = []
 
-    def start(status: int, body: bytes) -> Control:
+    def start(status: int, body: bytes) -> EdgeClient:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 self.send_response(status)
@@ -35,7 +35,7 @@ def serve() -> Iterator[Serve]:
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         servers.append(server)
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        return Control(f"http://127.0.0.1:{server.server_port}")
+        return EdgeClient(f"http://127.0.0.1:{server.server_port}")
 
     yield start
     for server in servers:
@@ -53,7 +53,7 @@ def test_health_tells_which_part_is_sick_although_the_status_is_503(serve: Serve
 
 
 def test_no_health_where_nothing_listens() -> None:
-    assert Control(f"http://127.0.0.1:{free_port()}").health() is None
+    assert EdgeClient(f"http://127.0.0.1:{free_port()}").health() is None
 
 
 def test_a_stranger_on_the_port_is_not_taken_for_an_edge(serve: Serve) -> None:

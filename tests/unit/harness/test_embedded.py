@@ -5,7 +5,8 @@ import signal
 import subprocess
 from collections.abc import Callable
 
-from staticfire.layout import Layout, Process
+from staticfire.host.processes import ProcessRecord
+from staticfire.layout import Layout
 from staticfire.progress import Progress
 from staticfire.settings import Settings
 from staticfire.targets.embedded import Embedded
@@ -14,6 +15,6 @@ from staticfire.targets.embedded import Embedded
 def test_an_edge_that_its_starter_could_not_record_is_found_by_its_own_word(project: Callable[[str], Settings]) -> None:
     settings = project("")
     with subprocess.Popen(["sleep", "600"], start_new_session=True) as edge:
-        Process.record(Layout.of(settings).edge, edge.pid)
+        ProcessRecord.record(Layout.of(settings).edge, edge.pid)
         assert Embedded(settings).stop(Progress(stream=io.StringIO()))
         assert edge.wait() == -signal.SIGTERM

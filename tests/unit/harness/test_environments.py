@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from staticfire import environments
-from staticfire.environments import nearest, wanted_runtimes
 from staticfire.errors import PrerequisiteError, StaticfireError
 from staticfire.layout import Layout
 from staticfire.settings import Settings
-from staticfire.venvs import Interpreter, environment, lock_file
+from staticfire.toolchain import runtimes as environments
+from staticfire.toolchain.runtimes import nearest, wanted_runtimes
+from staticfire.toolchain.venvs import Interpreter, environment, lock_file
 
 
 def python(minor: int, micro: int = 0) -> Interpreter:

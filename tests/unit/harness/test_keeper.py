@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from staticfire import keeper
 from staticfire.errors import DegradedError, NotRunningError
-from staticfire.layout import Layout, write_json
+from staticfire.host.files import write_json
+from staticfire.layout import Layout
 from staticfire.settings import Settings
-from staticfire.terraform import DEFAULT_ACCOUNT
+from staticfire.stacks import reapply as keeper
+from staticfire.stacks.terraform.working_copy import DEFAULT_ACCOUNT
 
 
 @dataclass

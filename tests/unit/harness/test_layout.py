@@ -10,19 +10,12 @@ from pathlib import Path
 import pytest
 
 from staticfire.errors import BusyError, StaticfireError
-from staticfire.layout import (
-    Layout,
-    Process,
-    command_lock,
-    open_log,
-    port_holder,
-    port_is_free,
-    read_json,
-    secret,
-    wait_until,
-    write_atomically,
-    write_json,
-)
+from staticfire.host.files import open_log, read_json, secret, write_atomically, write_json
+from staticfire.host.locks import command_lock
+from staticfire.host.ports import port_holder, port_is_free
+from staticfire.host.processes import ProcessRecord
+from staticfire.host.waiting import wait_until
+from staticfire.layout import Layout
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
 
@@ -40,7 +33,7 @@ def test_a_second_command_is_told_who_holds_the_lock(layout: Layout) -> None:
 
 def test_the_lock_dies_with_its_holder(layout: Layout) -> None:
     script = (
-        "import sys, time; from pathlib import Path; from staticfire.layout import Layout, command_lock\n"
+        "import sys, time; from pathlib import Path; from staticfire.layout import Layout; from staticfire.host.locks import command_lock\n"
         "with command_lock(Layout(Path(sys.argv[1]), Path(sys.argv[1])), 'up'):\n"
         "    print('held', flush=True); time.sleep(600)"
     )
@@ -57,8 +50,8 @@ def test_the_lock_dies_with_its_holder(layout: Layout) -> None:
 
 def test_a_recorded_process_is_found_and_stopped(layout: Layout) -> None:
     child = subprocess.Popen(SLEEPER)
-    Process.record(layout.process("edge"), child.pid)
-    found = Process.read(layout.process("edge"))
+    ProcessRecord.record(layout.process("edge"), child.pid)
+    found = ProcessRecord.read(layout.process("edge"))
     assert found is not None
     assert found.pid == child.pid
     found.stop((signal.SIGTERM, 30))
@@ -71,7 +64,7 @@ def test_a_process_that_ignores_the_first_signal_gets_the_next(layout: Layout) -
     child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
     assert child.stdout is not None
     child.stdout.readline()
-    Process.record(layout.process("edge"), child.pid).stop((signal.SIGTERM, 0.2), (signal.SIGKILL, 30))
+    ProcessRecord.record(layout.process("edge"), child.pid).stop((signal.SIGTERM, 0.2), (signal.SIGKILL, 30))
     assert child.wait() == -signal.SIGKILL
 
 
@@ -79,9 +72,9 @@ def test_a_recycled_pid_is_a_stranger_and_is_left_alone(layout: Layout) -> None:
     stranger = subprocess.Popen(SLEEPER)
     try:
         write_json(layout.process("edge"), {"pid": stranger.pid, "started": "12"})
-        assert Process.read(layout.process("edge")) is None
+        assert ProcessRecord.read(layout.process("edge")) is None
         assert not layout.process("edge").exists()
-        Process(stranger.pid, "12", layout.process("edge")).send(signal.SIGKILL)
+        ProcessRecord(stranger.pid, "12", layout.process("edge")).send(signal.SIGKILL)
         assert stranger.poll() is None
     finally:
         stranger.kill()
@@ -90,7 +83,7 @@ def test_a_recycled_pid_is_a_stranger_and_is_left_alone(layout: Layout) -> None:
 
 def test_a_process_that_ended_is_not_alive_even_while_nobody_waited_for_it(layout: Layout) -> None:
     child = subprocess.Popen(SLEEPER)
-    process = Process.record(layout.process("edge"), child.pid)
+    process = ProcessRecord.record(layout.process("edge"), child.pid)
     child.kill()
     assert wait_until(lambda: not process.alive, 30)
     child.wait()
@@ -114,7 +107,7 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
 def test_a_record_that_lacks_something_is_damaged(tmp_path: Path) -> None:
     (tmp_path / "edge.json").write_text('{"pid": 1}')
     with pytest.raises(StaticfireError, match="does not tell started"):
-        Process.read(tmp_path / "edge.json")
+        ProcessRecord.read(tmp_path / "edge.json")
 
 
 def test_a_secret_stays_the_same_and_is_its_owners_alone(tmp_path: Path) -> None:
@@ -149,7 +142,7 @@ def test_a_log_is_appended_to_and_the_place_where_this_start_begins_is_known(tmp
 def test_a_long_log_of_earlier_starts_is_put_aside_and_two_are_kept_at_the_most(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("staticfire.layout.LONG_LOG", 3)
+    monkeypatch.setattr("staticfire.host.files.LONG_LOG", 3)
     log = tmp_path / "edge.log"
     for said in (b"first", b"second", b"third"):
         with open_log(log) as output:

@@ -5,7 +5,7 @@ import io
 import pytest
 
 from staticfire import progress
-from staticfire.layout import wait_until
+from staticfire.host.waiting import wait_until
 from staticfire.progress import Progress
 
 

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from staticfire.control import Health
+from staticfire.edge_client import Health
 from staticfire.errors import NotRunningError
-from staticfire.layout import write_json
+from staticfire.host.files import write_json
 from staticfire.settings import Settings
-from staticfire.stack import Stack
-from staticfire.targets import Running
-from staticfire.targets.postgres import Server
+from staticfire.stacks.stack import Stack
+from staticfire.targets.base import Running
+from staticfire.targets.postgres.server import Server
 
 SERVER = Server("127.0.0.1", 5432, "postgres", "secret", "15.1", True)
 RUNNING = Running("http://127.0.0.1:4566", "us-east-1", Health("running", "life-1", {}), SERVER)

@@ -20,9 +20,9 @@ import pytest
 
 from staticfire.errors import PrerequisiteError, UsageError
 from staticfire.settings import Settings
-from staticfire.targets import target
+from staticfire.targets.base import target
 from staticfire.targets.compose import Compose, require_engine
-from staticfire.targets.postgres import Server
+from staticfire.targets.postgres.server import Server
 
 FINDER = Path(__file__).parents[3] / "docker" / "terraform.py"
 

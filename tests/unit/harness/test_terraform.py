@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from staticfire import terraform
 from staticfire.errors import ApplyError, PrerequisiteError
-from staticfire.layout import Process
+from staticfire.host.processes import ProcessRecord
 from staticfire.progress import Progress, Step
 from staticfire.settings import Settings, load
-from staticfire.terraform import OVERRIDE, Terraform, WorkingCopy, find_provider, find_terraform
+from staticfire.stacks.terraform import working_copy as terraform
+from staticfire.stacks.terraform.working_copy import OVERRIDE, Terraform, WorkingCopy, find_provider, find_terraform
 
 PROVIDER = "registry.terraform.io/hashicorp/aws"
 
@@ -225,7 +225,7 @@ def test_the_terraform_of_a_killed_run_is_interrupted_before_the_next_one(copy: 
     orphan = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, start_new_session=True)
     assert orphan.stdout is not None
     orphan.stdout.readline()
-    Process.record(copy.layout.process("terraform-100000000001-shop"), orphan.pid)
+    ProcessRecord.record(copy.layout.process("terraform-100000000001-shop"), orphan.pid)
     (copy.root / OVERRIDE).write_text("left by a killed run")
     copy._end_orphan()
     assert orphan.wait() == 7
@@ -249,7 +249,7 @@ def test_the_lock_of_a_terraform_that_was_killed_is_removed(copy: WorkingCopy, s
     block = 'terraform {\n  backend "s3" {\n    bucket = "b"\n    key    = "shop/terraform.tfstate"\n  }\n}\n'
     (copy.stack.root / "versions.tf").write_text(block)
     killed = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True)
-    Process.record(copy.layout.process("terraform-100000000001-shop"), killed.pid)
+    ProcessRecord.record(copy.layout.process("terraform-100000000001-shop"), killed.pid)
     killed.kill()
     killed.wait()
     copy._end_orphan()

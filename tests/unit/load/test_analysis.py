@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from staticfire.load.analysis import LEAST_SECONDS, Knee, change, knee, noise, writes_share
+from staticfire.load.report.analysis import LEAST_SECONDS, Knee, change, knee, noise, writes_share
 from staticfire.load.thresholds import Step
 
 LIMIT_MS = 250.0

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from staticfire.errors import UsageError
-from staticfire.load.aws import (
+from staticfire.load.on_aws.deployment import (
     Database,
     Deployment,
     Work,
@@ -21,7 +21,7 @@ from staticfire.load.aws import (
     price_table,
     tiered,
 )
-from staticfire.terraform import Resource
+from staticfire.stacks.terraform.working_copy import Resource
 
 TABLE = price_table()
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from staticfire.errors import UsageError
-from staticfire.load.compare import compare, read
+from staticfire.load.report.compare import compare, read
 
 
 def report(seed: int, *, p95: float = 20.0, failed: int = 0, phase: str = "steady") -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from staticfire.layout import free_port
+from staticfire.host.ports import free_port
 from staticfire.load import journal, record
 from staticfire.load.journal import Journal
 from staticfire.load.record import Record

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from staticfire.cli import run
+from staticfire.cli.main import run
 
 TWO_STACKS = """
 [stacks.shop]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.stub import ANY, Stubber
 
-from staticfire import aws
+from staticfire import boto as aws
 from staticfire.load.meter import line_bytes
 
 GROUP = "/aws/lambda/shop-api"

@@ -12,10 +12,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-from staticfire.load.aws import Deployment, price_table
-from staticfire.load.page import page
-from staticfire.load.report import complete, write
-from staticfire.terraform import Resource
+from staticfire.load.on_aws.deployment import Deployment, price_table
+from staticfire.load.report.document import complete, write
+from staticfire.load.report.page import page
+from staticfire.stacks.terraform.working_copy import Resource
 
 Report = dict[str, Any]
 TABLE = price_table()

@@ -11,7 +11,7 @@ from botocore.exceptions import EndpointConnectionError
 from staticfire.load import layers, run
 from staticfire.progress import Progress
 from staticfire.settings import Layers, LoadSettings
-from staticfire.stack import Stack
+from staticfire.stacks.stack import Stack
 
 
 def test_layers_that_aws_refuses_are_a_failure_of_the_run_and_not_its_end(

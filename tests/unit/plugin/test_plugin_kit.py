@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from staticfire.control import Control
-from staticfire.testkit import Api, Faults, wait_until
+from staticfire.edge_client import EdgeClient
+from staticfire.testing.kit import Api, Faults, wait_until
 
 
 class Echo(BaseHTTPRequestHandler):
@@ -92,7 +92,7 @@ def test_an_answer_that_is_no_json_says_what_it_is(url):
 
 
 def test_a_fault_lasts_as_long_as_its_block_even_when_that_fails(server, url):
-    faults = Faults(Control(url), "100000000003")
+    faults = Faults(EdgeClient(url), "100000000003")
 
     with pytest.raises(ZeroDivisionError), faults("dynamodb", "UpdateItem", "PutItem", kind="hang"):
         raise ZeroDivisionError
@@ -109,7 +109,7 @@ def test_a_fault_lasts_as_long_as_its_block_even_when_that_fails(server, url):
 
 
 def test_a_fault_tells_how_often_it_struck(url):
-    faults = Faults(Control(url), "100000000003")
+    faults = Faults(EdgeClient(url), "100000000003")
 
     with faults("dynamodb", kind="drop") as struck:
         assert struck() == 3

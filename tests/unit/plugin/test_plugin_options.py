@@ -13,8 +13,9 @@ ONE_STACK = '[stacks.only]\nroot = "infra"\n'
 
 
 def test_importing_the_plugin_loads_none_of_what_its_fixtures_need():
-    heavy = {"boto3", "pg8000", "urllib3", "rich", "staticfire.settings", "staticfire.testkit", "staticfire.testrun"}
-    code = f"import sys, staticfire.pytest_plugin; print(sorted({heavy!r} & set(sys.modules)))"
+    ours = {f"staticfire.{name}" for name in ("settings", "testing.kit", "testing.run")}
+    heavy = {"boto3", "pg8000", "urllib3", "rich", *ours}
+    code = f"import sys, staticfire.testing.plugin; print(sorted({heavy!r} & set(sys.modules)))"
 
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 

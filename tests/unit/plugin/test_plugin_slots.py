@@ -9,11 +9,11 @@ import pytest
 
 from staticfire.errors import UsageError
 from staticfire.progress import Progress
-from staticfire.testrun import Run, Slot, worker_number
+from staticfire.testing.run import Run, Slot, worker_number
 
 HOLD = """
 import pathlib, sys, time
-from staticfire.testrun import Slot
+from staticfire.testing.run import Slot
 slot = Slot.claim(pathlib.Path(sys.argv[1]))
 print(slot.state, flush=True)
 time.sleep(600)

@@ -10,7 +10,7 @@ import hypothesis
 import pytest
 
 SERVICE = Path(__file__).parents[3] / "service"
-sys.path[:0] = [str(SERVICE), str(SERVICE / "layers/common/python")]
+sys.path.insert(0, str(SERVICE))
 
 hypothesis.settings.register_profile("service", deadline=None)
 hypothesis.settings.load_profile("service")

@@ -9,9 +9,9 @@ from typing import Any, cast
 
 import pytest
 
-from staticfire.edge.alarms import Actions, wording
-from staticfire.edge.aws import AwsError, Scope
-from staticfire.edge.emulator import Emulator
+from staticfire.edge.aws.calls import AwsError, Scope
+from staticfire.edge.aws.emulator import Emulator
+from staticfire.edge.services.cloudwatch.alarms import Actions, wording
 
 TOPIC = "arn:aws:sns:eu-central-1:100000000001:alerts"
 FUNCTION = "arn:aws:lambda:eu-central-1:100000000001:function:f"

@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import pytest
 
-from staticfire.edge.alarms import Alarms, evaluator
-from staticfire.edge.aws import AwsError, Scope
-from staticfire.edge.emulator import Emulator
+from staticfire.edge.aws.calls import AwsError, Scope
+from staticfire.edge.aws.emulator import Emulator
+from staticfire.edge.services.cloudwatch.alarms import Alarms, evaluator
 
 HERE = {"account": "100000000001", "region": "eu-west-1"}
 DEADLINE = 20.0

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from staticfire.edge.alarms.rules import Alarm, Datapoint, Verdict
+from staticfire.edge.services.cloudwatch.alarms.rules import Alarm, Datapoint, Verdict
 
 RETAINED = "retained"
 

@@ -13,7 +13,7 @@ import pytest
 from botocore.model import ServiceModel
 from edge_core_kit import request, signed
 
-from staticfire.edge.aws import DEFAULT_ACCOUNT, AwsError, Call, Callers, Scope, error_response
+from staticfire.edge.aws.calls import DEFAULT_ACCOUNT, AwsError, Call, Callers, Scope, error_response
 from staticfire.edge.http1.messages import Request
 
 FORM = [("content-type", "application/x-www-form-urlencoded; charset=utf-8")]

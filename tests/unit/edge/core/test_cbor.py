@@ -7,7 +7,7 @@ from botocore.parsers import create_parser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from staticfire.edge.cbor import Epoch, dumps, loads
+from staticfire.edge.aws.cbor import Epoch, dumps, loads
 
 EXAMPLES = [
     ("00", 0),

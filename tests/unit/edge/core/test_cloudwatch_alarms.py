@@ -15,10 +15,10 @@ import pytest
 from botocore.model import ServiceModel
 from edge_core_kit import request
 
-from staticfire.edge import cbor
-from staticfire.edge.aws import AwsError, Call, Scope
-from staticfire.edge.cloudwatch import CloudWatch
-from staticfire.edge.emulator import Emulator
+from staticfire.edge.aws import cbor
+from staticfire.edge.aws.calls import AwsError, Call, Scope
+from staticfire.edge.aws.emulator import Emulator
+from staticfire.edge.services.cloudwatch.service import CloudWatch
 
 SCOPE = Scope("100000000001", "eu-west-1")
 FORM = [("content-type", "application/x-www-form-urlencoded; charset=utf-8")]

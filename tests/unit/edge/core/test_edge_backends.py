@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 import pytest
 from edge_core_kit import Upstream, serving
 
-from staticfire.edge.aws import Scope
-from staticfire.edge.backends import Backends, Pair
-from staticfire.edge.child import External, MiniStack
-from staticfire.edge.emulator import Emulator
+from staticfire.edge.aws.calls import Scope
+from staticfire.edge.aws.emulator import Emulator
+from staticfire.edge.emulators.ministack import External, MiniStack
+from staticfire.edge.emulators.pair import Backends, Pair
 from staticfire.edge.http1.client import Client
 from staticfire.edge.http1.messages import Request, Response
 

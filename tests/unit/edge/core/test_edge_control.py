@@ -11,14 +11,14 @@ from typing import Any, cast
 import pytest
 from edge_core_kit import request
 
-from staticfire.edge.aws import AwsError, Scope
-from staticfire.edge.child import MiniStack
+from staticfire.edge.aws.calls import AwsError, Scope
+from staticfire.edge.aws.faults import Faults
 from staticfire.edge.config import PostgresConfig
-from staticfire.edge.control import Control, Hearers
-from staticfire.edge.faults import Faults
-from staticfire.edge.functions.model import FunctionRef, Outcome
+from staticfire.edge.emulators.ministack import MiniStack
+from staticfire.edge.endpoints import Endpoints, Hearers
 from staticfire.edge.http1.messages import Response
-from staticfire.edge.mailbox import Mail
+from staticfire.edge.services.lambda_.model import FunctionRef, Outcome
+from staticfire.edge.services.mail.mailbox import Mail
 
 TOKEN = [("x-staticfire-token", "secret")]
 ARN = "arn:aws:lambda:eu-west-1:100000000001:function:f:3"
@@ -94,8 +94,8 @@ def control(
     postgres: PostgresConfig | None = None,
     mails: Mails | None = None,
     hearers: Hearers | None = None,
-) -> Control:
-    return Control(
+) -> Endpoints:
+    return Endpoints(
         emulator=cast(MiniStack, emulator or Emulator()),
         postgres=postgres,
         functions=functions or Functions(),
@@ -108,7 +108,7 @@ def control(
 
 
 async def ask(
-    part: Control, method: str, name: str, body: Any = None, headers: list[tuple[str, str]] | None = None
+    part: Endpoints, method: str, name: str, body: Any = None, headers: list[tuple[str, str]] | None = None
 ) -> tuple[int, Any]:
     data = b"" if body is None else json.dumps(body).encode()
     response: Response = await part.handle(request(method, f"/_staticfire/{name}", headers, data))

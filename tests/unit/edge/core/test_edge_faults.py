@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from edge_core_kit import Upstream, eventually, serving, signed, wire
 
-from staticfire.edge.emulator import Emulator
-from staticfire.edge.faults import BadFault, Fault, Faults
+from staticfire.edge.aws.emulator import Emulator
+from staticfire.edge.aws.faults import BadFault, Fault, Faults
+from staticfire.edge.aws.models import UnknownName
+from staticfire.edge.aws.router import Router
 from staticfire.edge.http1.client import Client, ClientResponse
 from staticfire.edge.http1.errors import ConnectionBroken
 from staticfire.edge.http1.server import Server
-from staticfire.edge.models import UnknownName
-from staticfire.edge.router import Router
 
 
 class Stack:

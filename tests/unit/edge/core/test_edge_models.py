@@ -9,8 +9,8 @@ import pytest
 from botocore.awsrequest import AWSRequest
 from edge_core_kit import request
 
+from staticfire.edge.aws.models import UnknownName, common_status, model
 from staticfire.edge.http1.messages import Request
-from staticfire.edge.models import UnknownName, common_status, model
 
 
 @pytest.mark.parametrize(

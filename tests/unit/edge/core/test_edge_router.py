@@ -9,14 +9,14 @@ from contextlib import asynccontextmanager
 import pytest
 from edge_core_kit import Upstream, exchange, serving, signed
 
-from staticfire.edge.aws import AwsError, Call, Scope
-from staticfire.edge.backends import Backends
-from staticfire.edge.emulator import Emulator
-from staticfire.edge.faults import Faults
+from staticfire.edge.aws.calls import AwsError, Call, Scope
+from staticfire.edge.aws.emulator import Emulator
+from staticfire.edge.aws.faults import Faults
+from staticfire.edge.aws.router import Router
+from staticfire.edge.emulators.pair import Backends
 from staticfire.edge.http1.client import Client
 from staticfire.edge.http1.messages import Request, Response
 from staticfire.edge.http1.server import Server
-from staticfire.edge.router import Router
 
 
 class Part:

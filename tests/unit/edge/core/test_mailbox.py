@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from staticfire.edge import mailbox as module
-from staticfire.edge.mailbox import Mailbox
+from staticfire.edge.services.mail import mailbox as module
+from staticfire.edge.services.mail.mailbox import Mailbox
 
 SENT = """\
 Message-ID: <m-1@email.amazonses.com>

@@ -20,13 +20,13 @@ from xml.etree import ElementTree
 
 import pytest
 
-from staticfire import environments
-from staticfire.edge.aws import AwsError, Call, Scope
-from staticfire.edge.functions import FunctionRef, Functions, Outcome
+from staticfire.edge.aws.calls import AwsError, Call, Scope
 from staticfire.edge.http1.messages import Request
+from staticfire.edge.services.lambda_ import FunctionRef, Functions, Outcome
 from staticfire.layout import Layout
 from staticfire.progress import Progress
 from staticfire.settings import load
+from staticfire.toolchain import runtimes as environments
 
 ROOT = Path(__file__).parents[4]
 DEADLINE = 30.0

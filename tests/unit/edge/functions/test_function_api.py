@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from staticfire.edge.aws import AwsError, Call, Scope
+from staticfire.edge.aws.calls import AwsError, Call, Scope
 from staticfire.edge.http1.messages import Headers, Request
 
 ECHO = "def handler(e, c): print('ran'); return {'event': e, 'custom': getattr(c.client_context, 'custom', None)}\n"

@@ -11,10 +11,10 @@ import zipfile
 
 import pytest
 
-from staticfire.edge.aws import AwsError, Scope
-from staticfire.edge.functions import FunctionRef
-from staticfire.edge.functions.code import CodeStore
-from staticfire.edge.functions.policy import allows
+from staticfire.edge.aws.calls import AwsError, Scope
+from staticfire.edge.services.lambda_ import FunctionRef
+from staticfire.edge.services.lambda_.code import CodeStore
+from staticfire.edge.services.lambda_.policy import allows
 
 VERSION = "{}.{}".format(*sys.version_info[:2])
 

@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from staticfire.edge.aws import AwsError, Scope
-from staticfire.edge.functions.credentials import OfAccount, OfRole
-from staticfire.edge.functions.model import FunctionConfig
+from staticfire.edge.aws.calls import AwsError, Scope
+from staticfire.edge.services.lambda_.credentials import OfAccount, OfRole
+from staticfire.edge.services.lambda_.model import FunctionConfig
 
 SCOPE = Scope("100000000001", "eu-west-1")
 ROLE = "arn:aws:iam::100000000001:role/worker"

@@ -208,7 +208,7 @@ async def test_more_memory_than_configured_ends_the_environment(lab, said):
 
 
 async def test_an_init_that_hangs_ends_with_the_functions_time_out(lab, said, monkeypatch):
-    monkeypatch.setattr("staticfire.edge.functions.environment.INIT_SECONDS", 0.5)
+    monkeypatch.setattr("staticfire.edge.services.lambda_.execution_environment.INIT_SECONDS", 0.5)
     ref = lab.deploy("import time\ntime.sleep(1000)\n", Timeout=1)
     async with lab.running() as functions:
         outcome = await functions.invoke(ref, b"{}")

@@ -7,9 +7,9 @@ import json
 import logging
 import re
 
-from staticfire.edge.aws import Scope
-from staticfire.edge.functions.logs import BATCH_EVENTS, LogShipper, _take_batch
-from staticfire.edge.functions.process import OutputParser
+from staticfire.edge.aws.calls import Scope
+from staticfire.edge.services.lambda_.function_process import OutputParser
+from staticfire.edge.services.lambda_.log_shipper import BATCH_EVENTS, LogShipper, _take_batch
 
 GROUP = "/aws/lambda/f"
 
@@ -116,7 +116,7 @@ async def test_lines_survive_an_emulator_that_is_away_for_a_while(lab, caplog):
 
 
 async def test_a_full_buffer_drops_the_oldest_and_says_so(lab, caplog, monkeypatch):
-    monkeypatch.setattr("staticfire.edge.functions.logs.BUFFER_LIMIT", 10)
+    monkeypatch.setattr("staticfire.edge.services.lambda_.log_shipper.BUFFER_LIMIT", 10)
     lab.emulator.down = True
     lab.deploy("")
     async with lab.running() as functions:
@@ -135,7 +135,7 @@ async def test_a_full_buffer_drops_the_oldest_and_says_so(lab, caplog, monkeypat
 
 
 async def test_lines_that_are_dropped_while_others_are_on_their_way_do_not_disturb_these(lab, monkeypatch):
-    monkeypatch.setattr("staticfire.edge.functions.logs.BUFFER_LIMIT", 10)
+    monkeypatch.setattr("staticfire.edge.services.lambda_.log_shipper.BUFFER_LIMIT", 10)
     async with lab.running() as functions:
         config = await functions.describe(lab.deploy(""))
     answer, asked, go_on = lab.emulator.json, asyncio.Event(), asyncio.Event()

@@ -7,9 +7,9 @@ import math
 
 import pytest
 
-from staticfire.edge.aws import AwsError, Scope
-from staticfire.edge.functions import FunctionRef, pool
-from staticfire.edge.functions.pool import ABREAST
+from staticfire.edge.aws.calls import AwsError, Scope
+from staticfire.edge.services.lambda_ import FunctionRef, pool
+from staticfire.edge.services.lambda_.pool import ABREAST
 
 WAITS = """
 import os, time

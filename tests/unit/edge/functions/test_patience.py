@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from staticfire.edge.functions.patience import Patience
+from staticfire.edge.services.lambda_.caller_deadlines import Patience
 
 SECONDS = 5.0
 

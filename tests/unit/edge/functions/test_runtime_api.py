@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from staticfire.edge.functions.runtime_api import ACCEPTED, Connection, Reply, event
+from staticfire.edge.services.lambda_.runtime_api import ACCEPTED, Connection, Reply, event
 
 POLL = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: 127.0.0.1:9001\r\nAccept: */*\r\n\r\n"
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from http_api_names import SCOPE, Incoming
 
-from staticfire.edge.aws import AwsError, Call, Scope
-from staticfire.edge.functions.model import FunctionRef, Outcome
+from staticfire.edge.aws.calls import AwsError, Call, Scope
 from staticfire.edge.http1.messages import Headers, Request, Response
-from staticfire.edge.http_api import HttpApis
+from staticfire.edge.services.apigateway import HttpApis
+from staticfire.edge.services.lambda_.model import FunctionRef, Outcome
 
 PORT = 4566
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from staticfire.edge.aws import Scope
+from staticfire.edge.aws.calls import Scope
 from staticfire.edge.http1.messages import Headers
 
 ACCOUNT = "123456789012"

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from staticfire.edge.aws import Scope
+from staticfire.edge.aws.calls import Scope
 from staticfire.edge.http1.messages import Headers, Request
-from staticfire.edge.http_api import event as events
-from staticfire.edge.http_api.exchange import Exchange, decoded_path
-from staticfire.edge.http_api.model import Route, Stage
+from staticfire.edge.services.apigateway import event as events
+from staticfire.edge.services.apigateway.exchange import Exchange, decoded_path
+from staticfire.edge.services.apigateway.model import Route, Stage
 
 SCOPE = Scope("123456789012", "eu-west-1")
 

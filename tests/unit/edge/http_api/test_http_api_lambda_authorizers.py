@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from staticfire.edge.http_api.authorizers import policy_allows
+from staticfire.edge.services.apigateway.authorizers import policy_allows
 
 ARN = "arn:aws:execute-api:eu-west-1:123456789012:abc/prod/GET/pets/1"
 

@@ -9,9 +9,9 @@ import logging
 import pytest
 from http_api_names import ACCOUNT, REGION
 
-from staticfire.edge.aws import AwsError, Scope
+from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.http1.messages import Headers, Request
-from staticfire.edge.http_api.address import api_domain
+from staticfire.edge.services.apigateway.address import api_domain
 
 pytestmark = pytest.mark.asyncio
 

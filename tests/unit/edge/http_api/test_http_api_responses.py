@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from staticfire.edge.http_api.response import Malformed, version_1, version_2
+from staticfire.edge.services.apigateway.response import Malformed, version_1, version_2
 
 
 def answer(result, version=version_2):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from staticfire.edge.localstack.inbox import EVENTS
+from staticfire.edge.emulators.localstack.inbox import EVENTS
 
 SUBSCRIPTION = "arn:aws:sns:us-east-1:000000000000:topic:11111111-2222"
 

@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from staticfire.edge.emulator import Emulator
+from staticfire.edge.aws.emulator import Emulator
+from staticfire.edge.emulators.localstack.mail import LocalStackMail
 from staticfire.edge.http1.client import Client
 from staticfire.edge.http1.messages import Request, Response
 from staticfire.edge.http1.server import serve
-from staticfire.edge.localstack.mail import LocalStackMail
-from staticfire.edge.mailbox import Mailbox
+from staticfire.edge.services.mail.mailbox import Mailbox
 
 ALARM = {
     "AlarmName": "errors",

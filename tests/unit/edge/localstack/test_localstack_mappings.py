@@ -8,13 +8,13 @@ from typing import Any, cast
 
 import pytest
 
-from staticfire.edge.aws import AwsError, Call, Scope
-from staticfire.edge.functions.model import FunctionRef, Outcome
-from staticfire.edge.functions.service import Functions
+from staticfire.edge.aws.calls import AwsError, Call, Scope
+from staticfire.edge.emulators.localstack.mappings import Batch, Mappings
+from staticfire.edge.emulators.localstack.queue import Message, Queue
+from staticfire.edge.emulators.localstack.scheduler import Scheduler
 from staticfire.edge.http1.messages import Request
-from staticfire.edge.localstack.mappings import Batch, Mappings
-from staticfire.edge.localstack.queue import Message, Queue
-from staticfire.edge.localstack.scheduler import Scheduler
+from staticfire.edge.services.lambda_.model import FunctionRef, Outcome
+from staticfire.edge.services.lambda_.service import Functions
 
 SCOPE = Scope()
 ARN = "arn:aws:sqs:us-east-1:000000000000:jobs"

@@ -1,0 +1,143 @@
+"""What this machine must have, checked one by one; each failed check with its remedy."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from staticfire.errors import StaticfireError
+from staticfire.host.ports import port_holder, port_is_free
+from staticfire.host.processes import ProcessRecord
+from staticfire.layout import Layout
+from staticfire.settings import Settings
+from staticfire.stacks.terraform import working_copy as terraform
+from staticfire.targets.compose import require_engine
+from staticfire.targets.postgres import unprivileged
+from staticfire.targets.postgres.server import machine_binaries
+from staticfire.toolchain import runtimes as environments
+
+FREE_GIGABYTES = 1.0
+
+
+@dataclass(frozen=True)
+class Check:
+    """One answer. A check that is not `needed` and fails only tells what will be different."""
+
+    name: str
+    ok: bool
+    found: str
+    remedy: str = ""
+    needed: bool = True
+
+    @property
+    def mark(self) -> str:
+        return "ok" if self.ok else "FAIL" if self.needed else "note"
+
+
+def checks(settings: Settings) -> Iterator[Check]:
+    needs_docker = settings.target in ("compose", "containers")
+    for check in (
+        *((_docker,) if needs_docker else ()),
+        _python,
+        _terraform,
+        _provider,
+        _postgres,
+        _runtimes,
+        _port,
+        _disk,
+        _namespaces,
+    ):
+        yield _guarded(check, settings)
+
+
+def _guarded(check: Callable[[Settings], Check], settings: Settings) -> Check:
+    """A check that meets an error of ours fails with that error's own words."""
+    try:
+        return check(settings)
+    except StaticfireError as error:
+        found = "; ".join([error.what, *error.checked])
+        return Check(check.__name__.strip("_").capitalize(), False, found, error.remedy)
+
+
+def _python(settings: Settings) -> Check:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Check(
+        "Python", sys.version_info >= (3, 11), f"{version} ({sys.executable})", "Install Python 3.11 or newer."
+    )
+
+
+def _docker(settings: Settings) -> Check:
+    require_engine()
+    return Check("Docker", True, "an engine answers")
+
+
+def _terraform(settings: Settings) -> Check:
+    found = terraform.find_terraform(settings)
+    return Check("Terraform", True, f"{found.version} ({found.path})")
+
+
+def _provider(settings: Settings) -> Check:
+    return Check("AWS provider", True, terraform.find_provider(settings, terraform.find_terraform(settings)).source)
+
+
+def _postgres(settings: Settings) -> Check:
+    binaries = machine_binaries(settings)
+    if binaries is None:
+        remedy = "Install Postgres (Debian: `apt-get install postgresql`), or set postgres_bin."
+        if settings.postgres_bin:
+            return Check(
+                "Postgres", False, f"the setting postgres_bin names no server: {settings.postgres_bin}", remedy
+            )
+        found = "no server binaries on this machine: a PyPI wheel is used, which has no TLS"
+        return Check("Postgres", False, found, remedy, needed=False)
+    found = f"{binaries.version} ({binaries.directory}, from {binaries.source})"
+    if not binaries.tls:
+        return Check("Postgres", False, f"{found}, built without TLS", "Install a build with OpenSSL.", needed=False)
+    return Check("Postgres", True, f"{found}, TLS")
+
+
+def _runtimes(settings: Settings) -> Check:
+    machine = environments.interpreters()
+    lines, missing = [], []
+    for name in environments.wanted_runtimes(settings):
+        interpreter = environments.nearest(name, machine)
+        lines.append(f"{name} on {interpreter.full_version}")
+        if f"python{interpreter.minor}" != name:
+            missing.append(name)
+    remedy = f"Install {', '.join(missing)} to run its functions on their own version."
+    return Check("Lambda runtimes", not missing, "; ".join(lines), remedy, needed=False)
+
+
+def _port(settings: Settings) -> Check:
+    where = f"{settings.host}:{settings.port}"
+    if ProcessRecord.read(Layout.of(settings).process("edge")) is not None:
+        return Check("Port", True, f"{where}: this project's stack is running")
+    if not settings.port or port_is_free(settings.host, settings.port):
+        return Check("Port", True, f"{where} is free")
+    found = f"{where} is held by {port_holder(settings.port)}"
+    return Check("Port", False, found, "End that process, or choose another port: STATICFIRE_PORT=4567.")
+
+
+def _disk(settings: Settings) -> Check:
+    place = settings.state_dir
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free / 2**30
+    enough, writable = free >= FREE_GIGABYTES, os.access(place, os.W_OK)
+    found = f"{free:.1f} GiB free in {place}{'' if writable else ', which is not writable'}"
+    return Check("Disk", enough and writable, found, f"Make room for {FREE_GIGABYTES:.0f} GiB, or set state_dir.")
+
+
+def _namespaces(settings: Settings) -> Check:
+    """With user namespaces each function gets a /tmp of its own, and Postgres runs below root's own directories."""
+    helper = Path(unprivileged.__file__)
+    run = subprocess.run([sys.executable, "-I", str(helper), "/bin/true"], capture_output=True, text=True, check=False)
+    if run.returncode == 0:
+        return Check("User namespaces", True, "allowed")
+    remedy = "Allow user namespaces (Linux) for a private /tmp in each execution environment."
+    return Check("User namespaces", False, "not allowed here: functions share the machine's /tmp", remedy, needed=False)

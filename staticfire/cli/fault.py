@@ -1,0 +1,140 @@
+"""`staticfire fault`: have AWS API calls of the running stack fail, hang, come late or lose their answer.
+
+    staticfire fault add dynamodb:UpdateItem --error ProvisionedThroughputExceededException --share 0.1
+    staticfire fault add s3:GetObject --latency 200ms
+    staticfire fault add secretsmanager --reset --times 3
+    staticfire fault list
+    staticfire fault clear
+
+The edge holds the faults and checks them, names included; edge/aws/faults.py says what they do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from staticfire.edge_client import EdgeClient
+from staticfire.errors import UsageError
+from staticfire.settings import Settings
+from staticfire.targets.base import require_running
+
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Give `staticfire fault` its commands."""
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add = commands.add_parser("add", help="set a fault", description="Set a fault; it lasts until it is cleared.")
+    add.set_defaults(command=_add)
+    add.add_argument(
+        "calls",
+        metavar="SERVICE[:OPERATION]",
+        help="which calls: dynamodb:UpdateItem, s3:GetObject, 's3:GET /bucket/prefix', sqs",
+    )
+    kinds = add.add_mutually_exclusive_group()
+    kinds.add_argument("--error", metavar="CODE", help="answer AWS's error of this name, with the status that it has")
+    for kind, text in (
+        ("hang", "do not answer until the fault is cleared"),
+        ("drop", "close the connection without an answer"),
+        ("reset", "the same with a TCP reset"),
+    ):
+        kinds.add_argument(f"--{kind}", dest="kind", action="store_const", const=kind, help=text)
+    add.add_argument(
+        "--latency", type=_seconds, metavar="TIME", help="be late by 200ms or 2s: the call, or with --error its error"
+    )
+    add.add_argument("--share", type=float, metavar="S", help="of the calls, over 0 and up to 1 (default: 1)")
+    add.add_argument("--times", type=int, metavar="N", help="end when this many calls were struck (default: never)")
+    add.add_argument("--when", choices=("before", "after"), help="before the call is carried out (default), or after")
+    add.add_argument("--account", metavar="ID", help="the calls of this account only (default: of all)")
+    add.add_argument("--status", type=int, metavar="CODE", help="answer --error with another HTTP status")
+    add.add_argument("--message", metavar="TEXT", help="the message of --error")
+    shown = commands.add_parser("list", help="what is set, and how often it has struck")
+    shown.set_defaults(command=_list)
+    shown.add_argument("--json", action="store_true", help="print one object instead of text")
+    clear = commands.add_parser("clear", help="end one fault, or all", description="End one fault, or all.")
+    clear.set_defaults(command=_clear)
+    clear.add_argument("id", nargs="?", help="as `fault list` shows it; default: all")
+
+
+def _add(settings: Settings, arguments: argparse.Namespace) -> int:
+    fault = _described(arguments)
+    print(_line(_control(settings).add_fault(fault)))
+    return 0
+
+
+def _list(settings: Settings, arguments: argparse.Namespace) -> int:
+    answer = _control(settings).faults()
+    if arguments.json:
+        print(json.dumps(answer, indent=2))
+    else:
+        print("\n".join(_line(fault) for fault in answer["faults"]) or "No faults are set.")
+    return 0
+
+
+def _clear(settings: Settings, arguments: argparse.Namespace) -> int:
+    control = _control(settings)
+    if arguments.id is None:
+        print(f"Faults cleared: {control.clear_faults()}.")
+        return 0
+    known = [fault["id"] for fault in control.faults()["faults"]]
+    if arguments.id not in known:
+        raise UsageError(
+            f"There is no fault {arguments.id!r}.",
+            checked=[f"set are: {', '.join(known) or 'none'}"],
+            remedy="See `staticfire fault list`.",
+        )
+    control.clear_fault(arguments.id)
+    print(f"Fault cleared: {arguments.id}.")
+    return 0
+
+
+def _control(settings: Settings) -> EdgeClient:
+    return EdgeClient(require_running(settings).endpoint)
+
+
+def _described(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The fault as the edge takes it."""
+    service, _, operation = arguments.calls.partition(":")
+    kind = "error" if arguments.error else arguments.kind or ("delay" if arguments.latency else None)
+    if kind is None:
+        raise UsageError(
+            "It is not said what the calls suffer.",
+            remedy="Name one: --error CODE, --latency, --hang, --drop, --reset.",
+        )
+    return {
+        "kind": kind,
+        "service": service,
+        "operation": operation or None,
+        "code": arguments.error,
+        "seconds": arguments.latency,
+        **{name: getattr(arguments, name) for name in ("share", "times", "when", "account", "status", "message")},
+    }
+
+
+def _seconds(text: str) -> float:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m)", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a length of time; write 200ms, 1.5s or 1m")
+    return float(match[1]) * UNITS[match[2]]
+
+
+def _line(fault: Mapping[str, Any]) -> str:
+    """`3  dynamodb:UpdateItem  error ThrottlingException (400), 0.1 of the calls; struck 4 of 41`."""
+    calls = ":".join(filter(None, (fault["service"] or "every service", fault["operation"])))
+    what = f"{fault['kind']} {fault['code']} ({fault['status']})" if fault["code"] else fault["kind"]
+    details = [what]
+    if fault["seconds"]:
+        details.append(f"{fault['seconds']:g} s late")
+    if fault["share"] < 1:
+        details.append(f"{fault['share']:.6g} of the calls")
+    if fault["times"] is not None:
+        details.append(f"{fault['times']} times at most")
+    if fault["when"] == "after":
+        details.append("after they were carried out")
+    if fault["account"] is not None:
+        details.append(f"account {fault['account']}")
+    return f"{fault['id']}  {calls}  {', '.join(details)}; struck {fault['hits']} of {fault['calls']}"

@@ -1,0 +1,1 @@
+"""AWS API calls: who calls what, who answers, in the caller's protocol."""

@@ -1,0 +1,203 @@
+"""What AWS's own models, those of botocore, say of a service: its operations, and the HTTP status of its errors.
+
+A service is named as in a signature's credential scope (`monitoring`), which several models may share (`apigateway`:
+REST and HTTP APIs); boto3's name (`cloudwatch`) is understood too. Operations of most services name themselves in the
+request. Those of REST services are told by method, path, and the query and headers that they need: of all that fit, the
+one that asks for most is meant, so that `PUT /bucket/key` is PutObject and with `?uploadId` UploadPart.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from botocore.loaders import Loader
+
+from staticfire.edge.http1.messages import Request
+
+# Where the credential scope's name is not the model's, or not of one model alone.
+_MODELS: Mapping[str, tuple[str, ...]] = {
+    "apigateway": ("apigateway", "apigatewayv2"),
+    "dynamodb": ("dynamodb", "dynamodbstreams"),
+    "elasticfilesystem": ("efs",),
+    "elasticloadbalancing": ("elb", "elbv2"),
+    "elasticmapreduce": ("emr",),
+    "es": ("es", "opensearch"),
+    "monitoring": ("cloudwatch",),
+    "ses": ("ses", "sesv2"),
+    "states": ("stepfunctions",),
+    "tagging": ("resourcegroupstaggingapi",),
+}
+_SCOPES = {model: scope for scope, models in _MODELS.items() for model in models}
+
+# Errors that every service may give, and those whose status a model leaves out.
+_STATUS: Mapping[str, int] = {
+    "AccessDenied": 403,
+    "AccessDeniedException": 400,
+    "ExpiredToken": 403,
+    "ExpiredTokenException": 400,
+    "InternalError": 500,
+    "InternalFailure": 500,
+    "InternalServerError": 500,
+    "InternalServerErrorException": 500,
+    "InternalServiceError": 500,
+    "InternalServiceErrorException": 500,
+    "InvalidClientTokenId": 403,
+    "RequestLimitExceeded": 503,
+    "RequestTimeout": 400,
+    "ServiceUnavailable": 503,
+    "ServiceUnavailableException": 503,
+    "SignatureDoesNotMatch": 403,
+    "SlowDown": 503,
+    "Throttling": 400,
+    "ThrottlingException": 400,
+    "UnrecognizedClientException": 400,
+    "ValidationError": 400,
+    "ValidationException": 400,
+}
+_REST_STATUS: Mapping[str, int] = {
+    "AccessDeniedException": 403,
+    "ExpiredTokenException": 403,
+    "ThrottlingException": 429,
+    "UnrecognizedClientException": 403,
+}
+_OWN_STATUS: Mapping[tuple[str, str], int] = {("dynamodb", "RequestLimitExceeded"): 400}
+
+
+class UnknownName(ValueError):
+    """AWS has nothing of that name; says what is nearest."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What a request to a REST service must have to be one operation."""
+
+    operation: str
+    method: str
+    path: re.Pattern[str]
+    query: frozenset[str]
+    headers: frozenset[str]
+    weight: tuple[int, int]
+
+    @classmethod
+    def of(cls, operation: str, http: Mapping[str, str], needed: Iterable[Mapping[str, str]]) -> _Shape:
+        uri = urlsplit(http["requestUri"])
+        needs = [(member.get("location"), member.get("locationName", "")) for member in needed]
+        query = {name for name, _ in parse_qsl(uri.query, keep_blank_values=True)}
+        query |= {name for location, name in needs if location == "querystring"}
+        headers = {name.lower() for location, name in needs if location == "header"}
+        literal = re.sub(r"\{[^}]*\}", "", uri.path)
+        return cls(
+            operation,
+            http["method"],
+            _path_pattern(uri.path),
+            frozenset(query),
+            frozenset(headers),
+            (len(query) + len(headers), len(literal)),
+        )
+
+    def fits(self, request: Request, path: str, query: set[str]) -> bool:
+        return (
+            request.method == self.method
+            and self.query <= query
+            and all(name in request.headers for name in self.headers)
+            and self.path.fullmatch(path) is not None
+        )
+
+
+def _path_pattern(path: str) -> re.Pattern[str]:
+    """`/{Bucket}/{Key+}`: a label takes one segment, or with a plus all that follows."""
+    pattern = ""
+    for label, text in re.findall(r"(\{[^}]*\})|([^{]+)", path):
+        pattern += re.escape(text) if text else ".+" if label.endswith("+}") else "[^/]+"
+    return re.compile(pattern.rstrip("/") + "/?")
+
+
+class Model:
+    """One service, by its credential scope's name."""
+
+    def __init__(self, scope: str, documents: Iterable[Mapping[str, Any]]) -> None:
+        self.scope = scope
+        self._operations: set[str] = set()
+        self._errors: dict[str, int | None] = {}
+        self._rest: list[_Shape] = []
+        for document in documents:
+            self._learn(document)
+        self._rest.sort(key=lambda shape: shape.weight, reverse=True)
+
+    def _learn(self, document: Mapping[str, Any]) -> None:
+        operations, shapes = document["operations"], document["shapes"]
+        self._operations |= operations.keys()
+        for name, shape in shapes.items():
+            if shape.get("exception"):
+                error = shape.get("error", {})
+                status = error.get("httpStatusCode", 500 if shape.get("fault") else None)
+                self._errors |= {name: status, error.get("code", name): status}
+        if document["metadata"]["protocol"].startswith("rest"):
+            for name, operation in operations.items():
+                given = shapes[operation["input"]["shape"]] if "input" in operation else {}
+                needed = [given["members"][member] for member in given.get("required", ())]
+                self._rest.append(_Shape.of(name, operation["http"], needed))
+
+    def require(self, operation: str) -> None:
+        """Raises UnknownName when the service has no such operation."""
+        if operation not in self._operations:
+            raise UnknownName(f"{self.scope} has no operation {operation!r}{_nearest(operation, self._operations)}")
+
+    def status(self, error: str) -> int:
+        """The HTTP status with which the service answers that error."""
+        if error not in self._errors and error not in _STATUS:
+            known = self._errors.keys() | _STATUS.keys()
+            raise UnknownName(
+                f"{self.scope} has no error {error!r} (with a status, any will do){_nearest(error, known)}"
+            )
+        given = self._errors.get(error) or _OWN_STATUS.get((self.scope, error))
+        if given is None and self._rest:
+            given = _REST_STATUS.get(error)
+        return given or _STATUS.get(error, 400)
+
+    def operation_of(self, request: Request) -> str | None:
+        """Which operation of a REST service that is."""
+        path, query = _bucket_in_path(request), {name for name, _ in parse_qsl(request.query, keep_blank_values=True)}
+        return next((shape.operation for shape in self._rest if shape.fits(request, path, query)), None)
+
+
+# `bucket.s3.eu-west-1.amazonaws.com`, and what SDKs make of an endpoint that is a name: `bucket.localhost`.
+_BUCKET_HOST = re.compile(r"(?!s3[.-])([^/:]+?)\.(?:s3[.-]|localhost)")
+
+
+def _bucket_in_path(request: Request) -> str:
+    bucket = _BUCKET_HOST.match(request.headers.get("host"))
+    return f"/{bucket[1]}{request.path}" if bucket else request.path
+
+
+def common_status(error: str) -> int:
+    """The status of an error that every service may give."""
+    if error not in _STATUS:
+        raise UnknownName(
+            f"{error!r} is no error of every service (name a service, or a status){_nearest(error, _STATUS)}"
+        )
+    return _STATUS[error]
+
+
+@cache
+def model(service: str) -> Model:
+    """The model of a service, by boto3's name or the credential scope's."""
+    scope = _SCOPES.get(service, service)
+    loader = Loader()
+    names = _MODELS.get(scope, (scope,))
+    available = loader.list_available_services("service-2")
+    if not set(names) <= set(available):
+        raise UnknownName(f"AWS has no service {service!r}{_nearest(service, [*available, *_MODELS])}")
+    return Model(scope, [loader.load_service_model(name, "service-2") for name in names])
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    by_lower = {name.lower(): name for name in known}
+    found = difflib.get_close_matches(word.lower(), by_lower, 1)
+    return f"; the nearest is {by_lower[found[0]]!r}" if found else ""

@@ -1,0 +1,79 @@
+"""Who answers which AWS API call: a part of the edge, or the emulator behind it (see backends.py where that is two).
+
+    call -> fault before -> the edge's own part (answers, or passes on) -> the emulator -> fault after -> caller
+
+Bytes pass as they are, both ways. Headers too, apart from those that belong to one connection; Host stays as the
+client sent it, so that buckets in host names, presigned URLs and the URLs in answers stay right.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping
+
+from staticfire.edge.http1.messages import Request, Response
+
+from .calls import AwsError, Call, Callers, Scope, Service, error_response
+from .emulator import Emulator
+from .faults import Faults
+
+log = logging.getLogger(__name__)
+
+UNKNOWN = Scope()
+
+
+class Router:
+    """`services`: parts of the edge, by the credential scope's service."""
+
+    def __init__(self, emulator: Emulator, *, services: Mapping[str, Service], faults: Faults) -> None:
+        self._emulator = emulator
+        self._services = services
+        self._faults = faults
+        self._callers = Callers(emulator.account_of)
+        self._calls: Counter[tuple[str, str, str | None]] = Counter()
+
+    def calls(self) -> list[dict[str, str | int | None]]:
+        """How many calls came in; REST services' operations have no name (null)."""
+        return [
+            {"account": account, "service": service, "operation": operation, "count": count}
+            for (account, service, operation), count in self._calls.items()
+        ]
+
+    async def handle(self, request: Request) -> Response:
+        call = Call(request, "", UNKNOWN)
+        try:
+            call = await self._callers.call(request)
+            self._calls[call.scope.account, call.service, call.operation] += 1
+            fault = self._faults.take(call) if self._faults else None
+            if fault is None:
+                return await self._answer(call)
+            log.info("fault %s (%s) strikes %s %s", fault.id, fault.kind, call.service, call.operation or request.path)
+            if fault.when == "before":
+                await fault.strike(call)
+                return await self._answer(call)
+            response = await self._answer(call)
+            await fault.strike(call)
+            return response
+        except AwsError as error:
+            return error_response(error, call)
+
+    async def _answer(self, call: Call) -> Response:
+        service = self._services.get(call.service)
+        if service is None:
+            return await self._forward(call)
+        response = await service.answer(call)
+        if response is None:
+            response = await self._forward(call)
+            if response.status < 400:
+                await service.passed(call, response.status)
+        return response
+
+    async def _forward(self, call: Call) -> Response:
+        answer = await self._emulator.forward(call.scope, call.service, call.request)
+        if answer.raw and answer.arrived:
+            answer.close()
+            return Response(answer.status, raw=answer.raw)
+        if answer.arrived:
+            return Response(answer.status, answer.headers.items(), await self._emulator.whole(answer))
+        return Response(answer.status, answer.headers.items(), answer.stream())

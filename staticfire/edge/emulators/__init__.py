@@ -1,0 +1,1 @@
+"""The emulators behind the edge: MiniStack, LocalStack, and what each lacks."""

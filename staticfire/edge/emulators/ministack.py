@@ -1,0 +1,262 @@
+"""MiniStack as a child of the edge.
+
+    starting -> running -> dead (it ended by itself)
+                       \\-> stopped (by us)
+
+It serves on a loopback socket that the edge opened, so there is no port to race for. Its standard input is a pipe from
+the edge: however the edge ends, the pipe closes and the child ends too. When the child ends by itself it is not started
+again: its state is gone, and only `staticfire up` can bring back what was applied.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import socket
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from staticfire.edge.aws.calls import AwsError, Scope
+from staticfire.edge.aws.emulator import Emulator
+from staticfire.edge.http1.client import Client
+from staticfire.errors import StaticfireError
+from staticfire.host.files import open_log
+
+log = logging.getLogger(__name__)
+
+MAIN = Path(__file__).with_name("ministack_main.py")
+HEALTH = "/_ministack/health"
+RESET = "/_ministack/reset"
+MARKER = "/staticfire/instance"
+START_SECONDS = 60.0
+STOP_SECONDS = 5.0
+
+
+class Source(Protocol):
+    """Where the stack's AWS state is: what the edge reports of it and answers for."""
+
+    @property
+    def invoke_token(self) -> str:
+        """What proves that an invocation is handed over by it; empty: it hands none over."""
+
+    async def health(self) -> dict[str, Any]:
+        """Its state, and what is known of it."""
+
+    async def instance(self) -> str:
+        """Names this life of its state: another name, and what was applied is gone. Empty while it cannot be told."""
+
+    def emptied(self) -> None:
+        """Its state was reset."""
+
+
+class MiniStack:
+    def __init__(
+        self,
+        python: str,
+        state_dir: Path,
+        *,
+        port: int = 0,
+        edge_port: int,
+        public_host: str,
+        enforce_iam: bool = False,
+        died: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`died` is called when it ends by itself."""
+        self.log = state_dir / "logs" / "ministack.log"
+        self.invoke_token = secrets.token_urlsafe(32)
+        self._instance = secrets.token_hex(8)
+        self.pid: int | None = None
+        self._python = python
+        self._home = state_dir / "ministack"
+        self._port = port
+        self._edge_port = edge_port
+        self._public_host = public_host
+        self._enforce_iam = enforce_iam
+        self._died = died
+        self._leash = -1
+        self._process: asyncio.subprocess.Process | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._emulator: Emulator | None = None
+        self._state = "starting"
+        self._stopping = False
+
+    async def start(self, client: Client) -> Emulator:
+        """Start it and wait until it answers."""
+        listener = socket.create_server(("127.0.0.1", self._port), backlog=1024)
+        port = listener.getsockname()[1]
+        self._emulator = Emulator(f"http://127.0.0.1:{port}", client, name="MiniStack", log=str(self.log))
+        # A pipe of our own: the one that uvloop makes does not block, and the child must wait at its end.
+        leash, self._leash = os.pipe()
+        with listener, self._output() as output:
+            begin = output.tell()
+            try:
+                self._process = await asyncio.create_subprocess_exec(
+                    self._python,
+                    str(MAIN),
+                    stdin=leash,
+                    stdout=output,
+                    stderr=output,
+                    env=self._environment(listener.fileno(), port),
+                    cwd=self._home,
+                    pass_fds=(listener.fileno(),),
+                    start_new_session=True,
+                )
+            finally:
+                os.close(leash)
+        self.pid = self._process.pid
+        self._watch = asyncio.create_task(self._supervise(self._process, self._emulator))
+        await self._until_healthy(self._emulator, begin)
+        self._state = "running"
+        log.info("MiniStack runs as process %d on port %d", self.pid, port)
+        return self._emulator
+
+    def _output(self) -> BinaryIO:
+        (self._home / "tmp").mkdir(parents=True, exist_ok=True)
+        return open_log(self.log)
+
+    def _environment(self, descriptor: int, port: int) -> Mapping[str, str]:
+        """Nothing of the user's AWS or Terraform settings reaches it, and it writes nowhere but below its directory."""
+        return {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "LANG": "C.UTF-8",
+            "HOME": str(self._home),
+            "TMPDIR": str(self._home / "tmp"),
+            "STATE_DIR": str(self._home / "state"),
+            "S3_DATA_DIR": str(self._home / "s3"),
+            "DOCKER_HOST": "unix:///nonexistent/docker.sock",
+            "LOG_LEVEL": "WARNING",
+            "AUTH": str(self._enforce_iam).lower(),
+            "PYTHONUNBUFFERED": "1",
+            # The URLs that it hands out lead to the edge, not past it.
+            "MINISTACK_HOST": self._public_host,
+            "GATEWAY_PORT": str(self._edge_port),
+            "STATICFIRE_SOCKET": str(descriptor),
+            "STATICFIRE_EDGE_URL": f"http://127.0.0.1:{self._edge_port}/_staticfire/",
+            "STATICFIRE_INVOKE_TOKEN": self.invoke_token,
+        }
+
+    async def _until_healthy(self, emulator: Emulator, begin: int) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while self._state == "starting":
+            if await answers(emulator, HEALTH):
+                return
+            if time.monotonic() > deadline:
+                await self.stop()
+                break
+            await asyncio.sleep(0.02)
+        raise StaticfireError(
+            f"MiniStack did not start: {emulator.ended or f'no answer in {START_SECONDS:.0f} s'}.\n{self._said(begin)}",
+            checked=[f"{emulator.base_url}{HEALTH}", str(self.log)],
+            remedy="If its environment is damaged, remove .staticfire/envs and run `staticfire up` again.",
+        )
+
+    def _said(self, begin: int) -> str:
+        with open(self.log, "rb") as file:
+            file.seek(begin)
+            return file.read()[-3000:].decode("utf-8", "replace").strip()
+
+    async def _supervise(self, process: asyncio.subprocess.Process, emulator: Emulator) -> None:
+        code = await process.wait()
+        os.close(self._leash)
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit status {code}"
+        self._state = "stopped" if self._stopping else "dead"
+        emulator.ended = how
+        if not self._stopping:
+            log.error("MiniStack, process %d, %s; its log: %s", process.pid, how, self.log)
+            self._died()
+
+    async def health(self) -> dict[str, Any]:
+        part: dict[str, Any] = {"state": self._state, "name": "MiniStack", "pid": self.pid, "log": str(self.log)}
+        emulator = self._emulator
+        if emulator is None:
+            return part
+        part["url"] = emulator.base_url
+        if emulator.ended:
+            part["why"] = emulator.ended
+        elif self._state == "running" and not await answers(emulator, HEALTH):
+            part |= {"state": "silent", "why": f"it does not answer at {emulator.base_url}{HEALTH}"}
+        return part
+
+    async def instance(self) -> str:
+        """Names this life of its state: another name, and what was applied is gone."""
+        return self._instance
+
+    def emptied(self) -> None:
+        """Its state was reset."""
+        self._instance = secrets.token_hex(8)
+
+    async def empty(self) -> None:
+        """Reset its state."""
+        if self._emulator is not None:
+            answer = await self._emulator.raw(Scope(), "", "POST", RESET)
+            await self._emulator.whole(answer)
+        self.emptied()
+
+    async def stop(self) -> None:
+        process, watch = self._process, self._watch
+        if process is None or watch is None:
+            return
+        self._stopping = True
+        for end, seconds in ((process.terminate, STOP_SECONDS), (process.kill, STOP_SECONDS)):
+            if process.returncode is None:
+                end()
+            done, _ = await asyncio.wait((watch,), timeout=seconds)
+            if done:
+                return
+
+
+class External:
+    """An emulator that somebody else runs, at a URL."""
+
+    invoke_token = ""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._emulator = emulator
+
+    async def health(self) -> dict[str, Any]:
+        emulator = self._emulator
+        well = await answers(emulator, "/")
+        part = {"state": "running" if well else "silent", "name": emulator.name, "url": emulator.base_url}
+        return part if well else {**part, "why": f"it does not answer at {emulator.base_url}"}
+
+    async def instance(self) -> str:
+        """A parameter that only this life of its state holds: it is lost with the rest."""
+        try:
+            return await self._marker()
+        except AwsError as error:
+            log.warning("%s cannot tell which life of its state this is: %s", self._emulator.name, error)
+            return ""
+
+    async def _marker(self) -> str:
+        try:
+            found = await self._emulator.json(Scope(), "ssm", "AmazonSSM.GetParameter", {"Name": MARKER})
+        except AwsError as error:
+            if error.code != "ParameterNotFound":
+                raise
+            value = secrets.token_hex(8)
+            marker = {"Name": MARKER, "Value": value, "Type": "String", "Overwrite": True}
+            await self._emulator.json(Scope(), "ssm", "AmazonSSM.PutParameter", marker)
+            return value
+        return str(found["Parameter"]["Value"])
+
+    def emptied(self) -> None:
+        """The marker went with the rest."""
+
+    async def stop(self) -> None:
+        """It is not ours to stop."""
+
+
+async def answers(emulator: Emulator, path: str, seconds: float = 3.0) -> bool:
+    """Whether it answers an HTTP request now; any answer but a failure of its own is one."""
+    try:
+        response = await emulator.client.request("GET", emulator.base_url, path, within=seconds)
+        async with asyncio.timeout(seconds):
+            await response.read()
+    except OSError:
+        return False
+    return response.status < 500

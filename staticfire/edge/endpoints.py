@@ -1,0 +1,250 @@
+"""The edge's own endpoints, below `/_staticfire/`: health, functions, faults, reset, and invocations handed over.
+
+GET    health             each part's state; 200 when all are well, else 503
+GET    functions          functions with their counters and environments
+GET    calls              how many AWS API calls came in, by account, service and operation
+GET    mail               what was sent by e-mail, newest first; ?to=ADDRESS and ?account=NUMBER choose
+DELETE mail               forget mails, the same way chosen
+POST   functions/invoke   an invocation that MiniStack would make itself (needs its token)
+POST   told/NAME          what MiniStack tells of alarms and mails (needs its token)
+POST   functions/kill     kill -9 the process of an execution environment: {"environment": ID}
+GET    faults             the faults that are set, with how often each has struck
+POST   faults             set one
+DELETE faults[/ID]        clear one, or all
+POST   reset              end the functions' environments, empty their queues, clear the faults, remove the mails
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+from urllib.parse import parse_qs
+
+from staticfire import __version__
+from staticfire.edge.aws.calls import AwsError, Scope
+from staticfire.edge.aws.faults import BadFault, Faults
+from staticfire.edge.emulators.ministack import MiniStack, Source
+from staticfire.edge.http1.messages import Request, Response
+from staticfire.edge.services.lambda_.model import FunctionRef, Outcome
+from staticfire.edge.services.mail.mailbox import Mails
+
+from .config import PostgresConfig
+
+PREFIX = "/_staticfire/"
+MAX_BODY = 32 * 1024 * 1024
+POSTGRES_SECONDS = 3.0
+# The start of Postgres' protocol: a server answers it with S (TLS) or N before anybody logs in.
+SSL_REQUEST = bytes.fromhex("0000000804d2162f")
+
+
+class Invoker(Protocol):
+    """The functions, as the control endpoints use them."""
+
+    async def invoke(self, ref: FunctionRef, payload: bytes, *, tail: bool = False) -> Outcome: ...
+
+    async def enqueue(self, ref: FunctionRef, payload: bytes) -> str: ...
+
+    def snapshot(self) -> dict[str, Any]: ...
+
+    def kill(self, environment: str) -> bool: ...
+
+    async def reset(self) -> None: ...
+
+
+class Counting(Protocol):
+    """Who answers AWS API calls, and counts them."""
+
+    def calls(self) -> list[dict[str, str | int | None]]: ...
+
+
+class Forgetful(Protocol):
+    """A part that holds what it learned from the emulator."""
+
+    async def reset(self) -> None: ...
+
+
+# Who hears what MiniStack tells, by the name of the news.
+Hearers = Mapping[str, Callable[[Mapping[str, Any]], Awaitable[None]]]
+
+
+class Endpoints:
+    def __init__(
+        self,
+        *,
+        emulator: Source,
+        filler: MiniStack | None = None,
+        postgres: PostgresConfig | None,
+        functions: Invoker,
+        http_apis: Forgetful,
+        faults: Faults,
+        router: Counting,
+        mails: Mails,
+        hearers: Hearers,
+    ) -> None:
+        self._emulator = emulator
+        self._filler = filler
+        self._postgres = postgres
+        self._functions = functions
+        self._http_apis = http_apis
+        self._faults = faults
+        self._router = router
+        self._mails = mails
+        self._hearers = hearers
+
+    async def handle(self, request: Request) -> Response:
+        method, name = request.method, request.path.removeprefix(PREFIX).rstrip("/")
+        route = (method, name)
+        if route == ("GET", "health"):
+            return await self._health()
+        if route == ("GET", "functions"):
+            return _json(200, self._functions.snapshot())
+        if route == ("GET", "calls"):
+            return _json(200, {"calls": self._router.calls()})
+        if name == "mail" and method in ("GET", "DELETE"):
+            return await self._mail(request)
+        if method == "POST" and name.startswith("told/"):
+            return await self._told(request, name.removeprefix("told/"))
+        if route == ("POST", "functions/invoke"):
+            return await self._invoke(request)
+        if route == ("POST", "functions/kill"):
+            return await self._kill(request)
+        if route == ("GET", "faults"):
+            return _json(200, {"faults": [fault.describe() for fault in self._faults]})
+        if route == ("POST", "faults"):
+            return await self._add_fault(request)
+        if route == ("DELETE", "faults"):
+            return _json(200, {"cleared": self._faults.clear()})
+        if method == "DELETE" and name.startswith("faults/"):
+            return _json(200, {"cleared": self._faults.clear(name.removeprefix("faults/"))})
+        if route == ("POST", "reset"):
+            return await self._reset()
+        return _json(404, {"message": f"There is no {method} {PREFIX}{name}."})
+
+    async def _reset(self) -> Response:
+        self._faults.clear()
+        await self._functions.reset()
+        try:
+            await self._mails.remove()
+        except AwsError as error:
+            return _json(error.status, {"message": error.message})
+        return _json(200, {})
+
+    async def emptied(self) -> None:
+        """The emulator's state is gone: nothing that was learned of it holds."""
+        self._emulator.emptied()
+        await self.forget()
+
+    async def forget(self) -> None:
+        await self._http_apis.reset()
+        await self._functions.reset()
+
+    async def _health(self) -> Response:
+        emulator, postgres = await asyncio.gather(self._emulator.health(), self._postgres_health())
+        parts = {
+            "edge": {"state": "running"},
+            "emulator": emulator,
+            "postgres": postgres,
+            "functions": {"state": "running"},
+        }
+        if self._filler is not None:
+            parts["filler"] = await self._filler.health()
+        well = all(part["state"] in ("running", "none") for part in parts.values())
+        instance = await self._emulator.instance() if emulator["state"] == "running" else ""
+        document = {
+            "version": __version__,
+            "state": "running" if well else "degraded",
+            "instance": instance,
+            "parts": parts,
+        }
+        return _json(200 if well else 503, document)
+
+    async def _postgres_health(self) -> dict[str, Any]:
+        server = self._postgres
+        if server is None:
+            return {"state": "none"}
+        part: dict[str, Any] = {"state": "running", "host": server.host, "port": server.port}
+        try:
+            async with asyncio.timeout(POSTGRES_SECONDS):
+                reader, writer = await asyncio.open_connection(server.host, server.port)
+                try:
+                    writer.write(SSL_REQUEST)
+                    answer = await reader.read(1)
+                finally:
+                    writer.close()
+        except OSError as error:
+            return part | {"state": "dead", "why": f"it does not answer at {server.host}:{server.port}: {error}"}
+        if answer not in (b"S", b"N"):
+            return part | {"state": "dead", "why": f"what answers at {server.host}:{server.port} is no Postgres"}
+        return part | {"tls": answer == b"S"}
+
+    async def _kill(self, request: Request) -> Response:
+        try:
+            identity = json.loads(await request.body(MAX_BODY))["environment"]
+        except (ValueError, KeyError, TypeError):
+            return _json(400, {"message": 'The body names an environment: {"environment": ID}.'})
+        return _json(200, {"killed": self._functions.kill(identity)})
+
+    async def _add_fault(self, request: Request) -> Response:
+        try:
+            description = json.loads(await request.body(MAX_BODY))
+            if not isinstance(description, dict):
+                raise BadFault("a fault is a JSON object")
+            fault = await asyncio.to_thread(self._faults.add, description)  # AWS's models are read from files
+        except ValueError as error:
+            return _json(400, {"message": f"This is no fault: {error}."})
+        return _json(201, fault.describe())
+
+    async def _mail(self, request: Request) -> Response:
+        asked = parse_qs(request.query)
+        unknown = asked.keys() - {"to", "account"}
+        if unknown:
+            return _json(400, {"message": f"Mails are chosen by to and account, not by {', '.join(sorted(unknown))}."})
+        to, account = (asked.get(name, [""])[0] for name in ("to", "account"))
+        try:
+            if request.method == "DELETE":
+                return _json(200, {"removed": await self._mails.remove(to, account)})
+            return _json(200, {"mails": [mail.document() for mail in await self._mails.find(to, account)]})
+        except AwsError as error:
+            return _json(error.status, {"message": error.message})
+
+    async def _told(self, request: Request, name: str) -> Response:
+        if not self._is_the_emulator(request):
+            return _json(403, {"message": "Only the emulator tells this."})
+        hearer = self._hearers.get(name)
+        if hearer is None:
+            return _json(404, {"message": f"Nobody hears of {name} here."})
+        await hearer(json.loads(await request.body(MAX_BODY)))
+        return _json(200, {})
+
+    def _is_the_emulator(self, request: Request) -> bool:
+        token = self._emulator.invoke_token
+        given = request.headers.get("x-staticfire-token")
+        return bool(token) and hmac.compare_digest(given.encode(), token.encode())
+
+    async def _invoke(self, request: Request) -> Response:
+        if not self._is_the_emulator(request):
+            return _json(403, {"message": "Only the emulator hands invocations over. Call Lambda's Invoke instead."})
+        wanted = json.loads(await request.body(MAX_BODY))
+        payload = str(wanted["payload"]).encode()
+        try:
+            ref = FunctionRef.parse(wanted["function"], Scope())
+            if wanted["type"] == "Event":
+                return _json(202, {"request_id": await self._functions.enqueue(ref, payload)})
+            outcome = await self._functions.invoke(ref, payload, tail=True)
+        except AwsError as error:
+            return _json(error.status, {"__type": error.code, "message": error.message, **error.fields})
+        answer = {
+            "request_id": outcome.request_id,
+            "payload": outcome.payload.decode(),
+            "error": outcome.error,
+            "version": outcome.version,
+            "log": outcome.log_tail,
+        }
+        return _json(200, answer)
+
+
+def _json(status: int, document: Mapping[str, Any]) -> Response:
+    return Response(status, [("content-type", "application/json")], json.dumps(document).encode())

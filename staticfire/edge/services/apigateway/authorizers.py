@@ -1,0 +1,186 @@
+"""Who may call a route: Lambda authorizers, and which authorizer a route has.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html: a request that lacks an
+identity source is 401 without a call; answers are cached by the identity sources for the authorizer's TTL; a simple
+answer allows or denies, an IAM policy is evaluated against each request's own route; a denial is 403. A function that
+fails is a 500, apart from one that fails with exactly `Unauthorized`, which is 401.
+
+AWS_IAM needs the signature of the request checked, which cannot be done without the callers' secret keys: such routes
+answer 403 and say so in the edge's log.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Protocol
+
+from staticfire.edge.aws.calls import AwsError, Scope
+
+from . import event
+from .exchange import Exchange, api_arn
+from .expressions import compile_value
+from .invocation import Callee, NotAllowed, TimedOut
+from .model import Authorizer, Route
+from .neighbours import Functions
+from .refusal import Refused, failed, forbidden, unauthorized
+from .tokens import JwtAuthorizer, KeySource
+
+log = logging.getLogger(__name__)
+
+TIMEOUT_SECONDS = 10.0
+CACHED_ANSWERS = 1024
+
+
+class Guard(Protocol):
+    """Lets a request through or raises its refusal."""
+
+    async def check(self, x: Exchange) -> None: ...
+
+
+@lru_cache(256)
+def _wildcard(pattern: str) -> re.Pattern[str]:
+    return re.compile("".join(".*" if c == "*" else "." if c == "?" else re.escape(c) for c in pattern), re.DOTALL)
+
+
+def _some(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else [str(item) for item in value or ()]
+
+
+def _any_fits(patterns: list[str], text: str) -> bool:
+    return any(_wildcard(pattern).fullmatch(text) for pattern in patterns)
+
+
+def policy_allows(policy: Mapping[str, Any], arn: str) -> bool:
+    """Whether an IAM policy document allows `execute-api:Invoke` on the ARN: a Deny beats an Allow."""
+    statements = policy.get("Statement") or ()
+    allowed = False
+    for statement in [statements] if isinstance(statements, Mapping) else statements:
+        invokes = _any_fits([action.lower() for action in _some(statement.get("Action"))], "execute-api:invoke")
+        if invokes and _any_fits(_some(statement.get("Resource")), arn):
+            if statement.get("Effect") == "Deny":
+                return False
+            allowed = allowed or statement.get("Effect") == "Allow"
+    return allowed
+
+
+class IamGuard:
+    async def check(self, x: Exchange) -> None:
+        raise forbidden(
+            "the route has AWS_IAM authorization, which cannot be checked here (it needs the callers' secret keys): "
+            "use a JWT or Lambda authorizer, or authorization NONE, in local stacks"
+        )
+
+
+class JwtGuard:
+    def __init__(self, authorizer: Authorizer, keys: KeySource) -> None:
+        self._sources = [compile_value(source) for source in authorizer.identity_sources]
+        self._jwt = JwtAuthorizer(authorizer, keys)
+
+    async def check(self, x: Exchange) -> None:
+        identity = next((value for source in self._sources if (value := source(x, None))), None)
+        await self._jwt.authorize(x, identity)
+
+
+class LambdaGuard:
+    """A REQUEST authorizer: asks its function, and remembers the answers."""
+
+    def __init__(self, authorizer: Authorizer, scope: Scope, api_id: str, functions: Functions) -> None:
+        self._authorizer = authorizer
+        self._sources = [compile_value(source) for source in authorizer.identity_sources]
+        self._callee = Callee(functions, scope, authorizer.uri, authorizer.credentials)
+        self._source_arn = f"{api_arn(scope, api_id)}/authorizers/{authorizer.id}"
+        self._answers: dict[tuple[str, ...], tuple[float, dict[str, Any]]] = {}
+
+    async def check(self, x: Exchange) -> None:
+        identities = [source(x, None) for source in self._sources]
+        if not all(identities):
+            raise unauthorized("an identity source of the authorizer is missing from the request")
+        known = [identity or "" for identity in identities]
+        answer = await self._answer(x, known)
+        context = answer.get("context") or {}
+        x.authorizer = {"lambda": context}
+        if not self._allows(x, answer):
+            raise forbidden(f"the authorizer {self._authorizer.id} denies the request")
+
+    async def _answer(self, x: Exchange, identities: list[str]) -> dict[str, Any]:
+        if not identities or self._authorizer.ttl <= 0:
+            return await self._ask(x, identities)
+        key = (x.stage.name, *identities)
+        expires, answer = self._answers.get(key, (0.0, {}))
+        if expires <= time.monotonic():
+            answer = await self._ask(x, identities)
+            self._answers.pop(key, None)
+            if len(self._answers) >= CACHED_ANSWERS:
+                del self._answers[next(iter(self._answers))]
+            self._answers[key] = time.monotonic() + self._authorizer.ttl, answer
+        return answer
+
+    async def _ask(self, x: Exchange, identities: list[str]) -> dict[str, Any]:
+        build = event.authorizer_2 if self._authorizer.payload_version == "2.0" else event.authorizer_1
+        started = time.monotonic()
+        try:
+            outcome = await self._callee.call(x, build(x, identities), self._source_arn, TIMEOUT_SECONDS)
+        except (AwsError, NotAllowed, TimedOut) as error:
+            raise self._failed(x, str(error)) from error
+        x.authorizer_latency = round((time.monotonic() - started) * 1000)
+        x.authorizer_status = 200
+        answer = json.loads(outcome.payload or b"null")
+        if outcome.error:
+            if isinstance(answer, dict) and answer.get("errorMessage") == "Unauthorized":
+                raise unauthorized("the authorizer's function says Unauthorized")
+            raise self._failed(x, outcome.payload.decode("utf-8", "replace"))
+        if not isinstance(answer, dict) or not isinstance(answer.get("context") or {}, dict):
+            raise self._failed(x, "the authorizer's answer is no object, or its context is none")
+        return answer
+
+    def _failed(self, x: Exchange, reason: str) -> Refused:
+        x.authorizer_error = reason
+        return failed(f"authorizer {self._authorizer.id}: {reason}")
+
+    def _allows(self, x: Exchange, answer: dict[str, Any]) -> bool:
+        if self._authorizer.simple_responses and self._authorizer.payload_version == "2.0":
+            allowed = answer.get("isAuthorized")
+            if not isinstance(allowed, bool):
+                raise self._failed(x, "the authorizer's simple response has no boolean isAuthorized")
+            return allowed
+        policy = answer.get("policyDocument")
+        if not isinstance(policy, dict):
+            raise self._failed(x, "the authorizer's answer has no policyDocument (enableSimpleResponses is off)")
+        if "principalId" in answer:
+            x.principal = str(answer["principalId"])
+        return policy_allows(policy, x.route_arn)
+
+
+class BrokenGuard:
+    """The route's authorizer is gone or of no use: nobody gets through."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    async def check(self, x: Exchange) -> None:
+        raise failed(self._reason)
+
+
+def guard_for(authorizer: Authorizer, scope: Scope, api_id: str, functions: Functions, keys: KeySource) -> Guard:
+    """The authorizer at work. One for all its routes: they share the answers that it remembers."""
+    if authorizer.type == "JWT":
+        return JwtGuard(authorizer, keys)
+    try:
+        return LambdaGuard(authorizer, scope, api_id, functions)
+    except AwsError as error:
+        return BrokenGuard(f"authorizer {authorizer.id}: {error.message}")
+
+
+def route_guard(route: Route, guards: Mapping[str, Guard]) -> Guard | None:
+    """What stands before the route's integration; None where the route is open."""
+    if route.authorization == "NONE":
+        return None
+    if route.authorization == "AWS_IAM":
+        return IamGuard()
+    guard = guards.get(route.authorizer_id or "")
+    return guard or BrokenGuard(f"route {route.key!r} names the authorizer {route.authorizer_id}, which does not exist")

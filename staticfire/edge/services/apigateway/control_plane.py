@@ -1,0 +1,110 @@
+"""API Gateway's own API (`/v2/apis/...`) as the emulator answers it, made whole.
+
+Two things the emulator cannot know or does not keep: where its APIs are served (`apiEndpoint`: here), and fields that
+it takes without storing them (MiniStack: `integrationSubtype`, `connectionId`, ...). What a write sent and its answer
+lacks is remembered beside the emulator, so that reading gives back what was written, to Terraform as to the edge.
+
+WebSocket APIs are refused: nothing here would serve one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from staticfire.edge.aws.calls import AwsError, Call, Scope
+from staticfire.edge.http1.messages import Response
+
+from .exchange import HOP_BY_HOP
+from .neighbours import Emulator
+
+SERVICE = "apigateway"
+
+Found = Callable[[str, Scope], None]
+
+_FRAMING = HOP_BY_HOP | {"content-length", "date"}
+_ID_KEYS = {
+    "authorizers": "authorizerId",
+    "integrations": "integrationId",
+    "routes": "routeId",
+    "stages": "stageName",
+}
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    """What a write sends; the emulator says what is wrong with anything but an object."""
+    try:
+        sent = json.loads(body or b"{}")
+    except ValueError:
+        return {}
+    return sent if isinstance(sent, dict) else {}
+
+
+def _split(path: str) -> list[str]:
+    return path.partition("?")[0].strip("/").split("/")
+
+
+class ControlPlane:
+    """`authority` is where APIs are served; `found` is told of every HTTP API that an answer names, and whose it is."""
+
+    def __init__(self, emulator: Emulator, authority: str, found: Found) -> None:
+        self._emulator = emulator
+        self._authority = authority
+        self._found = found
+        self._forgotten: dict[tuple[Scope, str, str, str], dict[str, Any]] = {}
+
+    async def get(self, scope: Scope, path: str) -> Any:
+        """Read a description or one page of a list."""
+        return self._completed(scope, _split(path), await self._emulator.rest(scope, SERVICE, "GET", path))
+
+    async def pass_on(self, call: Call) -> tuple[int, Response]:
+        """A caller's call with the emulator's answer, made whole."""
+        request, body = call.request, await call.body()
+        sent = _document(body)
+        if sent.get("protocolType") == "WEBSOCKET":
+            raise AwsError(501, "NotImplementedException", "WebSocket APIs are not available here: HTTP APIs are.")
+        headers = [header for header in request.headers if header[0] in ("content-type", "accept")]
+        answer = await self._emulator.raw(call.scope, SERVICE, request.method, request.target, headers, body)
+        content = await self._emulator.whole(answer)
+        if answer.status < 300 and content:
+            parts, data = _split(request.path), json.loads(content)
+            self._remember(call.scope, parts, sent, data)
+            content = json.dumps(self._completed(call.scope, parts, data)).encode()
+        kept = [header for header in answer.headers if header[0] not in _FRAMING]
+        return answer.status, Response(answer.status, kept, content)
+
+    def deleted(self, api_id: str) -> None:
+        for key in [key for key in self._forgotten if key[1] == api_id]:
+            del self._forgotten[key]
+
+    def reset(self) -> None:
+        self._forgotten.clear()
+
+    def _remember(self, scope: Scope, parts: list[str], sent: dict[str, Any], answered: dict[str, Any]) -> None:
+        id_key = _ID_KEYS.get(parts[3]) if 4 <= len(parts) <= 5 else None
+        if id_key is None or id_key not in answered:
+            return
+        known = self._forgotten.setdefault((scope, parts[2], parts[3], answered[id_key]), {})
+        for name, value in sent.items():
+            if value in (None, "", {}, []):
+                known.pop(name, None)
+            elif name not in answered:
+                known[name] = value
+
+    def _completed(self, scope: Scope, parts: list[str], data: Any) -> Any:
+        if parts[:2] != ["v2", "apis"] or not isinstance(data, dict):
+            return data
+        items = data.get("items", [data])
+        for item in items:
+            if len(parts) <= 3:
+                self._locate(scope, item)
+            elif (id_key := _ID_KEYS.get(parts[3])) is not None:
+                known = self._forgotten.get((scope, parts[2], parts[3], item.get(id_key)), {})
+                item.update({name: value for name, value in known.items() if name not in item})
+        return data
+
+    def _locate(self, scope: Scope, api: dict[str, Any]) -> None:
+        if "apiId" in api and api.get("protocolType", "HTTP") == "HTTP":
+            self._found(api["apiId"], scope)
+            api["apiEndpoint"] = f"http://{api['apiId']}.{self._authority}"

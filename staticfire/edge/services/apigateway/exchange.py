@@ -1,0 +1,307 @@
+"""One request on its way through an API, and what has become known of it: `$context`.
+
+    addressed -> routed (route, parameters) -> arrived (headers, body) -> authorised (authorizer)
+        -> integrated (integration_*) -> answered (status, response_*)
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html
+"""
+
+from __future__ import annotations
+
+import binascii
+import random
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from staticfire.edge.aws.calls import Scope
+from staticfire.edge.http1.messages import Request
+
+from .model import Route, Stage
+
+# Between client and gateway only: a function does not see them.
+HOP_BY_HOP = frozenset(
+    (
+        "connection",
+        "expect",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    )
+)
+
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def new_request_id() -> str:
+    """API Gateway's form: 15 characters of base64 and a `=`."""
+    random_bytes = random.getrandbits(88).to_bytes(11, "big")
+    return binascii.b2a_base64(random_bytes, newline=False).translate(_URL_SAFE).decode("ascii")
+
+
+def new_trace_id(now: float) -> str:
+    return f"Root=1-{int(now):08x}-{random.getrandbits(96):024x}"
+
+
+class _Clock:
+    """`12/Mar/2020:19:03:58 +0000`, made once a second."""
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._text = ""
+
+    def text(self, now: float) -> str:
+        second = int(now)
+        if second != self._second:
+            t = time.gmtime(second)
+            self._second = second
+            self._text = (
+                f"{t.tm_mday:02d}/{_MONTHS[t.tm_mon - 1]}/{t.tm_year}"
+                f":{t.tm_hour:02d}:{t.tm_min:02d}:{t.tm_sec:02d} +0000"
+            )
+        return self._text
+
+
+_clock = _Clock()
+
+
+def decoded_path(path: str) -> str:
+    """The path as functions see it: HTTP APIs decode it, apart from `%25`, which stays."""
+    if "%" not in path:
+        return path
+    pieces = path.split("%25")
+    for place, piece in enumerate(pieces):
+        if "%" in piece:
+            pieces[place] = unquote(piece)
+    return "%25".join(pieces)
+
+
+class Exchange:
+    """One request. Made when its API and stage are known; the steps fill in what they find."""
+
+    __slots__ = (
+        "_headers",
+        "_query",
+        "api_id",
+        "authorizer",
+        "authorizer_error",
+        "authorizer_latency",
+        "authorizer_status",
+        "backend_status",
+        "base_path",
+        "body",
+        "cookies",
+        "dimensions",
+        "domain_name",
+        "error_kind",
+        "error_message",
+        "integration_error",
+        "integration_latency",
+        "integration_request_id",
+        "integration_status",
+        "now",
+        "parameters",
+        "path",
+        "principal",
+        "query_string",
+        "raw_path",
+        "request",
+        "request_id",
+        "response_latency",
+        "response_length",
+        "route",
+        "scope",
+        "stage",
+        "status",
+        "trace_id",
+    )
+
+    def __init__(
+        self,
+        request: Request,
+        *,
+        scope: Scope,
+        api_id: str,
+        stage: Stage,
+        path: str,
+        domain_name: str,
+        base_path: str | None = None,
+    ) -> None:
+        self.request = request
+        self.scope = scope
+        self.api_id = api_id
+        self.stage = stage
+        self.path = path
+        self.domain_name = domain_name
+        self.base_path = base_path
+        self.now = now = time.time()
+        self.request_id = new_request_id()
+        self.trace_id = request.headers.get("x-amzn-trace-id") or new_trace_id(now)
+        decoded = decoded_path(path)
+        self.raw_path = decoded if stage.name == "$default" else f"/{stage.name}{decoded}"
+        self.query_string = request.query
+        self.body = b""
+        self.cookies: list[str] = []
+        self.route: Route | None = None
+        self.dimensions: tuple[tuple[str, str], ...] | None = None
+        self.parameters: Mapping[str, str] = {}
+        self.authorizer: dict[str, Any] | None = None
+        self.authorizer_error: str | None = None
+        self.principal: str | None = None
+        self.authorizer_latency: int | None = None
+        self.authorizer_status: int | None = None
+        self.integration_error: str | None = None
+        self.integration_latency: int | None = None
+        self.integration_request_id: str | None = None
+        self.integration_status: int | None = None
+        self.backend_status: int | None = None
+        self.error_message: str | None = None
+        self.error_kind: str | None = None
+        self.status = 0
+        self.response_length = 0
+        self.response_latency = 0
+        self._headers: dict[str, str] | None = None
+        self._query: list[tuple[str, str]] | None = None
+
+    def arrived(self, body: bytes, port: str) -> None:
+        """The body is here: the headers can be told as a function sees them."""
+        self.body = body
+        request = self.request
+        headers: dict[str, str] = {"content-length": "0"}
+        for name, value in request.headers:
+            if name in HOP_BY_HOP:
+                continue
+            if name == "cookie":
+                self.cookies += [cookie for cookie in value.split("; ") if cookie]
+            elif name in headers and name != "content-length":
+                headers[name] += "," + value
+            else:
+                headers[name] = value
+        headers["content-length"] = str(len(body))
+        forwarded = headers.get("x-forwarded-for")
+        headers["x-amzn-trace-id"] = self.trace_id
+        headers["x-forwarded-for"] = f"{forwarded}, {request.peer}" if forwarded else request.peer
+        headers["x-forwarded-port"] = port
+        headers["x-forwarded-proto"] = "http"
+        self._headers = headers
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Request headers, lower-case, repeated ones joined by commas, without cookies."""
+        return self._headers if self._headers is not None else dict(self.request.headers.items())
+
+    @property
+    def query(self) -> list[tuple[str, str]]:
+        """Query parameters, decoded, in the order sent."""
+        if self._query is None:
+            self._query = parse_qsl(self.query_string, keep_blank_values=True) if self.query_string else []
+        return self._query
+
+    def map(self, path: str, query: str, headers: list[tuple[str, str]]) -> None:
+        """Parameter mapping changed what the function gets to see."""
+        decoded = decoded_path(path)
+        self.raw_path = decoded
+        self.query_string = query
+        self._query = None
+        self._headers = {}
+        for name, value in headers:
+            self._headers[name] = f"{self._headers[name]},{value}" if name in self._headers else value
+
+    def query_parameter(self, name: str) -> str | None:
+        values = [value for key, value in self.query if key == name]
+        return ",".join(values) if values else None
+
+    @property
+    def time(self) -> str:
+        return _clock.text(self.now)
+
+    @property
+    def epoch_ms(self) -> int:
+        return int(self.now * 1000)
+
+    @property
+    def protocol(self) -> str:
+        return f"HTTP/{self.request.http_version}"
+
+    @property
+    def user_agent(self) -> str:
+        return self.request.headers.get("user-agent")
+
+    @property
+    def domain_prefix(self) -> str:
+        return self.domain_name.partition(".")[0]
+
+    @property
+    def route_arn(self) -> str:
+        """The request as IAM policies name it: the path that the client used."""
+        return f"{api_arn(self.scope, self.api_id)}/{self.stage.name}/{self.request.method}{decoded_path(self.path)}"
+
+
+def api_arn(scope: Scope, api_id: str) -> str:
+    return f"arn:aws:execute-api:{scope.region}:{scope.account}:{api_id}"
+
+
+def _claim(x: Exchange, name: str) -> Any:
+    claims = ((x.authorizer or {}).get("jwt") or {}).get("claims") or {}
+    return claims.get(name)
+
+
+_CONTEXT: Mapping[str, Callable[[Exchange], Any]] = {
+    "accountId": lambda x: x.scope.account,
+    "apiId": lambda x: x.api_id,
+    "authorizer.error": lambda x: x.authorizer_error,
+    "authorizer.principalId": lambda x: x.principal,
+    "authorizer.latency": lambda x: x.authorizer_latency,
+    "authorizer.status": lambda x: x.authorizer_status,
+    "awsEndpointRequestId": lambda x: x.integration_request_id,
+    "customDomain.basePathMatched": lambda x: x.base_path,
+    "dataProcessed": lambda x: len(x.body) + x.response_length,
+    "domainName": lambda x: x.domain_name,
+    "domainPrefix": lambda x: x.domain_prefix,
+    "error.message": lambda x: x.error_message,
+    "error.messageString": lambda x: f'"{x.error_message}"' if x.error_message else None,
+    "error.responseType": lambda x: x.error_kind,
+    "extendedRequestId": lambda x: x.request_id,
+    "httpMethod": lambda x: x.request.method,
+    "identity.sourceIp": lambda x: x.request.peer,
+    "identity.userAgent": lambda x: x.user_agent,
+    "integration.error": lambda x: x.integration_error,
+    "integration.integrationStatus": lambda x: x.integration_status,
+    "integration.latency": lambda x: x.integration_latency,
+    "integration.requestId": lambda x: x.integration_request_id,
+    "integration.status": lambda x: x.backend_status,
+    "integrationErrorMessage": lambda x: x.integration_error,
+    "integrationLatency": lambda x: x.integration_latency,
+    "integrationStatus": lambda x: x.integration_status,
+    "path": lambda x: x.raw_path,
+    "protocol": lambda x: x.protocol,
+    "requestId": lambda x: x.request_id,
+    "requestTime": lambda x: x.time,
+    "requestTimeEpoch": lambda x: x.epoch_ms,
+    "responseLatency": lambda x: x.response_latency,
+    "responseLength": lambda x: x.response_length,
+    "routeKey": lambda x: x.route.key if x.route else None,
+    "stage": lambda x: x.stage.name,
+    "status": lambda x: x.status or None,
+}
+
+
+def context_getter(name: str) -> Callable[[Exchange], Any] | None:
+    """How to look `$context.NAME` up; None when there is no such variable."""
+    known = _CONTEXT.get(name)
+    if known is not None:
+        return known
+    if name.startswith("authorizer.claims."):
+        claim = name.removeprefix("authorizer.claims.")
+        return lambda x: _claim(x, claim)
+    if name.startswith("authorizer."):
+        key = name.removeprefix("authorizer.")
+        return lambda x: ((x.authorizer or {}).get("lambda") or {}).get(key)
+    return None

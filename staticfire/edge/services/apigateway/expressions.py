@@ -1,0 +1,102 @@
+"""The small language of HTTP APIs: `$request.header.name`, `$context.requestId`, `${stageVariables.x}/rest`.
+
+Identity sources and parameter mappings are written in it; each text is compiled once.
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-parameter-mapping.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from staticfire.edge.http1.messages import Response
+
+from .exchange import Exchange, context_getter, decoded_path
+
+Value = Callable[[Exchange, Response | None], str | None]
+
+_EMBEDDED = re.compile(r"\$(?:\{([^}]*)\}|((?:request|response|context|stageVariables)\.[\w.\[\]'-]*[\w\]]))")
+_STAGE_VARIABLE = re.compile(r"\$\{stageVariables\.([^}]*)\}")
+_JSON_STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]|\['([^']*)'\]")
+
+
+def text_of(value: Any) -> str | None:
+    """A value as text: strings as they are, other JSON as JSON."""
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _json_path(body: bytes, path: str) -> str | None:
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return None
+    for step in _JSON_STEP.finditer(path):
+        name = step[1] or step[3]
+        if name is not None and isinstance(value, dict):
+            value = value.get(name)
+        elif step[2] is not None and isinstance(value, list) and int(step[2]) < len(value):
+            value = value[int(step[2])]
+        else:
+            return None
+    return text_of(value)
+
+
+def _response_header(response: Response | None, name: str) -> str | None:
+    values = [value for key, value in response.headers if key == name] if response else []
+    return ",".join(values) if values else None
+
+
+def _response_body(response: Response | None, path: str) -> str | None:
+    return _json_path(response.body, path) if response and isinstance(response.body, bytes) else None
+
+
+def _selector(name: str) -> Value | None:
+    """A name without its `$`; None when it is no selector."""
+    root, _, rest = name.partition(".")
+    if root == "context":
+        getter = context_getter(rest)
+        return (lambda x, _: text_of(getter(x))) if getter else None
+    if root == "stageVariables":
+        return lambda x, _: x.stage.variables.get(rest)
+    kind, _, key = rest.partition(".")
+    lower = key.lower()
+    selectors: dict[tuple[str, str], Value] = {
+        ("request", "header"): lambda x, _: "; ".join(x.cookies) or None if lower == "cookie" else x.headers.get(lower),
+        ("request", "querystring"): lambda x, _: x.query_parameter(key),
+        ("request", "body"): lambda x, _: _json_path(x.body, key) if key else x.body.decode("utf-8", "replace"),
+        ("request", "path"): lambda x, _: x.parameters.get(key) if key else decoded_path(x.path),
+        ("request", "method"): lambda x, _: x.request.method,
+        ("response", "header"): lambda _, response: _response_header(response, lower),
+        ("response", "body"): lambda _, response: _response_body(response, key),
+    }
+    return selectors.get((root, kind))
+
+
+def compile_value(text: str) -> Value:
+    """A selector (`$request.header.a`), text with selectors in it, or plain text."""
+    whole = _EMBEDDED.fullmatch(text)
+    if whole is not None:
+        return _selector(whole[1] or whole[2]) or (lambda _x, _r: None)
+    pieces: list[Value] = []
+    end = 0
+    for found in _EMBEDDED.finditer(text):
+        pieces.append(_constant(text[end : found.start()]))
+        pieces.append(_selector(found[1] or found[2]) or _constant(""))
+        end = found.end()
+    if not pieces:
+        return _constant(text)
+    pieces.append(_constant(text[end:]))
+    return lambda x, response: "".join(piece(x, response) or "" for piece in pieces)
+
+
+def _constant(text: str) -> Value:
+    return lambda _x, _r: text
+
+
+def with_stage_variables(text: str, variables: Mapping[str, str]) -> str:
+    """`${stageVariables.name}` in a URI replaced."""
+    return _STAGE_VARIABLE.sub(lambda found: variables.get(found[1], ""), text)

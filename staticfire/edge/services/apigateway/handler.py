@@ -1,0 +1,248 @@
+"""HTTP APIs served: each request takes AWS's steps in AWS's order, and ends counted and logged.
+
+    size of the head -> API and stage -> CORS preflight -> route -> throttle -> body -> authorizer -> integration
+        -> CORS headers -> metrics and access log
+
+Whatever the answer, `apigw-requestid` is the `requestContext.requestId` of the request. The client never sees why
+something failed; the edge's log and the access log do.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from pathlib import Path
+
+from staticfire.edge.aws.calls import AwsError, Call, Scope
+from staticfire.edge.http1.client import Client
+from staticfire.edge.http1.messages import BodyTooLarge, Request, Response
+
+from .access_log import AccessLogs
+from .address import Address, Addresses, api_domain
+from .catalog import Catalog
+from .control_plane import ControlPlane
+from .earlier_apis import FormerApis
+from .exchange import Exchange, new_request_id
+from .integration import MAX_BODY
+from .metrics import Metrics
+from .model import DEFAULT_STAGE
+from .neighbours import Emulator, Functions, HttpClient
+from .prepared import CompiledApi, CompiledStage, Compiler, Endpoint
+from .refusal import Refused, not_found, not_yet_again, too_large, too_many_requests, unsupported
+from .tokens import KeySource
+
+log = logging.getLogger(__name__)
+
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html: request line and header values.
+MAX_HEAD = 10_240
+
+
+class HttpApis:
+    """The HTTP APIs of all accounts behind this edge."""
+
+    def __init__(
+        self,
+        emulator: Emulator,
+        functions: Functions,
+        *,
+        public_host: str,
+        port: int,
+        state_dir: Path,
+        client: HttpClient | None = None,
+    ) -> None:
+        client = client or Client()
+        self._port = str(port)
+        domain = api_domain(public_host)
+        self._control = ControlPlane(
+            emulator, f"{domain}:{port}", lambda api_id, scope: self._catalog.owner(api_id, scope)
+        )
+        self._compiler = Compiler(functions, client, KeySource(client, emulator.base_url))
+        self._former = FormerApis(state_dir / "http-apis.json")
+        self._catalog = Catalog(self._control.get, self._compiler.compile, self._former.serves)
+        self._addresses = Addresses(domain)
+        self._metrics = Metrics(emulator)
+        self._logs = AccessLogs(emulator)
+
+    def match(self, request: Request) -> Address | None:
+        """The HTTP API that the request is for, if it is for one."""
+        return self._addresses.match(request)
+
+    async def serve(self, address: Address) -> Response:
+        started = time.perf_counter()
+        try:
+            api = self._known(address) or await self._learned(address)
+            stage, path = _stage(api, address)
+        except Refused as refused:
+            refusal = self._of_lost(refused, address)
+            log.info("%s %s: %d: %s", address.request.method, address.request.path, refusal.status, refusal)
+            return _identified(refusal.response(), new_request_id())
+        except AwsError as error:
+            # AWS has no such answer: what is missing is a local part, and the error says which and what to do.
+            body = json.dumps({"message": error.message}).encode()
+            return _identified(Response(503, [("content-type", "application/json")], body), new_request_id())
+        x = Exchange(
+            address.request,
+            scope=api.scope,
+            api_id=api.api.id,
+            stage=stage.stage,
+            path=path,
+            domain_name=address.domain_name,
+            base_path=address.base_path,
+        )
+        response = api.cors.preflight(x.request) if api.cors else None
+        if response is None:
+            response = await self._respond(stage, x, address)
+            if api.cors is not None:
+                response.headers = api.cors.apply(x.request, response.headers)
+        self._finish(stage, x, response, started)
+        return response
+
+    def _known(self, address: Address) -> CompiledApi | None:
+        _check_head(address.request)
+        if address.api_id is None:
+            raise not_found(f"no API mapping of {address.domain_name} fits the path")
+        return self._catalog.known(address.api_id)
+
+    async def _learned(self, address: Address) -> CompiledApi:
+        api = await self._catalog.find(address.api_id or "")
+        if api is None:
+            raise not_found(f"no account has an HTTP API {address.api_id}")
+        return api
+
+    async def _respond(self, stage: CompiledStage, x: Exchange, address: Address) -> Response:
+        try:
+            endpoint = self._endpoint(stage, x, address)
+            try:
+                body = await x.request.body(MAX_BODY)
+            except BodyTooLarge as error:
+                raise too_large(f"the body is longer than {MAX_BODY} bytes") from error
+            x.arrived(body, self._port)
+            if endpoint.guard is not None:
+                await endpoint.guard.check(x)
+            return await endpoint.target.run(x)
+        except Refused as refusal:
+            return self._refuse(x, refusal)
+
+    def _endpoint(self, stage: CompiledStage, x: Exchange, address: Address) -> Endpoint:
+        """Where the route leads, unless it is throttled."""
+        found = stage.table.match(x.request.method, x.path)
+        if found is None:
+            missing = not_found(f"no route of stage {x.stage.name} takes {x.request.method} {x.path}")
+            raise self._of_lost(missing, address)
+        endpoint, x.parameters = found
+        x.route, x.dimensions = endpoint.route, endpoint.dimensions
+        if endpoint.bucket is not None and not endpoint.bucket.take(time.monotonic()):
+            raise too_many_requests()
+        return endpoint
+
+    def _of_lost(self, refused: Refused, address: Address) -> Refused:
+        """What is missing since the emulator lost its state is not simply not found."""
+        method, api_id = address.request.method, address.api_id
+        if refused.status != 404 or api_id is None or not self._former.had(api_id, address.stage, method, address.path):
+            return refused
+        return not_yet_again(api_id)
+
+    def _refuse(self, x: Exchange, refusal: Refused) -> Response:
+        x.error_kind = refusal.kind
+        x.error_message = refusal.message
+        level = logging.WARNING if refusal.status >= 500 else logging.INFO
+        where = x.route.key if x.route else f"{x.request.method} {x.path}"
+        log.log(level, "API %s, %s: %d: %s", x.api_id, where, refusal.status, refusal)
+        return refusal.response()
+
+    def _finish(self, stage: CompiledStage, x: Exchange, response: Response, started: float) -> None:
+        response.headers.append(("apigw-requestid", x.request_id))
+        x.status = response.status
+        x.response_length = len(response.body) if isinstance(response.body, bytes) else 0
+        x.response_latency = round((time.perf_counter() - started) * 1000)
+        for dimensions in (stage.dimensions, x.dimensions):
+            if dimensions is not None:
+                size = len(x.body) + x.response_length
+                self._metrics.add(x.scope, dimensions, x.status, x.response_latency, x.integration_latency, size)
+        if stage.access_log is not None and stage.log_stream is not None:
+            self._logs.add(stage.log_stream, x.epoch_ms, stage.access_log.line(x))
+
+    async def answer(self, call: Call) -> Response | None:
+        """An API Gateway call: those of HTTP APIs are passed on here, others (None) by the router."""
+        self._catalog.saw(call.scope)
+        if not self._addresses.knows(call.scope):
+            await self._learn_domains(call.scope)
+        if not call.request.path.startswith("/v2/apis"):
+            return None
+        status, response = await self._control.pass_on(call)
+        await self.passed(call, status)
+        return response
+
+    async def passed(self, call: Call, status: int) -> None:
+        """A call went through: what it wrote is learned anew."""
+        method, parts = call.request.method, call.request.path.strip("/").split("/")
+        if method == "GET" or status >= 400 or parts[0] != "v2":
+            return
+        if method == "DELETE" and parts[1:2] == ["apis"] and len(parts) >= 3:
+            self._former.deleted(parts[2])
+        if parts[1:2] == ["domainnames"]:
+            await self._learn_domains(call.scope)
+        elif parts[1:2] == ["apis"] and len(parts) == 3 and method == "DELETE":
+            self._catalog.deleted(parts[2])
+            self._compiler.forget(parts[2])
+            self._control.deleted(parts[2])
+        elif parts[1:2] == ["apis"] and len(parts) >= 3:
+            await self._catalog.wrote(call.scope, method, parts[2], parts[3:], await call.body())
+
+    async def _learn_domains(self, scope: Scope) -> None:
+        try:
+            self._addresses.learn(scope, await self._catalog.domains(scope))
+        except AwsError as error:
+            log.warning("custom domains of account %s are not known: %s", scope.account, error)
+
+    async def reset(self) -> None:
+        """The emulator's state is gone: nothing that was learned holds."""
+        self._former.lose()
+        self._catalog.reset()
+        self._control.reset()
+        self._addresses.reset()
+
+    async def close(self) -> None:
+        """Access logs and metrics that still wait go out."""
+        await self._logs.close()
+        await self._metrics.close()
+
+
+def _identified(response: Response, request_id: str) -> Response:
+    response.headers.append(("apigw-requestid", request_id))
+    return response
+
+
+def _stage(api: CompiledApi, address: Address) -> tuple[CompiledStage, str]:
+    """The stage that the path names, and the path in it."""
+    if api.api.protocol != "HTTP":
+        raise unsupported(f"{api.api.protocol} APIs are not served here: only HTTP APIs are")
+    if api.api.endpoint_disabled and address.base_path is None:
+        raise not_found("the API's execute-api endpoint is disabled: use its custom domain")
+    if address.stage is not None:
+        stage = api.stages.get(address.stage)
+        if stage is None:
+            raise not_found(f"API {address.api_id} has no stage {address.stage!r}")
+        return stage, address.path
+    first, slash, rest = address.path[1:].partition("/")
+    stage = api.stages.get(first)
+    if stage is not None:
+        return stage, f"{slash or '/'}{rest}"
+    stage = api.stages.get(DEFAULT_STAGE)
+    if stage is None:
+        raise not_found(f"API {address.api_id} has no stage {first!r} and no {DEFAULT_STAGE}")
+    return stage, address.path
+
+
+def _check_head(request: Request) -> None:
+    size = len(request.method) + len(request.path) + len(request.query) + 10
+    for _, value in request.headers:
+        size += len(value)
+    if size > MAX_HEAD:
+        raise Refused(
+            431,
+            "Request Header Fields Too Large",
+            kind="REQUEST_TOO_LARGE",
+            reason=f"request line and header values are {size} bytes, more than {MAX_HEAD}",
+        )

@@ -1,0 +1,55 @@
+"""What follows an alarm's change: the SNS topics that it names for the new state are told, once.
+
+MiniStack sets the state, so it knows every change that there is, by whomever, and hands each over once.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from staticfire.edge.aws.calls import AwsError, Scope
+from staticfire.edge.aws.emulator import Emulator
+
+from . import wording
+from .wording import Transition
+
+log = logging.getLogger(__name__)
+
+
+class Actions:
+    """`as_put` completes what MiniStack keeps of an alarm."""
+
+    def __init__(self, emulator: Emulator, as_put: Callable[[Scope, Mapping[str, Any]], Mapping[str, Any]]) -> None:
+        self._emulator = emulator
+        self._as_put = as_put
+
+    async def transition(self, told: Mapping[str, Any]) -> None:
+        """A change, as ministack_main.py hands it over."""
+        scope = Scope(told["account"], told["region"])
+        alarm, state = self._as_put(scope, told["alarm"]), told["state"]
+        log.info("alarm %s went from %s to %s: %s", alarm["AlarmName"], told["before"], state, told["reason"])
+        if not alarm.get("ActionsEnabled", True):
+            return
+        document = Transition(scope, alarm, told["before"], state, told["reason"], datetime.now(UTC)).document()
+        for action in alarm.get(wording.NAMED_FOR[state]) or ():
+            if action.split(":")[2:3] == ["sns"]:
+                await self._publish(scope, action, document)
+            else:
+                log.warning("alarm %s names %s, which is not told: SNS topics are", alarm["AlarmName"], action)
+
+    async def _publish(self, scope: Scope, topic: str, document: Mapping[str, Any]) -> None:
+        message = json.dumps(document)
+        published = {
+            "TopicArn": topic,
+            "Subject": wording.subject(document),
+            "MessageStructure": "json",
+            "Message": json.dumps({"default": message, "email": wording.text(document)}),
+        }
+        try:
+            await self._emulator.query(scope, "sns", "Publish", published)
+        except AwsError as error:
+            log.warning("alarm %s cannot tell %s: %s", document["AlarmName"], topic, error)

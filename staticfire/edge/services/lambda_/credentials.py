@@ -1,0 +1,56 @@
+"""What a function signs its calls with: its account's key, which may do everything, or a session of its role.
+
+On AWS it is always a session, and the role's policies say what it may do. Here too, where the emulator enforces IAM. A
+session is made for each execution environment and outlives it: nothing is renewed, as nothing is on AWS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from staticfire.edge.aws.calls import AwsError
+from staticfire.edge.aws.emulator import Emulator
+
+from .model import FunctionConfig
+
+SESSION_SECONDS = 12 * 60 * 60
+LONGEST_SESSION_NAME = 64
+
+
+class Credentials(Protocol):
+    async def variables(self, config: FunctionConfig) -> Mapping[str, str]:
+        """The environment variables with a key, its secret and its token."""
+
+
+class OfAccount:
+    async def variables(self, config: FunctionConfig) -> Mapping[str, str]:
+        return _variables(config.scope.account, "local", "local")
+
+
+class OfRole:
+    def __init__(self, emulator: Emulator) -> None:
+        self._emulator = emulator
+
+    async def variables(self, config: FunctionConfig) -> Mapping[str, str]:
+        asked = {
+            "RoleArn": config.role,
+            "RoleSessionName": config.name[:LONGEST_SESSION_NAME],
+            "DurationSeconds": str(SESSION_SECONDS),
+        }
+        try:
+            answer = await self._emulator.query(config.scope, "sts", "AssumeRole", asked)
+        except AwsError as error:
+            if error.status >= 500:
+                raise
+            raise AwsError(
+                403,
+                "AccessDeniedException",
+                f"The role defined for the function cannot be assumed by Lambda: {config.role}: {error.message}",
+            ) from error
+        found = {element.tag.rpartition("}")[2]: element.text or "" for element in answer.iter()}
+        return _variables(found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"])
+
+
+def _variables(key: str, secret: str, token: str) -> Mapping[str, str]:
+    return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": token}

@@ -1,0 +1,453 @@
+"""One execution environment: a process, its Runtime API, one invocation at a time.
+
+    starting -> idle -> busy -> idle ... -> dead
+
+starting  the process initialises; its first poll for an invocation ends that. An invocation may already wait for it.
+idle      the runtime polls for the next invocation
+busy      an invocation is with the runtime; its answer, its time-out or the process's end finishes it
+dead      the process has ended, or is being ended
+
+An answer finishes the invocation at once; the runtime's next poll comes a moment later. An invocation given to
+the environment in between waits for that poll. Should the process end before, the invocation was never delivered and
+goes to another environment: a crash costs its own invocation only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import shutil
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from .function_process import Process, Record, Started
+from .log_shipper import LogStream
+from .model import FunctionConfig
+from .platform_log import PlatformLog
+from .runtime_api import Reply, RuntimeApi, error_body, event
+
+log = logging.getLogger(__name__)
+
+# Starts a process, given the variables that only its environment knows.
+Start = Callable[[Mapping[str, str]], Started]
+
+INIT_SECONDS = 10.0
+LONG = 0.05
+LOOK_SECONDS = 1.0
+
+# 127.0.0.1 as /proc/net/tcp prints it: the address's bytes as a number of the machine.
+LOOPBACK = f"{int.from_bytes(socket.inet_aton('127.0.0.1'), sys.byteorder):08X}"
+
+
+class Invocation:
+    """One attempt to run a function: what it gets, and the future of what it comes to."""
+
+    __slots__ = ("arn", "client_context", "done", "payload", "queued", "request_id", "tail", "trace_id")
+
+    def __init__(
+        self, request_id: str, payload: bytes, arn: str, trace_id: str, client_context: str | None, tail: bool
+    ) -> None:
+        self.request_id = request_id
+        self.payload = payload
+        self.arn = arn
+        self.trace_id = trace_id
+        self.client_context = client_context
+        self.tail: list[str] | None = [] if tail else None
+        self.queued = time.monotonic()
+        self.done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+
+
+class Result:
+    """How an invocation ended. `error_type` is empty when the handler returned."""
+
+    __slots__ = ("error_type", "failed", "log_tail", "payload", "seconds", "status")
+
+    def __init__(self, payload: bytes, *, failed: bool = False, error_type: str = "", status: str = "success") -> None:
+        self.payload = payload
+        self.failed = failed
+        self.error_type = error_type
+        self.status = status
+        self.seconds = 0.0
+        self.log_tail = ""
+
+
+class Owner(Protocol):
+    """Who uses an environment: told when it changes, never asked to wait."""
+
+    def ready(self, environment: ExecutionEnvironment) -> None:
+        """Initialised."""
+
+    def finished(self, environment: ExecutionEnvironment, invocation: Invocation, result: Result) -> None:
+        """An invocation ended."""
+
+    def freed(self, environment: ExecutionEnvironment) -> None:
+        """It can take the next invocation."""
+
+    def ended(self, environment: ExecutionEnvironment, undelivered: Invocation | None, init_error: bool) -> None:
+        """The process is gone; an invocation that was not delivered is handed back."""
+
+
+class ExecutionEnvironment:
+    """See the module's text. `launch` must be awaited before anything else is called."""
+
+    def __init__(
+        self,
+        identifier: str,
+        config: FunctionConfig,
+        owner: Owner,
+        stream: LogStream,
+        platform: PlatformLog,
+        directory: Path,
+    ) -> None:
+        self.id = identifier
+        self.config = config
+        self.state = "starting"
+        self.since = time.time()
+        self.idle_since = time.monotonic()
+        self.initialised = False
+        self.peak_bytes = 0
+        self._owner = owner
+        self._stream = stream
+        self._platform = platform
+        self._directory = directory
+        self._loop = asyncio.get_running_loop()
+        self._process: Process | None = None
+        self._api = RuntimeApi(self)
+        self._current: Invocation | None = None
+        self._delivered = False
+        self._poll: Reply | None = None
+        # What runs now must have ended by the deadline. The timer stays from one invocation to the next: each would
+        # set one and cancel it. When it rings it looks whether there is a deadline, and is set anew.
+        self._deadline = math.inf
+        self._timer: asyncio.TimerHandle | None = None
+        self._began = time.monotonic()
+        self._init_seconds: float | None = None
+        self._init_error: tuple[bytes, str] | None = None
+        self._killed_for = ""
+        self._looked = self._began
+        self.gone = asyncio.Event()
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process is not None else None
+
+    @property
+    def process(self) -> Process | None:
+        return self._process
+
+    # -- what the owner does
+
+    async def launch(self, start: Start, first: Invocation | None) -> None:
+        """Start the process. With a first invocation, initialising counts as its time, as after a failed init."""
+        port = await self._api.listen()
+        self._began = time.monotonic()
+        self._current = first
+        self._write(self._platform.init_start())
+        started = start({"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}"})
+        self._process = Process(started, on_output=self._write, on_exit=self._exited)
+        self._limit(self._began + (INIT_SECONDS if first is None else self.config.timeout))
+
+    def assign(self, invocation: Invocation) -> None:
+        """Give it the next invocation; the owner knows that it is free."""
+        self._current = invocation
+        self._delivered = False
+        self._set_state("busy")
+        if self._process is not None and self._process.frozen:
+            self._process.thaw()
+        if self._poll is not None:
+            self._deliver(invocation)
+        else:
+            self._limit(time.monotonic() + self.config.timeout)
+
+    def abandon(self) -> None:
+        """Undo a launch that failed."""
+        self.end("not launched")
+        self._unlimit()
+        if self._process is None:
+            self._loop.create_task(self._clean())
+
+    def end(self, why: str) -> None:
+        """Kill the process; the owner hears of it when it is gone."""
+        if self.state == "dead":
+            return
+        self._set_state("dead")
+        self._killed_for = self._killed_for or why
+        if self._process is not None:
+            self._process.kill()
+
+    def watch_memory(self, now: float) -> None:
+        """Note the memory in use; over the function's limit the environment is killed, as on AWS.
+
+        Short invocations share a look a second, one that takes its time gets one whenever this is called.
+        """
+        if self._process is None or self.state == "dead":
+            return
+        if now - self._began < LONG and now - self._looked < LOOK_SECONDS:
+            return
+        self._looked = now
+        used = self._process.resident_bytes()
+        self.peak_bytes = max(self.peak_bytes, used)
+        if used > self.config.memory * 1024 * 1024:
+            self._killed_for = "memory"
+            self._process.kill()
+
+    # -- what the runtime does, through its API
+
+    def poll(self, reply: Reply) -> None:
+        """The runtime is ready for the next invocation."""
+        if self.state == "dead":
+            return
+        self._poll = reply
+        if self._current is not None and not self._delivered:
+            self._initialise()
+            self._deliver(self._current)
+        elif not self.initialised:
+            self._initialise()
+            self._idle()
+            self._owner.freed(self)
+
+    def answered(self, request_id: str, payload: bytes, error_type: str | None) -> bool:
+        """The runtime's answer; refused (False) if it is not for the invocation that is with it."""
+        invocation = self._current
+        if invocation is None or not self._delivered or invocation.request_id != request_id or self.state == "dead":
+            return False
+        if error_type is None:
+            self._finish(Result(payload))
+        else:
+            self._finish(Result(payload, failed=True, error_type=error_type))
+        self._idle()
+        self._owner.freed(self)
+        return True
+
+    def init_failed(self, payload: bytes, error_type: str) -> None:
+        self._init_error = (payload, error_type)
+
+    def accepts(self, peer_port: int, own_port: int) -> bool:
+        """Whether the connection from this local port was made by the environment's own process."""
+        inode = _socket_inode(peer_port, own_port)
+        if inode is None:
+            return not Path("/proc/net/tcp").exists()
+        return self._process is not None and self._process.owns_socket(inode)
+
+    # -- inside
+
+    def _initialise(self) -> None:
+        if self.initialised:
+            return
+        self.initialised = True
+        self._init_seconds = time.monotonic() - self._began
+        self._unlimit()
+        self._owner.ready(self)
+
+    def _deliver(self, invocation: Invocation) -> None:
+        """Answer the runtime's poll with an invocation."""
+        reply, self._poll = self._poll, None
+        if reply is None:
+            return
+        self._delivered = True
+        self._began = time.monotonic()
+        deadline = int((time.time() + self.config.timeout) * 1000)
+        reply(
+            event(
+                invocation.request_id,
+                deadline,
+                invocation.arn,
+                invocation.trace_id,
+                invocation.client_context,
+                invocation.payload,
+            )
+        )
+        # The runtime works already while the rest is noted.
+        if self.state != "busy":
+            self._set_state("busy")
+        self._limit(self._began + self.config.timeout)
+        self._write(self._platform.start(invocation.request_id))
+
+    def _finish(self, result: Result) -> None:
+        """The invocation ends here, whatever becomes of the process."""
+        invocation, self._current = self._current, None
+        if invocation is None:
+            return
+        self._deadline = math.inf
+        result.seconds = time.monotonic() - self._began
+        self._tail_to(invocation)
+        if self._init_seconds is not None and self._process is not None:
+            # Most invocations are shorter than the watch's interval; the first one gives the figure for them.
+            self.peak_bytes = max(self.peak_bytes, self._process.resident_bytes())
+        init_seconds, self._init_seconds = self._init_seconds, None
+        if invocation.tail is not None:
+            self._report(invocation, result, init_seconds)
+            result.log_tail = "\n".join(invocation.tail)
+        self._owner.finished(self, invocation, result)
+        if not invocation.done.done():
+            invocation.done.set_result(result)
+        if invocation.tail is None:
+            # Whoever waits for the answer goes first.
+            self._loop.call_soon(self._report, invocation, result, init_seconds)
+
+    def _report(self, invocation: Invocation, result: Result, init_seconds: float | None) -> None:
+        records = self._platform.end(
+            invocation.request_id, result.seconds, init_seconds, self.peak_bytes, result.status, result.error_type
+        )
+        self._record(records, invocation)
+
+    def _tail_to(self, invocation: Invocation) -> None:
+        """Output written before the answer belongs to the invocation that is being finished."""
+        if self._process is not None:
+            self._current = invocation
+            self._process.end_line()
+            self._current = None
+
+    def _limit(self, deadline: float) -> None:
+        """Deadlines only move on while a timer is set: an initialisation's is taken back before an invocation's."""
+        self._deadline = deadline
+        if self._timer is None:
+            self._timer = self._loop.call_later(deadline - time.monotonic(), self._rings)
+
+    def _unlimit(self) -> None:
+        self._deadline = math.inf
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _rings(self) -> None:
+        self._timer = None
+        if time.monotonic() >= self._deadline:
+            self._expired()
+        elif self._deadline < math.inf:
+            self._limit(self._deadline)
+
+    def _expired(self) -> None:
+        """The time-out of the initialisation or of the invocation."""
+        self._deadline = math.inf
+        invocation = self._current
+        if invocation is None:
+            self.end("init timeout")
+            return
+        if self.initialised and not self._delivered:
+            # The runtime did not come back after its last answer.
+            self.end("stuck")
+            return
+        if not self.initialised:
+            seconds = time.monotonic() - self._began
+            self._write(self._platform.init_failed(seconds, "invoke", "timeout", ""))
+        self._tail_to(invocation)
+        self._current = invocation
+        self._write(self._platform.timed_out(invocation.request_id))
+        message = f"RequestId: {invocation.request_id} Error: Task timed out after {self.config.timeout:.2f} seconds"
+        self._finish(Result(error_body(message, "Sandbox.Timedout"), failed=True, status="timeout"))
+        self.end("timeout")
+
+    def _exited(self, status: int) -> None:
+        """The process ended, by itself or killed."""
+        invocation, init_error = self._current, False
+        self._unlimit()
+        undelivered: Invocation | None = None
+        if not self.initialised:
+            init_error = self._end_of_init(status)
+        elif invocation is not None and not self._delivered:
+            undelivered, self._current = invocation, None
+        elif invocation is not None:
+            message, error_type = _reason(status, self._killed_for)
+            self._fail(invocation, message, error_type)
+        self._set_state("dead")
+        self._loop.create_task(self._clean())
+        self._owner.ended(self, undelivered, init_error)
+
+    def _end_of_init(self, status: int) -> bool:
+        """The process ended before it was ready: the invocation that waits for it, if any, gets the error."""
+        invocation = self._current
+        seconds = time.monotonic() - self._began
+        message, error_type = _reason(status, self._killed_for)
+        if self._init_error is not None:
+            error_type = self._init_error[1]
+        if invocation is None and self._killed_for not in ("", "memory", "init timeout"):
+            return False
+        outcome = "timeout" if self._killed_for == "init timeout" else "error"
+        phase = "init" if invocation is None else "invoke"
+        kind = "" if outcome == "timeout" else error_type
+        self._write(self._platform.init_failed(seconds, phase, outcome, kind))
+        if invocation is not None:
+            self._write(self._platform.start(invocation.request_id))
+            if self._init_error is None:
+                self._fail(invocation, message, error_type)
+            else:
+                self._finish(Result(self._init_error[0], failed=True, error_type=error_type, status="error"))
+        return True
+
+    def _fail(self, invocation: Invocation, message: str, error_type: str) -> None:
+        text = f"RequestId: {invocation.request_id} Error: {message}"
+        self._write(self._platform.exited(invocation.request_id, text, error_type))
+        self._finish(Result(error_body(text, error_type), failed=True, error_type=error_type, status="error"))
+
+    def _idle(self) -> None:
+        self._set_state("idle")
+        self.idle_since = time.monotonic()
+
+    def _set_state(self, state: str) -> None:
+        if self.state != "dead":
+            self.state = state
+            self.since = time.time()
+
+    def _write(self, records: list[Record]) -> None:
+        self._record(records, self._current)
+
+    def _record(self, records: list[Record], invocation: Invocation | None) -> None:
+        self._stream.append(records)
+        if invocation is not None and invocation.tail is not None:
+            invocation.tail += [text for _, text in records]
+
+    async def _clean(self) -> None:
+        self.gone.set()
+        self._api.close()
+        await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
+
+
+def _socket_inode(local_port: int, remote_port: int) -> str | None:
+    """The kernel's number of the socket 127.0.0.1:local_port -> 127.0.0.1:remote_port; None where it does not tell."""
+    wanted = f"{LOOPBACK}:{local_port:04X} {LOOPBACK}:{remote_port:04X}"
+    try:
+        with open("/proc/net/tcp") as file:
+            table = file.read()
+    except OSError:
+        return None
+    position = table.find(wanted)
+    if position < 0:
+        return None
+    return table[position : table.find("\n", position)].split()[8]
+
+
+# As Go's syscall.Signal names them: that is what Lambda prints.
+SIGNALS = {
+    signal.SIGABRT: "aborted",
+    signal.SIGALRM: "alarm clock",
+    signal.SIGBUS: "bus error",
+    signal.SIGFPE: "floating point exception",
+    signal.SIGHUP: "hangup",
+    signal.SIGILL: "illegal instruction",
+    signal.SIGINT: "interrupt",
+    signal.SIGKILL: "killed",
+    signal.SIGPIPE: "broken pipe",
+    signal.SIGQUIT: "quit",
+    signal.SIGSEGV: "segmentation fault",
+    signal.SIGTERM: "terminated",
+    signal.SIGTRAP: "trace/breakpoint trap",
+}
+
+
+def _reason(status: int, killed_for: str) -> tuple[str, str]:
+    """AWS's words for how a runtime ended, and its error type."""
+    if killed_for == "memory":
+        return "Runtime exited with error: signal: killed", "Runtime.OutOfMemory"
+    if status == 0:
+        return "Runtime exited without providing a reason", "Runtime.ExitError"
+    if status < 0:
+        name = next((text for number, text in SIGNALS.items() if number == -status), f"signal {-status}")
+        return f"Runtime exited with error: signal: {name}", "Runtime.ExitError"
+    return f"Runtime exited with error: exit status {status}", "Runtime.ExitError"

@@ -1,0 +1,143 @@
+"""What the parts of Lambda talk about: a function's reference, its configuration, the outcome of one invocation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from staticfire.edge.aws.calls import AwsError, Scope
+
+LATEST = "$LATEST"
+
+_NAME = r"(?P<name>[a-zA-Z0-9-_]{1,140})(?::(?P<qualifier>\$LATEST|[a-zA-Z0-9-_]{1,128}))?"
+_FULL_ARN = re.compile(rf"arn:aws[a-zA-Z-]*:lambda:(?P<region>[a-z0-9-]+):(?P<account>\d{{12}}):function:{_NAME}")
+_PARTIAL_ARN = re.compile(rf"(?:(?P<account>\d{{12}}):)?function:{_NAME}")
+_PLAIN = re.compile(_NAME)
+
+
+class FunctionRef(NamedTuple):
+    """Which function a caller means. Without a qualifier it is `$LATEST`."""
+
+    scope: Scope
+    name: str
+    qualifier: str | None = None
+
+    @classmethod
+    def parse(cls, text: str, scope: Scope, qualifier: str | None = None) -> FunctionRef:
+        """A name, a partial ARN (`account:function:name`) or a full ARN, each with an optional `:qualifier`."""
+        match = _FULL_ARN.fullmatch(text) or _PARTIAL_ARN.fullmatch(text) or _PLAIN.fullmatch(text)
+        if match is None:
+            raise AwsError(
+                400,
+                "ValidationException",
+                f"1 validation error detected: Value '{text}' at 'functionName' failed to satisfy constraint: "
+                "a function's name, partial ARN or ARN",
+            )
+        found = match.groupdict()
+        if qualifier and found["qualifier"] and qualifier != found["qualifier"]:
+            raise AwsError(
+                400,
+                "InvalidParameterValueException",
+                f"The derived qualifier from the function name does not match the specified qualifier: "
+                f"{found['qualifier']} and {qualifier}",
+            )
+        owner = Scope(found.get("account") or scope.account, found.get("region") or scope.region)
+        return cls(owner, found["name"], found["qualifier"] or qualifier or None)
+
+    @property
+    def arn(self) -> str:
+        arn = f"arn:aws:lambda:{self.scope.region}:{self.scope.account}:function:{self.name}"
+        return f"{arn}:{self.qualifier}" if self.qualifier else arn
+
+    @property
+    def resource(self) -> str:
+        """The ARN that permissions name: `$LATEST` is the function itself."""
+        return self._replace(qualifier=None).arn if self.qualifier == LATEST else self.arn
+
+
+@dataclass(frozen=True, slots=True)
+class Logging:
+    """The function's LoggingConfig."""
+
+    group: str
+    json: bool = False
+    application_level: str = ""
+    system_level: str = "INFO"
+
+    @classmethod
+    def read(cls, name: str, config: Mapping[str, Any]) -> Logging:
+        return cls(
+            group=config.get("LogGroup") or f"/aws/lambda/{name}",
+            json=config.get("LogFormat") == "JSON",
+            application_level=config.get("ApplicationLogLevel") or "",
+            system_level=config.get("SystemLogLevel") or "INFO",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionConfig:
+    """One version of a function, as GetFunction describes it.
+
+    Two equal configurations share execution environments; where the code can be fetched and how many may run do not
+    make a difference to an environment.
+    """
+
+    scope: Scope
+    name: str
+    version: str
+    runtime: str
+    handler: str
+    timeout: float
+    memory: int
+    code_sha256: str
+    variables: tuple[tuple[str, str], ...] = ()
+    layers: tuple[str, ...] = ()
+    logging: Logging = field(default_factory=lambda: Logging(""))
+    package_type: str = "Zip"
+    role: str = ""
+    code_location: str = field(default="", compare=False)
+    reserved: int | None = field(default=None, compare=False)
+    dead_letter_arn: str | None = field(default=None, compare=False)
+
+    @classmethod
+    def read(cls, scope: Scope, described: Mapping[str, Any]) -> FunctionConfig:
+        """From the answer of GetFunction."""
+        config = described["Configuration"]
+        variables = (config.get("Environment") or {}).get("Variables") or {}
+        return cls(
+            scope=scope,
+            name=config["FunctionName"],
+            version=config.get("Version") or LATEST,
+            runtime=config.get("Runtime") or "",
+            handler=config.get("Handler") or "",
+            timeout=float(config.get("Timeout") or 3),
+            memory=int(config.get("MemorySize") or 128),
+            code_sha256=config.get("CodeSha256") or "",
+            variables=tuple(sorted((str(key), str(value)) for key, value in variables.items())),
+            layers=tuple(layer["Arn"] for layer in config.get("Layers") or ()),
+            logging=Logging.read(config["FunctionName"], config.get("LoggingConfig") or {}),
+            package_type=config.get("PackageType") or "Zip",
+            role=config.get("Role") or "",
+            code_location=(described.get("Code") or {}).get("Location") or "",
+            reserved=(described.get("Concurrency") or {}).get("ReservedConcurrentExecutions"),
+            dead_letter_arn=(config.get("DeadLetterConfig") or {}).get("TargetArn") or None,
+        )
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:lambda:{self.scope.region}:{self.scope.account}:function:{self.name}"
+
+
+class Outcome:
+    """What an invocation came to. `error` is None, or "Unhandled": the payload then describes the error."""
+
+    __slots__ = ("error", "log_tail", "payload", "request_id", "version")
+
+    def __init__(self, request_id: str, payload: bytes, error: str | None, version: str, log_tail: str = "") -> None:
+        self.request_id = request_id
+        self.payload = payload
+        self.error = error
+        self.version = version
+        self.log_tail = log_tail

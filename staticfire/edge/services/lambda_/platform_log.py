@@ -1,0 +1,103 @@
+"""The lines that Lambda itself writes into a function's log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from .function_process import Record
+from .model import FunctionConfig
+
+
+class PlatformLog:
+    """Text, or JSON where the function's LoggingConfig says so."""
+
+    def __init__(self, config: FunctionConfig, runtime: str) -> None:
+        self._config = config
+        self._json = config.logging.json
+        self._info = config.logging.system_level in ("DEBUG", "INFO")
+        self._runtime = runtime
+
+    def init_start(self) -> list[Record]:
+        if not self._json:
+            return [(None, f"INIT_START Runtime Version: {self._runtime}\tRuntime Version ARN: ")]
+        record = {
+            "initializationType": "on-demand",
+            "phase": "init",
+            "runtimeVersion": self._runtime,
+            "functionName": self._config.name,
+            "functionVersion": self._config.version,
+        }
+        return self._event("initStart", record) if self._info else []
+
+    def init_failed(self, seconds: float, phase: str, status: str, error_type: str) -> list[Record]:
+        if not self._json:
+            kind = f"\tError Type: {error_type}" if error_type else ""
+            return [
+                (None, f"INIT_REPORT Init Duration: {seconds * 1000:.2f} ms\tPhase: {phase}\tStatus: {status}{kind}")
+            ]
+        metrics = {"durationMs": round(seconds * 1000, 3)}
+        record = {"initializationType": "on-demand", "phase": phase, "status": status, "metrics": metrics}
+        return self._event("initReport", {**record, "errorType": error_type} if error_type else record)
+
+    def start(self, request_id: str) -> list[Record]:
+        if not self._json:
+            return [(None, f"START RequestId: {request_id} Version: {self._config.version}")]
+        if not self._info:
+            return []
+        return self._event("start", {"requestId": request_id, "version": self._config.version})
+
+    def timed_out(self, request_id: str) -> list[Record]:
+        if self._json:
+            return []
+        return [(None, f"{_now()} {request_id} Task timed out after {self._config.timeout:.2f} seconds\n")]
+
+    def exited(self, request_id: str, message: str, error_type: str) -> list[Record]:
+        return [] if self._json else [(None, f"{message}\n{error_type}")]
+
+    def end(
+        self,
+        request_id: str,
+        seconds: float,
+        init_seconds: float | None,
+        memory_bytes: int,
+        status: str,
+        error_type: str,
+    ) -> list[Record]:
+        """END and REPORT. Since August 2025 AWS bills the time of initialisation too."""
+        duration = seconds * 1000
+        init = None if init_seconds is None else init_seconds * 1000
+        billed = -int(-(duration + (init or 0)) // 1)
+        used = min(-(-memory_bytes // (1024 * 1024)), self._config.memory)
+        if self._json:
+            if not self._info and status == "success":
+                return []
+            metrics: dict[str, float] = {
+                "durationMs": round(duration, 3),
+                "billedDurationMs": billed,
+                "memorySizeMB": self._config.memory,
+                "maxMemoryUsedMB": used,
+            }
+            if init is not None:
+                metrics["initDurationMs"] = round(init, 3)
+            record = {"requestId": request_id, "metrics": metrics, "status": status}
+            return self._event("report", {**record, "errorType": error_type} if error_type else record)
+        report = (
+            f"REPORT RequestId: {request_id}\tDuration: {duration:.2f} ms\tBilled Duration: {billed} ms\t"
+            f"Memory Size: {self._config.memory} MB\tMax Memory Used: {used} MB\t"
+        )
+        if init is not None:
+            report += f"Init Duration: {init:.2f} ms\t"
+        if status != "success":
+            report += f"Status: {status}" + (f"\tError Type: {error_type}" if error_type else "")
+        return [(None, f"END RequestId: {request_id}"), (None, report)]
+
+    @staticmethod
+    def _event(kind: str, record: Mapping[str, Any]) -> list[Record]:
+        return [(None, json.dumps({"time": _now(), "type": f"platform.{kind}", "record": record}))]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

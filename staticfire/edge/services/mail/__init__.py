@@ -1,0 +1,1 @@
+"""What SNS and SES send by e-mail."""

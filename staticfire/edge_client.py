@@ -1,0 +1,127 @@
+"""Client of the edge's own endpoints below `/_staticfire/`."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from .errors import NotRunningError, StaticfireError, UsageError
+
+
+@dataclass(frozen=True)
+class Health:
+    """Each part's state. `instance` is one life of the emulator: another one means that what was applied is gone."""
+
+    state: str
+    instance: str
+    parts: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def well(self) -> bool:
+        return not self.sick
+
+    @property
+    def sick(self) -> Mapping[str, Mapping[str, Any]]:
+        return {name: part for name, part in self.parts.items() if part.get("state") not in WELL}
+
+
+WELL = ("running", "none")
+
+
+class EdgeClient:
+    """`endpoint` is the edge's base URL."""
+
+    def __init__(self, endpoint: str, *, timeout: float = 10.0) -> None:
+        self.endpoint = endpoint.rstrip("/")
+        self.timeout = timeout
+
+    def health(self) -> Health | None:
+        """The stack's state; None when nothing answers."""
+        try:
+            _, answer = self._request("GET", "health")
+        except NotRunningError:
+            return None
+        return Health(str(answer.get("state")), str(answer.get("instance", "")), answer.get("parts", {}))
+
+    def functions(self) -> Mapping[str, Any]:
+        return self._ask("GET", "functions")
+
+    def calls(self) -> Sequence[Mapping[str, Any]]:
+        """AWS API calls since the edge started: account, service, operation (null for REST services), count."""
+        calls: Sequence[Mapping[str, Any]] = self._ask("GET", "calls")["calls"]
+        return calls
+
+    def kill_environment(self, identity: str) -> None:
+        """kill -9 what runs in that execution environment; one that is gone is no error."""
+        self._ask("POST", "functions/kill", {"environment": identity})
+
+    def faults(self) -> Mapping[str, Any]:
+        return self._ask("GET", "faults")
+
+    def add_fault(self, fault: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Set a fault; it as it was understood. Raises UsageError when it cannot be meant."""
+        status, answer = self._request("POST", "faults", fault)
+        if status >= 300:
+            raise UsageError(str(answer.get("message", answer)))
+        return answer
+
+    def clear_fault(self, identity: str) -> Mapping[str, Any]:
+        """End that fault; one that is gone is no error."""
+        return self._ask("DELETE", f"faults/{identity}")
+
+    def clear_faults(self) -> int:
+        """End all faults; how many there were."""
+        return int(self._ask("DELETE", "faults")["cleared"])
+
+    def mails(self, *, to: str = "", account: str = "") -> list[dict[str, Any]]:
+        """What was sent by e-mail, newest first."""
+        found: list[dict[str, Any]] = self._ask("GET", f"mail?{urlencode({'to': to, 'account': account})}")["mails"]
+        return found
+
+    def remove_mails(self, *, to: str = "", account: str = "") -> int:
+        """Forget these mails; how many there were."""
+        return int(self._ask("DELETE", f"mail?{urlencode({'to': to, 'account': account})}")["removed"])
+
+    def reset(self) -> None:
+        """Empty the functions' environments and queues, and the mailbox."""
+        self._ask("POST", "reset")
+
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+        status, answer = self._request(method, path, body)
+        if status >= 300:
+            raise StaticfireError(f"The edge refused {method} /_staticfire/{path}: {answer.get('message', answer)}")
+        return answer
+
+    def _request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, Mapping[str, Any]]:
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"content-type": "application/json"} if data else {}
+        request = urllib.request.Request(f"{self.endpoint}/_staticfire/{path}", data, headers, method=method)
+        try:
+            with _DIRECT.open(request, timeout=self.timeout) as response:
+                status, content = response.status, response.read()
+        except urllib.error.HTTPError as error:
+            status, content = error.code, error.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise NotRunningError(
+                f"No edge answers at {self.endpoint}: {error}.", remedy="Start the stack with `staticfire up`."
+            ) from error
+        try:
+            answer = json.loads(content or b"{}")
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise NotRunningError(
+                f"What answers at {self.endpoint} is not staticfire.",
+                remedy="Choose another port (STATICFIRE_PORT), or end that program.",
+            )
+        return status, answer
+
+
+# No proxy of the user's environment stands between this machine and itself.
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -1,0 +1,1 @@
+"""What this machine is asked for: files, locks, processes, ports, and waiting for them."""

@@ -1,0 +1,67 @@
+"""Files that are whole or absent: JSON, logs, secrets."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from staticfire.errors import StaticfireError
+
+from .locks import file_lock
+
+LONG_LOG = 10 * 1024 * 1024
+
+
+def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """All of `data` or nothing: a killed process never leaves half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    try:
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            file.write(data)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def open_log(path: Path) -> BinaryIO:
+    """A program's log, to be appended to. A long one of earlier starts is put aside: two are kept at the most."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        if path.stat().st_size > LONG_LOG:
+            path.replace(path.with_name(f"{path.name}.1"))
+    return open(path, "ab")
+
+
+def write_json(path: Path, value: Any, mode: int = 0o644) -> None:
+    write_atomically(path, json.dumps(value, indent=2, sort_keys=True).encode() + b"\n", mode)
+
+
+def read_json(path: Path, *keys: str) -> dict[str, Any] | None:
+    """The object in `path`, with these keys at least; None when there is no file."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise StaticfireError(f"{path} is damaged: {error}.", remedy=f"Delete {path} and try again.") from error
+    if not isinstance(value, dict):
+        raise StaticfireError(f"{path} holds no object.", remedy=f"Delete {path} and try again.")
+    missing = [key for key in keys if key not in value]
+    if missing:
+        raise StaticfireError(
+            f"{path} is damaged: it does not tell {', '.join(missing)}.", remedy=f"Delete {path} and try again."
+        )
+    return value
+
+
+def secret(path: Path) -> str:
+    """The password kept in `path`, readable by its owner only; made at the first use."""
+    with file_lock(path.with_name(f".{path.name}.lock")):
+        if not path.exists():
+            write_atomically(path, secrets.token_urlsafe(24).encode(), 0o600)
+    return path.read_text()

@@ -1,0 +1,97 @@
+"""Processes that staticfire started, and records of them.
+
+A record holds the pid and the time at which the kernel started that process. A pid alone proves nothing: after a crash
+or a reboot it may belong to a stranger. A record therefore is in one of two states: `alive`, when a process with that
+pid and that start time exists, or stale, when it can be dropped without touching anything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from staticfire.errors import StaticfireError
+
+from .files import read_json, write_json
+from .waiting import wait_until
+
+PR_SET_PDEATHSIG = 1
+
+
+def start_time(pid: int) -> str | None:
+    """When the kernel started `pid`, in the kernel's own words; None when there is no such process."""
+    if sys.platform == "linux":
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text(encoding="latin-1")
+        except (FileNotFoundError, ProcessLookupError):
+            return None
+        state, *rest = stat.rpartition(")")[2].split()
+        return None if state in "ZX" else rest[18]
+    listing = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return listing.stdout.strip() or None
+
+
+@dataclass(frozen=True)
+class ProcessRecord:
+    """A process that staticfire started, as recorded in a file."""
+
+    pid: int
+    started: str
+    path: Path
+
+    @classmethod
+    def record(cls, path: Path, pid: int) -> ProcessRecord:
+        started = start_time(pid)
+        if started is None:
+            raise StaticfireError(f"The process {pid} ended as soon as it had started.")
+        write_json(path, {"pid": pid, "started": started})
+        return cls(pid, started, path)
+
+    @classmethod
+    def read(cls, path: Path) -> ProcessRecord | None:
+        """The recorded process if it is alive; a stale record is dropped."""
+        record = read_json(path, "pid", "started")
+        if record is None:
+            return None
+        process = cls(int(record["pid"]), str(record["started"]), path)
+        if process.alive:
+            return process
+        path.unlink(missing_ok=True)
+        return None
+
+    @property
+    def alive(self) -> bool:
+        return start_time(self.pid) == self.started
+
+    def send(self, number: signal.Signals) -> None:
+        if self.alive:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def stop(self, *signals: tuple[signal.Signals, float]) -> None:
+        """Send each signal in turn until the process is gone, waiting the seconds given with it."""
+        for number, patience in signals:
+            self.send(number)
+            if wait_until(lambda: not self.alive, patience):
+                self.path.unlink(missing_ok=True)
+                return
+        raise StaticfireError(
+            f"The process {self.pid} does not end.",
+            checked=[f"signals sent: {', '.join(number.name for number, _ in signals)}"],
+            remedy=f"Look at it with `ps -p {self.pid} -o pid,stat,wchan,args`.",
+        )
+
+
+def end_with_parent() -> Callable[[], None] | None:
+    """For a child's `preexec_fn`: where the kernel can do it, the child ends when this process is killed."""
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl
+    return lambda: prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

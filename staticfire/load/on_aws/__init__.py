@@ -1,0 +1,1 @@
+"""What a measured load needs and costs on AWS."""

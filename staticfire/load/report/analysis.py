@@ -1,0 +1,98 @@
+"""What the figures of a run mean: its knee, its noise, and what is surely different between two runs.
+
+The knee is the highest rate at which a step held: its 95th percentile and its errors within the limits, its rate no
+less than nine tenths of what was asked for. The true one lies between that step and the lowest above it that failed.
+
+Noise. Seconds of one run are alike: a slow one is followed by a slow one, so many seconds tell less than as many
+independent figures would. The series is therefore cut into a few long parts, and how far the medians of these lie apart
+tells how far the whole moves by chance: Student's interval over batch means. Two runs of the same profile are compared
+second by second (the tenth of a step with the tenth of the same step), so that what the profile does cancels out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import fmean, median, stdev
+from typing import Any
+
+from staticfire.load.thresholds import Step
+
+BATCHES = 6
+# Student's t for 95 % and BATCHES - 1 degrees of freedom.
+STUDENT = 2.571
+# Batches of less than five seconds are too much alike.
+LEAST_SECONDS = 5 * BATCHES
+
+
+@dataclass(frozen=True)
+class Knee:
+    """`found`: some step holds and one above it does not. `holds_at`, `fails_at`: the loads it lies between."""
+
+    found: bool
+    rate: float | None
+    p95_ms: float | None
+    limit_ms: float
+    holds_at: float | None
+    fails_at: float | None
+    why: str
+
+
+def knee(steps: Sequence[Step], limit_ms: float, most_errors: float) -> Knee | None:
+    """The highest rate that a step held; None without steps. The order of the steps does not matter."""
+    if not steps:
+        return None
+    broken = {step: step.broken_by(limit_ms, most_errors) for step in steps}
+    holding = [step for step, why in broken.items() if not why]
+    if not holding:
+        lowest = min(steps, key=lambda step: step.load)
+        return Knee(False, None, None, limit_ms, None, lowest.load, f"Not even the first step holds: {broken[lowest]}.")
+    best = max(holding, key=lambda step: step.rate)
+    above = [step for step, why in broken.items() if why and step.load > best.load]
+    if not above:
+        why = "Every step holds: the knee lies above. Ramp up to a higher rate."
+        return Knee(False, best.rate, best.p95_ms, limit_ms, best.load, None, why)
+    first = min(above, key=lambda step: step.load)
+    asked = f"{first.load:,.0f} {'users' if first.target_rate is None else 'requests/s'}"
+    return Knee(True, best.rate, best.p95_ms, limit_ms, best.load, first.load, f"At {asked}, {broken[first]}.")
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Where a figure lies by chance alone in 95 of 100 runs."""
+
+    low: float
+    middle: float
+    high: float
+
+
+def noise(values: Sequence[float]) -> Interval | None:
+    """The level of a series of seconds and its noise; None where there are too few."""
+    count = len(values)
+    if count < LEAST_SECONDS:
+        return None
+    cuts = [number * count // BATCHES for number in range(BATCHES + 1)]
+    medians = [median(values[start:end]) for start, end in pairwise(cuts)]
+    middle, reach = fmean(medians), STUDENT * stdev(medians) / math.sqrt(BATCHES)
+    return Interval(middle - reach, middle, middle + reach)
+
+
+def change(
+    before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]], value: str, *, relative: bool
+) -> Interval | None:
+    """How much a value of the series changed, second by second; relative: as a share of what it was before."""
+    of: Callable[[float, float], float] = (lambda old, new: new / old - 1) if relative else (lambda old, new: new - old)
+    pairs = ((old[value], new[value]) for old, new in zip(before, after, strict=False))
+    return noise([of(old, new) for old, new in pairs if old is not None and new is not None and (old or not relative)])
+
+
+def writes_share(routes: Sequence[Mapping[str, Any]]) -> float:
+    """Which share of the requests wrote, by the method that a route's name begins with."""
+    requests = sum(route["requests"] for route in routes)
+    writes = sum(route["requests"] for route in routes if route["name"].partition(" ")[0] in WRITING)
+    return writes / requests if requests else 0.0
+
+
+WRITING = ("POST", "PUT", "PATCH", "DELETE")

@@ -1,0 +1,1 @@
+"""A stack: its packages, its database, its Terraform, applied."""

@@ -1,0 +1,119 @@
+"""Reproducible deployment packages: the same input gives the same bytes, on any machine and on any day.
+
+Entries are sorted, carry one fixed time and one of two modes, are stored and not compressed (zlib's output differs
+from version to version), and leave out what tools drop beside the sources. Requirements are installed by pip from
+hashes, once for each content of their file, and packed from there. A package that did not change is not written
+again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from staticfire.errors import StaticfireError
+from staticfire.host.files import write_atomically
+from staticfire.host.locks import file_lock
+from staticfire.layout import Layout
+from staticfire.settings import Zip
+
+EPOCH = (1980, 1, 1, 0, 0, 0)
+LEFT_OUT_DIRECTORIES = {"__pycache__", "tests", "node_modules"}
+LEFT_OUT_SUFFIXES = {".pyc", ".pyo", ".swp"}
+
+
+def build(zips: Sequence[Zip], layout: Layout) -> Mapping[str, Path]:
+    """Build each package; the paths by name."""
+    return {package.name: build_zip(package, layout) for package in zips}
+
+
+def build_zip(package: Zip, layout: Layout) -> Path:
+    if not package.source.is_dir():
+        raise StaticfireError(
+            f"The sources of the package {package.name!r} are missing.",
+            checked=[str(package.source)],
+            remedy=f"Correct `source` of zips.{package.name} in staticfire.toml.",
+        )
+    root = "python/" if package.layer else ""
+    entries = {
+        f"{root}{package.package + '/' if package.package else ''}{path.relative_to(package.source).as_posix()}": path
+        for path in sources(package)
+    }
+    if package.requirements:
+        installed = install(package.requirements, layout)
+        entries |= {f"{root}{path.relative_to(installed).as_posix()}": path for path in _files(installed)}
+    data = pack(entries)
+    target = layout.build / f"{package.name}.zip"
+    with file_lock(layout.build / f".{package.name}.lock"):
+        if not target.exists() or target.read_bytes() != data:
+            write_atomically(target, data)
+    return target
+
+
+def sources(package: Zip) -> Iterator[Path]:
+    """The files of a package's own source tree. Lists of requirements stay outside."""
+    for path in _files(package.source):
+        relative = path.relative_to(package.source)
+        hidden = any(part.startswith(".") for part in relative.parts)
+        unwanted = hidden or LEFT_OUT_DIRECTORIES & set(relative.parts) or _is_requirements(relative)
+        if not unwanted and not any(relative.is_relative_to(each) for each in package.without):
+            yield path
+
+
+def _is_requirements(path: Path) -> bool:
+    return path.name.startswith("requirements") and path.suffix in {".txt", ".in"}
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for path in root.rglob("*"):
+        if path.is_file() and path.suffix not in LEFT_OUT_SUFFIXES and "__pycache__" not in path.parts:
+            yield path
+
+
+def pack(entries: Mapping[str, Path]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in sorted(entries):
+            path = entries[name]
+            info = zipfile.ZipInfo(name, EPOCH)
+            info.create_system = 3
+            info.external_attr = (0o755 if os.access(path, os.X_OK) else 0o644) << 16
+            archive.writestr(info, path.read_bytes())
+    return buffer.getvalue()
+
+
+def install(requirements: Path, layout: Layout) -> Path:
+    """A directory that holds what `requirements` names, installed once for each content of that file."""
+    try:
+        content = requirements.read_bytes()
+    except FileNotFoundError:
+        raise StaticfireError(
+            f"The requirements {requirements} do not exist.", remedy="Correct `requirements` in staticfire.toml."
+        ) from None
+    target = layout.build / "requirements" / hashlib.sha256(content).hexdigest()[:16]
+    with file_lock(target.with_name(f".{target.name}.lock")):
+        if target.is_dir():
+            return target
+        unfinished = target.with_name(f"{target.name}.unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--require-hashes"]
+        command += ["--disable-pip-version-check", "--target", str(unfinished), "--requirement", str(requirements)]
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
+        if run.returncode:
+            raise StaticfireError(
+                f"pip cannot install {requirements}:\n{run.stderr.strip() or run.stdout.strip()}",
+                remedy="Check the network or pip's index configuration, and that every requirement has a hash.",
+            )
+        for metadata in unfinished.glob("*.dist-info"):
+            for name in ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json"):
+                (metadata / name).unlink(missing_ok=True)
+        shutil.rmtree(unfinished / "bin", ignore_errors=True)
+        unfinished.rename(target)
+    return target

@@ -1,0 +1,1 @@
+"""Terraform: found, run in working copies, read."""

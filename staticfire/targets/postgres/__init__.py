@@ -1,0 +1,1 @@
+"""A real Postgres server as a process of its own."""

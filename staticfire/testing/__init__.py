@@ -1,0 +1,1 @@
+"""Scenarios: the pytest plugin, a run's stacks, what a scenario holds."""

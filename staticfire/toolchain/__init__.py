@@ -1,0 +1,1 @@
+"""What runs the emulator and the functions: virtual environments and Lambda runtimes."""

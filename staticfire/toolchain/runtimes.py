@@ -1,0 +1,121 @@
+"""The environments of a stack: the emulator's, and one for each Lambda runtime in use, on the Python that fits best."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from staticfire.errors import PrerequisiteError, StaticfireError
+from staticfire.layout import Layout
+from staticfire.progress import Progress
+from staticfire.settings import Settings
+
+from .venvs import Interpreter, environment, interpreter_at, lock_file
+
+RUNTIME = re.compile(r"python3\.\d{1,2}")
+KNOWN_RUNTIMES = tuple(f"python3.{minor}" for minor in range(8, 15))
+OLDEST_RUNTIME_PYTHON = (3, 10)  # what the pinned awslambdaric runs on
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """How functions of the runtime `name` run here; `substitute` when their Python is not on this machine."""
+
+    name: str
+    interpreter: Interpreter
+    python: Path
+
+    @property
+    def substitute(self) -> bool:
+        return self.name != f"python{self.interpreter.minor}"
+
+
+def interpreters() -> Mapping[str, Interpreter]:
+    """The Pythons of this machine that can run functions, by minor version; of two, the newer."""
+    found: dict[str, Interpreter] = {}
+    candidates = list(_candidates())
+    with ThreadPoolExecutor(4) as pool:
+        for interpreter in filter(None, pool.map(interpreter_at, candidates)):
+            known = found.get(interpreter.minor)
+            fit = interpreter.version[:2] >= OLDEST_RUNTIME_PYTHON
+            if fit and (known is None or interpreter.version > known.version):
+                found[interpreter.minor] = interpreter
+    return found
+
+
+def _candidates() -> Iterator[Path]:
+    seen = set()
+    path = [Path(entry) for entry in os.environ.get("PATH", "").split(os.pathsep) if entry]
+    directories = [entry for entry in path if entry.name != "shims"] + [Path("/usr/bin"), Path("/usr/local/bin")]
+    home = Path(os.environ.get("HOME") or "/nonexistent")
+    pyenvs = [Path(os.environ.get("PYENV_ROOT") or home / ".pyenv")]
+    pyenvs += [entry.parent for entry in path if entry.name == "shims"]
+    managed = [python for pyenv in pyenvs for python in pyenv.glob("versions/3.*/bin")]
+    managed += home.glob(".local/share/uv/python/cpython-3.*/bin")
+    for directory in [Path(sys.base_prefix) / "bin", *directories, *managed]:
+        for minor in range(OLDEST_RUNTIME_PYTHON[1], 15):
+            python = directory / f"python3.{minor}"
+            if python.exists() and python.resolve() not in seen:
+                seen.add(python.resolve())
+                yield python
+
+
+def nearest(runtime: str, known: Mapping[str, Interpreter]) -> Interpreter:
+    """The interpreter for `runtime`: its own version, else the nearest; of two as near, the newer."""
+    wanted = int(runtime.removeprefix("python3."))
+    if not known:
+        raise PrerequisiteError(
+            "No Python on this machine can run Lambda functions.",
+            checked=["PATH, /usr/bin, /usr/local/bin, pyenv's and uv's versions"],
+            remedy="Install Python 3.10 or newer, with its venv module.",
+        )
+    return min(known.values(), key=lambda found: (abs(found.version[1] - wanted), -found.version[1]))
+
+
+def wanted_runtimes(settings: Settings) -> tuple[str, ...]:
+    """The runtimes that the settings name, else every `python3.N` in the Terraform files of the stacks' trees."""
+    if settings.runtimes:
+        return settings.runtimes
+    trees = {tree_of(stack.root, settings.project) for stack in settings.stacks.values()}
+    names = {name for tree in trees for file in _terraform_files(tree) for name in RUNTIME.findall(file.read_text())}
+    return tuple(sorted(names, key=lambda name: int(name.partition(".")[2]))) or (f"python3.{sys.version_info[1]}",)
+
+
+def tree_of(root: Path, project: Path) -> Path:
+    """The part of the project that a Terraform root's relative module paths stay in: its top directory."""
+    parts = root.relative_to(project).parts if root.is_relative_to(project) else ()
+    return project / parts[0] if parts else root
+
+
+def _terraform_files(tree: Path) -> Iterable[Path]:
+    return (path for path in tree.rglob("*.tf") if ".terraform" not in path.parts)
+
+
+def runtimes(settings: Settings, layout: Layout, progress: Progress) -> Mapping[str, Runtime]:
+    """Every runtime by name. Those in use get their own Python's environment; the others share the nearest of these."""
+    machine = interpreters()
+    wanted = wanted_runtimes(settings)
+    for name in wanted:
+        if not RUNTIME.fullmatch(name):
+            raise StaticfireError(f"The runtime {name!r} cannot run here: python3.N can.")
+    used = {nearest(name, machine).minor: nearest(name, machine) for name in wanted}
+    built: dict[str, Path] = {}
+    for minor, interpreter in used.items():
+        with progress.step(f"Runtime python{minor}"):
+            built[minor] = environment(f"runtime-{minor}", lock_file("runtime"), interpreter.path, layout)
+    return {
+        name: Runtime(name, chosen, built[chosen.minor])
+        for name in dict.fromkeys((*KNOWN_RUNTIMES, *wanted))
+        for chosen in [nearest(name, used)]
+    }
+
+
+def emulator(layout: Layout, progress: Progress) -> Path:
+    """The interpreter of MiniStack's environment."""
+    with progress.step("Emulator (MiniStack)"):
+        return environment("ministack", lock_file("ministack"), Path(sys.executable), layout)
