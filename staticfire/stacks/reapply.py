@@ -1,10 +1,11 @@
 """The keeper: applies the stacks, and again whenever the emulator lost what was applied, without anybody's help. It
 keeps those that are up by default.
 
-compose.yaml runs it twice. `python -m staticfire.stacks.reapply --once` (the service `deploy`) applies what changed and ends.
-Without a flag (the service `keeper`) it goes on watching: LocalStack keeps nothing over a restart, and neither does the
-filler over one of the edge; Terraform brings back what they described, and the stacks' `rebuild` functions what only
-they held. `--check` is the watching one's health check: all is well, and every stack is applied to what runs now.
+compose.yaml runs it twice. `python -m staticfire.stacks.reapply --once` (the service `deploy`) applies what changed and
+ends. Without a flag (the service `keeper`) it goes on watching: LocalStack keeps nothing over a restart, and neither
+does the filler over one of the edge; Terraform brings back what they described, and the stacks' `rebuild` functions
+what only they held. `--check` is the watching one's health check: all is well, and every stack is applied to what runs
+now.
 """
 
 from __future__ import annotations

@@ -33,7 +33,8 @@ def test_a_second_command_is_told_who_holds_the_lock(layout: Layout) -> None:
 
 def test_the_lock_dies_with_its_holder(layout: Layout) -> None:
     script = (
-        "import sys, time; from pathlib import Path; from staticfire.layout import Layout; from staticfire.host.locks import command_lock\n"
+        "import sys, time; from pathlib import Path\n"
+        "from staticfire.layout import Layout; from staticfire.host.locks import command_lock\n"
         "with command_lock(Layout(Path(sys.argv[1]), Path(sys.argv[1])), 'up'):\n"
         "    print('held', flush=True); time.sleep(600)"
     )
