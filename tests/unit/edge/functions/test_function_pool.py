@@ -188,7 +188,7 @@ async def test_a_reset_while_an_invocation_waits_for_a_second_start_fails_it(lab
     ref = lab.deploy("raise RuntimeError\n")
     async with lab.running() as functions:
         await functions.describe(ref)
-        fetch, again, starts = functions._code.tree, asyncio.Event(), []
+        fetch, again, starts = functions._starter._code.tree, asyncio.Event(), []
 
         async def fetch_once(*arguments):
             starts.append(arguments)
@@ -197,7 +197,7 @@ async def test_a_reset_while_an_invocation_waits_for_a_second_start_fails_it(lab
                 await asyncio.Event().wait()
             return await fetch(*arguments)
 
-        functions._code.tree = fetch_once
+        functions._starter._code.tree = fetch_once
         waiting = asyncio.ensure_future(functions.invoke(ref, b"0"))
         await again.wait()
         await functions.reset()
