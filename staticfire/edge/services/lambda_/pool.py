@@ -55,6 +55,7 @@ class Pool:
         self.config = config
         self.execution_environments: set[ExecutionEnvironment] = set()
         self._retired = False
+        self._closed_for = ""
         self._prepare = prepare
         self._on_finished = on_finished
         self._on_init = on_init
@@ -99,7 +100,7 @@ class Pool:
 
     async def close(self, why: str) -> None:
         """End everything; invocations that are under way fail."""
-        self._retired = True
+        self._retired, self._closed_for = True, why
         self._free.clear()
         if self._growth is not None:
             self._growth.cancel()
@@ -108,10 +109,7 @@ class Pool:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for execution_environment in list(self.execution_environments):
             execution_environment.end(why)
-        while self._waiting:
-            self._refuse(
-                self._waiting.popleft(), AwsError(500, "ServiceException", f"The function's pool was ended: {why}")
-            )
+        self._refuse_waiting()
         await asyncio.gather(*(ending.gone.wait() for ending in list(self.execution_environments)))
 
     # -- what execution environments report
@@ -144,6 +142,8 @@ class Pool:
             self._on_init(False)
         if undelivered is not None:
             self._waiting.appendleft(undelivered)
+        if self._closed_for:
+            self._refuse_waiting()
         if init_error and self._waiting:
             # AWS starts once more, now as part of the invocation and with its time-out.
             self._launch(self._waiting.popleft())
@@ -196,6 +196,11 @@ class Pool:
                 self._refuse(refused, error)
             if not isinstance(error, AwsError | OSError):
                 raise
+
+    def _refuse_waiting(self) -> None:
+        message = f"The function's pool was ended: {self._closed_for}"
+        while self._waiting:
+            self._refuse(self._waiting.popleft(), AwsError(500, "ServiceException", message))
 
     def _refuse(self, invocation: Invocation, error: Exception) -> None:
         if not isinstance(error, AwsError):
