@@ -1,16 +1,16 @@
 """Lambda: functions run here, in processes of the official runtime client, as AWS documents it.
 
-api                    what the edge answers AWS's callers itself: invocations, refusals
+api                    the calls of the Lambda API that the edge answers itself
 service                Functions: what the rest of the edge calls
-event_queue            Event invocations: retries, destinations, dead-letter queues
-admission              how many invocations may run
-running_function       one function: its pools, its counters
-sweeper                looks after all execution environments: memory, sleep, idleness
-pool                   the execution environments of one version: reuse, scale-out, retirement
-starter                what one needs before its process starts; code, credentials, runtimes
-execution_environment  one: a process and its Runtime API, one invocation at a time
-function_process       that process: its output, its end; launch: the first lines that run in it; memory: its limit
 catalog                what a reference means: GetFunction through the emulator, cached; aliases and versions
+event_queue            Event invocations: retries, destinations, dead-letter queues
+admission              whether an invocation may run now
+running_function       one function: its pools, its counters
+pool                   the execution environments of one version: reuse, scale-out, retirement
+starter                prepares an execution environment, with code, credentials and runtimes
+execution_environment  a process and its Runtime API, one invocation at a time
+function_process       that process: its output, its end; launch: the first lines that run in it
+sweeper                looks after all that runs; memory: a function's limit
 log_shipper            CloudWatch Logs; metrics: CloudWatch; policy: who may invoke
 """
 

@@ -96,7 +96,7 @@ class RuntimeConnection(asyncio.Protocol):
         self._path += url.decode("latin-1")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if len(name) == len(ERROR_TYPE) and name.lower() == ERROR_TYPE:
+        if name.lower() == ERROR_TYPE:
             self._error_type = value.decode("latin-1")
 
     def on_body(self, data: bytes) -> None:
