@@ -34,6 +34,8 @@ from staticfire.edge.http1.messages import Request, Response
 from staticfire.edge.http1.server import Server, serve
 from staticfire.edge.services.apigateway.handler import HttpApis
 from staticfire.edge.services.cloudwatch.service import CloudWatch
+from staticfire.edge.services.lambda_.api import LambdaApi
+from staticfire.edge.services.lambda_.model import LambdaSettings
 from staticfire.edge.services.lambda_.service import Functions
 from staticfire.edge.services.mail.mailbox import Mailbox, Mails
 from staticfire.edge.services.rds.service import PostgresServer, Rds
@@ -147,8 +149,7 @@ async def _parts(
             emulator = Backends(emulator, beside)
             mails = LocalStackMail(emulator, mailbox)
 
-    functions = Functions(
-        emulator,
+    lambda_settings = LambdaSettings(
         state_dir=config.state_dir,
         endpoint=f"http://127.0.0.1:{port}",
         runtimes=config.runtimes,
@@ -156,10 +157,11 @@ async def _parts(
         idle_seconds=config.idle_seconds,
         enforce_iam=config.enforce_iam,
     )
+    functions = Functions(emulator, lambda_settings)
     ending.push_async_callback(functions.close)
     http_apis = HttpApis(emulator, functions, public_host=config.public_host, port=port, state_dir=config.state_dir)
     ending.push_async_callback(http_apis.close)
-    services |= {"lambda": functions, "apigateway": http_apis}
+    services |= {"lambda": LambdaApi(functions), "apigateway": http_apis}
     server = config.postgres
     if server is not None:
         admin = PostgresServer(server.host, server.port, server.admin_user, server.admin_password)

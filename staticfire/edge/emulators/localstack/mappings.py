@@ -19,6 +19,7 @@ from urllib.parse import quote
 from staticfire.edge.aws.calls import AwsError, Call, Scope
 from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.http1.messages import Headers, Request, Response
+from staticfire.edge.services.lambda_.api import LambdaApi
 from staticfire.edge.services.lambda_.model import FunctionRef
 from staticfire.edge.services.lambda_.service import Functions
 
@@ -34,11 +35,12 @@ AT_ONCE = 5
 
 
 class Mappings:
-    """The `lambda` service: what is not said above is the functions' own."""
+    """The `lambda` service: what is not said above, LambdaApi answers."""
 
     def __init__(self, emulator: Emulator, functions: Functions) -> None:
         self._emulator = emulator
         self._functions = functions
+        self._api = LambdaApi(functions)
         self._readers: dict[tuple[Scope, str], tuple[str, Reader]] = {}
         self._changing = asyncio.Lock()
 
@@ -48,12 +50,12 @@ class Mappings:
             self._check(json.loads(await call.body()))
         elif request.method in ("POST", "PUT") and CODE.fullmatch(request.path):
             await self._fetch_code(call)
-        return await self._functions.answer(call)
+        return await self._api.answer(call)
 
     async def passed(self, call: Call, status: int) -> None:
         if MAPPINGS.fullmatch(call.request.path) and call.request.method != "GET":
             await self._follow(call.scope)
-        await self._functions.passed(call, status)
+        await self._api.passed(call, status)
 
     async def clear(self) -> None:
         readers, self._readers = self._readers, {}

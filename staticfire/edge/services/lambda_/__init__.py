@@ -1,18 +1,20 @@
 """Lambda: functions run here, in processes of the official runtime client, as AWS documents it.
 
-catalog      what a reference means: GetFunction through the emulator, cached; aliases and versions
-code         zips and layers, unpacked once for each content
-launch       the first lines in a function's process
-process      that process: its environment, its output, its end
-environment  one execution environment: the process and its Runtime API, one invocation at a time
-pool         the environments of one version: reuse, scale-out, retirement
-service      Functions: what the rest of the edge calls
-api          the Lambda API's calls that the edge answers itself
-asynchronous Event invocations: retries, destinations, dead-letter queues
-logs         CloudWatch Logs; metrics: CloudWatch; policy: who may invoke
+api                    the calls of the Lambda API that the edge answers itself
+service                Functions: what the rest of the edge calls
+catalog                what a reference means: GetFunction through the emulator, cached; aliases and versions
+event_queue            Event invocations: retries, destinations, dead-letter queues
+admission              whether an invocation may run now
+running_function       one function: its pools, its counters
+pool                   the execution environments of one version: reuse, scale-out, retirement
+starter                prepares an execution environment, with code, credentials and runtimes
+execution_environment  a process and its Runtime API, one invocation at a time
+function_process       that process: its output, its end; launch: the first lines that run in it
+sweeper                looks after all that runs; memory: a function's limit
+log_shipper            CloudWatch Logs; metrics: CloudWatch; policy: who may invoke
 """
 
-from .model import FunctionConfig, FunctionRef, Outcome
+from .model import FunctionConfig, FunctionRef, LambdaSettings, Outcome
 from .service import Functions
 
-__all__ = ["FunctionConfig", "FunctionRef", "Functions", "Outcome"]
+__all__ = ["FunctionConfig", "FunctionRef", "Functions", "LambdaSettings", "Outcome"]

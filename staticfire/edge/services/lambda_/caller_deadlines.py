@@ -1,7 +1,7 @@
 """How long a caller waits for an answer.
 
-A timer for each would be set and cancelled without ever ringing. Those who wait equally long lose their patience
-in the order in which they came: one timer serves them all, and rings for the first.
+A timer for each would be set and cancelled without ever ringing. The deadlines of callers that wait equally long come
+in the order in which the callers came: one timer serves them all, and rings for the first.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 from typing import Any
 
 
-class Patience:
+class CallerDeadlines:
     """Callers that wait `seconds` at most, each for a future; it then gets a TimeoutError."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:

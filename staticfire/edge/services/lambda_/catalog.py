@@ -34,28 +34,26 @@ LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 LOCAL_SUFFIXES = (".localhost", ".localhost.localstack.cloud")
 
 
-class Catalog:
+class FunctionCatalog:
     """Answers are cached for each (function, what was asked); concurrent questions share one call."""
 
     def __init__(self, emulator: Emulator) -> None:
         self._emulator = emulator
-        self._known: dict[FunctionRef, Weighted] = {}
+        self._resolved: dict[FunctionRef, Weighted] = {}
         self._reserved: dict[Scope, int] = {}
         self._answers: dict[Name, dict[str, asyncio.Task[Any]]] = {}
 
     def cached(self, ref: FunctionRef) -> FunctionConfig | None:
         """Without a wait, where the reference has been resolved before."""
-        known = self._known.get(ref)
-        if known is None:
-            return None
-        return known[0][0] if len(known) == 1 else _draw(known)
+        versions = self._resolved.get(ref)
+        return None if versions is None else _draw(versions)
 
     async def resolve(self, ref: FunctionRef) -> FunctionConfig:
         config = self.cached(ref)
         if config is not None:
             return config
-        known: Weighted = await self._ask(ref, f"resolve {ref.qualifier}", lambda: self._resolve(ref))
-        return _draw(known)
+        versions: Weighted = await self._ask(ref, f"resolve {ref.qualifier}", lambda: self._resolve(ref))
+        return _draw(versions)
 
     async def event_config(self, ref: FunctionRef) -> dict[str, Any]:
         """GetFunctionEventInvokeConfig; empty if there is none."""
@@ -70,19 +68,20 @@ class Catalog:
     def forget(self, scope: Scope, name: str) -> None:
         self._answers.pop((scope, name), None)
         self._reserved.clear()
-        for ref in [ref for ref in self._known if ref.name == name and ref.scope == scope]:
-            del self._known[ref]
+        for ref in [ref for ref in self._resolved if ref.name == name and ref.scope == scope]:
+            del self._resolved[ref]
 
     def forget_all(self) -> None:
         self._answers.clear()
-        self._known.clear()
+        self._resolved.clear()
         self._reserved.clear()
 
     def reserved(self, scope: Scope) -> int:
-        """What the known functions of an account and region have reserved for themselves."""
+        """What the resolved functions of an account and region have reserved for themselves."""
         total = self._reserved.get(scope)
         if total is None:
-            reserved = {ref.name: known[0][0].reserved or 0 for ref, known in self._known.items() if ref.scope == scope}
+            resolved = ((ref.name, versions) for ref, versions in self._resolved.items() if ref.scope == scope)
+            reserved = {name: versions[0][0].reserved or 0 for name, versions in resolved}
             total = self._reserved[scope] = sum(reserved.values())
         return total
 
@@ -117,11 +116,11 @@ class Catalog:
         weights = {qualifier: 1.0}
         if qualifier != LATEST and not qualifier.isdigit():
             weights = await self._versions(ref, qualifier)
-        known = tuple([(await self._describe(ref, version), weight) for version, weight in weights.items()])
+        versions = tuple([(await self._describe(ref, version), weight) for version, weight in weights.items()])
         if f"resolve {ref.qualifier}" in self._answers.get((ref.scope, ref.name), {}):
-            self._known[ref] = known
+            self._resolved[ref] = versions
             self._reserved.clear()
-        return known
+        return versions
 
     async def _versions(self, ref: FunctionRef, alias: str) -> dict[str, float]:
         try:
@@ -175,7 +174,7 @@ class Catalog:
                 del self._answers[ref.scope, ref.name]
 
 
-def _draw(known: Weighted) -> FunctionConfig:
-    if len(known) == 1:
-        return known[0][0]
-    return random.choices([config for config, _ in known], [weight for _, weight in known])[0]
+def _draw(versions: Weighted) -> FunctionConfig:
+    if len(versions) == 1:
+        return versions[0][0]
+    return random.choices([config for config, _ in versions], [weight for _, weight in versions])[0]

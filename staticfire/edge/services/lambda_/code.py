@@ -5,8 +5,8 @@
     state_dir/functions/layers/KEY-pythonX.Y/  several layers, one over the other, as below /opt
 
 A tree appears under its name when it is complete (it is made beside it and renamed), so that a kill at any instant
-leaves either all of it or nothing. Trees are shared by environments and are never written to again. What no edge has
-used for a week goes when one starts.
+leaves either all of it or nothing. Trees are shared by execution environments and are never written to again. What no
+edge has used for a week goes when one starts.
 """
 
 from __future__ import annotations
@@ -60,12 +60,12 @@ class CodeStore:
         async with self._lock(path.name):
             if not path.exists():
                 data = await fetch()
-                found = hashlib.sha256(data).hexdigest()
-                if found != path.stem:
+                digest = hashlib.sha256(data).hexdigest()
+                if digest != path.stem:
                     raise AwsError(
                         500,
                         "InvalidCodeException",
-                        f"The emulator's copy of the code has the SHA-256 {found}, its CodeSha256 says {path.stem}. "
+                        f"The emulator's copy of the code has the SHA-256 {digest}, its CodeSha256 says {path.stem}. "
                         "It keeps the newest code only: publish the version again through this endpoint.",
                     )
                 await asyncio.to_thread(_write, path, data)

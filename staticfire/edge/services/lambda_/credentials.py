@@ -20,7 +20,7 @@ LONGEST_SESSION_NAME = 64
 
 class Credentials(Protocol):
     async def variables(self, config: FunctionConfig) -> Mapping[str, str]:
-        """The environment variables with a key, its secret and its token."""
+        """The variables with a key, its secret and its token."""
 
 
 class OfAccount:
@@ -33,13 +33,13 @@ class OfRole:
         self._emulator = emulator
 
     async def variables(self, config: FunctionConfig) -> Mapping[str, str]:
-        asked = {
+        parameters = {
             "RoleArn": config.role,
             "RoleSessionName": config.name[:LONGEST_SESSION_NAME],
             "DurationSeconds": str(SESSION_SECONDS),
         }
         try:
-            answer = await self._emulator.query(config.scope, "sts", "AssumeRole", asked)
+            answer = await self._emulator.query(config.scope, "sts", "AssumeRole", parameters)
         except AwsError as error:
             if error.status >= 500:
                 raise
@@ -48,8 +48,8 @@ class OfRole:
                 "AccessDeniedException",
                 f"The role defined for the function cannot be assumed by Lambda: {config.role}: {error.message}",
             ) from error
-        found = {element.tag.rpartition("}")[2]: element.text or "" for element in answer.iter()}
-        return _variables(found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"])
+        session = {element.tag.rpartition("}")[2]: element.text or "" for element in answer.iter()}
+        return _variables(session["AccessKeyId"], session["SecretAccessKey"], session["SessionToken"])
 
 
 def _variables(key: str, secret: str, token: str) -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""Event invocations: accepted at once, run later, tried again, and in the end sent where the function's settings say.
+"""Event invocations: accepted at once, run later, tried again, and in the end sent to a destination.
 
     queued -> run -> succeeded -> on-success destination
                \\-> failed -> wait -> run ... -> given up -> on-failure destination, dead-letter queue
@@ -16,14 +16,14 @@ import json
 import logging
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from staticfire.edge.aws.calls import AwsError, Scope
 
-from .catalog import Catalog
+from .catalog import FunctionCatalog
 from .metrics import Metrics
 from .model import LATEST, FunctionRef, Outcome
 
@@ -38,18 +38,8 @@ THROTTLE_FIRST = 0.25
 THROTTLE_LONGEST = 5.0
 
 
-class Invoke(Protocol):
-    """How a queued event is run."""
-
-    async def __call__(
-        self, ref: FunctionRef, payload: bytes, *, request_id: str, client_context: str | None
-    ) -> Outcome: ...
-
-
 @dataclass(slots=True)
-class Event:
-    """One queued event."""
-
+class QueuedEvent:
     ref: FunctionRef
     payload: bytes
     client_context: str | None
@@ -64,10 +54,9 @@ class EventQueue:
     def __init__(
         self,
         emulator: Emulator,
-        catalog: Catalog,
+        catalog: FunctionCatalog,
         metrics: Metrics,
-        invoke: Invoke,
-        *,
+        invoke: Callable[[QueuedEvent], Awaitable[Outcome]],
         retry_seconds: Sequence[float],
     ) -> None:
         self._emulator = emulator
@@ -82,7 +71,7 @@ class EventQueue:
         return len(self._tasks)
 
     def put(self, ref: FunctionRef, payload: bytes, client_context: str | None = None) -> str:
-        event = Event(ref, payload, client_context)
+        event = QueuedEvent(ref, payload, client_context)
         task = asyncio.create_task(self._process(event))
         self._tasks.add(task)
         task.add_done_callback(self._done)
@@ -101,7 +90,7 @@ class EventQueue:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("An event was lost", exc_info=error)
 
-    async def _process(self, event: Event) -> None:
+    async def _process(self, event: QueuedEvent) -> None:
         settings: Mapping[str, Any] = {}
         outcome: Outcome | None = None
         condition = "RetriesExhausted"
@@ -137,19 +126,19 @@ class EventQueue:
         except AwsError as error:
             log.warning("The event %s for %s was dropped: %s", event.request_id, event.ref.arn, error.message)
 
-    async def _run(self, event: Event) -> Outcome:
+    async def _run(self, event: QueuedEvent) -> Outcome:
         slots = self._slots.setdefault((event.ref.scope, event.ref.name), asyncio.Semaphore(AT_ONCE))
         async with slots:
-            outcome = await self._invoke(
-                event.ref, event.payload, request_id=event.request_id, client_context=event.client_context
-            )
+            outcome = await self._invoke(event)
         event.attempts += 1
         return outcome
 
-    async def _never(self, event: Event) -> bool:
+    async def _never(self, event: QueuedEvent) -> bool:
         return (await self._catalog.resolve(event.ref)).reserved == 0
 
-    async def _finish(self, event: Event, outcome: Outcome | None, condition: str, settings: Mapping[str, Any]) -> None:
+    async def _finish(
+        self, event: QueuedEvent, outcome: Outcome | None, condition: str, settings: Mapping[str, Any]
+    ) -> None:
         destinations = settings.get("DestinationConfig") or {}
         success = condition == "Success"
         target = (destinations.get("OnSuccess" if success else "OnFailure") or {}).get("Destination")
@@ -168,7 +157,7 @@ class EventQueue:
                 condition,
             )
 
-    async def _deliver(self, event: Event, target: str, send: Any) -> None:
+    async def _deliver(self, event: QueuedEvent, target: str, send: Callable[[], Awaitable[None]]) -> None:
         try:
             await send()
         except AwsError as error:
@@ -177,7 +166,7 @@ class EventQueue:
                 event.ref.scope, event.ref.name, event.ref.qualifier or "", "DestinationDeliveryFailures"
             )
 
-    async def _send(self, target: str, event: Event, record: dict[str, Any]) -> None:
+    async def _send(self, target: str, event: QueuedEvent, record: dict[str, Any]) -> None:
         """An invocation record to a destination."""
         text = json.dumps(record)
         _, _, service, region, account, resource = target.split(":", 5)
@@ -201,7 +190,7 @@ class EventQueue:
         else:
             raise AwsError(400, "InvalidParameterValueException", f"Destinations of {service} are not supported here")
 
-    async def _bury(self, target: str, event: Event, outcome: Outcome | None) -> None:
+    async def _bury(self, target: str, event: QueuedEvent, outcome: Outcome | None) -> None:
         """The event itself to the dead-letter queue, with the error as attributes."""
         _, _, service, region, account, resource = target.split(":", 5)
         scope = Scope(account, region)
@@ -230,7 +219,7 @@ class EventQueue:
         await self._emulator.json(scope, "sqs", "AmazonSQS.SendMessage", message, "1.0")
 
 
-def _record(event: Event, outcome: Outcome | None, condition: str) -> dict[str, Any]:
+def _record(event: QueuedEvent, outcome: Outcome | None, condition: str) -> dict[str, Any]:
     """The invocation record, version 1.0."""
     record: dict[str, Any] = {
         "version": "1.0",

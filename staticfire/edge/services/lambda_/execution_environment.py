@@ -7,9 +7,9 @@ idle      the runtime polls for the next invocation
 busy      an invocation is with the runtime; its answer, its time-out or the process's end finishes it
 dead      the process has ended, or is being ended
 
-An answer finishes the invocation at once; the runtime's next poll comes a moment later. An invocation given to
-the environment in between waits for that poll. Should the process end before, the invocation was never delivered and
-goes to another environment: a crash costs its own invocation only.
+An answer finishes the invocation at once; the runtime's next poll comes a moment later. An invocation that is assigned
+in between waits for that poll. Should the process end before, the invocation was never delivered and goes to another
+execution environment: a crash costs its own invocation only.
 """
 
 from __future__ import annotations
@@ -22,74 +22,42 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from .function_process import Process, Record, Started
+from .function_process import FunctionProcess, Launch, Record
+from .invocation import Invocation, Result
 from .log_shipper import LogStream
+from .memory import MemoryWatch
 from .model import FunctionConfig
 from .platform_log import PlatformLog
 from .runtime_api import Reply, RuntimeApi, error_body, event
+from .runtimes import RuntimePython
 
 log = logging.getLogger(__name__)
 
-# Starts a process, given the variables that only its environment knows.
-Start = Callable[[Mapping[str, str]], Started]
-
 INIT_SECONDS = 10.0
-LONG = 0.05
-LOOK_SECONDS = 1.0
+FREEZE_AFTER = 0.05
 
 # 127.0.0.1 as /proc/net/tcp prints it: the address's bytes as a number of the machine.
 LOOPBACK = f"{int.from_bytes(socket.inet_aton('127.0.0.1'), sys.byteorder):08X}"
 
 
-class Invocation:
-    """One attempt to run a function: what it gets, and the future of what it comes to."""
+class ExecutionEnvironmentOwner(Protocol):
+    """Who uses an execution environment: hears of each change, and never makes it wait."""
 
-    __slots__ = ("arn", "client_context", "done", "payload", "queued", "request_id", "tail", "trace_id")
-
-    def __init__(
-        self, request_id: str, payload: bytes, arn: str, trace_id: str, client_context: str | None, tail: bool
-    ) -> None:
-        self.request_id = request_id
-        self.payload = payload
-        self.arn = arn
-        self.trace_id = trace_id
-        self.client_context = client_context
-        self.tail: list[str] | None = [] if tail else None
-        self.queued = time.monotonic()
-        self.done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-
-
-class Result:
-    """How an invocation ended. `error_type` is empty when the handler returned."""
-
-    __slots__ = ("error_type", "failed", "log_tail", "payload", "seconds", "status")
-
-    def __init__(self, payload: bytes, *, failed: bool = False, error_type: str = "", status: str = "success") -> None:
-        self.payload = payload
-        self.failed = failed
-        self.error_type = error_type
-        self.status = status
-        self.seconds = 0.0
-        self.log_tail = ""
-
-
-class Owner(Protocol):
-    """Who uses an environment: told when it changes, never asked to wait."""
-
-    def ready(self, environment: ExecutionEnvironment) -> None:
+    def ready(self) -> None:
         """Initialised."""
 
-    def finished(self, environment: ExecutionEnvironment, invocation: Invocation, result: Result) -> None:
+    def finished(self, invocation: Invocation, result: Result) -> None:
         """An invocation ended."""
 
-    def freed(self, environment: ExecutionEnvironment) -> None:
+    def freed(self, execution_environment: ExecutionEnvironment) -> None:
         """It can take the next invocation."""
 
-    def ended(self, environment: ExecutionEnvironment, undelivered: Invocation | None, init_error: bool) -> None:
+    def ended(
+        self, execution_environment: ExecutionEnvironment, undelivered: Invocation | None, init_error: bool
+    ) -> None:
         """The process is gone; an invocation that was not delivered is handed back."""
 
 
@@ -98,26 +66,29 @@ class ExecutionEnvironment:
 
     def __init__(
         self,
-        identifier: str,
         config: FunctionConfig,
-        owner: Owner,
-        stream: LogStream,
-        platform: PlatformLog,
+        runtime: RuntimePython,
+        launch: Launch,
+        *,
         directory: Path,
+        stream: LogStream,
+        owner: ExecutionEnvironmentOwner,
     ) -> None:
-        self.id = identifier
+        self.id = directory.name
         self.config = config
         self.state = "starting"
-        self.since = time.time()
         self.idle_since = time.monotonic()
         self.initialised = False
-        self.peak_bytes = 0
-        self._owner = owner
-        self._stream = stream
-        self._platform = platform
+        self._runs_on = runtime.name
+        self._launch = launch
         self._directory = directory
+        self._stream = stream
+        self._owner = owner
+        self._platform = PlatformLog(config, runtime.name.replace("python", "python:"))
+        self._memory = MemoryWatch(config.memory)
+        self._since = time.time()
         self._loop = asyncio.get_running_loop()
-        self._process: Process | None = None
+        self._process: FunctionProcess | None = None
         self._api = RuntimeApi(self)
         self._current: Invocation | None = None
         self._delivered = False
@@ -130,27 +101,39 @@ class ExecutionEnvironment:
         self._init_seconds: float | None = None
         self._init_error: tuple[bytes, str] | None = None
         self._killed_for = ""
-        self._looked = self._began
         self.gone = asyncio.Event()
 
     @property
     def pid(self) -> int | None:
         return self._process.pid if self._process is not None else None
 
-    @property
-    def process(self) -> Process | None:
-        return self._process
+    def snapshot(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "pid": self.pid,
+            "state": self.state,
+            "since": self._since,
+            "version": self.config.version,
+            "runtime": self.config.runtime,
+            "runs_on": self._runs_on,
+            "memory_bytes": self._memory.peak_bytes,
+        }
 
     # -- what the owner does
 
-    async def launch(self, start: Start, first: Invocation | None) -> None:
+    async def launch(self, first: Invocation | None) -> None:
         """Start the process. With a first invocation, initialising counts as its time, as after a failed init."""
-        port = await self._api.listen()
-        self._began = time.monotonic()
-        self._current = first
-        self._write(self._platform.init_start())
-        started = start({"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}"})
-        self._process = Process(started, on_output=self._write, on_exit=self._exited)
+        try:
+            port = await self._api.listen()
+            self._began = time.monotonic()
+            self._current = first
+            self._write(self._platform.init_start())
+            own = {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}"}
+            self._process = FunctionProcess(self._launch, own, on_output=self._write, on_exit=self._exited)
+        except BaseException:
+            self._set_state("dead")
+            self._loop.create_task(self._clean())
+            raise
         self._limit(self._began + (INIT_SECONDS if first is None else self.config.timeout))
 
     def assign(self, invocation: Invocation) -> None:
@@ -165,13 +148,6 @@ class ExecutionEnvironment:
         else:
             self._limit(time.monotonic() + self.config.timeout)
 
-    def abandon(self) -> None:
-        """Undo a launch that failed."""
-        self.end("not launched")
-        self._unlimit()
-        if self._process is None:
-            self._loop.create_task(self._clean())
-
     def end(self, why: str) -> None:
         """Kill the process; the owner hears of it when it is gone."""
         if self.state == "dead":
@@ -181,19 +157,14 @@ class ExecutionEnvironment:
         if self._process is not None:
             self._process.kill()
 
-    def watch_memory(self, now: float) -> None:
-        """Note the memory in use; over the function's limit the environment is killed, as on AWS.
-
-        Short invocations share a look a second, one that takes its time gets one whenever this is called.
-        """
+    def look_after(self, now: float) -> None:
+        """Kill what works and uses too much memory, as AWS does; freeze what is idle."""
         if self._process is None or self.state == "dead":
             return
-        if now - self._began < LONG and now - self._looked < LOOK_SECONDS:
-            return
-        self._looked = now
-        used = self._process.resident_bytes()
-        self.peak_bytes = max(self.peak_bytes, used)
-        if used > self.config.memory * 1024 * 1024:
+        if self.state == "idle":
+            if now - self.idle_since > FREEZE_AFTER:
+                self._process.freeze()
+        elif self._memory.is_due(self._began, now) and self._memory.look(self._process):
             self._killed_for = "memory"
             self._process.kill()
 
@@ -229,7 +200,7 @@ class ExecutionEnvironment:
         self._init_error = (payload, error_type)
 
     def accepts(self, peer_port: int, own_port: int) -> bool:
-        """Whether the connection from this local port was made by the environment's own process."""
+        """Whether the connection from this local port was made by the function's own process."""
         inode = _socket_inode(peer_port, own_port)
         if inode is None:
             return not Path("/proc/net/tcp").exists()
@@ -243,7 +214,7 @@ class ExecutionEnvironment:
         self.initialised = True
         self._init_seconds = time.monotonic() - self._began
         self._unlimit()
-        self._owner.ready(self)
+        self._owner.ready()
 
     def _deliver(self, invocation: Invocation) -> None:
         """Answer the runtime's poll with an invocation."""
@@ -257,7 +228,7 @@ class ExecutionEnvironment:
             event(
                 invocation.request_id,
                 deadline,
-                invocation.arn,
+                invocation.ref.arn,
                 invocation.trace_id,
                 invocation.client_context,
                 invocation.payload,
@@ -279,12 +250,12 @@ class ExecutionEnvironment:
         self._tail_to(invocation)
         if self._init_seconds is not None and self._process is not None:
             # Most invocations are shorter than the watch's interval; the first one gives the figure for them.
-            self.peak_bytes = max(self.peak_bytes, self._process.resident_bytes())
+            self._memory.look(self._process)
         init_seconds, self._init_seconds = self._init_seconds, None
         if invocation.tail is not None:
             self._report(invocation, result, init_seconds)
             result.log_tail = "\n".join(invocation.tail)
-        self._owner.finished(self, invocation, result)
+        self._owner.finished(invocation, result)
         if not invocation.done.done():
             invocation.done.set_result(result)
         if invocation.tail is None:
@@ -293,7 +264,12 @@ class ExecutionEnvironment:
 
     def _report(self, invocation: Invocation, result: Result, init_seconds: float | None) -> None:
         records = self._platform.end(
-            invocation.request_id, result.seconds, init_seconds, self.peak_bytes, result.status, result.error_type
+            invocation.request_id,
+            result.seconds,
+            init_seconds,
+            self._memory.peak_bytes,
+            result.status,
+            result.error_type,
         )
         self._record(records, invocation)
 
@@ -393,7 +369,7 @@ class ExecutionEnvironment:
     def _set_state(self, state: str) -> None:
         if self.state != "dead":
             self.state = state
-            self.since = time.time()
+            self._since = time.time()
 
     def _write(self, records: list[Record]) -> None:
         self._record(records, self._current)
@@ -411,13 +387,13 @@ class ExecutionEnvironment:
 
 def _socket_inode(local_port: int, remote_port: int) -> str | None:
     """The kernel's number of the socket 127.0.0.1:local_port -> 127.0.0.1:remote_port; None where it does not tell."""
-    wanted = f"{LOOPBACK}:{local_port:04X} {LOOPBACK}:{remote_port:04X}"
+    addresses = f"{LOOPBACK}:{local_port:04X} {LOOPBACK}:{remote_port:04X}"
     try:
         with open("/proc/net/tcp") as file:
             table = file.read()
     except OSError:
         return None
-    position = table.find(wanted)
+    position = table.find(addresses)
     if position < 0:
         return None
     return table[position : table.find("\n", position)].split()[8]

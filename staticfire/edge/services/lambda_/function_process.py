@@ -1,8 +1,8 @@
-"""A function's process: its environment, its output, its end.
+"""A function's process: its variables, its output, its end.
 
-Standard output, standard error and the runtime's framed log records share one pipe, so that what a function writes
-keeps its order. The edge reads that pipe itself (no transport), so that it can take what is there the moment an answer
-comes in: what was printed before the answer belongs to that invocation.
+Standard output, standard error and the runtime client's framed log records share one pipe, so that what a function
+writes keeps its order. The edge reads that pipe itself (no transport), so that it can take what is there the moment an
+answer comes in: what was printed before the answer belongs to that invocation.
 
 The process leads a session of its own; whatever it starts is ended with it.
 """
@@ -21,12 +21,14 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .launch import LaunchSettings
 
 log = logging.getLogger(__name__)
 
 LAUNCH = Path(__file__).with_name("launch.py")
-PAGE = os.sysconf("SC_PAGE_SIZE")
 
 READ_SIZE = 64 * 1024
 NO_BYTES = bytes(4)  # what FIONREAD says of an empty pipe
@@ -105,43 +107,27 @@ def _text(data: bytes) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
-    """A process that has begun: its output comes through `pipe`, and `wait` gives the status it ended with."""
+class Launch:
+    """How to start a function's process: its Python, what launch.py must know, and its variables."""
 
-    pid: int
-    pipe: int
-    wait: Callable[[], int]
-
-
-def spawn(python: str, settings: Mapping[str, Any], variables: Mapping[str, str]) -> Started:
-    """Start launch.py under this Python."""
-    pipe, write_end = os.pipe()
-    # The runtime closes the descriptor for records when it ends; standard output stays for what comes after.
-    records = os.dup(write_end)
-    try:
-        popen = subprocess.Popen(
-            [python, str(LAUNCH), json.dumps({**settings, "parent": os.getpid()})],
-            stdin=subprocess.DEVNULL,
-            stdout=write_end,
-            stderr=write_end,
-            pass_fds=(records,),
-            env={**variables, "_LAMBDA_TELEMETRY_LOG_FD": str(records)},
-            start_new_session=True,
-        )
-    except OSError:
-        os.close(pipe)
-        raise
-    finally:
-        os.close(write_end)
-        os.close(records)
-    return Started(popen.pid, pipe, popen.wait)
+    python: str
+    settings: LaunchSettings
+    variables: Mapping[str, str]
 
 
-class Process:
-    """A process. `on_output` gets records in order; `on_exit` comes once, after the last of them."""
+class FunctionProcess:
+    """The process of one execution environment, running from the start; `variables` are those that only it has.
+
+    `on_output` gets records in order; `on_exit` comes once, after the last of them.
+    """
 
     def __init__(
-        self, started: Started, *, on_output: Callable[[list[Record]], None], on_exit: Callable[[int], None]
+        self,
+        launch: Launch,
+        variables: Mapping[str, str],
+        *,
+        on_output: Callable[[list[Record]], None],
+        on_exit: Callable[[int], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._on_output = on_output
@@ -149,9 +135,24 @@ class Process:
         self._parser = OutputParser()
         self.frozen = False
         self.status: int | None = None
-        self.pid = started.pid
-        self._wait = started.wait
-        self._pipe = started.pipe
+        self._pipe, output = os.pipe()
+        try:
+            self._popen = subprocess.Popen(
+                [launch.python, str(LAUNCH), json.dumps(launch.settings)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                # For the runtime client's records: it closes this one as it ends, and standard output stays.
+                pass_fds=(output,),
+                env={**launch.variables, **variables, "_LAMBDA_TELEMETRY_LOG_FD": str(output)},
+                start_new_session=True,
+            )
+        except OSError:
+            os.close(self._pipe)
+            raise
+        finally:
+            os.close(output)
+        self.pid = self._popen.pid
         os.set_blocking(self._pipe, False)
         self._loop.add_reader(self._pipe, self.drain)
         self._watch_exit()
@@ -188,18 +189,18 @@ class Process:
 
     def kill(self) -> None:
         """End the process and all that it started."""
-        for pid in [*descendants(self.pid), self.pid]:
+        for pid in reversed(self.family()):
             _kill(pid)
         self._signal(signal.SIGKILL)
 
     def owns_socket(self, inode: str) -> bool:
         """Whether the process, or one that it started, has this socket open."""
         name = f"socket:[{inode}]"
-        return any(name in _open_files(pid) for pid in [self.pid, *descendants(self.pid)])
+        return any(name in _open_files(pid) for pid in self.family())
 
-    def resident_bytes(self) -> int:
-        """The memory in use by the process and those that it started."""
-        return sum(_resident(pid) for pid in [self.pid, *descendants(self.pid)])
+    def family(self) -> list[int]:
+        """The process, and those that it started."""
+        return [self.pid, *descendants(self.pid)]
 
     def _signal(self, number: signal.Signals) -> None:
         try:
@@ -216,12 +217,12 @@ class Process:
         def ended() -> None:
             self._loop.remove_reader(descriptor)
             os.close(descriptor)
-            self._ended(self._wait())
+            self._ended(self._popen.wait())
 
         self._loop.add_reader(descriptor, ended)
 
     def _wait_in_thread(self) -> None:
-        status = self._wait()
+        status = self._popen.wait()
         self._loop.call_soon_threadsafe(self._ended, status)
 
     def _ended(self, status: int) -> None:
@@ -246,14 +247,14 @@ def descendants(pid: int) -> Iterator[int]:
 
 
 def _children(pid: int) -> Sequence[int]:
-    found: list[int] = []
+    children: list[int] = []
     try:
         for thread in os.listdir(f"/proc/{pid}/task"):
             with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
-                found += map(int, file.read().split())
+                children += map(int, file.read().split())
     except OSError:
-        return found
-    return found
+        return children
+    return children
 
 
 def _open_files(pid: int) -> set[str]:
@@ -264,14 +265,6 @@ def _open_files(pid: int) -> set[str]:
     except OSError:
         return names
     return names
-
-
-def _resident(pid: int) -> int:
-    try:
-        with open(f"/proc/{pid}/statm", "rb") as file:
-            return int(file.read().split()[1]) * PAGE
-    except (OSError, IndexError):
-        return 0
 
 
 def _kill(pid: int) -> None:

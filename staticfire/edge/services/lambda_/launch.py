@@ -1,4 +1,4 @@
-"""The first lines that run in a function's process: make the place an execution environment, then become the runtime.
+"""The first lines in a function's process: make the place an execution environment, then become the runtime.
 
 It runs under the runtime's own Python, uses its standard library only, and hands over to `awslambdaric` in the
 same process: a second interpreter start would cost as much as the runtime itself.
@@ -35,8 +35,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypedDict
 
-    class Settings(TypedDict):
-        """What the edge tells; `layers` is empty without layers."""
+    class LaunchSettings(TypedDict):
+        """What the edge says; `layers` is empty without layers."""
 
         parent: int
         handler: str
@@ -84,8 +84,8 @@ def is_below(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder + os.sep)
 
 
-def arrange(settings: Settings) -> None:
-    """Code read-only, layers at /opt, and a /tmp that no other environment sees."""
+def arrange(settings: LaunchSettings) -> None:
+    """Code read-only, layers at /opt, and a /tmp that no other execution environment sees."""
     enter_private_mounts()
     task, layers = settings["task_root"], settings["layers"]
     needed = [task, layers, sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(os.path.realpath(__file__))]
@@ -103,7 +103,7 @@ def arrange(settings: Settings) -> None:
         os.close(descriptor)
 
 
-def limit(settings: Settings) -> None:
+def limit(settings: LaunchSettings) -> None:
     """What keeps a runaway function from hurting the machine: its memory is watched from outside besides."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     ceiling = (settings["memory_mb"] + 2048) * 1024 * 1024
@@ -142,14 +142,14 @@ def probe() -> int:
     return 0
 
 
-def enter(settings: Settings) -> None:
+def enter(settings: LaunchSettings) -> None:
     if settings["private"]:
         arrange(settings)
     die_with(settings["parent"])
     os.chdir(settings["task_root"])
 
 
-def search(settings: Settings) -> None:
+def search(settings: LaunchSettings) -> None:
     """Where modules are looked for."""
     version = "python{}.{}".format(*sys.version_info[:2])
     layers = settings["layers"]
@@ -161,7 +161,7 @@ def search(settings: Settings) -> None:
     os.environ["PYTHONPATH"] = f"{own}{os.pathsep}{runtime}" if own else runtime
 
 
-def become_runtime(settings: Settings) -> None:
+def become_runtime(settings: LaunchSettings) -> None:
     """What awslambdaric's own main does, except that for Python 3.12 and newer it would poll in a new thread for every
     invocation, so that signals get through while it waits. Nothing sends any here, and the thread would cost as much as
     all else that the runtime does.
@@ -174,7 +174,7 @@ def become_runtime(settings: Settings) -> None:
 
 
 def main() -> None:
-    settings: Settings = json.loads(sys.argv[1])
+    settings: LaunchSettings = json.loads(sys.argv[1])
     enter(settings)
     limit(settings)
     search(settings)

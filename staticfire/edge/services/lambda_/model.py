@@ -1,10 +1,12 @@
-"""What the parts of Lambda talk about: a function's reference, its configuration, the outcome of one invocation."""
+"""What the parts of Lambda talk about: settings, functions' references and configurations, outcomes."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from staticfire.edge.aws.calls import AwsError, Scope
@@ -15,6 +17,19 @@ _NAME = r"(?P<name>[a-zA-Z0-9-_]{1,140})(?::(?P<qualifier>\$LATEST|[a-zA-Z0-9-_]
 _FULL_ARN = re.compile(rf"arn:aws[a-zA-Z-]*:lambda:(?P<region>[a-z0-9-]+):(?P<account>\d{{12}}):function:{_NAME}")
 _PARTIAL_ARN = re.compile(rf"(?:(?P<account>\d{{12}}):)?function:{_NAME}")
 _PLAIN = re.compile(_NAME)
+
+
+@dataclass(frozen=True, slots=True)
+class LambdaSettings:
+    """How functions run here: where, on which Pythons, how many at once, and for how long what is idle is kept."""
+
+    state_dir: Path
+    endpoint: str
+    runtimes: Mapping[str, Mapping[str, str]]
+    account_concurrency: int = 1000
+    idle_seconds: float = 300.0
+    retry_seconds: Sequence[float] = (1.0, 2.0)
+    enforce_iam: bool = False
 
 
 class FunctionRef(NamedTuple):
@@ -35,16 +50,16 @@ class FunctionRef(NamedTuple):
                 f"1 validation error detected: Value '{text}' at 'functionName' failed to satisfy constraint: "
                 "a function's name, partial ARN or ARN",
             )
-        found = match.groupdict()
-        if qualifier and found["qualifier"] and qualifier != found["qualifier"]:
+        groups = match.groupdict()
+        if qualifier and groups["qualifier"] and qualifier != groups["qualifier"]:
             raise AwsError(
                 400,
                 "InvalidParameterValueException",
                 f"The derived qualifier from the function name does not match the specified qualifier: "
-                f"{found['qualifier']} and {qualifier}",
+                f"{groups['qualifier']} and {qualifier}",
             )
-        owner = Scope(found.get("account") or scope.account, found.get("region") or scope.region)
-        return cls(owner, found["name"], found["qualifier"] or qualifier or None)
+        owner = Scope(groups.get("account") or scope.account, groups.get("region") or scope.region)
+        return cls(owner, groups["name"], groups["qualifier"] or qualifier or None)
 
     @property
     def arn(self) -> str:
@@ -80,8 +95,8 @@ class Logging:
 class FunctionConfig:
     """One version of a function, as GetFunction describes it.
 
-    Two equal configurations share execution environments; where the code can be fetched and how many may run do not
-    make a difference to an environment.
+    Two equal configurations share execution environments, to which it makes no difference where the code can be
+    fetched and how many may run.
     """
 
     scope: Scope
@@ -130,14 +145,21 @@ class FunctionConfig:
         return f"arn:aws:lambda:{self.scope.region}:{self.scope.account}:function:{self.name}"
 
 
+@dataclass(slots=True)
 class Outcome:
     """What an invocation came to. `error` is None, or "Unhandled": the payload then describes the error."""
 
-    __slots__ = ("error", "log_tail", "payload", "request_id", "version")
+    request_id: str
+    payload: bytes
+    error: str | None
+    version: str
+    log_tail: str = ""
 
-    def __init__(self, request_id: str, payload: bytes, error: str | None, version: str, log_tail: str = "") -> None:
-        self.request_id = request_id
-        self.payload = payload
-        self.error = error
-        self.version = version
-        self.log_tail = log_tail
+
+def json_object(text: bytes | str) -> dict[str, Any]:
+    """A JSON object; anything else counts as an empty one."""
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}

@@ -1,16 +1,16 @@
-"""The environments of one version of a function: reuse, scale-out, retirement.
+"""The execution environments of one version of a function: reuse, scale-out, retirement.
 
-An invocation goes to the environment that was used last (its caches are warm), so that a few serve most of the load and
-the others fall idle. When all are in use it waits for whichever comes first: one that becomes free, or a new one, which
-is started at once if none is running yet and otherwise after PATIENCE, because starting costs far more than most
-invocations take. It never waits for a limit: whether it may run at all is decided before it comes here.
+An invocation goes to the execution environment that was used last (its caches are warm), so that a few serve most of
+the load and the others fall idle. When all are in use it waits for whichever comes first: one that becomes free, or a
+new one, which is started at once if none is running yet and otherwise after GROWTH_SECONDS, because starting costs far
+more than most invocations take. It never waits for a limit: whether it may run at all is decided before it comes here.
 
-Where invocations are SHORT, ABREAST of them run at a time and the others wait, PATIENCE at most: they wait for nobody
-else, so more processes only take turns on the same cores, and each turn costs. Longer ones wait for a database or
-compute for longer than a turn costs: each has its environment at once.
+Where invocations are SHORT, ABREAST of them run at a time and the others wait, GROWTH_SECONDS at most: they wait for
+nobody else, so more processes only take turns on the same cores, and each turn costs. Longer ones wait for a database
+or compute for longer than a turn costs: each has its execution environment at once.
 
-A retired pool (the code or configuration changed, the function was deleted) takes no new invocations; its environments
-end as they become idle.
+A retired pool (the code or configuration changed, the function was deleted) takes no new invocations; its execution
+environments end as they become idle.
 """
 
 from __future__ import annotations
@@ -25,42 +25,45 @@ from collections.abc import Awaitable, Callable
 
 from staticfire.edge.aws.calls import AwsError
 
-from .execution_environment import ExecutionEnvironment, Invocation, Result
+from .execution_environment import ExecutionEnvironment
+from .invocation import Invocation, Result
 from .model import FunctionConfig
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 0.01
+GROWTH_SECONDS = 0.01
 SHORT = 0.0003
 CPUS = os.cpu_count() or 1
 STARTING_AT_ONCE = max(2, CPUS)
 ABREAST = 2 * CPUS
 
-Start = Callable[["Pool", Invocation | None], Awaitable[ExecutionEnvironment]]
+Prepare = Callable[["Pool"], Awaitable[ExecutionEnvironment]]
 
 
 class Pool:
-    """`start` makes a launched environment; `on_finished` hears of every invocation that ended, without a result
-    if it never ran; `on_init` of every initialisation, and whether it went well."""
+    """`prepare` makes an execution environment that is to be launched; `on_finished` hears of every invocation that
+    ended, without a result if it never ran; `on_init` of every initialisation, and whether it went well."""
 
     def __init__(
         self,
         config: FunctionConfig,
-        start: Start,
-        on_finished: Callable[[Pool, Invocation, Result | None], None],
-        on_init: Callable[[Pool, bool], None],
+        prepare: Prepare,
+        *,
+        on_finished: Callable[[Invocation, Result | None], None],
+        on_init: Callable[[bool], None],
     ) -> None:
         self.config = config
-        self.environments: set[ExecutionEnvironment] = set()
-        self.retired = False
-        self._start = start
+        self.execution_environments: set[ExecutionEnvironment] = set()
+        self._retired = False
+        self._closed_for = ""
+        self._prepare = prepare
         self._on_finished = on_finished
         self._on_init = on_init
         self._loop = asyncio.get_running_loop()
         self._free: list[ExecutionEnvironment] = []
         self._waiting: deque[Invocation] = deque()
         self._starting = 0
-        # How long an invocation takes when nothing holds it up: the shortest of late, forgotten slowly.
+        # How long an invocation takes when nothing holds it up: the shortest one, which counts less as time goes on.
         self._quickest_seconds = math.inf
         self._growth: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -70,74 +73,77 @@ class Pool:
             self._free.pop().assign(invocation)
             return
         self._waiting.append(invocation)
-        if len(self.environments) <= self._starting:
+        if len(self.execution_environments) <= self._starting:
             self._grow()
         self._grow_later()
 
     @property
     def _running(self) -> int:
-        return len(self.environments) - len(self._free) - self._starting
+        return len(self.execution_environments) - len(self._free) - self._starting
 
     def retire(self) -> None:
-        self.retired = True
+        self._retired = True
         while self._free:
             self._free.pop().end("retired")
 
-    def reap(self, idle_since: float) -> None:
-        """End those that have been idle for longer."""
-        for environment in [one for one in self._free if one.idle_since < idle_since]:
-            self._free.remove(environment)
-            environment.end("idle")
+    def look_after(self, now: float, idle_since: float) -> None:
+        """Look at every execution environment, and end those that have been idle for longer."""
+        for execution_environment in list(self.execution_environments):
+            execution_environment.look_after(now)
+        # The one that was used last is freed last: the longest idle come first.
+        while self._free and self._free[0].idle_since < idle_since:
+            self._free.pop(0).end("idle")
 
     @property
     def empty(self) -> bool:
-        return not (self.environments or self._starting or self._waiting)
+        return not (self.execution_environments or self._starting or self._waiting)
 
     async def close(self, why: str) -> None:
         """End everything; invocations that are under way fail."""
-        self.retired = True
+        self._retired, self._closed_for = True, why
         self._free.clear()
         if self._growth is not None:
             self._growth.cancel()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for environment in list(self.environments):
-            environment.end(why)
-        while self._waiting:
-            self._refuse(
-                self._waiting.popleft(), AwsError(500, "ServiceException", f"The function's pool was ended: {why}")
-            )
-        await asyncio.gather(*(environment.gone.wait() for environment in list(self.environments)))
+        for execution_environment in list(self.execution_environments):
+            execution_environment.end(why)
+        self._refuse_waiting()
+        await asyncio.gather(*(ending.gone.wait() for ending in list(self.execution_environments)))
 
-    # -- told by environments
+    # -- what execution environments report
 
-    def ready(self, environment: ExecutionEnvironment) -> None:
+    def ready(self) -> None:
         self._starting -= 1
-        self._on_init(self, True)
+        self._on_init(True)
 
-    def freed(self, environment: ExecutionEnvironment) -> None:
+    def freed(self, execution_environment: ExecutionEnvironment) -> None:
         if self._waiting:
-            environment.assign(self._waiting.popleft())
-        elif self.retired:
-            environment.end("retired")
+            execution_environment.assign(self._waiting.popleft())
+        elif self._retired:
+            execution_environment.end("retired")
         else:
-            self._free.append(environment)
+            self._free.append(execution_environment)
 
-    def finished(self, environment: ExecutionEnvironment, invocation: Invocation, result: Result) -> None:
+    def finished(self, invocation: Invocation, result: Result) -> None:
         self._quickest_seconds = min(result.seconds, self._quickest_seconds * 1.005)
-        self._on_finished(self, invocation, result)
+        self._on_finished(invocation, result)
 
-    def ended(self, environment: ExecutionEnvironment, undelivered: Invocation | None, init_error: bool) -> None:
-        self.environments.discard(environment)
-        if environment in self._free:
-            self._free.remove(environment)
-        if not environment.initialised:
+    def ended(
+        self, execution_environment: ExecutionEnvironment, undelivered: Invocation | None, init_error: bool
+    ) -> None:
+        self.execution_environments.discard(execution_environment)
+        if execution_environment in self._free:
+            self._free.remove(execution_environment)
+        if not execution_environment.initialised:
             self._starting -= 1
         if init_error:
-            self._on_init(self, False)
+            self._on_init(False)
         if undelivered is not None:
             self._waiting.appendleft(undelivered)
+        if self._closed_for:
+            self._refuse_waiting()
         if init_error and self._waiting:
             # AWS starts once more, now as part of the invocation and with its time-out.
             self._launch(self._waiting.popleft())
@@ -147,11 +153,11 @@ class Pool:
 
     def _grow_later(self) -> None:
         if self._waiting and self._growth is None:
-            self._growth = self._loop.call_later(PATIENCE, self._grow_now)
+            self._growth = self._loop.call_later(GROWTH_SECONDS, self._grow_now)
 
     def _grow_now(self) -> None:
         self._growth = None
-        overdue = time.monotonic() - PATIENCE
+        overdue = time.monotonic() - GROWTH_SECONDS
         while self._free and self._waiting and self._waiting[0].queued <= overdue:
             self._free.pop().assign(self._waiting.popleft())
         if not self._free:
@@ -175,19 +181,30 @@ class Pool:
 
     async def _launched(self, first: Invocation | None) -> None:
         try:
-            await self._start(self, first)
+            execution_environment = await self._prepare(self)
+            self.execution_environments.add(execution_environment)
+            try:
+                await execution_environment.launch(first)
+            except BaseException:
+                self.execution_environments.discard(execution_environment)
+                raise
         except Exception as error:
             self._starting -= 1
-            log.warning("No environment for %s could be started: %s", self.config.arn, error)
+            log.warning("An execution environment for %s could not be started: %s", self.config.arn, error)
             refused = first if first is not None else self._waiting.popleft() if self._waiting else None
             if refused is not None:
                 self._refuse(refused, error)
             if not isinstance(error, AwsError | OSError):
                 raise
 
+    def _refuse_waiting(self) -> None:
+        message = f"The function's pool was ended: {self._closed_for}"
+        while self._waiting:
+            self._refuse(self._waiting.popleft(), AwsError(500, "ServiceException", message))
+
     def _refuse(self, invocation: Invocation, error: Exception) -> None:
         if not isinstance(error, AwsError):
             error = AwsError(500, "ServiceException", f"The function's process could not be started: {error}")
-        self._on_finished(self, invocation, None)
+        self._on_finished(invocation, None)
         if not invocation.done.done():
             invocation.done.set_exception(error)

@@ -2,11 +2,12 @@
 
 Every invocation passes here twice, so this is a protocol of its own on httptools, without tasks: a complete request is
 handled where it arrives, and the poll for the next invocation is answered by whoever brings one. Its clients are the
-official runtime and what a function may try instead of it: one request at a time on a connection, small heads.
+official runtime client and what a function may try instead of it: one request at a time on a connection, small heads.
 
-Only the environment's own process, or one that it started, may connect: on Linux each new connection is checked
-against the files that the process has open, so one function cannot take another's events or answer in its place. Where
-the kernel does not tell whose a socket is (macOS), the random port on the loopback address is the only protection.
+Only the execution environment's own process, or one that it started, may connect: on Linux each new connection is
+checked against the files that the process has open, so one function cannot take another's events or answer in its
+place. Where the kernel does not tell whose a socket is (macOS), the random port on the loopback address is the only
+protection.
 """
 
 from __future__ import annotations
@@ -22,8 +23,6 @@ VERSION = "/2018-06-01/runtime"
 NEXT = f"{VERSION}/invocation/next"
 INIT_ERROR = f"{VERSION}/init/error"
 INVOCATION = f"{VERSION}/invocation/"
-POST = f"POST {INVOCATION}".encode()
-END_OF_HEAD = b"\r\n\r\n"
 ERROR_TYPE = b"lambda-runtime-function-error-type"
 
 RESPONSE_LIMIT = 6 * 1024 * 1024 + 100
@@ -31,8 +30,8 @@ RESPONSE_LIMIT = 6 * 1024 * 1024 + 100
 Reply = Callable[[bytes], None]
 
 
-class Runtime(Protocol):
-    """The environment, as its Runtime API uses it."""
+class RuntimeHandler(Protocol):
+    """The execution environment, as its Runtime API uses it."""
 
     def poll(self, reply: Reply) -> None: ...
 
@@ -44,17 +43,17 @@ class Runtime(Protocol):
 
 
 class RuntimeApi:
-    """Serves one runtime."""
+    """Serves the runtime client of one execution environment."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self.runtime = runtime
+    def __init__(self, handler: RuntimeHandler) -> None:
+        self._handler = handler
         self._server: asyncio.Server | None = None
 
     async def listen(self) -> int:
         loop = asyncio.get_running_loop()
         listener = socket.create_server(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
-        self._server = await loop.create_server(lambda: Connection(self.runtime), sock=listener)
+        self._server = await loop.create_server(lambda: RuntimeConnection(self._handler), sock=listener)
         return port
 
     def close(self) -> None:
@@ -62,78 +61,33 @@ class RuntimeApi:
             self._server.close()
 
 
-class Connection(asyncio.Protocol):
-    """One connection of the runtime. Methods named on_ are the parser's."""
+class RuntimeConnection(asyncio.Protocol):
+    """One connection of a runtime client. Methods named on_ are the parser's."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-        self._transport: asyncio.Transport | None = None
+    _transport: asyncio.Transport
+
+    def __init__(self, handler: RuntimeHandler) -> None:
+        self._handler = handler
         self._parser = httptools.HttpRequestParser(self)
         self._path = ""
         self._error_type = ""
         self._body: list[bytes] = []
         self._size = 0
-        self._between = True
-        # The last poll, and the head of the last answer without the two parts that change: around its length.
-        self._poll = b""
-        self._before_length = b""
-        self._after_length = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
-        if not self._runtime.accepts(peer[1], own[1]):
+        if not self._handler.accepts(peer[1], own[1]):
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        if self._between and data == self._poll:
-            self._runtime.poll(self._write)
-            return
-        if self._between and self._before_length and self._is_like_the_last(data):
-            return
-        alone = self._between
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
             self._write(problem(400, "BadRequest", f"Not HTTP: {type(error).__name__}"))
-            if self._transport is not None:
-                self._transport.close()
-            return
-        if alone and self._between:
-            self._learn(data)
-
-    def _learn(self, data: bytes) -> None:
-        """One whole request and nothing else: the runtime's next one is nearly the same bytes, and is known by them."""
-        head = data.find(END_OF_HEAD) + len(END_OF_HEAD)
-        if self._path == NEXT and data.startswith(b"GET ") and head == len(data):
-            self._poll = data
-        elif data.startswith(POST) and head + self._size == len(data):
-            name = b"\r\ncontent-length: "
-            start, at = data.find(b"/", len(POST)), data[:head].lower().find(name)
-            if at >= 0 and data.startswith(b"/response ", start):
-                at += len(name)
-                self._before_length = data[start:at]
-                self._after_length = data[data.find(b"\r", at) : head]
-
-    def _is_like_the_last(self, data: bytes) -> bool:
-        """Take an answer whose head differs from the last one's in the request's id and the length only."""
-        start = data.find(b"/", len(POST))
-        if start < 0 or not data.startswith(POST) or not data.startswith(self._before_length, start):
-            return False
-        at = start + len(self._before_length)
-        end = data.find(b"\r", at)
-        if end < 0 or not data.startswith(self._after_length, end):
-            return False
-        body = data[end + len(self._after_length) :]
-        if data[at:end] != b"%d" % len(body):
-            return False
-        self._body = [body]
-        self._size = len(body)
-        self._write(self._answer(data[len(POST) : start].decode("latin-1"), "response"))
-        return True
+            self._transport.close()
 
     def on_message_begin(self) -> None:
-        self._between = False
         self._path = self._error_type = ""
         self._body = []
         self._size = 0
@@ -142,7 +96,7 @@ class Connection(asyncio.Protocol):
         self._path += url.decode("latin-1")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if len(name) == len(ERROR_TYPE) and name.lower() == ERROR_TYPE:
+        if name.lower() == ERROR_TYPE:
             self._error_type = value.decode("latin-1")
 
     def on_body(self, data: bytes) -> None:
@@ -151,12 +105,11 @@ class Connection(asyncio.Protocol):
             self._body.append(data)
 
     def on_message_complete(self) -> None:
-        self._between = True
         method = self._parser.get_method()
         if method == b"GET" and self._path == NEXT:
-            self._runtime.poll(self._write)
+            self._handler.poll(self._write)
         elif method == b"POST" and self._path == INIT_ERROR:
-            self._runtime.init_failed(b"".join(self._body), self._error_type)
+            self._handler.init_failed(b"".join(self._body), self._error_type)
             self._write(ACCEPTED)
         elif method == b"POST" and self._path.startswith(INVOCATION):
             request_id, _, what = self._path[len(INVOCATION) :].partition("/")
@@ -170,15 +123,15 @@ class Connection(asyncio.Protocol):
         if self._size > RESPONSE_LIMIT:
             message = f"Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT} bytes)."
             kind = "Function.ResponseSizeTooLarge"
-            self._runtime.answered(request_id, error_body(message, kind), kind)
+            self._handler.answered(request_id, error_body(message, kind), kind)
             return problem(413, "RequestEntityTooLarge", message)
         error_type = None if what == "response" else self._error_type or "Unhandled"
-        if self._runtime.answered(request_id, b"".join(self._body), error_type):
+        if self._handler.answered(request_id, b"".join(self._body), error_type):
             return ACCEPTED
         return problem(400, "InvalidRequestID", "Invalid request ID")
 
     def _write(self, response: bytes) -> None:
-        if self._transport is not None and not self._transport.is_closing():
+        if not self._transport.is_closing():
             self._transport.write(response)
 
 

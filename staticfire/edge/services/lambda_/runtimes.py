@@ -14,8 +14,8 @@ from .model import FunctionConfig
 
 
 @dataclass(frozen=True, slots=True)
-class Runtime:
-    """A Python with awslambdaric and boto3 in its environment."""
+class RuntimePython:
+    """The Python that runs a Lambda runtime's functions, with awslambdaric and boto3 in its virtual environment."""
 
     name: str
     python: str
@@ -34,40 +34,40 @@ class Runtimes:
     """The configured runtimes."""
 
     def __init__(self, configured: Mapping[str, Mapping[str, str]]) -> None:
-        self._known = {
-            name: Runtime(f"python{found['version']}", found["python"], found["version"])
-            for name, found in configured.items()
+        self._installed = {
+            name: RuntimePython(f"python{python['version']}", python["python"], python["version"])
+            for name, python in configured.items()
         }
         self._private: bool | None = None
         self._probing = asyncio.Lock()
 
-    def choose(self, config: FunctionConfig) -> Runtime:
+    def choose(self, config: FunctionConfig) -> RuntimePython:
         if config.package_type != "Zip":
             raise AwsError(
                 502,
                 "InvalidRuntimeException",
                 f"{config.name} is a container image. Only zip packages run here: deploy it as a zip.",
             )
-        wanted = _version(config.runtime)
-        if wanted is None:
+        version = _version(config.runtime)
+        if version is None:
             raise AwsError(
                 502,
                 "InvalidRuntimeException",
                 f"{config.name} has the runtime {config.runtime!r}. Python runtimes run here (python3.x).",
             )
-        if not self._known:
+        if not self._installed:
             raise AwsError(
                 502,
                 "InvalidRuntimeException",
                 "No Lambda runtime is installed for this edge: run `staticfire up`, which makes one.",
             )
-        exact = self._known.get(config.runtime)
+        exact = self._installed.get(config.runtime)
         if exact is not None:
             return exact
-        return min(self._known.values(), key=lambda one: _distance(wanted, one))
+        return min(self._installed.values(), key=lambda python: _distance(version, python))
 
-    async def private_mounts(self, runtime: Runtime) -> bool:
-        """Whether an environment can have a /tmp of its own here; tried once."""
+    async def private_mounts(self, runtime: RuntimePython) -> bool:
+        """Whether an execution environment can have a /tmp of its own here; tried once."""
         async with self._probing:
             if self._private is None:
                 process = await asyncio.create_subprocess_exec(
@@ -82,7 +82,7 @@ class Runtimes:
 
     @property
     def tmp(self) -> str:
-        """For the snapshot: "private", "directory" (TMPDIR only), or "unknown" before the first environment."""
+        """For the snapshot: "private", "directory" (TMPDIR only), or "unknown" before the first start."""
         return {True: "private", False: "directory", None: "unknown"}[self._private]
 
 
@@ -93,7 +93,7 @@ def _version(runtime: str) -> tuple[int, int] | None:
     return int(major), int(minor)
 
 
-def _distance(wanted: tuple[int, int], runtime: Runtime) -> tuple[int, int]:
+def _distance(version: tuple[int, int], python: RuntimePython) -> tuple[int, int]:
     """Nearest first; of two equally near ones the newer, which runs more code."""
-    found = _version(f"python{runtime.version}") or (0, 0)
-    return abs(found[0] - wanted[0]) * 100 + abs(found[1] - wanted[1]), -found[1]
+    major, minor = _version(f"python{python.version}") or (0, 0)
+    return abs(major - version[0]) * 100 + abs(minor - version[1]), -minor

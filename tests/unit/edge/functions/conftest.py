@@ -22,7 +22,8 @@ import pytest
 
 from staticfire.edge.aws.calls import AwsError, Call, Scope
 from staticfire.edge.http1.messages import Request
-from staticfire.edge.services.lambda_ import FunctionRef, Functions, Outcome
+from staticfire.edge.services.lambda_ import FunctionRef, Functions, LambdaSettings, Outcome
+from staticfire.edge.services.lambda_.api import LambdaApi
 from staticfire.layout import Layout
 from staticfire.progress import Progress
 from staticfire.settings import load
@@ -163,12 +164,8 @@ class Lab:
     async def running(self, **settings: Any) -> AsyncIterator[Functions]:
         runtimes = {f"python{self.version}": {"python": self.python, "version": self.version}}
         given: dict[str, Any] = {"runtimes": runtimes, "retry_seconds": (0.01, 0.02), **settings}
-        functions = Functions(
-            self.emulator,  # type: ignore[arg-type]
-            state_dir=self.directory,
-            endpoint="http://127.0.0.1:1",
-            **given,
-        )
+        lambda_settings = LambdaSettings(state_dir=self.directory, endpoint="http://127.0.0.1:1", **given)
+        functions = Functions(self.emulator, lambda_settings)  # type: ignore[arg-type]
         try:
             async with asyncio.timeout(120):
                 yield functions
@@ -254,6 +251,6 @@ def change() -> Callable[[Functions, str, str], Awaitable[None]]:
     """A write that the emulator has answered."""
 
     async def passed(functions: Functions, method: str, path: str) -> None:
-        await functions.passed(Call(Request(method, path), "lambda", Scope()), 200)
+        await LambdaApi(functions).passed(Call(Request(method, path), "lambda", Scope()), 200)
 
     return passed

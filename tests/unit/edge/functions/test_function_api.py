@@ -9,6 +9,7 @@ import pytest
 
 from staticfire.edge.aws.calls import AwsError, Call, Scope
 from staticfire.edge.http1.messages import Headers, Request
+from staticfire.edge.services.lambda_.api import LambdaApi
 
 ECHO = "def handler(e, c): print('ran'); return {'event': e, 'custom': getattr(c.client_context, 'custom', None)}\n"
 INVOKE = "/2015-03-31/functions/f/invocations"
@@ -22,7 +23,7 @@ def call(method="POST", path=INVOKE, body=b"", query="", **headers):
 async def test_a_request_and_its_response(lab):
     lab.deploy(ECHO)
     async with lab.running() as functions:
-        answer = await functions.answer(call(body=b'{"a": 1}', x_amz_log_type="Tail"))
+        answer = await LambdaApi(functions).answer(call(body=b'{"a": 1}', x_amz_log_type="Tail"))
     headers = dict(answer.headers)
     assert answer.status == 200
     assert json.loads(answer.body)["event"] == {"a": 1}
@@ -35,14 +36,14 @@ async def test_a_request_and_its_response(lab):
 async def test_no_payload_is_an_empty_event(lab):
     lab.deploy(ECHO)
     async with lab.running() as functions:
-        answer = await functions.answer(call())
+        answer = await LambdaApi(functions).answer(call())
     assert json.loads(answer.body)["event"] == {}
 
 
 async def test_a_functions_error_is_a_header_and_not_a_status(lab):
     lab.deploy("def handler(e, c): raise KeyError('k')\n")
     async with lab.running() as functions:
-        answer = await functions.answer(call(body=b"{}"))
+        answer = await LambdaApi(functions).answer(call(body=b"{}"))
     assert answer.status == 200
     assert dict(answer.headers)["x-amz-function-error"] == "Unhandled"
     assert json.loads(answer.body)["errorType"] == "KeyError"
@@ -51,7 +52,7 @@ async def test_a_functions_error_is_a_header_and_not_a_status(lab):
 async def test_the_log_tail_is_the_last_four_kilobytes(lab):
     lab.deploy("def handler(e, c): print('x' * 10000)\n")
     async with lab.running() as functions:
-        answer = await functions.answer(call(body=b"{}", x_amz_log_type="Tail"))
+        answer = await LambdaApi(functions).answer(call(body=b"{}", x_amz_log_type="Tail"))
     tail = base64.b64decode(dict(answer.headers)["x-amz-log-result"]).decode()
     assert len(tail) == 4096
     assert "REPORT RequestId" in tail
@@ -61,14 +62,14 @@ async def test_client_context_reaches_the_handler(lab):
     lab.deploy(ECHO)
     context = base64.b64encode('{"custom": {"käse": 1}}'.encode()).decode()
     async with lab.running() as functions:
-        answer = await functions.answer(call(body=b"{}", x_amz_client_context=context))
+        answer = await LambdaApi(functions).answer(call(body=b"{}", x_amz_client_context=context))
     assert json.loads(answer.body)["custom"] == {"käse": 1}
 
 
 async def test_dry_run_runs_nothing(lab):
     lab.deploy(ECHO)
     async with lab.running() as functions:
-        answer = await functions.answer(call(x_amz_invocation_type="DryRun"))
+        answer = await LambdaApi(functions).answer(call(x_amz_invocation_type="DryRun"))
         assert (answer.status, answer.body) == (204, b"")
         assert functions.snapshot()["functions"] == []
 
@@ -80,7 +81,7 @@ async def test_dry_run_runs_nothing(lab):
 async def test_an_event_is_accepted_and_run_later(lab, path, headers):
     lab.deploy(ECHO)
     async with lab.running() as functions:
-        answer = await functions.answer(call(path=path, body=b"{}", **headers))
+        answer = await LambdaApi(functions).answer(call(path=path, body=b"{}", **headers))
         assert answer.status == 202
         await lab.until(lambda: "ran" in lab.emulator.lines.get("/aws/lambda/f", []))
 
@@ -100,7 +101,7 @@ async def test_what_lambda_refuses(lab, body, headers, status, code):
     lab.deploy(ECHO)
     async with lab.running() as functions:
         with pytest.raises(AwsError) as refused:
-            await functions.answer(call(body=body, **headers))
+            await LambdaApi(functions).answer(call(body=body, **headers))
     assert (refused.value.status, refused.value.code) == (status, code)
 
 
@@ -108,7 +109,7 @@ async def test_a_function_that_is_not_there(lab):
     async with lab.running() as functions:
         for kind in ("RequestResponse", "Event", "DryRun"):
             with pytest.raises(AwsError) as refused:
-                await functions.answer(call(body=b"{}", x_amz_invocation_type=kind))
+                await LambdaApi(functions).answer(call(body=b"{}", x_amz_invocation_type=kind))
             assert (refused.value.status, refused.value.code) == (404, "ResourceNotFoundException")
 
 
@@ -118,7 +119,7 @@ async def test_a_function_that_is_not_there(lab):
 async def test_a_name_a_partial_arn_and_an_arn_mean_the_same(lab, name):
     lab.deploy(ECHO)
     async with lab.running() as functions:
-        answer = await functions.answer(call(path=f"/2015-03-31/functions/{name}/invocations", body=b"{}"))
+        answer = await LambdaApi(functions).answer(call(path=f"/2015-03-31/functions/{name}/invocations", body=b"{}"))
     assert answer.status == 200
 
 
@@ -126,16 +127,16 @@ async def test_a_qualifier_selects_the_version(lab):
     lab.deploy(ECHO)
     lab.deploy("def handler(e, c): return 'one'\n", version="1")
     async with lab.running() as functions:
-        answer = await functions.answer(call(query="Qualifier=1", body=b"{}"))
+        answer = await LambdaApi(functions).answer(call(query="Qualifier=1", body=b"{}"))
     assert (answer.body, dict(answer.headers)["x-amz-executed-version"]) == (b'"one"', "1")
 
 
 async def test_everything_else_is_the_emulators(lab):
     async with lab.running() as functions:
-        assert await functions.answer(call("GET", "/2015-03-31/functions/f")) is None
-        assert await functions.answer(call("POST", "/2015-03-31/functions", b"{}")) is None
+        assert await LambdaApi(functions).answer(call("GET", "/2015-03-31/functions/f")) is None
+        assert await LambdaApi(functions).answer(call("POST", "/2015-03-31/functions", b"{}")) is None
         with pytest.raises(AwsError, match="InvokeWithResponseStream"):
-            await functions.answer(call(path="/2021-11-15/functions/f/response-streaming-invocations"))
+            await LambdaApi(functions).answer(call(path="/2021-11-15/functions/f/response-streaming-invocations"))
 
 
 async def test_a_published_version_keeps_the_code_that_the_emulator_forgets(lab, said, change):

@@ -100,6 +100,19 @@ async def test_the_accounts_limit_is_shared_and_reservations_come_off_it(lab, ru
 NAMES = [("plain", None), ("other", None), ("own", 2)]
 
 
+async def test_a_reservation_that_changes_under_way_leaves_the_accounts_count_right(lab, change, run_together):
+    ref = lab.deploy(WAITS)
+    async with lab.running(account_concurrency=4) as functions:
+        await functions.invoke(ref, b"0")
+        lab.deploy(WAITS, reserved=2)
+        await change(functions, "PUT", "/2017-10-31/functions/f/concurrency")
+        await run_together(*(functions.invoke(ref, b"0") for _ in range(2)))
+        lab.deploy(WAITS)
+        await change(functions, "DELETE", "/2017-10-31/functions/f/concurrency")
+        results = await run_together(*(functions.invoke(ref, b"0.3") for _ in range(6)))
+        assert [isinstance(result, AwsError) for result in results] == [False] * 4 + [True] * 2
+
+
 async def test_new_code_is_used_by_the_next_invocation_and_never_in_the_middle_of_one(lab, said, change):
     ref = lab.deploy("import time\ndef handler(e, c): time.sleep(e); return 'old'\n")
     async with lab.running() as functions:
@@ -188,7 +201,7 @@ async def test_a_reset_while_an_invocation_waits_for_a_second_start_fails_it(lab
     ref = lab.deploy("raise RuntimeError\n")
     async with lab.running() as functions:
         await functions.describe(ref)
-        fetch, again, starts = functions._code.tree, asyncio.Event(), []
+        fetch, again, starts = functions._starter._code.tree, asyncio.Event(), []
 
         async def fetch_once(*arguments):
             starts.append(arguments)
@@ -197,12 +210,57 @@ async def test_a_reset_while_an_invocation_waits_for_a_second_start_fails_it(lab
                 await asyncio.Event().wait()
             return await fetch(*arguments)
 
-        functions._code.tree = fetch_once
+        functions._starter._code.tree = fetch_once
         waiting = asyncio.ensure_future(functions.invoke(ref, b"0"))
         await again.wait()
         await functions.reset()
         with pytest.raises(AwsError, match="ended: reset"):
             await waiting
+
+
+class Undelivered:
+    """An execution environment that ends before the runtime client took its invocation."""
+
+    initialised = False
+    idle_since = 0.0
+
+    def __init__(self, owner):
+        self._owner = owner
+        self.assigned = None
+        self.gone = asyncio.Event()
+
+    async def launch(self, first):
+        self.initialised = True
+        self._owner.ready()
+        self._owner.freed(self)
+
+    def assign(self, invocation):
+        self.assigned = invocation
+
+    def end(self, why):
+        def ended():
+            self._owner.ended(self, self.assigned, False)
+            self.gone.set()
+
+        asyncio.get_running_loop().call_later(0.05, ended)
+
+
+async def test_a_reset_fails_what_was_not_delivered_and_starts_nothing_for_it(lab):
+    ref = lab.deploy(WAITS)
+    async with lab.running() as functions:
+        made = []
+
+        async def prepare(owner):
+            made.append(Undelivered(owner))
+            return made[-1]
+
+        functions._starter.prepare = prepare
+        waiting = asyncio.ensure_future(functions.invoke(ref, b"0"))
+        await lab.until(lambda: made and made[0].assigned)
+        await functions.reset()
+        with pytest.raises(AwsError, match="ended: reset"):
+            await asyncio.wait_for(waiting, 1)
+        assert len(made) == 1
 
 
 async def test_versions_and_aliases_run_their_own_code(lab, said):

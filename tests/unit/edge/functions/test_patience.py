@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from staticfire.edge.services.lambda_.caller_deadlines import Patience
+from staticfire.edge.services.lambda_.caller_deadlines import CallerDeadlines
 
 SECONDS = 5.0
 
@@ -51,7 +51,7 @@ def gave_up(done: asyncio.Future[Any]) -> bool:
 
 async def test_who_gets_no_answer_gets_a_timeout_error_and_not_before() -> None:
     clock, done = Clock(), waiting()
-    Patience(clock, SECONDS).begin(done)
+    CallerDeadlines(clock, SECONDS).begin(done)
     clock.passes(SECONDS - 0.1)
     assert not done.done()
     clock.passes(0.1)
@@ -60,9 +60,9 @@ async def test_who_gets_no_answer_gets_a_timeout_error_and_not_before() -> None:
 
 async def test_each_waits_from_when_it_came() -> None:
     clock, several = Clock(), [waiting() for _ in range(4)]
-    patience = Patience(clock, SECONDS)
+    deadlines = CallerDeadlines(clock, SECONDS)
     for done in several:
-        patience.begin(done)
+        deadlines.begin(done)
         clock.passes(1.0)
     for number in range(4):
         clock.passes(1.0)
@@ -71,11 +71,11 @@ async def test_each_waits_from_when_it_came() -> None:
 
 async def test_all_share_one_timer_and_none_is_left_when_nobody_waits() -> None:
     clock = Clock()
-    patience = Patience(clock, SECONDS)
+    deadlines = CallerDeadlines(clock, SECONDS)
     for _ in range(100):
         done = waiting()
-        patience.begin(done)
-        patience.end(done)
+        deadlines.begin(done)
+        deadlines.end(done)
         assert len(clock.set) == 1
         clock.passes(0.01)
     clock.passes(SECONDS)
@@ -84,9 +84,9 @@ async def test_all_share_one_timer_and_none_is_left_when_nobody_waits() -> None:
 
 async def test_an_answer_that_came_stays_one() -> None:
     clock, answered, late = Clock(), waiting(), waiting()
-    patience = Patience(clock, SECONDS)
-    patience.begin(answered)
-    patience.begin(late)
+    deadlines = CallerDeadlines(clock, SECONDS)
+    deadlines.begin(answered)
+    deadlines.begin(late)
     answered.set_result("answer")
     clock.passes(SECONDS)
     assert gave_up(late)
@@ -95,20 +95,20 @@ async def test_an_answer_that_came_stays_one() -> None:
 
 async def test_who_has_left_is_told_nothing() -> None:
     clock, left = Clock(), waiting()
-    patience = Patience(clock, SECONDS)
-    patience.begin(left)
-    patience.end(left)
+    deadlines = CallerDeadlines(clock, SECONDS)
+    deadlines.begin(left)
+    deadlines.end(left)
     clock.passes(2 * SECONDS)
     assert not left.done()
 
 
 async def test_it_rings_again_after_a_time_in_which_nobody_waited() -> None:
     clock = Clock()
-    patience = Patience(clock, SECONDS)
+    deadlines = CallerDeadlines(clock, SECONDS)
     for _ in range(2):
         done = waiting()
-        patience.begin(done)
+        deadlines.begin(done)
         clock.passes(SECONDS)
         assert gave_up(done)
-        patience.end(done)
+        deadlines.end(done)
         clock.passes(SECONDS)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from staticfire.edge.services.lambda_.runtime_api import ACCEPTED, Connection, Reply, event
+from staticfire.edge.services.lambda_.runtime_api import ACCEPTED, Reply, RuntimeConnection, event
 
 POLL = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: 127.0.0.1:9001\r\nAccept: */*\r\n\r\n"
 
@@ -68,13 +68,15 @@ def transport() -> Transport:
 
 
 @pytest.fixture
-def connection(runtime: Runtime, transport: Transport) -> Connection:
-    made = Connection(runtime)
+def connection(runtime: Runtime, transport: Transport) -> RuntimeConnection:
+    made = RuntimeConnection(runtime)
     made.connection_made(transport)
     return made
 
 
-async def test_polls_and_answers_take_turns(connection: Connection, runtime: Runtime, transport: Transport) -> None:
+async def test_polls_and_answers_take_turns(
+    connection: RuntimeConnection, runtime: Runtime, transport: Transport
+) -> None:
     for number in (b"1", b"2", b"3"):
         connection.data_received(POLL)
         connection.data_received(answer(number))
@@ -83,7 +85,7 @@ async def test_polls_and_answers_take_turns(connection: Connection, runtime: Run
     assert transport.written == ACCEPTED * 3
 
 
-async def test_a_body_that_looks_like_a_poll_is_a_body(connection: Connection, runtime: Runtime) -> None:
+async def test_a_body_that_looks_like_a_poll_is_a_body(connection: RuntimeConnection, runtime: Runtime) -> None:
     connection.data_received(POLL)
     head, body = answer(POLL)[: -len(POLL)], POLL
     connection.data_received(head)
@@ -91,21 +93,23 @@ async def test_a_body_that_looks_like_a_poll_is_a_body(connection: Connection, r
     assert runtime.heard == ["poll", POLL]
 
 
-async def test_two_requests_in_one_piece_are_two(connection: Connection, runtime: Runtime) -> None:
+async def test_two_requests_in_one_piece_are_two(connection: RuntimeConnection, runtime: Runtime) -> None:
     for _ in range(2):
         connection.data_received(answer(b"1") + POLL)
     connection.data_received(POLL + POLL)
     assert runtime.heard == [b"1", "poll", b"1", "poll", "poll", "poll"]
 
 
-async def test_single_bytes_are_the_same_requests(connection: Connection, runtime: Runtime) -> None:
+async def test_single_bytes_are_the_same_requests(connection: RuntimeConnection, runtime: Runtime) -> None:
     connection.data_received(POLL)
     for byte in POLL + answer(b"12") + POLL:
         connection.data_received(bytes([byte]))
     assert runtime.heard == ["poll", "poll", b"12", "poll"]
 
 
-async def test_answers_that_differ_in_id_and_length_are_told_apart(connection: Connection, runtime: Runtime) -> None:
+async def test_answers_that_differ_in_id_and_length_are_told_apart(
+    connection: RuntimeConnection, runtime: Runtime
+) -> None:
     for number in range(12):
         connection.data_received(POLL)
         connection.data_received(answer(b"x" * number, f"id-{number}"))
@@ -114,7 +118,7 @@ async def test_answers_that_differ_in_id_and_length_are_told_apart(connection: C
 
 @pytest.mark.parametrize("length", [b"3", b"+2", b"0x2", b"", b"two", b"9" * 5000])
 async def test_a_length_that_is_not_the_bodys_is_no_answer(
-    connection: Connection, runtime: Runtime, length: bytes
+    connection: RuntimeConnection, runtime: Runtime, length: bytes
 ) -> None:
     connection.data_received(answer(b"ab"))
     connection.data_received(answer(b"cd").replace(b"Content-Length: 2", b"Content-Length: " + length))
@@ -127,14 +131,14 @@ async def test_a_length_that_is_not_the_bodys_is_no_answer(
     ids=["poll", "answer", "both"],
 )
 async def test_what_follows_an_answer_at_once_is_a_request_of_its_own(
-    connection: Connection, runtime: Runtime, more: bytes, heard: list[str | bytes]
+    connection: RuntimeConnection, runtime: Runtime, more: bytes, heard: list[str | bytes]
 ) -> None:
     connection.data_received(answer(b"ab"))
     connection.data_received(answer(b"cd") + more)
     assert runtime.heard == [b"ab", b"cd", *heard]
 
 
-async def test_an_error_after_answers_is_an_error(connection: Connection, runtime: Runtime) -> None:
+async def test_an_error_after_answers_is_an_error(connection: RuntimeConnection, runtime: Runtime) -> None:
     failure = answer(b"1").replace(b"/response ", b"/error ")
     for data in (answer(b"1"), failure, answer(b"1")):
         connection.data_received(data)
@@ -144,7 +148,7 @@ async def test_an_error_after_answers_is_an_error(connection: Connection, runtim
 
 @pytest.mark.parametrize("path", [b"/error/response ", b"/x/response ", b"/responses ", b"/Response "])
 async def test_a_path_that_is_none_is_none_each_time(
-    connection: Connection, runtime: Runtime, transport: Transport, path: bytes
+    connection: RuntimeConnection, runtime: Runtime, transport: Transport, path: bytes
 ) -> None:
     for _ in range(3):
         connection.data_received(answer(b"1").replace(b"/response ", path))
@@ -160,7 +164,7 @@ REQUESTS = st.lists(
 @given(requests=REQUESTS, cuts=st.lists(st.integers(0, 6000), max_size=6))
 def test_however_the_bytes_are_cut_the_requests_are_the_same(requests: list[bytes | None], cuts: list[int]) -> None:
     runtime, transport = Runtime(), Transport()
-    connection = Connection(runtime)
+    connection = RuntimeConnection(runtime)
     connection.connection_made(transport)
     data = b"".join(POLL if body is None else answer(body, f"id-{number}") for number, body in enumerate(requests))
     places = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})

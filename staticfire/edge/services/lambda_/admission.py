@@ -1,0 +1,71 @@
+"""Admission: how many invocations run at once, of one function and of an account's functions together.
+
+An invocation takes a lease before it runs. The lease is given back when the invocation has ended, whatever became of
+its caller. Over a limit nothing waits: AWS refuses an invocation that would exceed one.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from staticfire.edge.aws.calls import AwsError, Scope
+
+from .catalog import FunctionCatalog
+from .metrics import Metrics
+from .model import FunctionConfig, FunctionRef
+
+
+@dataclass(slots=True)
+class Concurrency:
+    """How many run now, and how many were refused."""
+
+    in_flight: int = 0
+    throttles: int = 0
+
+
+@dataclass(slots=True)
+class Lease:
+    """The right to run once: it counts for the function, and for its account unless the function has a reservation."""
+
+    function: Concurrency
+    account: Concurrency | None
+
+    def give_back(self) -> None:
+        self.function.in_flight -= 1
+        if self.account is not None:
+            self.account.in_flight -= 1
+
+
+class Admission:
+    """Reserved concurrency is a function's own, and is taken off what the account's other functions share."""
+
+    def __init__(self, catalog: FunctionCatalog, metrics: Metrics, account_concurrency: int) -> None:
+        self._catalog = catalog
+        self._metrics = metrics
+        self._account_concurrency = account_concurrency
+        self._accounts: defaultdict[Scope, Concurrency] = defaultdict(Concurrency)
+
+    def take(self, ref: FunctionRef, config: FunctionConfig, function: Concurrency) -> Lease:
+        """Count an invocation in, or refuse it."""
+        account = None
+        if config.reserved is None:
+            account = self._accounts[config.scope]
+            if account.in_flight >= self._account_concurrency - self._catalog.reserved(config.scope):
+                raise self._throttle(ref, function, "ConcurrentInvocationLimitExceeded")
+            account.in_flight += 1
+        elif function.in_flight >= config.reserved:
+            raise self._throttle(ref, function, "ReservedFunctionConcurrentInvocationLimitExceeded")
+        function.in_flight += 1
+        return Lease(function, account)
+
+    def _throttle(self, ref: FunctionRef, function: Concurrency, reason: str) -> AwsError:
+        function.throttles += 1
+        self._metrics.count(ref.scope, ref.name, ref.qualifier or "", "Throttles")
+        return AwsError(
+            429,
+            "TooManyRequestsException",
+            "Rate Exceeded.",
+            headers={"retry-after": "1"},
+            fields={"Reason": reason, "Type": "User", "retryAfterSeconds": "1"},
+        )

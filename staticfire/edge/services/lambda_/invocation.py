@@ -1,0 +1,37 @@
+"""One attempt to run a function: what it gets, and how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+from .admission import Lease
+from .model import FunctionRef
+
+
+@dataclass(slots=True)
+class Result:
+    """How an invocation ended. `error_type` is empty when the handler returned."""
+
+    payload: bytes
+    failed: bool = False
+    error_type: str = ""
+    status: str = "success"
+    seconds: float = 0.0
+    log_tail: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class Invocation:
+    """What a function gets, and the future of its result. `tail` gathers its log where the caller wants to see it."""
+
+    ref: FunctionRef
+    request_id: str
+    payload: bytes
+    trace_id: str
+    client_context: str | None
+    tail: list[str] | None
+    lease: Lease
+    done: asyncio.Future[Result]
+    queued: float = field(default_factory=time.monotonic)

@@ -1,0 +1,91 @@
+"""A function that runs here: its pools, one for each version, and what is counted of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Sequence
+from typing import Any
+
+from .admission import Concurrency
+from .invocation import Invocation, Result
+from .metrics import Metrics
+from .model import FunctionConfig
+from .pool import Pool, Prepare
+
+
+class RunningFunction:
+    """Counts are the function's, whatever its versions. A pool whose version changed is kept until it is empty."""
+
+    def __init__(self, prepare: Prepare, metrics: Metrics) -> None:
+        self.concurrency = Concurrency()
+        self._prepare = prepare
+        self._metrics = metrics
+        self._pools: dict[str, Pool] = {}
+        self._retired: list[Pool] = []
+        self._invocations = 0
+        self._errors = 0
+        self._cold_starts = 0
+        self._init_errors = 0
+
+    @property
+    def pools(self) -> Sequence[Pool]:
+        return [*self._pools.values(), *self._retired]
+
+    def submit(self, config: FunctionConfig, invocation: Invocation) -> None:
+        pool = self._pools.get(config.version)
+        if pool is None or (pool.config is not config and pool.config != config):
+            if pool is not None:
+                pool.retire()
+                self._retired.append(pool)
+            pool = Pool(config, self._prepare, on_finished=self._finished, on_init=self._initialised)
+            self._pools[config.version] = pool
+        pool.submit(invocation)
+
+    def retire(self) -> None:
+        for pool in self.pools:
+            pool.retire()
+
+    def look_after(self, now: float, idle_since: float) -> bool:
+        """Look at every execution environment, and end those that have been idle for longer; whether any is left."""
+        for pool in self.pools:
+            pool.look_after(now, idle_since)
+        self._retired = [pool for pool in self._retired if not pool.empty]
+        return any(not pool.empty for pool in self.pools)
+
+    def kill(self, identifier: str) -> bool:
+        """kill -9 what runs in an execution environment; whether there was one."""
+        for pool in self.pools:
+            for execution_environment in pool.execution_environments:
+                if execution_environment.id == identifier and execution_environment.pid is not None:
+                    os.kill(execution_environment.pid, signal.SIGKILL)
+                    return True
+        return False
+
+    def snapshot(self) -> dict[str, Any]:
+        snapshots = [running.snapshot() for pool in self.pools for running in pool.execution_environments]
+        return {
+            "invocations": self._invocations,
+            "errors": self._errors,
+            "cold_starts": self._cold_starts,
+            "init_errors": self._init_errors,
+            "throttles": self.concurrency.throttles,
+            "in_flight": self.concurrency.in_flight,
+            "environments": sorted(snapshots, key=lambda snapshot: snapshot["id"]),
+        }
+
+    def _finished(self, invocation: Invocation, result: Result | None) -> None:
+        in_flight = self.concurrency.in_flight
+        invocation.lease.give_back()
+        if result is None:
+            return
+        self._invocations += 1
+        self._errors += result.failed
+        ref = invocation.ref
+        self._metrics.finished(ref.scope, ref.name, ref.qualifier or "", result.failed, result.seconds, in_flight)
+
+    def _initialised(self, well: bool) -> None:
+        if well:
+            self._cold_starts += 1
+        else:
+            self._init_errors += 1
