@@ -25,7 +25,9 @@ import urllib3
 
 from staticfire.edge_client import EdgeClient
 from staticfire.progress import Progress
-from staticfire.stacks.stack import Database, Stack, reset
+from staticfire.stacks.databases import StackDatabase
+from staticfire.stacks.reset import reset
+from staticfire.stacks.stack import Stack
 from staticfire.stacks.terraform.working_copy import is_misleading
 
 Seen = TypeVar("Seen")
@@ -266,8 +268,8 @@ class StackUnderTest:
         return url
 
     @property
-    def database(self) -> Database:
-        """Host, port, name, username and password of the stack's own database."""
+    def database(self) -> StackDatabase:
+        """The stack's own database: its name, the username and password of its role."""
         database = self._stack.database
         assert database is not None, f"The stack {self.name} was given no database (`database = true`)."
         return database
@@ -275,9 +277,7 @@ class StackUnderTest:
     @contextlib.contextmanager
     def connect(self) -> Iterator[pg8000.native.Connection]:
         """A connection to the stack's database, as the stack's own role; each statement commits."""
-        database, server = self.database, self._stack.running.postgres
-        assert server is not None
-        with contextlib.closing(server.connect(database.name, database.username, database.password)) as connection:
+        with contextlib.closing(self.database.connect()) as connection:
             yield connection
 
     @cached_property
@@ -314,7 +314,7 @@ class StackUnderTest:
         return subprocess.Popen(
             [sys.executable, str(Path(sysconfig.get_path("scripts")) / "tflocal"), *arguments],
             cwd=directory,
-            env=environ | dict(self._stack.shell_environment()),
+            env=environ | dict(self._stack.shell_variables()),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

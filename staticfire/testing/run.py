@@ -127,8 +127,8 @@ class Run:
         if stack.applied is None:
             if self._attached:
                 stack.destroy(self._progress)  # what another checkout's run left in this account
-            else:
-                stack.drop_database()  # of an earlier run, whose emulator is gone
+            elif stack.database is not None:
+                stack.database.drop()  # of an earlier run, whose emulator is gone
         stack.up(self._progress)
         return StackUnderTest(stack, self._progress)
 
