@@ -1,4 +1,4 @@
-"""Applies the stacks, and applies them again whenever the emulator lost them: `python -m staticfire.stacks.reapply`.
+"""Stacks that are applied again whenever the emulator lost them: `python -m staticfire.stacks.reapply`.
 
 compose.yaml runs it twice, for the stacks that are up by default. With `--once` (the service `deploy`) it applies what
 changed and ends. Without a flag (the service `reapply`) it goes on watching: LocalStack keeps nothing over a restart,
