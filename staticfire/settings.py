@@ -221,8 +221,9 @@ def load(
     for name in _PATHS:
         relative = values.get(name, defaults[name])
         values[name] = root / relative if relative else None
-    stacks = {name: _stack(name, stack) for name, stack in document.table("stacks").tables().items()}
-    return Settings(project=root, stacks=stacks, **values)
+    stacks = document.table("stacks")
+    values["stacks"] = {name: _stack(name, stacks.table(name)) for name in stacks.values}
+    return Settings(project=root, **values)
 
 
 def _variable(setting: str) -> str:
@@ -243,14 +244,14 @@ def _stack(name: str, table: Table) -> StackSettings:
             remedy=f"Remove it, and write in [stacks.{name}]: examples = {examples}",
         )
     table.only("root", "default", "database", "variables", "zips", "examples", "rebuild", "load")
-    rebuild = table.table("rebuild").only("functions")
+    zips, rebuild = table.table("zips"), table.table("rebuild").only("functions")
     return StackSettings(
         name=name,
         root=table.required_path("root", "the directory of the stack's Terraform root"),
         default=table.get("default", boolean, True),
         database=table.get("database", boolean, False),
         variables=table.table("variables").values,
-        zips=tuple(_zip(zip_name, zip_table) for zip_name, zip_table in table.table("zips").tables().items()),
+        zips=tuple(_zip(zip_name, zips.table(zip_name)) for zip_name in zips.values),
         examples=table.get("examples", strings, ()),
         rebuild=tuple(_rebuild(item, rebuild) for item in rebuild.values.get("functions", [])),
         load=_load(table.table("load")) if "load" in table else None,

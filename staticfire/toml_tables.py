@@ -52,10 +52,6 @@ class Table:
             raise UsageError(f"{self.where(key)} must be a table.")
         return Table(values, self.source, f"{self.name}.{key}" if self.name else key)
 
-    def tables(self) -> Mapping[str, Table]:
-        """By its key, each table that this one consists of."""
-        return {key: self.table(key) for key in self.values}
-
     def get(self, key: str, convert: Callable[[Any], Value], default: Value) -> Value:
         return converted(convert, self.values[key], self.where(key)) if key in self.values else default
 

@@ -30,7 +30,7 @@ from staticfire import __version__
 from staticfire.errors import StaticfireError
 from staticfire.settings import Settings, load
 
-from . import apply, build, doctor, down, env, fault, logs, mail, reset, status, up
+from . import doctor, down, env, fault, logs, mail, stacks, status, up
 from . import load as load_command
 
 INTERRUPTED = 130
@@ -43,14 +43,17 @@ COMMANDS: Mapping[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = 
         status.configure,
         "Say what runs, and whether it is well.",
     ),
-    "apply": (apply.configure, "Apply stacks to the running target, even when nothing changed."),
-    "destroy": (apply.configure_destroy, "Destroy stacks and their databases."),
+    "apply": (stacks.configure_apply, "Apply stacks to the running target, even when nothing changed."),
+    "destroy": (stacks.configure_destroy, "Destroy stacks and their databases."),
     "logs": (logs.configure, "Print the functions' logs, from CloudWatch Logs."),
     "mail": (mail.configure, "Print what SNS and SES sent by e-mail, newest first. Nothing leaves this machine."),
-    "reset": (reset.configure, "Empty the stacks' data: tables, buckets, queues, databases, mail. The stacks stay."),
+    "reset": (
+        stacks.configure_reset,
+        "Empty what the stacks hold: tables, buckets, queues, databases, mail.",
+    ),
     "load": (load_command.configure, "Load a stack by a profile, look up what became of each write, write a report."),
     "fault": (fault.configure, "Have AWS API calls of the running stack fail, hang, come late or lose their answer."),
-    "build": (build.configure, "Build the packages that Terraform deploys, and print their paths."),
+    "build": (stacks.configure_build, "Build the packages that Terraform deploys, and print their paths."),
     "doctor": (doctor.configure, "Check what this machine must have; each failed check comes with its remedy."),
     "env": (env.configure, 'Print exports for tflocal, the AWS CLI and psql by hand: eval "$(staticfire env)".'),
 }

@@ -30,9 +30,8 @@ from .summary import as_object, print_summary
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_up)
-    parser.add_argument(
-        "stacks", nargs="*", metavar="stack", help="all: every one (default: those with default = true)"
-    )
+    default = "those with default = true"
+    parser.add_argument("stacks", nargs="*", metavar="stack", help=f"all: every one (default: {default})")
     parser.add_argument("--detach", action="store_true", help="end once all is up, instead of following the logs")
     parser.add_argument("--json", action="store_true", help="print one object instead of text; implies --detach")
     targets = ", ".join(TARGETS)

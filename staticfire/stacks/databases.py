@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,7 +58,7 @@ class StackDatabase:
 
     def make(self) -> bool:
         """Make the role and the database; whether the database was there before."""
-        with contextlib.closing(self.server.connect()) as admin:
+        with self.server.connect() as admin:
             admin.run(f"SELECT pg_advisory_lock({ADVISORY_LOCK})")
             make_role(admin, self.username, self.password)
             return make_database(admin, self.name, self.username)
@@ -72,7 +71,7 @@ class StackDatabase:
             if error.args[0].get("C") != NO_SUCH_DATABASE:
                 raise
             return  # the stack was never up
-        with contextlib.closing(connection):
+        with connection:
             rows = connection.run(
                 "SELECT schemaname, tablename FROM pg_tables "
                 "WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
@@ -83,5 +82,5 @@ class StackDatabase:
 
     def drop(self) -> None:
         """Drop the database and its role; one that is not there is not an error."""
-        with contextlib.closing(self.server.connect()) as admin:
+        with self.server.connect() as admin:
             drop(admin, self.name, self.username)

@@ -236,28 +236,21 @@ class AccountLogs:
 
 
 class StackUnderTest:
-    """One applied stack of one account, on whatever target it runs."""
+    """One applied stack of one account, on whatever target it runs. `endpoint` is where AWS's services answer."""
 
     def __init__(self, stack: Stack, progress: Progress) -> None:
         self._stack = stack
         self._progress = progress
-
-    @property
-    def name(self) -> str:
-        return self._stack.name
-
-    @property
-    def account(self) -> str:
-        return self._stack.account
-
-    @property
-    def region(self) -> str:
-        return self._stack.running.region
-
-    @property
-    def endpoint(self) -> str:
-        """Where AWS's services answer."""
-        return self._stack.running.endpoint
+        self.name = stack.name
+        self.account = stack.account
+        self.region = stack.running.region
+        self.endpoint = stack.running.endpoint
+        edge = EdgeClient(self.endpoint)
+        self.aws = AwsClients(stack)
+        self.functions = AccountFunctions(self.aws, edge, self.account)
+        self.faults = AccountFaults(edge, self.account)
+        self.mailbox = AccountMailbox(edge, self.account)
+        self.logs = AccountLogs(self.aws)
 
     @property
     def outputs(self) -> Mapping[str, Any]:
@@ -277,35 +270,13 @@ class StackUnderTest:
         assert database is not None, f"The stack {self.name} has no database of its own (`database = true`)."
         return database
 
-    @contextlib.contextmanager
-    def connect(self) -> Iterator[pg8000.native.Connection]:
-        """A connection to the stack's database, as the stack's own role; each statement commits."""
-        with contextlib.closing(self.database.connect()) as connection:
-            yield connection
+    def connect(self) -> pg8000.native.Connection:
+        """A connection to the stack's database, as the stack's own role; each statement commits, and `with` closes."""
+        return self.database.connect()
 
     @cached_property
     def api(self) -> ApiClient:
         return ApiClient(self.url)
-
-    @cached_property
-    def aws(self) -> AwsClients:
-        return AwsClients(self._stack)
-
-    @cached_property
-    def functions(self) -> AccountFunctions:
-        return AccountFunctions(self.aws, EdgeClient(self.endpoint), self.account)
-
-    @cached_property
-    def faults(self) -> AccountFaults:
-        return AccountFaults(EdgeClient(self.endpoint), self.account)
-
-    @cached_property
-    def mailbox(self) -> AccountMailbox:
-        return AccountMailbox(EdgeClient(self.endpoint), self.account)
-
-    @cached_property
-    def logs(self) -> AccountLogs:
-        return AccountLogs(self.aws)
 
     def apply(self) -> None:
         """`terraform apply`, even when nothing changed."""

@@ -37,15 +37,7 @@ if TYPE_CHECKING:
     from staticfire.progress import Progress
     from staticfire.targets.base import Running
 
-    from .kit import (
-        AccountFaults,
-        AccountFunctions,
-        AccountLogs,
-        AccountMailbox,
-        ApiClient,
-        AwsClients,
-        StackUnderTest,
-    )
+    from . import kit
     from .run import OwnStack, StateSlot, WorkerStacks
 
 FLAGS = {
@@ -162,7 +154,7 @@ def staticfire_running(_staticfire_worker: WorkerStacks) -> Running:
 
 
 @pytest.fixture(scope="session")
-def staticfire_stacks(_staticfire_worker: WorkerStacks) -> Callable[..., StackUnderTest]:
+def staticfire_stacks(_staticfire_worker: WorkerStacks) -> Callable[..., kit.StackUnderTest]:
     """`staticfire_stacks("name")`: the stack of that name, applied in this worker's account at the first call."""
     return _staticfire_worker.stack
 
@@ -174,56 +166,58 @@ def staticfire_stack_name(_staticfire_worker: WorkerStacks) -> str:
 
 
 @pytest.fixture
-def staticfire_stack(staticfire_stacks: Callable[..., StackUnderTest], staticfire_stack_name: str) -> StackUnderTest:
+def staticfire_stack(
+    staticfire_stacks: Callable[[str], kit.StackUnderTest], staticfire_stack_name: str
+) -> kit.StackUnderTest:
     """The stack: its url, outputs, account, region, endpoint and database; `apply()`, `plan()`, `connect()`."""
     return staticfire_stacks(staticfire_stack_name)
 
 
 @pytest.fixture
-def api(staticfire_stack: StackUnderTest) -> ApiClient:
+def api(staticfire_stack: kit.StackUnderTest) -> kit.ApiClient:
     """A client of the stack's HTTP API: `api.post("/orders", json={...}).status`."""
     return staticfire_stack.api
 
 
 @pytest.fixture
-def aws(staticfire_stack: StackUnderTest) -> AwsClients:
+def aws(staticfire_stack: kit.StackUnderTest) -> kit.AwsClients:
     """boto3 clients of the stack's account: `aws("dynamodb").get_item(...)`."""
     return staticfire_stack.aws
 
 
 @pytest.fixture
-def postgres(staticfire_stack: StackUnderTest) -> Iterator[Any]:
+def postgres(staticfire_stack: kit.StackUnderTest) -> Iterator[Any]:
     """A pg8000.native connection to the stack's database, as its own role: `postgres.run("SELECT ...")`."""
     with staticfire_stack.connect() as connection:
         yield connection
 
 
 @pytest.fixture
-def functions(staticfire_stack: StackUnderTest) -> AccountFunctions:
+def functions(staticfire_stack: kit.StackUnderTest) -> kit.AccountFunctions:
     """The account's functions: `invoke("name", event)`, `invocations("name")`, `kill("name", state="busy")`."""
     return staticfire_stack.functions
 
 
 @pytest.fixture
-def faults(staticfire_stack: StackUnderTest) -> AccountFaults:
+def faults(staticfire_stack: kit.StackUnderTest) -> kit.AccountFaults:
     """`with faults("dynamodb", "UpdateItem", kind="hang"):` has these calls of the account suffer in the block."""
     return staticfire_stack.faults
 
 
 @pytest.fixture
-def logs(staticfire_stack: StackUnderTest) -> AccountLogs:
+def logs(staticfire_stack: kit.StackUnderTest) -> kit.AccountLogs:
     """`logs("name")`: the lines that the function wrote to its log group, oldest first."""
     return staticfire_stack.logs
 
 
 @pytest.fixture
-def mailbox(staticfire_stack: StackUnderTest) -> AccountMailbox:
+def mailbox(staticfire_stack: kit.StackUnderTest) -> kit.AccountMailbox:
     """`mailbox(to="ops@example.com")`: the account's e-mail, newest first; `mailbox.wait(subject="ALARM")`."""
     return staticfire_stack.mailbox
 
 
 @pytest.fixture
-def clean(staticfire_stack: StackUnderTest) -> None:
+def clean(staticfire_stack: kit.StackUnderTest) -> None:
     """Empty the data of the worker's own stack, and of no other, before the test."""
     staticfire_stack.empty()
 
