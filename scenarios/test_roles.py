@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from staticfire.settings import load
-from staticfire.testing.kit import Answer, StackUnderTest, wait_until
+from staticfire.testing.kit import ApiAnswer, StackUnderTest, wait_until
 
 
 class Probe(NamedTuple):
@@ -57,7 +57,7 @@ def test_no_statement_of_a_role_is_for_everything(stack):
 def test_the_service_works_with_its_role_and_not_without_its_table(stack):
     numbers = iter(range(1000))
 
-    def ask() -> Answer:
+    def ask() -> ApiAnswer:
         probe = PROBES[stack.name]
         method, path, content = probe.request(next(numbers))
         return stack.api.request(method, path, json=content)

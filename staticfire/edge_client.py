@@ -42,7 +42,7 @@ class EdgeClient:
         self.timeout = timeout
 
     def health(self) -> Health | None:
-        """The stack's state; None when nothing answers."""
+        """What runs, and whether it is well; None when nothing answers."""
         try:
             _, answer = self._request("GET", "health")
         except NotRunningError:
@@ -57,22 +57,22 @@ class EdgeClient:
         calls: Sequence[Mapping[str, Any]] = self._ask("GET", "calls")["calls"]
         return calls
 
-    def kill_environment(self, identity: str) -> None:
-        """kill -9 what runs in that execution environment; one that is gone is no error."""
+    def kill_execution_environment(self, identity: str) -> None:
+        """kill -9 what runs there; one that is gone is not an error."""
         self._ask("POST", "functions/kill", {"environment": identity})
 
     def faults(self) -> Mapping[str, Any]:
         return self._ask("GET", "faults")
 
     def add_fault(self, fault: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Set a fault; it as it was understood. Raises UsageError when it cannot be meant."""
+        """Set a fault, and return it as the edge understood it; a UsageError when it cannot be meant."""
         status, answer = self._request("POST", "faults", fault)
         if status >= 300:
             raise UsageError(str(answer.get("message", answer)))
         return answer
 
     def clear_fault(self, identity: str) -> Mapping[str, Any]:
-        """End that fault; one that is gone is no error."""
+        """End that fault; one that is gone is not an error."""
         return self._ask("DELETE", f"faults/{identity}")
 
     def clear_faults(self) -> int:
@@ -81,15 +81,15 @@ class EdgeClient:
 
     def mails(self, *, to: str = "", account: str = "") -> list[dict[str, Any]]:
         """What was sent by e-mail, newest first."""
-        found: list[dict[str, Any]] = self._ask("GET", f"mail?{urlencode({'to': to, 'account': account})}")["mails"]
-        return found
+        mails: list[dict[str, Any]] = self._ask("GET", f"mail?{urlencode({'to': to, 'account': account})}")["mails"]
+        return mails
 
     def remove_mails(self, *, to: str = "", account: str = "") -> int:
         """Forget these mails; how many there were."""
         return int(self._ask("DELETE", f"mail?{urlencode({'to': to, 'account': account})}")["removed"])
 
     def reset(self) -> None:
-        """Empty the functions' environments and queues, and the mailbox."""
+        """End the functions' execution environments, empty their queues and the mailbox, clear the faults."""
         self._ask("POST", "reset")
 
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
@@ -123,5 +123,5 @@ class EdgeClient:
         return status, answer
 
 
-# No proxy of the user's environment stands between this machine and itself.
+# No proxy that the user's variables name stands between this machine and itself.
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))

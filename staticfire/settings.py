@@ -1,11 +1,11 @@
-"""Settings: `staticfire.toml` < environment (`STATICFIRE_*`) < command-line flags.
+"""Settings: `staticfire.toml` < variables (`STATICFIRE_*`) < command-line flags.
 
 A project is a directory with a `staticfire.toml`; it is looked for upward from the working directory. The
 `[staticfire]` table sets what `FIELDS` lists, and each `[stacks.NAME]` table describes one stack. One with
-`default = false` is up only where it is asked for, by its name or by `all`. Nothing is guessed: an unknown key is an
-error that names the nearest right one.
+`default = false` is up only where somebody asks for it, by its name or by `all`. Nothing is guessed: an unknown key is
+an error that names the nearest right one.
 
-| setting             | environment                    | default            |
+| setting             | variable                       | default            |
 | ------------------- | ------------------------------ | ------------------ |
 | target              | STATICFIRE_TARGET              | embedded           |
 | host                | STATICFIRE_HOST                | 127.0.0.1          |
@@ -33,16 +33,16 @@ error that names the nearest right one.
 
 from __future__ import annotations
 
-import difflib
+import json
 import os
 import re
-import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from .errors import UsageError
+from .toml_tables import Table, boolean, converted, integer, nearest, path, seconds, strings, switch, text
 
 FILE = "staticfire.toml"
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
@@ -146,75 +146,33 @@ class Settings:
             raise UsageError(
                 f"There is no stack {name!r} in {self.project / FILE}.",
                 checked=[f"the stacks are: {', '.join(sorted(self.stacks)) or 'none'}"],
-                remedy=_nearest(name, self.stacks) or f"Add a [stacks.{name}] table.",
+                remedy=nearest(name, self.stacks) or f"Add a [stacks.{name}] table.",
             ) from None
 
 
-def _integer(low: int, high: int) -> Callable[[Any], int]:
-    def convert(value: Any) -> int:
-        number = int(str(value))
-        if isinstance(value, bool) or not low <= number <= high:
-            raise ValueError(f"a whole number from {low} to {high} is needed")
-        return number
-
-    return convert
-
-
-def _seconds(value: Any) -> float:
-    number = float(str(value))
-    if not 0 < number < float("inf"):
-        raise ValueError("a number of seconds over 0 is needed")
-    return number
-
-
-def _switch(value: Any) -> bool:
-    found = {"true": True, "1": True, "false": False, "0": False}.get(str(value).lower())
-    if found is None:
-        raise ValueError("true or false is needed")
-    return found
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError("a string is needed")
-    return value
-
-
-def _strings(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
-        raise ValueError("a list of strings is needed")
-    return tuple(value)
-
-
-def _path(value: Any) -> Path | None:
-    return Path(_text(value)).expanduser() if value else None
-
-
 FIELDS: Mapping[str, Callable[[Any], Any]] = {
-    "target": _text,
-    "host": _text,
-    "port": _integer(0, 65535),
-    "public_host": _text,
-    "region": _text,
-    "state_dir": _path,
-    "cache_dir": _path,
-    "postgres_bin": _path,
-    "postgres_port": _integer(0, 65535),
-    "endpoint": _text,
-    "postgres_url": _text,
-    "localstack_image": _text,
-    "postgres_image": _text,
-    "terraform": _text,
-    "provider_mirror": _path,
-    "parallelism": _integer(1, 200),
-    "runtimes": _strings,
-    "idle_seconds": _seconds,
-    "account_concurrency": _integer(1, 100000),
-    "enforce_iam": _switch,
-    "allow_origins": _strings,
-    "allow_hosts": _strings,
+    "target": text,
+    "host": text,
+    "port": integer(0, 65535),
+    "public_host": text,
+    "region": text,
+    "state_dir": path,
+    "cache_dir": path,
+    "postgres_bin": path,
+    "postgres_port": integer(0, 65535),
+    "endpoint": text,
+    "postgres_url": text,
+    "localstack_image": text,
+    "postgres_image": text,
+    "terraform": text,
+    "provider_mirror": path,
+    "parallelism": integer(1, 200),
+    "runtimes": strings,
+    "idle_seconds": seconds,
+    "account_concurrency": integer(1, 100000),
+    "enforce_iam": switch,
+    "allow_origins": strings,
+    "allow_hosts": strings,
 }
 # Settings that were: what to do instead.
 GONE = {
@@ -244,142 +202,95 @@ def load(
 ) -> Settings:
     """The settings of the project at `project` (default: found upward from the working directory)."""
     root = find_project((project or Path.cwd()).resolve())
-    source = root / FILE
-    try:
-        document = tomllib.loads(source.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{source} is not valid TOML: {error}") from error
-    _known(document, ("staticfire", "stacks"), source, "")
-    table = _table(document, "staticfire", source)
-    for name in sorted(GONE.keys() & table.keys()):
-        raise UsageError(f"{source}: the setting staticfire.{name} is gone.", remedy=GONE[name])
-    _known(table, FIELDS, source, "staticfire.")
-    values: dict[str, Any] = {}
+    document = Table.of_file(root / FILE).only("staticfire", "stacks")
+    table = document.table("staticfire")
     for name, remedy in GONE.items():
-        variable = f"STATICFIRE_{name.upper()}"
-        if environ.get(variable):
-            raise UsageError(f"The setting {variable} is gone.", remedy=remedy)
+        for present, setting in ((name in table, table.where(name)), (environ.get(_variable(name)), _variable(name))):
+            if present:
+                raise UsageError(f"{setting} is gone.", remedy=remedy)
+    table.only(*FIELDS)
+    values: dict[str, Any] = {}
     for name, convert in FIELDS.items():
-        variable = f"STATICFIRE_{name.upper()}"
         if overrides and overrides.get(name) is not None:
-            values[name] = _convert(convert, overrides[name], f"the flag for {name}")
-        elif environ.get(variable):
-            values[name] = _convert(convert, environ[variable], variable)
+            values[name] = converted(convert, overrides[name], f"the flag for {name}")
+        elif environ.get(_variable(name)):
+            values[name] = converted(convert, environ[_variable(name)], _variable(name))
         elif name in table:
-            values[name] = _convert(convert, table[name], f"{source}: staticfire.{name}")
+            values[name] = table.get(name, convert, None)
     defaults = {setting.name: setting.default for setting in fields(Settings)}
     for name in _PATHS:
-        path = values.get(name, defaults[name])
-        values[name] = root / path if path else None
-    stacks = _table(document, "stacks", source)
-    values["stacks"] = {name: _stack(name, _table(stacks, name, source), root, source) for name in stacks}
+        relative = values.get(name, defaults[name])
+        values[name] = root / relative if relative else None
+    stacks = document.table("stacks")
+    values["stacks"] = {name: _stack(name, stacks.table(name)) for name in stacks.values}
     return Settings(project=root, **values)
 
 
-def _stack(name: str, table: Mapping[str, Any], project: Path, source: Path) -> StackSettings:
-    where = f"stacks.{name}."
+def _variable(setting: str) -> str:
+    return f"STATICFIRE_{setting.upper()}"
+
+
+def _stack(name: str, table: Table) -> StackSettings:
     if not NAME.fullmatch(name):
-        raise UsageError(f"{source}: {name!r} cannot name a stack: lower-case letters, digits, - and _ are allowed.")
+        raise UsageError(
+            f"{table.source}: {name!r} cannot name a stack: lower-case letters, digits, - and _ are allowed."
+        )
     if name == ALL:
-        raise UsageError(f"{source}: {name!r} cannot name a stack: `staticfire up {ALL}` means every one.")
-    _known(table, ("root", "default", "database", "variables", "zips", "health", "rebuild", "load"), source, where)
-    if not isinstance(table.get("root"), str):
-        raise UsageError(f"{source}: {where}root is missing: the directory of the stack's Terraform root.")
-    health = _table(table, "health", source)
-    _known(health, ("examples",), source, where + "health.")
-    rebuild = _table(table, "rebuild", source)
-    _known(rebuild, ("functions",), source, where + "rebuild.")
-    zips = _table(table, "zips", source)
+        raise UsageError(f"{table.source}: {name!r} cannot name a stack: `staticfire up {ALL}` means every one.")
+    if "health" in table:
+        examples = json.dumps(table.table("health").values.get("examples", []), ensure_ascii=False)
+        raise UsageError(
+            f"{table.source}: the table [stacks.{name}.health] is gone: its `examples` are the stack's own.",
+            remedy=f"Remove it, and write in [stacks.{name}]: examples = {examples}",
+        )
+    table.only("root", "default", "database", "variables", "zips", "examples", "rebuild", "load")
+    zips, rebuild = table.table("zips"), table.table("rebuild").only("functions")
     return StackSettings(
         name=name,
-        root=project / table["root"],
-        default=_boolean(table, "default", source, where, otherwise=True),
-        database=_boolean(table, "database", source, where),
-        variables=_table(table, "variables", source),
-        zips=tuple(_zip(zip_name, _table(zips, zip_name, source), project, source, where) for zip_name in zips),
-        examples=_convert(_strings, health.get("examples", []), f"{source}: {where}health.examples"),
-        rebuild=tuple(_rebuild(item, source, where) for item in rebuild.get("functions", [])),
-        load=_load(_table(table, "load", source), project, source, where + "load.") if "load" in table else None,
+        root=table.required_path("root", "the directory of the stack's Terraform root"),
+        default=table.get("default", boolean, True),
+        database=table.get("database", boolean, False),
+        variables=table.table("variables").values,
+        zips=tuple(_zip(zip_name, zips.table(zip_name)) for zip_name in zips.values),
+        examples=table.get("examples", strings, ()),
+        rebuild=tuple(_rebuild(item, rebuild) for item in rebuild.values.get("functions", [])),
+        load=_load(table.table("load")) if "load" in table else None,
     )
 
 
-def _zip(name: str, table: Mapping[str, Any], project: Path, source: Path, where: str) -> Zip:
-    where = f"{where}zips.{name}."
-    _known(table, ("source", "package", "requirements", "layer", "without"), source, where)
-    if not isinstance(table.get("source"), str):
-        raise UsageError(f"{source}: {where}source is missing: the directory that is packed.")
-    requirements = _convert(_path, table.get("requirements"), f"{source}: {where}requirements")
+def _zip(name: str, table: Table) -> Zip:
+    table.only("source", "package", "requirements", "layer", "without")
     return Zip(
         name=name,
-        source=project / table["source"],
-        package=_convert(_text, table.get("package", ""), f"{source}: {where}package"),
-        requirements=project / requirements if requirements else None,
-        layer=_boolean(table, "layer", source, where),
-        without=_convert(_strings, table.get("without", []), f"{source}: {where}without"),
+        source=table.required_path("source", "the directory that is packed"),
+        package=table.get("package", text, ""),
+        requirements=table.path("requirements"),
+        layer=table.get("layer", boolean, False),
+        without=table.get("without", strings, ()),
     )
 
 
-def _rebuild(item: Any, source: Path, where: str) -> Rebuild:
+def _rebuild(item: Any, rebuild: Table) -> Rebuild:
+    where = rebuild.where("functions")
     if not isinstance(item, dict) or not isinstance(item.get("output"), str):
-        raise UsageError(f"{source}: {where}rebuild.functions needs tables with an `output` that names a function.")
-    _known(item, ("output", "payload"), source, where + "rebuild.functions.")
-    return Rebuild(item["output"], _table(item, "payload", source))
+        raise UsageError(f"{where} needs tables with an `output` that names a function.")
+    table = Table(item, rebuild.source, f"{rebuild.name}.functions").only("output", "payload")
+    return Rebuild(item["output"], table.table("payload").values)
 
 
-def _load(table: Mapping[str, Any], project: Path, source: Path, where: str) -> LoadSettings:
-    _known(table, ("file", "integrity", "prices", "layers"), source, where)
-    if not isinstance(table.get("file"), str):
-        raise UsageError(f"{source}: {where}file is missing: the stack's Locust file.")
-    integrity = _convert(_path, table.get("integrity"), f"{source}: {where}integrity")
-    prices = _convert(_path, table.get("prices"), f"{source}: {where}prices")
+def _load(table: Table) -> LoadSettings:
+    table.only("file", "integrity", "prices", "layers")
     return LoadSettings(
-        file=project / table["file"],
-        integrity=project / integrity if integrity else None,
-        prices=project / prices if prices else None,
-        layers=_layers(_table(table, "layers", source), project, source, where) if "layers" in table else None,
+        file=table.required_path("file", "the stack's Locust file"),
+        integrity=table.path("integrity"),
+        prices=table.path("prices"),
+        layers=_layers(table.table("layers")) if "layers" in table else None,
     )
 
 
-def _layers(table: Mapping[str, Any], project: Path, source: Path, where: str) -> Layers:
-    where += "layers."
-    _known(table, ("function", "zip", "handlers"), source, where)
-    for key, what in (("function", "the output that names the function behind the API"), ("zip", "that function's")):
-        if not isinstance(table.get(key), str):
-            raise UsageError(f"{source}: {where}{key} is missing: {what}.")
-    handlers = _convert(_strings, table.get("handlers", []), f"{source}: {where}handlers")
-    return Layers(table["function"], table["zip"], tuple(project / handler for handler in handlers))
-
-
-def _boolean(table: Mapping[str, Any], key: str, source: Path, where: str, *, otherwise: bool = False) -> bool:
-    value = table.get(key, otherwise)
-    if not isinstance(value, bool):
-        raise UsageError(f"{source}: {where}{key} is {value!r}, but true or false is needed.")
-    return value
-
-
-def _table(table: Mapping[str, Any], key: str, source: Path) -> Mapping[str, Any]:
-    value = table.get(key, {})
-    if not isinstance(value, dict):
-        raise UsageError(f"{source}: {key} must be a table.")
-    return value
-
-
-def _convert(convert: Callable[[Any], Any], value: Any, where: str) -> Any:
-    try:
-        return convert(value)
-    except ValueError as error:
-        raise UsageError(f"{where} is {value!r}: {error}.") from error
-
-
-def _known(table: Mapping[str, Any], known: Iterable[str], source: Path, where: str) -> None:
-    for key in table:
-        if key not in known:
-            raise UsageError(
-                f"{source}: {where}{key} is not a setting.",
-                remedy=_nearest(key, known) or f"The settings there are: {', '.join(known)}.",
-            )
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    match = difflib.get_close_matches(word, list(known), 1)
-    return f"Did you mean {match[0]!r}?" if match else ""
+def _layers(table: Table) -> Layers:
+    table.only("function", "zip", "handlers")
+    function = table.required("function", "the output that names the function behind the API")
+    package = table.required("zip", "that function's zip")
+    handlers: tuple[str, ...] = table.get("handlers", strings, ())
+    return Layers(function, package, tuple(table.source.parent / handler for handler in handlers))

@@ -142,7 +142,9 @@ def _csv(keys: Mapping[str, Key]) -> io.StringIO:
 def _wait_for_the_last(stack: StackUnderTest) -> None:
     """A function runs on when its client goes away: what it has in hand is not late, it is under way."""
     name = stack.outputs["api_function_name"]
-    wait_until(lambda: not stack.functions.environments(name, state="busy"), f"the end of what {name} has in hand")
+    wait_until(
+        lambda: not stack.functions.execution_environments(name, state="busy"), f"the end of what {name} has in hand"
+    )
 
 
 def _drift(

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from gateway_lab import ECHO, Upstream, claims_of, signed
 
-from staticfire.testing.kit import Answer, StackUnderTest
+from staticfire.testing.kit import ApiAnswer, StackUnderTest
 
 
 @pytest.fixture(scope="session")
@@ -111,10 +111,10 @@ def echo(stack: StackUnderTest) -> Iterator[str]:
 
 
 @pytest.fixture
-def line_of(logs, staticfire_stack: StackUnderTest) -> Callable[[Answer], dict[str, Any] | None]:
+def line_of(logs, staticfire_stack: StackUnderTest) -> Callable[[ApiAnswer], dict[str, Any] | None]:
     """The log line of an answered request; None while there is none."""
 
-    def find(answer: Answer) -> dict[str, Any] | None:
+    def find(answer: ApiAnswer) -> dict[str, Any] | None:
         lines = [json.loads(line) for line in logs(staticfire_stack.outputs["api_function_name"]) if line[:1] == "{"]
         identity = answer.headers["x-request-id"]
         found = [line for line in lines if line.get("api_request_id") == identity]

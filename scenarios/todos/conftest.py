@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from staticfire.testing.kit import Api, Functions, StackUnderTest, wait_until
+from staticfire.testing.kit import AccountFunctions, ApiClient, StackUnderTest, wait_until
 
 USER_ITEM = "USER"
 
@@ -20,7 +20,7 @@ class User:
 
     id: str
     email: str
-    api: Api
+    api: ApiClient
 
     def todo(self, title: str = "a todo", **fields: Any) -> dict[str, Any]:
         answer = self.api.post(f"/users/{self.id}/todos", json={"title": title, **fields})
@@ -36,7 +36,7 @@ class User:
 class Stores:
     """What Postgres and DynamoDB hold of a user, and the reconciler."""
 
-    def __init__(self, stack: StackUnderTest, connection: Any, functions: Functions) -> None:
+    def __init__(self, stack: StackUnderTest, connection: Any, functions: AccountFunctions) -> None:
         self._connection = connection
         self._dynamodb = stack.aws("dynamodb")
         self._table = stack.outputs["table_name"]
@@ -86,7 +86,7 @@ def email() -> str:
 
 
 @pytest.fixture
-def new_user(api: Api) -> Callable[[], User]:
+def new_user(api: ApiClient) -> Callable[[], User]:
     def make() -> User:
         address = f"user-{uuid.uuid4().hex[:12]}@example.com"
         answer = api.post("/users", json={"email": address, "name": "Ada"})
@@ -102,7 +102,7 @@ def user(new_user: Callable[[], User]) -> User:
 
 
 @pytest.fixture
-def stores(staticfire_stack: StackUnderTest, postgres: Any, functions: Functions) -> Stores:
+def stores(staticfire_stack: StackUnderTest, postgres: Any, functions: AccountFunctions) -> Stores:
     return Stores(staticfire_stack, postgres, functions)
 
 

@@ -18,7 +18,7 @@ from staticfire.errors import StaticfireError
 from staticfire.settings import load
 from staticfire.stacks.stack import Stack
 from staticfire.targets.base import require_running
-from staticfire.testing.kit import Answer, Api
+from staticfire.testing.kit import ApiAnswer, ApiClient
 
 STACK = "todos"
 
@@ -27,7 +27,7 @@ class Client:
     """Asks, shows the question and the answer, and insists on the status that the answer should have."""
 
     def __init__(self, url: str) -> None:
-        self._api = Api(url)
+        self._api = ApiClient(url)
         self.asked = 0
 
     def ask(self, title: str, method: str, path: str, expected: int, body: dict[str, Any] | None = None) -> Any:
@@ -106,7 +106,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _content(answer: Answer) -> Any:
+def _content(answer: ApiAnswer) -> Any:
     """The answer's JSON; None where it is none."""
     try:
         return json.loads(answer.body)

@@ -135,7 +135,7 @@ def one_environment(api, user, functions, staticfire_stack, sessions):
     functions.kill(name, state="idle")
     wait_until(lambda: not sessions(), "the end of the killed environments' connections")
     assert api.get(f"/users/{user.id}").status == 200
-    assert len(functions.environments(name)) == 1
+    assert len(functions.execution_environments(name)) == 1
 
 
 @pytest.mark.usefixtures("one_environment")

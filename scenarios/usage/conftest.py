@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from staticfire.testing.kit import Functions, StackUnderTest
+from staticfire.testing.kit import AccountFunctions, StackUnderTest
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def books(staticfire_stack: StackUnderTest, postgres: Any) -> Books:
 
 
 @pytest.fixture
-def init(staticfire_stack: StackUnderTest, functions: Functions) -> Callable[[], Any]:
+def init(staticfire_stack: StackUnderTest, functions: AccountFunctions) -> Callable[[], Any]:
     return lambda: functions.invoke(staticfire_stack.outputs["init_function_name"], {})
 
 

@@ -107,9 +107,7 @@ def schedule_off(aws, functions, staticfire_stack):
     assert rules
     for rule in rules:
         events.disable_rule(Name=rule)
-    wait_until(
-        lambda: all(each["state"] != "busy" for each in functions.environments(reconciler)), "an idle reconciler"
-    )
+    wait_until(lambda: not functions.execution_environments(reconciler, state="busy"), "an idle reconciler")
     yield
     for rule in rules:
         events.enable_rule(Name=rule)

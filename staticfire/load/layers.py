@@ -69,7 +69,7 @@ def deployed(stack: Stack, layers: Layers) -> Iterator[list[Layer]]:
 
 def _package(stack: Stack, layers: Layers) -> bytes:
     """The function's own package, with the handlers beside what is in it."""
-    packages = build(stack.stack.zips, stack.layout)
+    packages = build(stack.stack_settings.zips, stack.layout)
     if layers.zip not in packages:
         raise UsageError(
             f"stacks.{stack.name}.load.layers.zip is {layers.zip!r}, which is no zip of the stack.",

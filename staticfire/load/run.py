@@ -87,7 +87,7 @@ def run(
 
     `traffic` is what a month's costs are told for besides, `earlier` the report that this one is compared with.
     """
-    described = load_settings(stack.stack)
+    described = load_settings(stack.stack_settings)
     table = price_table(described.prices)
     if described.integrity is not None:
         check_of(described.integrity)  # what is wrong with it is said before anything is loaded
@@ -241,4 +241,4 @@ def plan_of(stack: Stack, profile: str, asked: Asked, limits: Limits, workers: i
             f"The stack {stack.name!r} has no HTTP API: its outputs name no `api_id`.",
             checked=[f"outputs: {', '.join(sorted(stack.outputs))}"],
         )
-    return Plan(load_settings(stack.stack).file, url, profile, asked, limits, workers)
+    return Plan(load_settings(stack.stack_settings).file, url, profile, asked, limits, workers)

@@ -61,9 +61,9 @@ def sources(package: Zip) -> Iterator[Path]:
     """The files of a package's own source tree. Lists of requirements stay outside."""
     for path in _files(package.source):
         relative = path.relative_to(package.source)
-        hidden = any(part.startswith(".") for part in relative.parts)
+        hidden = any(name.startswith(".") for name in relative.parts)
         unwanted = hidden or LEFT_OUT_DIRECTORIES & set(relative.parts) or _is_requirements(relative)
-        if not unwanted and not any(relative.is_relative_to(each) for each in package.without):
+        if not unwanted and not any(map(relative.is_relative_to, package.without)):
             yield path
 
 

@@ -1,11 +1,10 @@
-"""The keeper: applies the stacks, and again whenever the emulator lost what was applied, without anybody's help. It
-keeps those that are up by default.
+"""Stacks that are applied again whenever the emulator lost them: `python -m staticfire.stacks.reapply`.
 
-compose.yaml runs it twice. `python -m staticfire.stacks.reapply --once` (the service `deploy`) applies what changed and
-ends. Without a flag (the service `keeper`) it goes on watching: LocalStack keeps nothing over a restart, and neither
-does the filler over one of the edge; Terraform brings back what they described, and the stacks' `rebuild` functions
-what only they held. `--check` is the watching one's health check: all is well, and every stack is applied to what runs
-now.
+compose.yaml runs it twice, for the stacks that are up by default. With `--once` (the service `deploy`) it applies what
+changed and ends. Without a flag (the service `reapply`) it goes on watching: LocalStack keeps nothing over a restart,
+and neither does the filler over one of the edge; Terraform brings back what they described, and the stacks' `rebuild`
+functions what only they held. `--check` is the watching one's health check: all is well, and every stack is applied to
+what runs now.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import logging
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -27,60 +27,57 @@ from .stack import Stack
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 2.0
+INTERVAL_SECONDS = 2.0
 
 
-def stacks(settings: Settings) -> list[Stack]:
-    """The stacks on what runs now; an error while that is not well."""
+def unapplied(settings: Settings) -> list[Stack]:
+    """The stacks that what runs now knows nothing of; an error while that is not well."""
     running = target(settings).describe()
     if running is None:
         raise NotRunningError(f"Nothing answers at {settings.endpoint}.")
     if running.health.sick or not running.instance:
-        parts = ", ".join(running.health.sick) or "the emulator tells no instance"
+        parts = ", ".join(running.health.sick) or "the emulator does not say which instance it is"
         raise DegradedError(f"Not well at {settings.endpoint}: {parts}.")
+    return [stack for stack in _stacks(settings, running) if stack.applied is None]
+
+
+def _stacks(settings: Settings, running: Running) -> list[Stack]:
     return [Stack(settings, name, running) for name in settings.chosen()]
 
 
-def unapplied(settings: Settings) -> list[Stack]:
-    """The stacks that what runs now knows nothing of."""
-    return [stack for stack in stacks(settings) if stack.applied is None]
-
-
-def apply(settings: Settings, wanted: list[Stack]) -> None:
-    """One at a time, whoever applies: the other finds that nothing changed."""
-    for stack in wanted:
+def apply(settings: Settings, stacks: Sequence[Stack]) -> None:
+    """One at a time, whoever applies: the other one finds that nothing changed."""
+    for stack in stacks:
         with file_lock(settings.state_dir / "applying"):
             stack.up(Progress())
 
 
 def once(settings: Settings) -> int:
     running = target(settings).start(Progress())
-    apply(settings, [Stack(settings, name, running) for name in settings.chosen()])
-    seen = replace(running, endpoint=_as_seen_from_outside(settings, running))
-    for name in settings.chosen():
-        stack = Stack(settings, name, seen)
-        print(f"\n{name}\n  API       {stack.url or 'none'}")
-        for example in stack.stack.examples if stack.url else ():
-            print(f"  {example.replace('{url}', stack.url or '')}")
+    apply(settings, _stacks(settings, running))
+    for stack in _stacks(settings, _from_outside(settings, running)):
+        print("", *stack.summary(), sep="\n")
     return 0
 
 
-def _as_seen_from_outside(settings: Settings, running: Running) -> str:
-    return f"http://{settings.public_host or settings.host}:{urlsplit(running.endpoint).port}"
+def _from_outside(settings: Settings, running: Running) -> Running:
+    """What runs, as the containers' host reaches it; where Postgres is there, nothing in here knows."""
+    endpoint = f"http://{settings.public_host or settings.host}:{urlsplit(running.endpoint).port}"
+    return replace(running, endpoint=endpoint, postgres=None)
 
 
-def keep(settings: Settings) -> int:
+def watch(settings: Settings) -> int:
+    """Apply again what was lost, until the end of this process."""
     trouble = ""
     while True:
-        said = ""
+        previous, trouble = trouble, ""
         try:
             apply(settings, unapplied(settings))
         except StaticfireError as error:
-            said = str(error)
-        if said and said != trouble:
-            log.warning("%s Asked again until it is well.", said)
-        trouble = said
-        time.sleep(PATIENCE)
+            trouble = str(error)
+        if trouble and trouble != previous:
+            log.warning("%s Tried again until it is well.", trouble)
+        time.sleep(INTERVAL_SECONDS)
 
 
 def check(settings: Settings) -> int:
@@ -92,7 +89,7 @@ def check(settings: Settings) -> int:
 def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    command = {"--once": once, "--check": check}.get(sys.argv[-1], keep)
+    command = {"--once": once, "--check": check}.get(sys.argv[-1], watch)
     try:
         return command(load())
     except StaticfireError as error:

@@ -25,7 +25,9 @@ import urllib3
 
 from staticfire.edge_client import EdgeClient
 from staticfire.progress import Progress
-from staticfire.stacks.stack import Database, Stack, reset
+from staticfire.stacks.databases import StackDatabase
+from staticfire.stacks.reset import reset
+from staticfire.stacks.stack import Stack
 from staticfire.stacks.terraform.working_copy import is_misleading
 
 Seen = TypeVar("Seen")
@@ -44,7 +46,7 @@ def wait_until(look: Callable[[], Seen], what: str, patience: float = PATIENCE_S
 
 
 @dataclass(frozen=True)
-class Answer:
+class ApiAnswer:
     """An HTTP answer. Header names are lower-case; one that came more than once is joined by commas."""
 
     status: int
@@ -60,15 +62,15 @@ class Answer:
         try:
             return json.loads(self.body)
         except ValueError:
-            raise AssertionError(f"This is no JSON: {self}") from None
+            raise AssertionError(f"This is not JSON: {self}") from None
 
     def __str__(self) -> str:
         shown = self.body[:500].decode(errors="replace")
-        return f"HTTP {self.status}, {self.headers.get('content-type', 'no content type')}: {shown}"
+        return f"HTTP {self.status}, {self.headers.get('content-type', 'without a content type')}: {shown}"
 
 
-class Api:
-    """A client of one HTTP API: keeps connections, never retries, takes every status for an answer.
+class ApiClient:
+    """A client of one HTTP API: it keeps connections, never retries, and takes every status for an answer.
 
     Threads may share it. `body` is sent as it is, `json` is written as JSON with its content type.
     """
@@ -85,19 +87,19 @@ class Api:
         json: Any = None,
         body: str | bytes | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Answer:
+    ) -> ApiAnswer:
         sent = {name.lower(): value for name, value in (headers or {}).items()}
         if json is not None:
             body = _dump(json)
             sent.setdefault("content-type", "application/json")
         data = body.encode() if isinstance(body, str) else body
         answer = self._pool.request(method, self.url + path, body=data, headers=sent)
-        return Answer(answer.status, {name.lower(): answer.headers[name] for name in answer.headers}, answer.data)
+        return ApiAnswer(answer.status, {name.lower(): answer.headers[name] for name in answer.headers}, answer.data)
 
-    def get(self, path: str, **options: Any) -> Answer:
+    def get(self, path: str, **options: Any) -> ApiAnswer:
         return self.request("GET", path, **options)
 
-    def post(self, path: str, **options: Any) -> Answer:
+    def post(self, path: str, **options: Any) -> ApiAnswer:
         return self.request("POST", path, **options)
 
     def close(self) -> None:
@@ -108,7 +110,7 @@ def _dump(value: Any) -> str:
     return json.dumps(value)
 
 
-class Aws:
+class AwsClients:
     """`aws("dynamodb")`: boto3 clients of the stack's account, made once each; boto3's clients are thread-safe."""
 
     def __init__(self, stack: Stack) -> None:
@@ -129,36 +131,39 @@ class FunctionFailed(AssertionError):
         self.payload = payload
 
 
-class Functions:
+class AccountFunctions:
     """The account's functions: run one, see how often each ran, and kill what runs it."""
 
-    def __init__(self, aws: Aws, control: EdgeClient, account: str) -> None:
+    def __init__(self, aws: AwsClients, edge: EdgeClient, account: str) -> None:
         self._aws = aws
-        self._control = control
+        self._edge = edge
         self._account = account
 
     def snapshot(self) -> list[dict[str, Any]]:
-        """This account's functions as the edge sees them: counters, and environments with pid and state."""
-        functions = self._control.functions()["functions"]
+        """This account's functions as the edge sees them: counters, and execution environments with pid and state."""
+        functions = self._edge.functions()["functions"]
         return [function for function in functions if function["account"] == self._account]
 
     def invocations(self, name: str) -> int:
         """How often the edge ran `name`, every version counted."""
         return sum(function["invocations"] for function in self.snapshot() if function["name"] == name)
 
-    def environments(self, name: str, *, state: str | None = None) -> list[dict[str, Any]]:
-        """What runs `name`: id, pid, state (starting, idle, busy) of each execution environment."""
-        environments = [
-            each for function in self.snapshot() if function["name"] == name for each in function["environments"]
-        ]
-        return [each for each in environments if state in (None, each["state"])]
+    def execution_environments(self, name: str, *, state: str | None = None) -> list[dict[str, Any]]:
+        """What runs `name`: id, pid and state (starting, idle, busy) of each execution environment."""
+        functions = [function for function in self.snapshot() if function["name"] == name]
+        environments = [environment for function in functions for environment in function["environments"]]
+        return [environment for environment in environments if state in (None, environment["state"])]
 
     def kill(self, name: str, *, state: str, at_most: int | None = None) -> int:
         """kill -9 what runs `name`, where it is in `state`; how many processes that were, once all are gone."""
-        victims = {each["id"] for each in self.environments(name, state=state)[:at_most]}
+
+        def running(state: str | None = None) -> list[str]:
+            return [environment["id"] for environment in self.execution_environments(name, state=state)]
+
+        victims = set(running(state)[:at_most])
         for victim in victims:
-            self._control.kill_environment(victim)
-        wait_until(lambda: victims.isdisjoint(each["id"] for each in self.environments(name)), "the end of the killed")
+            self._edge.kill_execution_environment(victim)
+        wait_until(lambda: victims.isdisjoint(running()), "the end of the killed processes")
         return len(victims)
 
     def invoke(self, name: str, event: Any = None) -> Any:
@@ -171,40 +176,40 @@ class Functions:
         return payload
 
 
-class Faults:
+class AccountFaults:
     """Faults of this account's AWS API calls, each for the length of a `with` block.
 
     `kind`: hang, delay (`seconds`), error (`code`, with AWS's status unless `status` is given), drop or reset; `share`
     of the calls are struck, `times` at the most, `when`: before they are carried out or after.
     """
 
-    def __init__(self, control: EdgeClient, account: str) -> None:
-        self._control = control
+    def __init__(self, edge: EdgeClient, account: str) -> None:
+        self._edge = edge
         self._account = account
 
     @contextlib.contextmanager
     def __call__(self, service: str, *operations: str, kind: str, **options: Any) -> Iterator[Callable[[], int]]:
-        """Yields a function that tells how many calls were struck so far."""
+        """Yield a function that says how many calls were struck so far."""
         with contextlib.ExitStack() as added:
             identities = set()
             for operation in operations or (None,):
                 fault = {"service": service, "operation": operation, "account": self._account, "kind": kind, **options}
-                identity = self._control.add_fault(fault)["id"]
-                added.callback(self._control.clear_fault, identity)
+                identity = self._edge.add_fault(fault)["id"]
+                added.callback(self._edge.clear_fault, identity)
                 identities.add(identity)
-            yield lambda: sum(one["hits"] for one in self._control.faults()["faults"] if one["id"] in identities)
+            yield lambda: sum(fault["hits"] for fault in self._edge.faults()["faults"] if fault["id"] in identities)
 
 
-class Mailbox:
+class AccountMailbox:
     """`mailbox(to="ops@example.com")`: this account's mails, newest first; nothing is really sent."""
 
-    def __init__(self, control: EdgeClient, account: str) -> None:
-        self._control = control
+    def __init__(self, edge: EdgeClient, account: str) -> None:
+        self._edge = edge
         self._account = account
 
     def __call__(self, *, to: str = "", subject: str = "") -> list[dict[str, Any]]:
-        """Those to that address with that text in the subject."""
-        return [mail for mail in self._control.mails(to=to, account=self._account) if subject in mail["subject"]]
+        """The mails to that address with that text in the subject."""
+        return [mail for mail in self._edge.mails(to=to, account=self._account) if subject in mail["subject"]]
 
     def wait(self, *, to: str = "", subject: str = "", patience: float = PATIENCE_SECONDS) -> dict[str, Any]:
         """The newest such mail, as soon as there is one."""
@@ -212,13 +217,13 @@ class Mailbox:
         return wait_until(lambda: self(to=to, subject=subject), what, patience)[0]
 
     def empty(self) -> None:
-        self._control.remove_mails(account=self._account)
+        self._edge.remove_mails(account=self._account)
 
 
-class Logs:
+class AccountLogs:
     """`logs("name")`: the lines that a function wrote to its log group, oldest first."""
 
-    def __init__(self, aws: Aws) -> None:
+    def __init__(self, aws: AwsClients) -> None:
         self._aws = aws
 
     def __call__(self, function: str, pattern: str = "") -> list[str]:
@@ -231,28 +236,21 @@ class Logs:
 
 
 class StackUnderTest:
-    """One applied stack of one account, on whatever target it runs."""
+    """One applied stack of one account, on whatever target it runs. `endpoint` is where AWS's services answer."""
 
     def __init__(self, stack: Stack, progress: Progress) -> None:
         self._stack = stack
         self._progress = progress
-
-    @property
-    def name(self) -> str:
-        return self._stack.name
-
-    @property
-    def account(self) -> str:
-        return self._stack.account
-
-    @property
-    def region(self) -> str:
-        return self._stack.running.region
-
-    @property
-    def endpoint(self) -> str:
-        """Where AWS's services answer."""
-        return self._stack.running.endpoint
+        self.name = stack.name
+        self.account = stack.account
+        self.region = stack.running.region
+        self.endpoint = stack.running.endpoint
+        edge = EdgeClient(self.endpoint)
+        self.aws = AwsClients(stack)
+        self.functions = AccountFunctions(self.aws, edge, self.account)
+        self.faults = AccountFaults(edge, self.account)
+        self.mailbox = AccountMailbox(edge, self.account)
+        self.logs = AccountLogs(self.aws)
 
     @property
     def outputs(self) -> Mapping[str, Any]:
@@ -262,47 +260,23 @@ class StackUnderTest:
     def url(self) -> str:
         """The base URL of the stack's HTTP API."""
         url = self._stack.url
-        assert url is not None, f"The stack {self.name} has no HTTP API: its outputs name no `api_id`."
+        assert url is not None, f"The stack {self.name} has no HTTP API: its outputs do not name an `api_id`."
         return url
 
     @property
-    def database(self) -> Database:
-        """Host, port, name, username and password of the stack's own database."""
+    def database(self) -> StackDatabase:
+        """The stack's own database: its name, the username and password of its role."""
         database = self._stack.database
-        assert database is not None, f"The stack {self.name} was given no database (`database = true`)."
+        assert database is not None, f"The stack {self.name} has no database of its own (`database = true`)."
         return database
 
-    @contextlib.contextmanager
-    def connect(self) -> Iterator[pg8000.native.Connection]:
-        """A connection to the stack's database, as the stack's own role; each statement commits."""
-        database, server = self.database, self._stack.running.postgres
-        assert server is not None
-        with contextlib.closing(server.connect(database.name, database.username, database.password)) as connection:
-            yield connection
+    def connect(self) -> pg8000.native.Connection:
+        """A connection to the stack's database, as the stack's own role; each statement commits, and `with` closes."""
+        return self.database.connect()
 
     @cached_property
-    def api(self) -> Api:
-        return Api(self.url)
-
-    @cached_property
-    def aws(self) -> Aws:
-        return Aws(self._stack)
-
-    @cached_property
-    def functions(self) -> Functions:
-        return Functions(self.aws, EdgeClient(self.endpoint), self.account)
-
-    @cached_property
-    def faults(self) -> Faults:
-        return Faults(EdgeClient(self.endpoint), self.account)
-
-    @cached_property
-    def mailbox(self) -> Mailbox:
-        return Mailbox(EdgeClient(self.endpoint), self.account)
-
-    @cached_property
-    def logs(self) -> Logs:
-        return Logs(self.aws)
+    def api(self) -> ApiClient:
+        return ApiClient(self.url)
 
     def apply(self) -> None:
         """`terraform apply`, even when nothing changed."""
@@ -314,7 +288,7 @@ class StackUnderTest:
         return subprocess.Popen(
             [sys.executable, str(Path(sysconfig.get_path("scripts")) / "tflocal"), *arguments],
             cwd=directory,
-            env=environ | dict(self._stack.shell_environment()),
+            env=environ | dict(self._stack.shell_variables()),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

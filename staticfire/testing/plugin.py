@@ -20,8 +20,8 @@ For a test, each a view of what the session has:
 - `clean`: no data in it
 
 Under pytest-xdist one edge, one emulator and one Postgres serve all workers, and each worker has its own account,
-Terraform state and database. All is ended with the run, unless `--staticfire-keep` is given. A project is a directory
-with a staticfire.toml at or above pytest's root directory.
+Terraform state and database. All of it ends with the run, unless `--staticfire-keep` says otherwise. A project is a
+directory with a staticfire.toml at or above pytest's root directory.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ if TYPE_CHECKING:
     from staticfire.progress import Progress
     from staticfire.targets.base import Running
 
-    from .kit import Api, Aws, Faults, Functions, Logs, Mailbox, StackUnderTest
-    from .run import Own, Run, Slot
+    from . import kit
+    from .run import OwnStack, StateSlot, WorkerStacks
 
 FLAGS = {
-    "keep": "leave the stack running at the end; the next run finds it and is quicker",
-    "attach": "use the stack that `staticfire up` started, in accounts of the run's own",
+    "keep": "leave the stacks running at the end; the next run finds them and is quicker",
+    "attach": "use what `staticfire up` started, in accounts of the run's own",
 }
 WORKER_INPUT = "staticfire_state"
 
-SLOT: pytest.StashKey[Slot] = pytest.StashKey()
+SLOT: pytest.StashKey[StateSlot] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -60,9 +60,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "slow: takes minutes; runs only where it is asked for")
+    config.addinivalue_line("markers", "slow: takes minutes; runs only where somebody asks for it")
     config.addinivalue_line("markers", "chaos: kills parts of a stack, in one of its own")
-    config.addinivalue_line("markers", "load: needs Locust, and takes the machine for itself")
+    config.addinivalue_line("markers", "load: needs Locust, and the machine for itself")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -73,11 +73,11 @@ def pytest_configure_node(node: Any) -> None:
     try:
         node.workerinput[WORKER_INPUT] = str(_slot(node.config).state)
     except UsageError:
-        return  # no project: a fixture that needs one will say so
+        return  # there is no project: a fixture that needs one will say so
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Also after a failure and Ctrl-C. Workers hold no slot: theirs is the controller's to end."""
+    """End what runs, also after a failure and Ctrl-C. Workers hold none: the controller ends what they share."""
     slot = config.stash.get(SLOT, None)
     if slot is None:
         return
@@ -95,22 +95,22 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if slot is not None and _option(config, "keep") and (slot.state / "edge.json").exists():
         terminalreporter.section("staticfire")
         command = f"STATICFIRE_STATE_DIR={slot.state} staticfire --project {config.rootpath} down"
-        terminalreporter.line(f"The stack was kept. To end it: {command}")
+        terminalreporter.line(f"The stacks are still up. To end them: {command}")
 
 
 def _option(config: pytest.Config, name: str) -> Any:
-    given = config.getoption(f"--staticfire-{name}")
-    return config.getini(f"staticfire_{name}") if given is None else given
+    flag = config.getoption(f"--staticfire-{name}")
+    return config.getini(f"staticfire_{name}") if flag is None else flag
 
 
-def _slot(config: pytest.Config) -> Slot:
+def _slot(config: pytest.Config) -> StateSlot:
     """The slot of this run, claimed at the first call."""
     if SLOT not in config.stash:
         from staticfire.settings import load
 
-        from .run import Slot
+        from .run import StateSlot
 
-        config.stash[SLOT] = Slot.claim(load(config.rootpath).state_dir / "pytest")
+        config.stash[SLOT] = StateSlot.claim(load(config.rootpath).state_dir / "pytest")
     return config.stash[SLOT]
 
 
@@ -124,117 +124,129 @@ def _progress(config: pytest.Config) -> Progress:
 
 
 @pytest.fixture(scope="session")
-def _staticfire_run(request: pytest.FixtureRequest) -> Run:
+def _staticfire_worker(request: pytest.FixtureRequest) -> WorkerStacks:
     from pathlib import Path
 
-    from .run import Run, worker_number
+    from .run import WorkerStacks, worker_number
 
     config = request.config
-    given = getattr(config, "workerinput", {})
+    worker_input = getattr(config, "workerinput", {})
     if _option(config, "attach"):
         state = None
-    elif WORKER_INPUT in given:
-        state = Path(given[WORKER_INPUT])
+    elif WORKER_INPUT in worker_input:
+        state = Path(worker_input[WORKER_INPUT])
     else:
         state = _slot(config).state
-    worker = worker_number(given.get("workerid", ""))
-    return Run(config.rootpath, state, _option(config, "target"), worker, _progress(config))
+    worker = worker_number(worker_input.get("workerid", ""))
+    return WorkerStacks(config.rootpath, state, _option(config, "target"), worker, _progress(config))
 
 
 @pytest.fixture(scope="session")
-def staticfire_target(_staticfire_run: Run) -> str:
+def staticfire_target(_staticfire_worker: WorkerStacks) -> str:
     """The name of the target."""
-    return _staticfire_run.settings.target
+    return _staticfire_worker.settings.target
 
 
 @pytest.fixture(scope="session")
-def staticfire_running(_staticfire_run: Run) -> Running:
+def staticfire_running(_staticfire_worker: WorkerStacks) -> Running:
     """What the stacks run on, without any of them: its endpoint, region and Postgres server."""
-    return _staticfire_run.running
+    return _staticfire_worker.running
 
 
 @pytest.fixture(scope="session")
-def staticfire_stacks(_staticfire_run: Run) -> Callable[..., StackUnderTest]:
+def staticfire_stacks(_staticfire_worker: WorkerStacks) -> Callable[..., kit.StackUnderTest]:
     """`staticfire_stacks("name")`: the stack of that name, applied in this worker's account at the first call."""
-    return _staticfire_run.stack
+    return _staticfire_worker.stack
 
 
 @pytest.fixture(scope="session")
-def staticfire_stack_name(_staticfire_run: Run) -> str:
+def staticfire_stack_name(_staticfire_worker: WorkerStacks) -> str:
     """The stack that `api`, `postgres` and the others mean. Override it in a folder's conftest.py."""
-    return _staticfire_run.only_stack()
+    return _staticfire_worker.only_stack()
 
 
 @pytest.fixture
-def staticfire_stack(staticfire_stacks: Callable[..., StackUnderTest], staticfire_stack_name: str) -> StackUnderTest:
+def staticfire_stack(
+    staticfire_stacks: Callable[[str], kit.StackUnderTest], staticfire_stack_name: str
+) -> kit.StackUnderTest:
+    """The stack: its url, outputs, account, region, endpoint and database; `apply()`, `plan()`, `connect()`."""
     return staticfire_stacks(staticfire_stack_name)
 
 
 @pytest.fixture
-def api(staticfire_stack: StackUnderTest) -> Api:
+def api(staticfire_stack: kit.StackUnderTest) -> kit.ApiClient:
+    """A client of the stack's HTTP API: `api.post("/orders", json={...}).status`."""
     return staticfire_stack.api
 
 
 @pytest.fixture
-def aws(staticfire_stack: StackUnderTest) -> Aws:
+def aws(staticfire_stack: kit.StackUnderTest) -> kit.AwsClients:
+    """boto3 clients of the stack's account: `aws("dynamodb").get_item(...)`."""
     return staticfire_stack.aws
 
 
 @pytest.fixture
-def postgres(staticfire_stack: StackUnderTest) -> Iterator[Any]:
+def postgres(staticfire_stack: kit.StackUnderTest) -> Iterator[Any]:
+    """A pg8000.native connection to the stack's database, as its own role: `postgres.run("SELECT ...")`."""
     with staticfire_stack.connect() as connection:
         yield connection
 
 
 @pytest.fixture
-def functions(staticfire_stack: StackUnderTest) -> Functions:
+def functions(staticfire_stack: kit.StackUnderTest) -> kit.AccountFunctions:
+    """The account's functions: `invoke("name", event)`, `invocations("name")`, `kill("name", state="busy")`."""
     return staticfire_stack.functions
 
 
 @pytest.fixture
-def faults(staticfire_stack: StackUnderTest) -> Faults:
+def faults(staticfire_stack: kit.StackUnderTest) -> kit.AccountFaults:
+    """`with faults("dynamodb", "UpdateItem", kind="hang"):` has these calls of the account suffer in the block."""
     return staticfire_stack.faults
 
 
 @pytest.fixture
-def logs(staticfire_stack: StackUnderTest) -> Logs:
+def logs(staticfire_stack: kit.StackUnderTest) -> kit.AccountLogs:
+    """`logs("name")`: the lines that the function wrote to its log group, oldest first."""
     return staticfire_stack.logs
 
 
 @pytest.fixture
-def mailbox(staticfire_stack: StackUnderTest) -> Mailbox:
+def mailbox(staticfire_stack: kit.StackUnderTest) -> kit.AccountMailbox:
+    """`mailbox(to="ops@example.com")`: the account's e-mail, newest first; `mailbox.wait(subject="ALARM")`."""
     return staticfire_stack.mailbox
 
 
 @pytest.fixture
-def clean(staticfire_stack: StackUnderTest) -> None:
-    """Empties the data of the worker's own stack, and of no other."""
+def clean(staticfire_stack: kit.StackUnderTest) -> None:
+    """Empty the data of the worker's own stack, and of no other, before the test."""
     staticfire_stack.empty()
 
 
 @pytest.fixture(scope="session")
-def staticfire_own(_staticfire_run: Run, staticfire_stack_name: str) -> Iterator[Own]:
-    """A whole stack apart, up through the command line: edge, emulator and Postgres of its own."""
-    with _staticfire_run.own(staticfire_stack_name) as own:
+def staticfire_own(_staticfire_worker: WorkerStacks, staticfire_stack_name: str) -> Iterator[OwnStack]:
+    """A stack apart, with an edge, an emulator and a Postgres of its own: `up()`, `status()`, `kill("postgres")`."""
+    with _staticfire_worker.own(staticfire_stack_name) as own:
         yield own
 
 
 @pytest.fixture(scope="session")
-def staticfire_enforcing(_staticfire_run: Run, staticfire_target: str) -> Iterator[Callable[[str], Own]]:
+def staticfire_enforcing(
+    _staticfire_worker: WorkerStacks, staticfire_target: str
+) -> Iterator[Callable[[str], OwnStack]]:
     """`staticfire_enforcing("name")`: that stack, applied to an emulator of its own that enforces IAM.
 
-    Skips where no emulator does: LocalStack's free edition, and so every target but `embedded`.
+    The test is skipped on every target but `embedded`: LocalStack's free edition does not enforce IAM.
     """
     from staticfire.targets.base import ENFORCING
 
     if staticfire_target != ENFORCING:
         pytest.skip(f"IAM is enforced on the target {ENFORCING!r} only: LocalStack's free edition does not")
-    applied: dict[str, Own] = {}
+    applied: dict[str, OwnStack] = {}
     with contextlib.ExitStack() as ending:
 
-        def stack(name: str) -> Own:
+        def stack(name: str) -> OwnStack:
             if not applied:
-                applied[name] = ending.enter_context(_staticfire_run.own(name, enforce_iam=True))
+                applied[name] = ending.enter_context(_staticfire_worker.own(name, enforce_iam=True))
             elif name not in applied:
                 applied[name] = next(iter(applied.values())).beside(name)
                 applied[name].up()

@@ -1,12 +1,13 @@
-"""The stack of one test run: who starts it, who uses it, who ends it.
+"""The stacks of one test run: who starts them, who uses them, who ends them.
 
-A run has a state directory of its own, a *slot*, so that it never meets the stack of `staticfire up` or another run. A
-slot is claimed with a lock that the kernel drops with its holder: the process of a plain run, the controller of a run
+A run has a state directory of its own, a *slot*, so that it never meets the stack of `staticfire up` or another run. It
+claims the slot with a lock that the kernel drops with its holder: the process of a plain run, the controller of a run
 with workers. A later run uses the slot again, which saves it most of Terraform's start and the making of a database
-server; what a killed run left behind there, it finds and uses.
+server; what a killed run left there, it finds and uses.
 
-Whoever needs the stack first starts it, under a lock; all others find it running. Each worker is an account of its own,
-with its own Terraform state and its own database. The holder of the slot ends the stack, unless it is to be kept.
+Whoever needs a stack first starts what it runs on, under a lock; all others find it running. Each worker is an account
+of its own, with its own Terraform state and its own database. The holder of the slot ends what runs, unless it is to be
+kept.
 """
 
 from __future__ import annotations
@@ -40,14 +41,14 @@ COMMAND_SECONDS = 600
 
 
 @dataclass
-class Slot:
+class StateSlot:
     """A state directory that belongs to this process until it is released."""
 
     state: Path
     claimed: IO[str]
 
     @classmethod
-    def claim(cls, parent: Path) -> Slot:
+    def claim(cls, parent: Path) -> StateSlot:
         """The first slot below `parent` that no run holds."""
         for number in itertools.count(1):
             state = parent / str(number)
@@ -66,15 +67,15 @@ class Slot:
 
 def settings_of(project: Path, state: Path | None, target_name: str | None) -> Settings:
     """The project's settings; in a slot, other state and whatever ports are free. A shared target has no slots."""
-    given = {"target": target_name or None}
-    settings = load(project, overrides=given)
+    overrides: dict[str, Any] = {"target": target_name or None}
+    settings = load(project, overrides=overrides)
     if state is None or settings.target in SHARED:
         return settings
-    return load(project, overrides={**given, "state_dir": str(state), "port": 0, "postgres_port": 0})
+    return load(project, overrides={**overrides, "state_dir": str(state), "port": 0, "postgres_port": 0})
 
 
-def end(project: Path, slot: Slot, target_name: str | None, progress: Progress) -> None:
-    """End what runs in the slot; nothing is no error."""
+def end(project: Path, slot: StateSlot, target_name: str | None, progress: Progress) -> None:
+    """End what runs in the slot; it is not an error when nothing does."""
     settings = settings_of(project, slot.state, target_name)
     if settings.target not in SHARED:
         target(settings).stop(progress)
@@ -86,7 +87,7 @@ def worker_number(worker: str) -> int:
     return int(match[1]) if match else 0
 
 
-class Run:
+class WorkerStacks:
     """One worker's stacks, in its account. `state` is the slot, or None: use what is up already."""
 
     def __init__(
@@ -118,17 +119,17 @@ class Run:
 
     def _apply(self, name: str, creates_database: bool) -> StackUnderTest:
         settings, account = self.settings, self.account
-        described = settings.stack(name)
+        settings.stack(name)  # a name that is not there is refused before anything is started
         if creates_database:
-            changed = replace(described, database=False)
+            changed = replace(settings.stack(name), database=False)
             settings = replace(settings, stacks={**settings.stacks, name: changed})
             account = self._rds_account
         stack = Stack(settings, name, self.running, account)
         if stack.applied is None:
             if self._attached:
                 stack.destroy(self._progress)  # what another checkout's run left in this account
-            else:
-                stack.drop_database()  # of an earlier run, whose emulator is gone
+            elif stack.database is not None:
+                stack.database.drop()  # of an earlier run, whose emulator is gone
         stack.up(self._progress)
         return StackUnderTest(stack, self._progress)
 
@@ -143,7 +144,7 @@ class Run:
             raise NotRunningError(
                 "There is no running stack to attach to.",
                 checked=[str(self.settings.state_dir)],
-                remedy="Run `staticfire up` first, or leave --staticfire-attach away.",
+                remedy="Run `staticfire up` first, or leave out --staticfire-attach.",
             )
         if running.health.sick:
             raise DegradedError(
@@ -154,11 +155,12 @@ class Run:
         return running
 
     @contextlib.contextmanager
-    def own(self, name: str, **changed: Any) -> Iterator[Own]:
-        """A stack apart, from nothing, with some settings changed. It ends with the run, whatever became of it."""
+    def own(self, name: str, **changed: Any) -> Iterator[OwnStack]:
+        """A stack apart, from nothing, with some settings changed. It ends with the block, whatever became of it."""
         state = self.settings.state_dir / "-".join(["own", *sorted(changed)]) / str(self._worker)
         settings = replace(self.settings, state_dir=state, port=0, **changed)
-        own = Own(settings, name, self._progress, {f"STATICFIRE_{key.upper()}": str(changed[key]) for key in changed})
+        variables = {f"STATICFIRE_{key.upper()}": str(value) for key, value in changed.items()}
+        own = OwnStack(settings, name, self._progress, variables)
         place = target(settings)
         place.stop(self._progress)
         place.wipe()
@@ -170,20 +172,19 @@ class Run:
             place.wipe()
 
 
-class Own:
-    """A whole stack apart, driven through the command line as a user drives it; its parts may be killed."""
+class OwnStack:
+    """A stack apart, with an edge, an emulator and a Postgres of its own, driven through the command line as a user
+    drives it; its parts may be killed."""
 
-    def __init__(
-        self, settings: Settings, name: str, progress: Progress, environ: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, settings: Settings, name: str, progress: Progress, variables: Mapping[str, str]) -> None:
         self.settings = settings
         self.name = name
         self._progress = progress
-        self._environ = dict(environ or {})
+        self._variables = variables
 
-    def beside(self, name: str) -> Own:
+    def beside(self, name: str) -> OwnStack:
         """Another stack on what this one runs on; `up()` applies it."""
-        return Own(self.settings, name, self._progress, self._environ)
+        return OwnStack(self.settings, name, self._progress, self._variables)
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`staticfire ARGUMENTS`, with this stack's state directory."""
@@ -193,7 +194,7 @@ class Own:
             "STATICFIRE_TARGET": self.settings.target,
             "STATICFIRE_PORT": "0",
             "STATICFIRE_POSTGRES_PORT": "0",
-            **self._environ,
+            **self._variables,
         }
         return subprocess.run(
             [sys.executable, "-m", "staticfire", *arguments],
@@ -207,16 +208,16 @@ class Own:
         )
 
     def up(self) -> dict[str, Any]:
-        """Bring it up from whatever state it is in; what `up --json` says."""
+        """Bring it up from whatever state it is in; what `up --json` prints."""
         with self._progress.step(f"staticfire up {self.name}, apart"):
             done = self.command("up", "--json", self.name)
         if done.returncode:
             raise StaticfireError(f"`staticfire up` ended with {done.returncode}:\n{done.stderr}")
-        said: dict[str, Any] = json.loads(done.stdout)
-        return said
+        summary: dict[str, Any] = json.loads(done.stdout)
+        return summary
 
     def status(self) -> tuple[int, dict[str, Any]]:
-        """The exit code of `status --json`, and what it says."""
+        """The exit code of `status --json`, and what it prints."""
         done = self.command("status", "--json")
         return done.returncode, json.loads(done.stdout or "{}")
 
@@ -225,7 +226,7 @@ class Own:
         """The stack as it runs now: after a part was started afresh, ask again."""
         running = target(self.settings).describe()
         if running is None:
-            raise NotRunningError(f"The stack in {self.settings.state_dir} does not run.")
+            raise NotRunningError(f"The stack in {self.settings.state_dir} is not running.")
         return StackUnderTest(Stack(self.settings, self.name, running), self._progress)
 
     def kill(self, part: str) -> None:

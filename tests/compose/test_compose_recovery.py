@@ -90,5 +90,5 @@ def started(compose: Compose, service: str) -> str:
 
 
 def well(compose: Compose) -> bool:
-    check = [*compose.command, "exec", "-T", "keeper", "python", "-m", "staticfire.stacks.reapply", "--check"]
+    check = [*compose.command, "exec", "-T", "reapply", "python", "-m", "staticfire.stacks.reapply", "--check"]
     return subprocess.run(check, capture_output=True, check=False).returncode == 0

@@ -174,7 +174,9 @@ def test_the_database_of_a_stack_that_was_never_up_is_empty_already(server: Post
         stacks={"shop": StackSettings("shop", tmp_path / "infra", database=True)},
     )
     running = Running("http://127.0.0.1:1", "us-east-1", Health("running", "life-1", {}), server.start(Progress()))
-    Stack(settings, "shop", running).empty_database()
+    database = Stack(settings, "shop", running).database
     assert running.postgres is not None
+    assert database is not None
+    database.empty()
     with pytest.raises(pg8000.native.DatabaseError, match="does not exist"):
         running.postgres.connect("shop")

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from staticfire import __version__
-from staticfire.cli.main import _seconds, run
+from staticfire.cli.logs import _seconds
+from staticfire.cli.main import run
 from staticfire.errors import UsageError
 from staticfire.host.locks import command_lock
 from staticfire.layout import Layout

@@ -1,4 +1,4 @@
-"""The keeper knows what is to be applied again: whatever was applied to an emulator that is no more."""
+"""Reapply knows what is to be applied again: whatever was applied to an emulator that is no more."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from staticfire.errors import DegradedError, NotRunningError
 from staticfire.host.files import write_json
 from staticfire.layout import Layout
 from staticfire.settings import Settings
-from staticfire.stacks import reapply as keeper
+from staticfire.stacks import reapply
 from staticfire.stacks.terraform.working_copy import DEFAULT_ACCOUNT
 
 
@@ -66,35 +66,35 @@ def applied(settings: Settings, *names: str) -> None:
 
 def test_what_was_never_applied_is_to_be_applied(settings: Settings) -> None:
     applied(settings, "one")
-    assert [stack.name for stack in keeper.unapplied(settings)] == ["two"]
-    assert keeper.check(settings) == 1
+    assert [stack.name for stack in reapply.unapplied(settings)] == ["two"]
+    assert reapply.check(settings) == 1
 
 
 def test_while_all_is_applied_there_is_nothing_to_do(settings: Settings) -> None:
     applied(settings, "one", "two")
-    assert keeper.unapplied(settings) == []
-    assert keeper.check(settings) == 0
+    assert reapply.unapplied(settings) == []
+    assert reapply.check(settings) == 0
 
 
 def test_what_is_not_up_by_default_is_not_kept(settings: Settings) -> None:
     applied(settings, "one")
     two = replace(settings.stack("two"), default=False)
-    assert keeper.unapplied(replace(settings, stacks={**settings.stacks, "two": two})) == []
+    assert reapply.unapplied(replace(settings, stacks={**settings.stacks, "two": two})) == []
 
 
 def test_what_was_applied_to_an_emulator_that_is_no_more_is_to_be_applied_again(settings: Settings, edge: Edge) -> None:
     applied(settings, "one", "two")
     tell(edge, "life-2")
-    assert [stack.name for stack in keeper.unapplied(settings)] == ["one", "two"]
+    assert [stack.name for stack in reapply.unapplied(settings)] == ["one", "two"]
 
 
 @pytest.mark.parametrize(("instance", "emulator"), [("life-1", "silent"), ("", "running")])
 def test_nothing_is_applied_to_what_is_not_well(settings: Settings, edge: Edge, instance: str, emulator: str) -> None:
     tell(edge, instance, emulator)
     with pytest.raises(DegradedError):
-        keeper.unapplied(settings)
+        reapply.unapplied(settings)
 
 
 def test_where_no_edge_answers_the_check_says_so(settings: Settings) -> None:
     with pytest.raises(NotRunningError, match="Nothing answers"):
-        keeper.unapplied(replace(settings, endpoint="http://127.0.0.1:9"))
+        reapply.unapplied(replace(settings, endpoint="http://127.0.0.1:9"))

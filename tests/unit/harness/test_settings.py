@@ -86,6 +86,13 @@ def test_a_setting_that_is_gone_is_answered_by_name_with_what_to_do(project: Pro
         load(project("").project, {f"STATICFIRE_{name.upper()}": "false"})
 
 
+def test_the_old_place_of_the_examples_is_answered_with_what_to_write(project: Project) -> None:
+    with pytest.raises(UsageError, match=r"\[stacks\.a\.health\] is gone") as error:
+        project("[stacks.a]\nroot = 'x'\n[stacks.a.health]\nexamples = [\"curl '{url}/é'\", 'curl -d \"{}\"']\n")
+    *_, line = error.value.remedy.partition("write in [stacks.a]: ")
+    assert project(f"[stacks.a]\nroot = 'x'\n{line}\n").stack("a").examples == ("curl '{url}/é'", 'curl -d "{}"')
+
+
 def test_true_is_no_port(project: Project) -> None:
     with pytest.raises(UsageError, match="port"):
         project("[staticfire]\nport = true\n")
@@ -108,12 +115,11 @@ def test_a_stack_carries_its_packages_and_what_rebuilds_it(project: Project) -> 
         [stacks.orders]
         root = "infra/orders"
         database = true
+        examples = ["curl {url}"]
         [stacks.orders.zips.layer]
         source = "layer"
         requirements = "layer/requirements.txt"
         layer = true
-        [stacks.orders.health]
-        examples = ["curl {url}"]
         [stacks.orders.rebuild]
         functions = [{output = "again", payload = {full = true}}]
         """

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from staticfire.edge_client import Health
 from staticfire.errors import NotRunningError
 from staticfire.host.files import write_json
+from staticfire.progress import Progress, Step
 from staticfire.settings import Settings
+from staticfire.stacks import stack as stack_module
 from staticfire.stacks.stack import Stack
 from staticfire.targets.base import Running
 from staticfire.targets.postgres.server import Server
@@ -19,7 +23,8 @@ RUNNING = Running("http://127.0.0.1:4566", "us-east-1", Health("running", "life-
 
 @pytest.fixture
 def settings(project: Callable[[str], Settings]) -> Settings:
-    return project("[stacks.web-shop]\nroot = 'infra'\ndatabase = true\n[stacks.plain]\nroot = 'infra'\n")
+    toml = "[stacks.web-shop]\nroot = 'infra'\ndatabase = true\n[stacks.plain]\nroot = 'infra'\n"
+    return project(f"{toml}examples = ['curl {{url}}/a']\n[stacks.plain.zips.plain]\nsource = 'service'\n")
 
 
 @pytest.mark.parametrize(
@@ -70,3 +75,48 @@ def test_what_was_applied_to_an_emulator_that_died_is_not_there_any_more(setting
     assert stack.applied is None
     with pytest.raises(NotRunningError, match="not applied"):
         _ = stack.outputs
+
+
+def test_the_summary_has_the_url_and_examples_that_can_be_pasted(settings: Settings) -> None:
+    stack = Stack(settings, "plain", RUNNING)
+    record(stack, {"api_id": "abc"})
+    url = "http://127.0.0.1:4566/_aws/execute-api/abc/$default"
+    assert list(stack.summary()) == ["plain", f"  API       {url}", f"  curl '{url}'/a"]
+
+
+def test_the_summary_of_a_stack_that_is_not_applied_says_what_to_do(settings: Settings) -> None:
+    assert list(Stack(settings, "plain", RUNNING).summary()) == ["plain: not applied; run `staticfire up plain`"]
+
+
+@dataclass
+class Copy:
+    """A working copy that applies nothing."""
+
+    settings: Settings
+    stack_settings: object
+    account: str
+    endpoint: str
+
+    def digest(self) -> str:
+        return "the same"
+
+    def packages(self, built: Mapping[str, Path]) -> Mapping[str, str]:
+        return {name: path.name for name, path in built.items()}
+
+    def apply(self, variables: Mapping[str, Any], step: Step) -> Mapping[str, Any]:
+        return {"api_id": "abc"}
+
+
+def test_packages_that_are_built_already_are_not_built_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(stack_module, "WorkingCopy", Copy)
+    monkeypatch.setattr(stack_module, "build", pytest.fail)
+    package = tmp_path / "plain.zip"
+    package.write_bytes(b"one")
+    stack = Stack(settings, "plain", RUNNING)
+    assert stack.up(Progress(), {"plain": package})
+    assert not stack.up(Progress(), {"plain": package})
+    package.write_bytes(b"another")
+    assert stack.up(Progress(), {"plain": package})
+    assert stack.outputs == {"api_id": "abc"}

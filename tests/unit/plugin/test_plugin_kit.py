@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from staticfire.edge_client import EdgeClient
-from staticfire.testing.kit import Api, Faults, wait_until
+from staticfire.testing.kit import AccountFaults, ApiClient, wait_until
 
 
 class Echo(BaseHTTPRequestHandler):
@@ -60,17 +60,17 @@ def url(server):
 
 @pytest.mark.parametrize("status", [200, 404, 429, 500, 503])
 def test_every_status_is_an_answer(url, status):
-    assert Api(url).get(f"/status/{status}").status == status
+    assert ApiClient(url).get(f"/status/{status}").status == status
 
 
 def test_connections_are_kept(url):
-    api = Api(url)
+    api = ApiClient(url)
 
     assert len({api.post("/", json={"n": n}).json["from"] for n in range(5)}) == 1
 
 
 def test_threads_may_share_it(url):
-    api = Api(url)
+    api = ApiClient(url)
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(lambda n: api.post("/", body=str(n)).json["body"], range(100)))
 
@@ -78,21 +78,21 @@ def test_threads_may_share_it(url):
 
 
 def test_json_is_sent_with_its_content_type_and_a_body_as_it_is(url):
-    assert Api(url).post("/", json={"a": 1}).json["type"] == "application/json"
-    assert Api(url).post("/", body='{"a": 1}', headers={"Content-Type": "text/x"}).json["type"] == "text/x"
+    assert ApiClient(url).post("/", json={"a": 1}).json["type"] == "application/json"
+    assert ApiClient(url).post("/", body='{"a": 1}', headers={"Content-Type": "text/x"}).json["type"] == "text/x"
 
 
 def test_header_names_are_lower_case_and_repeated_ones_joined(url):
-    assert Api(url).get("/").headers["x-twice"] == "a, b"
+    assert ApiClient(url).get("/").headers["x-twice"] == "a, b"
 
 
 def test_an_answer_that_is_no_json_says_what_it_is(url):
     with pytest.raises(AssertionError, match=r"HTTP 200.*no json"):
-        _ = Api(url).get("/text").json
+        _ = ApiClient(url).get("/text").json
 
 
 def test_a_fault_lasts_as_long_as_its_block_even_when_that_fails(server, url):
-    faults = Faults(EdgeClient(url), "100000000003")
+    faults = AccountFaults(EdgeClient(url), "100000000003")
 
     with pytest.raises(ZeroDivisionError), faults("dynamodb", "UpdateItem", "PutItem", kind="hang"):
         raise ZeroDivisionError
@@ -109,7 +109,7 @@ def test_a_fault_lasts_as_long_as_its_block_even_when_that_fails(server, url):
 
 
 def test_a_fault_tells_how_often_it_struck(url):
-    faults = Faults(EdgeClient(url), "100000000003")
+    faults = AccountFaults(EdgeClient(url), "100000000003")
 
     with faults("dynamodb", kind="drop") as struck:
         assert struck() == 3

@@ -91,3 +91,11 @@ def test_attaching_to_nothing_is_refused_with_the_remedy(pytester):
 
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*no running stack to attach to*", "*Run `staticfire up` first*"])
+
+
+def test_every_fixture_says_what_it_gives(pytester: pytest.Pytester) -> None:
+    listing = pytester.runpytest_subprocess("--fixtures").stdout.str()
+
+    ours = listing.partition("fixtures defined from staticfire.testing.plugin")[2].partition("fixtures defined from")[0]
+    assert "api -- " in ours
+    assert "no docstring available" not in ours

@@ -35,7 +35,7 @@ def not_yet_again(api_id: str) -> Refused:
     """AWS has no such answer: the emulator was restarted, and the stack that has the API is to be applied to it."""
     message = (
         f"The HTTP API {api_id} went with the emulator's last state and is not applied again. "
-        "Where something applies it (a test run, compose's keeper), wait; else run `staticfire up`."
+        "Where something applies it (a test run, the service reapply of compose.yaml), wait; else run `staticfire up`."
     )
     return Refused(503, message, kind="RESOURCE_NOT_FOUND", headers=[("retry-after", "1")])
 

@@ -27,6 +27,7 @@ from pg8000.native import Connection, identifier, literal
 from staticfire.edge.aws.calls import AwsError, Call
 from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.http1.messages import Response
+from staticfire.postgres_databases import drop, make_database, make_role, set_password
 
 log = logging.getLogger(__name__)
 
@@ -196,44 +197,35 @@ class Rds:
 
     def _make(self, instance: Instance) -> None:
         with self._connect() as admin:
-            role = identifier(instance.user)
-            if self._owned(admin, "role", instance.user, instance):
-                admin.run(f"ALTER ROLE {role} PASSWORD {literal(instance.password)}")
-            else:
-                admin.run("BEGIN")
-                admin.run(f"CREATE ROLE {role} LOGIN CREATEDB CREATEROLE PASSWORD {literal(instance.password)}")
-                admin.run(f"COMMENT ON ROLE {role} IS {literal(instance.arn)}")
-                admin.run("COMMIT")
+            self._refuse_taken(admin, "role", instance.user, instance)
+            admin.run("BEGIN")
+            make_role(admin, instance.user, instance.password, rights="CREATEDB CREATEROLE")
+            admin.run(f"COMMENT ON ROLE {identifier(instance.user)} IS {literal(instance.arn)}")
+            admin.run("COMMIT")
             if instance.database is None:
                 return
-            database = identifier(instance.database)
-            if not self._owned(admin, "database", instance.database, instance):
-                admin.run(f"CREATE DATABASE {database} OWNER {role}")
-            admin.run(f"COMMENT ON DATABASE {database} IS {literal(instance.arn)}")
-            admin.run(f"REVOKE CONNECT, TEMPORARY ON DATABASE {database} FROM PUBLIC")
+            self._refuse_taken(admin, "database", instance.database, instance)
+            make_database(admin, instance.database, instance.user)
+            admin.run(f"COMMENT ON DATABASE {identifier(instance.database)} IS {literal(instance.arn)}")
 
     @staticmethod
-    def _owned(admin: Connection, kind: str, name: str, instance: Instance) -> bool:
-        """Whether the name exists and is this instance's. A name that is somebody else's is refused.
+    def _refuse_taken(admin: Connection, kind: str, name: str, instance: Instance) -> None:
+        """Refuse a name that exists and is not this instance's.
 
         A database without a comment that belongs to the instance's own role was made just before a crash.
         """
-        rows = admin.run(OWNERS[kind], name=name)
-        if not rows:
-            return False
-        comment, owner = rows[0]
-        if comment == instance.arn or (kind == "database" and comment is None and owner == instance.user):
-            return True
-        raise Taken(
-            f"The {kind} {name!r} exists already on the PostgreSQL server behind this endpoint and does not belong to "
-            f"{instance.arn}. All DB instances share that server: choose another "
-            f"{'MasterUsername' if kind == 'role' else 'DBName'}."
-        )
+        for comment, owner in admin.run(OWNERS[kind], name=name):
+            if comment != instance.arn and not (kind == "database" and comment is None and owner == instance.user):
+                raise Taken(
+                    f"The {kind} {name!r} exists already on the PostgreSQL server behind this endpoint and does not "
+                    f"belong to {instance.arn}. All DB instances share that server: choose another "
+                    f"{'MasterUsername' if kind == 'role' else 'DBName'}."
+                )
 
     def _modify(self, instance: Instance, new_name: str | None) -> None:
         with self._connect() as admin:
             if instance.password:
-                admin.run(f"ALTER ROLE {identifier(instance.user)} PASSWORD {literal(instance.password)}")
+                set_password(admin, instance.user, instance.password)
             if new_name:
                 arn = literal(f"{instance.arn.rpartition(':')[0]}:{new_name.lower()}")
                 admin.run(f"COMMENT ON ROLE {identifier(instance.user)} IS {arn}")
@@ -242,9 +234,7 @@ class Rds:
 
     def _drop(self, instance: Instance) -> None:
         with self._connect() as admin:
-            if instance.database:
-                admin.run(f"DROP DATABASE IF EXISTS {identifier(instance.database)} WITH (FORCE)")
-            admin.run(f"DROP ROLE IF EXISTS {identifier(instance.user)}")
+            drop(admin, instance.database, instance.user)
 
     def _address(self, document: ElementTree.Element) -> None:
         for instance in document.iter(f"{NS}DBInstance"):

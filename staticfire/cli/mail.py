@@ -1,0 +1,30 @@
+"""`staticfire mail`: what SNS and SES sent by e-mail; nothing leaves this machine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from staticfire.edge_client import EdgeClient
+from staticfire.settings import Settings
+from staticfire.targets.base import require_running
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_mail)
+    parser.add_argument("--to", default="", metavar="ADDRESS", help="print mails to this address only")
+    parser.add_argument("--json", action="store_true", help="print one array instead of text")
+
+
+def _mail(settings: Settings, arguments: argparse.Namespace) -> int:
+    mails = EdgeClient(require_running(settings).endpoint).mails(to=arguments.to)
+    if arguments.json:
+        print(json.dumps(mails, indent=2))
+        return 0
+    for mail in mails:
+        print(f"Date: {mail['received_at']}\nFrom: {mail['sender']}\nTo: {', '.join(mail['to'])}")
+        print(f"Subject: {mail['subject']}\n\n{(mail['text'] or mail['html']).rstrip()}\n")
+    if not mails:
+        print("No mail.", file=sys.stderr)
+    return 0
