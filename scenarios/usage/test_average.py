@@ -108,7 +108,8 @@ def schedule_off(aws, functions, staticfire_stack):
     for rule in rules:
         events.disable_rule(Name=rule)
     wait_until(
-        lambda: all(each["state"] != "busy" for each in functions.environments(reconciler)), "an idle reconciler"
+        lambda: all(execution["state"] != "busy" for execution in functions.environments(reconciler)),
+        "an idle reconciler",
     )
     yield
     for rule in rules:
