@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -302,14 +302,28 @@ def _empty_tables(dynamodb: Any) -> None:
 
 
 def _empty_buckets(s3: Any) -> None:
-    for bucket in s3.list_buckets()["Buckets"]:
-        name = bucket["Name"]
-        if name.startswith("tf-test-state"):
+    names = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
+    states = [name for name in names if name.startswith("tf-test-state")]
+    kept = {place for state in states for place in _objects_of_terraform(s3, state)}
+    for name in names:
+        if name in states:
             continue  # Terraform's state describes what stays
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
             objects = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
             for entry in objects:
-                s3.delete_object(Bucket=name, Key=entry["Key"], VersionId=entry["VersionId"])
+                if (name, entry["Key"]) not in kept:
+                    s3.delete_object(Bucket=name, Key=entry["Key"], VersionId=entry["VersionId"])
+
+
+def _objects_of_terraform(s3: Any, state_bucket: str) -> Iterator[tuple[str, str]]:
+    """Bucket and key of each object that Terraform made, as the code of functions: a plan would miss them."""
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=state_bucket):
+        for entry in page.get("Contents", ()):
+            state = json.load(s3.get_object(Bucket=state_bucket, Key=entry["Key"])["Body"])
+            for resource in state.get("resources", ()):
+                if resource["type"] == "aws_s3_object" and resource["mode"] == "managed":
+                    for instance in resource["instances"]:
+                        yield instance["attributes"]["bucket"], instance["attributes"]["key"]
 
 
 def _empty_queues(sqs: Any) -> None:
