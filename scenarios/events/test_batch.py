@@ -24,7 +24,7 @@ def test_a_hundred_events_are_stored_in_their_order_of_results(api, stored):
 
     assert answer.status == 202
     assert (answer.json["accepted"], answer.json["failed"]) == (100, 0)
-    assert [(each["index"], each["event_id"]) for each in answer.json["results"]] == [
+    assert [(result["index"], result["event_id"]) for result in answer.json["results"]] == [
         (at, event["id"]) for at, event in enumerate(sent)
     ]
     assert all(stored(event["id"]) for event in sent)
@@ -39,7 +39,7 @@ def test_what_is_wrong_with_some_is_said_of_these_and_the_others_are_stored(api,
 
     assert answer.status == 207
     assert (answer.json["accepted"], answer.json["failed"]) == (1, 3)
-    assert [each["status"] for each in answer.json["results"]] == [202, 409, 400, 400]
+    assert [result["status"] for result in answer.json["results"]] == [202, 409, 400, 400]
     assert [error["field"] for error in answer.json["results"][2]["errors"]] == ["data"]
     assert stored(right["id"])
     assert stored(wrong["id"]) is None
@@ -52,7 +52,7 @@ def test_a_batch_sent_again_stores_nothing_again(api):
     again = api.post("/events/batch", json=batch)
 
     assert (first.status, again.status) == (202, 202)
-    assert again.json["results"] == [{**each, "duplicate": True} for each in first.json["results"]]
+    assert again.json["results"] == [{**result, "duplicate": True} for result in first.json["results"]]
 
 
 def test_an_id_that_is_twice_in_a_batch_is_stored_once(api):

@@ -44,9 +44,9 @@ def test_an_event_without_an_id_gets_a_ulid(api, event, stored):
 
     ids = [answer.json["event_id"] for answer in answers]
     assert len(set(ids)) == 2
-    assert all(re.fullmatch(r"[0-7][0-9A-HJKMNP-TV-Z]{25}", each) for each in ids)
+    assert all(re.fullmatch(r"[0-7][0-9A-HJKMNP-TV-Z]{25}", identity) for identity in ids)
     assert ids == sorted(ids)
-    assert all(stored(each) for each in ids)
+    assert all(stored(identity) for identity in ids)
 
 
 def test_a_repeated_id_is_stored_once_and_answered_as_at_first(api, event, stored):
@@ -104,7 +104,7 @@ def test_the_events_of_a_type_and_day_are_found_in_the_shards_of_the_index(api, 
     sent = {api.post("/events", json=event).json["event_id"] for _ in range(20)}
     days = {f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d}" for at in (time.time() - 60, time.time())}
 
-    found = {}
+    shards = {}
 
     def all_are_found() -> bool:
         for day in days:
@@ -115,23 +115,23 @@ def test_the_events_of_a_type_and_day_are_found_in_the_shards_of_the_index(api, 
                     KeyConditionExpression="type_day = :type_day",
                     ExpressionAttributeValues={":type_day": {"S": f"{event['type']}#{day}#{shard}"}},
                 )
-                found.update({item["event_id"]["S"]: shard for item in answer["Items"]})
-        return found.keys() >= sent
+                shards.update({item["event_id"]["S"]: shard for item in answer["Items"]})
+        return shards.keys() >= sent
 
     wait_until(all_are_found, "the events in the index")
-    assert found.keys() == sent
-    assert len(set(found.values())) > 1, "all events of the day are in one partition of the index"
+    assert shards.keys() == sent
+    assert len(set(shards.values())) > 1, "all events of the day are in one partition of the index"
 
 
 def test_every_event_is_in_the_stream_for_later_consumers(api, staticfire_stack, aws, event):
     streams, arn = aws("dynamodbstreams"), staticfire_stack.outputs["stream_arn"]
     table = staticfire_stack.outputs["table_name"]
-    told = aws("dynamodb").describe_table(TableName=table)["Table"]
-    assert (told["StreamSpecification"], told["LatestStreamArn"]) == (
+    description = aws("dynamodb").describe_table(TableName=table)["Table"]
+    assert (description["StreamSpecification"], description["LatestStreamArn"]) == (
         {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
         arn,
     )
-    if arn not in {each["StreamArn"] for each in streams.list_streams(TableName=table)["Streams"]}:
+    if arn not in {stream["StreamArn"] for stream in streams.list_streams(TableName=table)["Streams"]}:
         pytest.skip("this emulator tells of a stream and keeps none: LocalStack without DynamoDB Local")
 
     def is_there() -> bool:
@@ -274,7 +274,7 @@ def new_images(streams, arn):
         iterator = streams.get_shard_iterator(StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")
         page = streams.get_records(ShardIterator=iterator["ShardIterator"])
         while page["Records"]:
-            yield from (each["dynamodb"]["NewImage"] for each in page["Records"] if each["eventName"] == "INSERT")
+            yield from (record["dynamodb"]["NewImage"] for record in page["Records"] if record["eventName"] == "INSERT")
             if "NextShardIterator" not in page:
                 break
             page = streams.get_records(ShardIterator=page["NextShardIterator"])

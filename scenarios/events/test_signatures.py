@@ -110,6 +110,6 @@ def test_a_batch_is_signed_as_a_whole_and_replayed_without_effect(api, event, si
     first, again = (api.post("/events/batch", body=body, headers=headers) for _ in range(2))
 
     assert (first.status, again.status) == (202, 202)
-    assert len({each["event_id"] for each in first.json["results"]}) == 2
-    assert all(each["duplicate"] for each in again.json["results"])
+    assert len({result["event_id"] for result in first.json["results"]}) == 2
+    assert all(result["duplicate"] for result in again.json["results"])
     assert api.post("/events/batch", body=body, headers=headers | {"webhook-id": "x"}).status == 401

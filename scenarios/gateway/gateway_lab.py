@@ -95,7 +95,7 @@ class Upstream:
 
     def asked(self, path: str) -> list[dict[str, Any]]:
         """The requests for a path below the base."""
-        return [each for each in self.requests if each["target"].partition("?")[0] == f"/base{path}"]
+        return [request for request in self.requests if request["target"].partition("?")[0] == f"/base{path}"]
 
     def close(self) -> None:
         self._server.shutdown()

@@ -76,7 +76,7 @@ def test_every_answer_tells_the_limit_and_what_is_left_of_it(api, user, token_of
 def test_each_user_has_a_limit_of_their_own_however_they_are_known(api, user, token_of, session_of, bearer):
     session = session_of(user)
 
-    mine = [api.get("/each", headers=bearer(each)).status for each in (token_of(user), session, token_of(user))]
+    mine = [api.get("/each", headers=bearer(token)).status for token in (token_of(user), session, token_of(user))]
     others = api.get("/each", headers=bearer(token_of(f"{user}-2"))).status
 
     assert (mine, others) == ([200, 200, 429], 200)

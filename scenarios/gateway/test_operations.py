@@ -117,10 +117,10 @@ def test_the_tables_are_keyed_as_they_are_read_and_expire(staticfire_stack, aws,
     table = aws("dynamodb").describe_table(TableName=name)["Table"]
 
     assert [key["AttributeName"] for key in table["KeySchema"]] == keys
-    found = {
+    keys_of_indexes = {
         index["IndexName"]: [key["AttributeName"] for key in index["KeySchema"]]
         for index in table.get("GlobalSecondaryIndexes", [])
     }
-    assert found == indexes
+    assert keys_of_indexes == indexes
     ttl = aws("dynamodb").describe_time_to_live(TableName=name)["TimeToLiveDescription"]
     assert ttl["AttributeName"] == "expires_at"

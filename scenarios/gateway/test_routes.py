@@ -38,13 +38,13 @@ def test_a_request_reaches_its_server_whole(api):
     answer = api.post("/any/a/b%20c?d=e&f=%2Fg", body="héllo", headers={"content-type": "text/plain", "x-mine": "1"})
 
     assert answer.status == 200
-    told = answer.json
-    assert (told["method"], told["target"]) == ("POST", "/base/any/a/b%20c?d=e&f=%2Fg")
-    assert told["body"].encode("latin-1").decode() == "héllo"
-    assert (told["headers"]["x-mine"], told["headers"]["content-type"]) == ("1", "text/plain")
-    assert told["headers"]["x-request-id"] == answer.headers["x-request-id"]
-    assert told["headers"]["x-forwarded-for"]
-    assert told["headers"]["x-forwarded-host"] == api.url.split("/")[2]
+    received = answer.json
+    assert (received["method"], received["target"]) == ("POST", "/base/any/a/b%20c?d=e&f=%2Fg")
+    assert received["body"].encode("latin-1").decode() == "héllo"
+    assert (received["headers"]["x-mine"], received["headers"]["content-type"]) == ("1", "text/plain")
+    assert received["headers"]["x-request-id"] == answer.headers["x-request-id"]
+    assert received["headers"]["x-forwarded-for"]
+    assert received["headers"]["x-forwarded-host"] == api.url.split("/")[2]
 
 
 def test_bytes_come_through_both_ways(api, upstream):
@@ -106,7 +106,7 @@ def test_a_function_gets_the_event_of_an_api_of_its_own(api):
     answer = api.request("PUT", "/fn/things/7?x=1", json={"a": "ü"}, headers={"cookie": "c=1; d=2"})
 
     assert (answer.status, answer.headers["x-echo"]) == (200, "yes")
-    assert {each.strip() for each in answer.headers["set-cookie"].split(",")} == {"a=1", "b=2"}
+    assert {cookie.strip() for cookie in answer.headers["set-cookie"].split(",")} == {"a=1", "b=2"}
     event = answer.json
     assert (event["version"], event["routeKey"]) == ("2.0", "PUT /things/{id}")
     assert event["rawPath"].endswith("/things/7")

@@ -71,8 +71,8 @@ def watch(aws):
 
 def changes_of(aws, alarm):
     """The states that an alarm went to, in the order of time."""
-    told = aws("cloudwatch").describe_alarm_history(AlarmName=alarm, HistoryItemType="StateUpdate")
-    items = sorted(told["AlarmHistoryItems"], key=lambda item: item["Timestamp"])
+    history = aws("cloudwatch").describe_alarm_history(AlarmName=alarm, HistoryItemType="StateUpdate")
+    items = sorted(history["AlarmHistoryItems"], key=lambda item: item["Timestamp"])
     return [item["HistorySummary"].rpartition(" ")[2] for item in items]
 
 

@@ -60,7 +60,7 @@ def test_of_two_applies_at_the_same_time_one_is_refused_and_names_the_other(stat
 def test_the_state_is_in_the_bucket_encrypted_and_unlocked(staticfire_stack, aws):
     buckets = [bucket["Name"] for bucket in aws("s3").list_buckets()["Buckets"]]
     [bucket] = [name for name in buckets if name.startswith("tf-test-state")]
-    keys = [each["Key"] for each in aws("s3").list_objects_v2(Bucket=bucket)["Contents"]]
+    keys = [entry["Key"] for entry in aws("s3").list_objects_v2(Bucket=bucket)["Contents"]]
 
     assert "tasks/terraform.tfstate" in keys
     assert "tasks/terraform.tfstate.tflock" not in keys

@@ -93,9 +93,9 @@ def running_url() -> str:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m scenarios.todos.demo", description="Ask every endpoint of todos.")
     parser.add_argument("--url", help="the API's URL; default: the stack that `staticfire up todos` started")
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        url = asked.url or running_url()
+        url = options.url or running_url()
         print(f"The todos service at {url}")
         client = Client(url)
         drive(client)

@@ -162,7 +162,7 @@ def test_counts_are_exact_when_many_come_change_and_go_at_the_same_time(api, use
         return wait_until(ask, f"an answer to {method} other than 503")
 
     def client(n: int) -> None:
-        todos = [user.todo(f"{n}/{each}") for each in range(10)]
+        todos = [user.todo(f"{n}/{number}") for number in range(10)]
         finished = {settled("PUT", todo, json={"title": "done", "done": True}) for todo in todos[:6]}
         assert finished == {200}
         # Asked again after a 503, it may be gone already.

@@ -77,8 +77,8 @@ def test_todos_that_are_written_while_their_user_is_deleted_do_not_survive(api, 
             wait_until(lambda: written[404] > refused + 12, "todos that are refused")
         finally:
             enough.set()
-        for each in writing:
-            each.result()
+        for task in writing:
+            task.result()
 
     assert set(written) == {201, 404}
     assert [(stores.state(user), stores.todos(user)) for user in users] == [(None, [])] * 6

@@ -32,9 +32,9 @@ def test_the_demo_drives_every_endpoint_and_leaves_nothing(staticfire_stack, pos
     done = demo(staticfire_stack.url)
 
     assert (done.returncode, done.stderr) == (0, "")
-    asked = re.findall(r"^  ((?:GET|POST|PUT|DELETE) /[^ ?\n]*)", done.stdout, re.MULTILINE)
-    assert {re.sub(r"[0-9a-f-]{32,}[0-9A-Z]*", "{id}", each) for each in asked} == ROUTES
-    assert done.stdout.rstrip().endswith(f"{len(asked)} answers, all as they should be.")
+    requests = re.findall(r"^  ((?:GET|POST|PUT|DELETE) /[^ ?\n]*)", done.stdout, re.MULTILINE)
+    assert {re.sub(r"[0-9a-f-]{32,}[0-9A-Z]*", "{id}", request) for request in requests} == ROUTES
+    assert done.stdout.rstrip().endswith(f"{len(requests)} answers, all as they should be.")
     assert postgres.run("SELECT count(*) FROM todos_users") == before
 
 

@@ -63,10 +63,10 @@ def test_without_Postgres_users_are_refused_for_now_and_todos_go_on(api, user, e
     no_postgres()
 
     made = api.post("/users", json={"email": email, "name": "Ada"})
-    found = api.get(f"/users/{user.id}")
+    read = api.get(f"/users/{user.id}")
     deleted = api.request("DELETE", f"/users/{user.id}")
 
-    for refused in (made, found, deleted):
+    for refused in (made, read, deleted):
         assert refused.status == 503
         assert int(refused.headers["retry-after"]) > 0
     listed = [user.todo("while it is away"), todo]
@@ -98,7 +98,7 @@ def test_the_dashboard_without_DynamoDB_lacks_the_todos_and_says_so(api, user, f
         "counts": None,
         "latest": None,
         "degraded": True,
-        "missing": [{"part": part, "problem": "DynamoDB does not answer now."} for part in ("counts", "latest")],
+        "missing": [{"part": section, "problem": "DynamoDB does not answer now."} for section in ("counts", "latest")],
     }
     assert user.dashboard()["degraded"] is False
 

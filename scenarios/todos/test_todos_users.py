@@ -20,8 +20,8 @@ def test_a_user_is_made_and_found(api, email):
     assert (made.json["email"], made.json["name"]) == (email, "Ada Lovelace")
     assert uuid.UUID(made.json["id"])
     assert abs((datetime.fromisoformat(made.json["created_at"]) - before).total_seconds()) < 300
-    found = api.get(f"/users/{made.json['id']}")
-    assert (found.status, found.json) == (200, made.json)
+    read = api.get(f"/users/{made.json['id']}")
+    assert (read.status, read.json) == (200, made.json)
 
 
 @pytest.mark.parametrize("spelt", [str, str.lower, str.upper, str.swapcase], ids=["same", "lower", "upper", "swapped"])

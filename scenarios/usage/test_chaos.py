@@ -55,8 +55,8 @@ def test_nothing_acknowledged_is_missing_after_Postgres_was_killed_under_load(st
             wait_until(lambda: len(acknowledged) > before + 50, "acknowledged posts after the restart")
         finally:
             enough.set()
-        for each in posting:
-            each.result()
+        for task in posting:
+            task.result()
 
     assert set(refused) == {503}
     with books_of(staticfire_own.stack) as books:

@@ -69,8 +69,8 @@ class Load:
 
     def wait_for(self, writes: int, status: int | None = None) -> None:
         """Until so many more writes were answered."""
-        wanted = self.answered(status) + writes
-        wait_until(lambda: self.answered(status) >= wanted, f"{writes} more answers {status or ''}")
+        enough = self.answered(status) + writes
+        wait_until(lambda: self.answered(status) >= enough, f"{writes} more answers {status or ''}")
 
     def check(self, stack: StackUnderTest) -> Integrity:
         integrity = CHECK(self.journal, stack)

@@ -74,9 +74,9 @@ class Loads:
         def report() -> dict[str, Any]:
             [directory] = self._directories() - before
             assert (directory / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
-            found = json.loads((directory / "report.json").read_text(encoding="utf-8"))
-            jsonschema.validate(found, SCHEMA)
-            return found
+            document: dict[str, Any] = json.loads((directory / "report.json").read_text(encoding="utf-8"))
+            jsonschema.validate(document, SCHEMA)
+            return document
 
         yield report
 
@@ -85,7 +85,7 @@ class Loads:
 
     def processes(self) -> list[int]:
         """Of Locust, that belong to a run of this stack: what they write goes below its state directory."""
-        found = []
+        pids = []
         for path in Path("/proc").glob("[0-9]*"):
             try:
                 command = (path / "cmdline").read_bytes().split(b"\0")
@@ -93,8 +93,8 @@ class Loads:
             except (FileNotFoundError, ProcessLookupError, PermissionError):
                 continue  # ended just now, or somebody else's
             if b"locust" in command and str(self.reports).encode() in environ:
-                found.append(int(path.name))
-        return found
+                pids.append(int(path.name))
+        return pids
 
 
 def _heed_interrupts() -> None:
@@ -114,7 +114,7 @@ def deployed(aws):
     def names() -> set[str]:
         functions = aws("lambda").list_functions()["Functions"]
         apis = aws("apigatewayv2").get_apis()["Items"]
-        every = {each["FunctionName"] for each in functions} | {each["Name"] for each in apis}
+        every = {function["FunctionName"] for function in functions} | {api["Name"] for api in apis}
         return {name for name in every if "-load-" in name}
 
     return names
@@ -125,7 +125,7 @@ def test_a_short_run_of_every_profile_loses_nothing_and_leaves_a_report(loads, p
     done, report = loads.run("--profile", profile, "--layers", "0", *PROFILES[profile])
 
     # Whether a step of the ramp holds its rate is the machine's matter.
-    assert [each for each in report["failures"] if not each.startswith("threshold rate")] == [], done.stderr
+    assert [failure for failure in report["failures"] if not failure.startswith("threshold rate")] == [], done.stderr
     assert done.returncode == (0 if report["passed"] else 1)
     assert report["profile"] == profile
     assert report["integrity"]["holds"]
@@ -134,7 +134,7 @@ def test_a_short_run_of_every_profile_loses_nothing_and_leaves_a_report(loads, p
     assert report["measured"]["failures"] == 0
     assert report["warm_up"]["requests"] > 0
     assert report["aws"], report["warnings"]
-    assert all(report["aws"][part] for part in ("needs", "ceilings", "costs"))
+    assert all(report["aws"][section] for section in ("needs", "ceilings", "costs"))
     assert any(second["environments"] for second in report["series"])
     assert "usage-api" in {function["name"] for function in report["functions"]}
 
@@ -207,6 +207,6 @@ def test_an_interruption_among_the_layers_leaves_none_of_them(loads, deployed):
 
 def _measuring(loads: Loads) -> bool:
     """Whether the warm-up of the latest run is over, and something was measured after it."""
-    latest = max(loads.reports.iterdir(), key=lambda each: each.stat().st_mtime, default=None)
+    latest = max(loads.reports.iterdir(), key=lambda directory: directory.stat().st_mtime, default=None)
     record = Record.read(latest / "record.jsonl") if latest else None
     return record is not None and not record.ended and record.total(record.measured).requests > 0

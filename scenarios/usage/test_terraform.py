@@ -93,8 +93,8 @@ def allowed(iam, role: str):
     for attached in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
         if not attached["PolicyArn"].startswith("arn:aws:iam::aws:"):
             version = iam.get_policy(PolicyArn=attached["PolicyArn"])["Policy"]["DefaultVersionId"]
-            found = iam.get_policy_version(PolicyArn=attached["PolicyArn"], VersionId=version)
-            documents.append(found["PolicyVersion"]["Document"])
+            policy_version = iam.get_policy_version(PolicyArn=attached["PolicyArn"], VersionId=version)
+            documents.append(policy_version["PolicyVersion"]["Document"])
     for document in documents:
         statements = document["Statement"]
         for statement in [statements] if isinstance(statements, dict) else statements:

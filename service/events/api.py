@@ -33,21 +33,23 @@ def post_event(event: Event) -> Answer:
 def post_batch(event: Event) -> Answer:
     body = body_of(event)
     message_id = signatures.message_id(event["headers"], body)
-    read = read_batch(body)
+    entries = read_batch(body)
     right = [
-        _named(each, message_id and f"{message_id}.{at}") for at, each in enumerate(read) if isinstance(each, Submitted)
+        _named(entry, message_id and f"{message_id}.{at}")
+        for at, entry in enumerate(entries)
+        if isinstance(entry, Submitted)
     ]
     stored = iter(store.put_all(right, _origin_of(event)))
-    results: Sequence[Result] = [each if isinstance(each, Refused) else next(stored) for each in read]
-    away = [each for each in results if isinstance(each, Unavailable)]
+    results: Sequence[Result] = [entry if isinstance(entry, Refused) else next(stored) for entry in entries]
+    away = [result for result in results if isinstance(result, Unavailable)]
     if len(away) == len(results):
         raise away[0]
-    accepted = sum(isinstance(each, Receipt) for each in results)
+    accepted = sum(isinstance(result, Receipt) for result in results)
     logger.info("batch", extra={"accepted": accepted, "refused": len(results) - accepted, "away": len(away)})
     content = {
         "accepted": accepted,
         "failed": len(results) - accepted,
-        "results": [{"index": at, **_result(each)} for at, each in enumerate(results)],
+        "results": [{"index": at, **_result(result)} for at, result in enumerate(results)],
     }
     return answer(202 if accepted == len(results) else 207, content)
 

@@ -35,14 +35,14 @@ class Signatures:
         if mode not in MODES:
             raise ValueError(f"SIGNATURES is {mode!r}: it must be {', '.join(MODES[:-1])} or {MODES[-1]}.")
         if secret is None and mode != "off":
-            raise ValueError(f"SIGNATURES is {mode!r}, but SIGNATURE_SECRET_ARN names no secret.")
+            raise ValueError(f"SIGNATURES is {mode!r}, but SIGNATURE_SECRET_ARN does not name a secret.")
         self._secret = secret
         self._required = mode == "required"
 
     def message_id(self, headers: Mapping[str, str], body: bytes) -> str | None:
         """The id of a message that is signed rightly, None of one that is not signed and need not be; else Refused."""
-        given = [name for name in (ID, TIMESTAMP, SIGNATURE) if name in headers]
-        if self._secret is None or (not given and not self._required):
+        present = [name for name in (ID, TIMESTAMP, SIGNATURE) if name in headers]
+        if self._secret is None or (not present and not self._required):
             return None
         problems = [problem(name, "is missing") for name in (ID, TIMESTAMP, SIGNATURE) if name not in headers]
         if problems:
@@ -63,8 +63,8 @@ class Signatures:
     def _is_signed(self, message: bytes, signatures: str) -> bool:
         assert self._secret is not None
         expected = [sign(secret, message).encode() for secret in self._secret.value().split()]
-        given = [each.encode("utf-8", "replace") for each in signatures.split()]
-        return any([hmac.compare_digest(one, other) for one in expected for other in given])
+        presented = [signature.encode("utf-8", "replace") for signature in signatures.split()]
+        return any([hmac.compare_digest(right, signature) for right in expected for signature in presented])
 
 
 def sign(secret: str, message: bytes) -> str:

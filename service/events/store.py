@@ -125,10 +125,10 @@ class Store:
         return item if event.time is None else {**item, "time": event.time}
 
 
-def _say_the_same(one: Item, other: Item) -> bool:
-    if any(one.get(name) != other.get(name) for name in ("type", "source", "time")):
+def _say_the_same(stored: Item, sent: Item) -> bool:
+    if any(stored.get(name) != sent.get(name) for name in ("type", "source", "time")):
         return False
-    return one["data"] == other["data"] or _canonical(one["data"]) == _canonical(other["data"])
+    return stored["data"] == sent["data"] or _canonical(stored["data"]) == _canonical(sent["data"])
 
 
 def _canonical(data: str) -> str:

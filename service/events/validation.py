@@ -46,7 +46,7 @@ def read_event(content: Any) -> Submitted:
 def read_batch(body: bytes) -> list[Submitted | Refused]:
     """Each event, or what is wrong with it; Refused as a whole unless the body is a batch."""
     content = read_object(body, {"events": Field(_problem_of_events)}, limit=BATCH_BODY_LIMIT)
-    return [_read(each) for each in content["events"]]
+    return [_read(event) for event in content["events"]]
 
 
 def _read(content: Any) -> Submitted | Refused:
@@ -72,7 +72,7 @@ def _problem_of_data(data: Any) -> str | None:
                 return f"gives the field {min(value.repeated)} more than once"
             if isinstance(value, Decimal) and not value.is_finite():
                 return "must have finite numbers"
-        inside = [each for value in inside if isinstance(value, dict | list) for each in _values(value)]
+        inside = [inner for value in inside if isinstance(value, dict | list) for inner in _values(value)]
         if not inside:
             return None
     return f"must be nested at most {DEPTH} deep"

@@ -103,8 +103,8 @@ class Gateway:
         """A verified token for a session. The body may ask for a shorter one."""
         user = self._user_of_token(_bearer(event))
         longest = self._settings.session_seconds
-        asked = read_object(body_of(event) or b"{}", log_in_fields(longest), limit=LARGEST_OWN_BODY)
-        seconds = asked.get("seconds", longest)
+        body = read_object(body_of(event) or b"{}", log_in_fields(longest), limit=LARGEST_OWN_BODY)
+        seconds = body.get("seconds", longest)
         token, session = self._sessions.log_in(user, seconds)
         made = answer(201, {"session": token, **_described(session)}, {"cache-control": "no-store"})
         return {**made, "cookies": [f"{COOKIE}={token}; Max-Age={seconds}; {COOKIE_RULES}"]}
@@ -243,8 +243,8 @@ def _is_ours(event: Event, route: Route) -> bool:
 
 
 def _cookie(event: Event) -> str:
-    found = [each.partition("=")[2] for each in event.get("cookies") or () if each.partition("=")[0] == COOKIE]
-    return found[0] if found else ""
+    tokens = [cookie.partition("=")[2] for cookie in event.get("cookies") or () if cookie.partition("=")[0] == COOKIE]
+    return tokens[0] if tokens else ""
 
 
 def _described(session: Session) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class Wrong(ValueError):
     """The configuration cannot be used; the text names every problem."""
 
     def __init__(self, problems: list[Problem]) -> None:
-        super().__init__("; ".join(f"{each['field']} {each['problem']}" for each in problems))
+        super().__init__("; ".join(f"{entry['field']} {entry['problem']}" for entry in problems))
         self.problems = problems
 
 
@@ -143,32 +143,32 @@ def _problems(document: Any) -> list[Problem]:
         "tokens": Field(_anything),
         "sessions": Field(_anything, required=False),
     }
-    found = problems_of(document, tables, "configuration")
+    problems = problems_of(document, tables, "configuration")
     if not isinstance(document, dict):
-        return found
+        return problems
     for table, fields, check in (("upstreams", UPSTREAM, NAME), ("limits", LIMIT, NAME), ("routes", ROUTE, _key)):
-        found += _of_table(document, table, fields, check)
+        problems += _of_table(document, table, fields, check)
     for table, fields in (("tokens", TOKENS), ("sessions", SESSIONS)):
         if table in document:
-            found += _within(table, problems_of(document[table], fields, table))
-    return found or _of_references(document)
+            problems += _within(table, problems_of(document[table], fields, table))
+    return problems or _of_references(document)
 
 
 def _of_table(document: Mapping[str, Any], table: str, fields: Mapping[str, Field], check: Check) -> list[Problem]:
     entries = document.get(table, {})
     if not isinstance(entries, dict):
         return [problem(table, "must be a JSON object")]
-    found = []
+    problems = []
     for name, entry in entries.items():
         if wrong := check(name):
-            found.append(problem(f"{table}.{name}", wrong))
-        found += _within(f"{table}.{name}", problems_of(entry, fields, f"{table}.{name}"))
-    return found
+            problems.append(problem(f"{table}.{name}", wrong))
+        problems += _within(f"{table}.{name}", problems_of(entry, fields, f"{table}.{name}"))
+    return problems
 
 
 def _of_references(document: Mapping[str, Any]) -> list[Problem]:
     """What is wrong between parts that are right by themselves."""
-    found = [
+    problems = [
         problem(f"upstreams.{name}", "must have either url or function")
         for name, upstream in document["upstreams"].items()
         if ("url" in upstream) == ("function" in upstream)
@@ -177,16 +177,16 @@ def _of_references(document: Mapping[str, Any]) -> list[Problem]:
     for key, route in document["routes"].items():
         field = f"routes.{key}"
         if route["upstream"] not in document["upstreams"]:
-            found.append(problem(f"{field}.upstream", f"names no upstream: {route['upstream']}"))
+            problems.append(problem(f"{field}.upstream", f"does not name an upstream: {route['upstream']}"))
         limit = route.get("limit")
         if limit is not None and limit not in limits:
-            found.append(problem(f"{field}.limit", f"names no limit: {limit}"))
+            problems.append(problem(f"{field}.limit", f"does not name a limit: {limit}"))
         elif limit is not None and limits[limit]["by"] == "user" and route["auth"] == "none":
-            found.append(problem(f"{field}.limit", f"is by user, and the route knows none: {limit}"))
+            problems.append(problem(f"{field}.limit", f"is by user, and the route knows none: {limit}"))
         prefix = route.get("strip_prefix", "")
         if prefix and not f"{key.split(' ')[1]}/".startswith(f"{prefix}/"):
-            found.append(problem(f"{field}.strip_prefix", "is not the beginning of the route's path"))
-    return found
+            problems.append(problem(f"{field}.strip_prefix", "is not the beginning of the route's path"))
+    return problems
 
 
 def _key(key: str) -> str | None:
@@ -205,32 +205,34 @@ def _anything(value: Any) -> None:
 
 
 def _within(prefix: str, problems: list[Problem]) -> list[Problem]:
-    return [each if each["field"] == prefix else {**each, "field": f"{prefix}.{each['field']}"} for each in problems]
+    return [
+        entry if entry["field"] == prefix else {**entry, "field": f"{prefix}.{entry['field']}"} for entry in problems
+    ]
 
 
 def _made(document: Mapping[str, Any]) -> Configuration:
     upstreams = {
         name: Upstream(
             name,
-            (each["url"].rstrip("/") if "url" in each else None),
-            each.get("function"),
-            each.get("timeout_seconds", 10),
-            each.get("retries", 2),
-            each.get("rest_seconds", 10),
+            (upstream["url"].rstrip("/") if "url" in upstream else None),
+            upstream.get("function"),
+            upstream.get("timeout_seconds", 10),
+            upstream.get("retries", 2),
+            upstream.get("rest_seconds", 10),
         )
-        for name, each in document["upstreams"].items()
+        for name, upstream in document["upstreams"].items()
     }
-    limits = {name: Limit(name, **each) for name, each in document.get("limits", {}).items()}
+    limits = {name: Limit(name, **limit) for name, limit in document.get("limits", {}).items()}
     routes = {
         key: Route(
             key,
-            upstreams[each["upstream"]],
-            each["auth"],
-            limits[each["limit"]] if "limit" in each else None,
-            each.get("strip_prefix", ""),
-            each.get("largest_body", 1024 * 1024),
+            upstreams[route["upstream"]],
+            route["auth"],
+            limits[route["limit"]] if "limit" in route else None,
+            route.get("strip_prefix", ""),
+            route.get("largest_body", 1024 * 1024),
         )
-        for key, each in document["routes"].items()
+        for key, route in document["routes"].items()
     }
     tokens = document["tokens"]
     expected = Expected(tokens["issuer"], tokens["audience"], tokens.get("leeway_seconds", 30))

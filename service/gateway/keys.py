@@ -84,17 +84,17 @@ def _keys_of(content: bytes) -> dict[str | None, PublicKey]:
     document = json.loads(content)
     keys = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(keys, list):
-        raise ValueError("the document is no set of keys")
-    found: dict[str | None, PublicKey] = {}
-    for each in keys:
-        if isinstance(each, dict) and _is_for_rs256(each):
+        raise ValueError("the document is not a set of keys")
+    usable: dict[str | None, PublicKey] = {}
+    for key in keys:
+        if isinstance(key, dict) and _is_for_rs256(key):
             try:
-                found[each.get("kid")] = PublicKey(_number(each["n"]), _number(each["e"]))
+                usable[key.get("kid")] = PublicKey(_number(key["n"]), _number(key["e"]))
             except (KeyError, TypeError, ValueError) as error:
                 logger.warning("a published key is left out", extra={"problem": repr(error)})
-    if not found:
+    if not usable:
         raise ValueError("the set has no key for RS256")
-    return found
+    return usable
 
 
 def _is_for_rs256(key: Mapping[str, Any]) -> bool:

@@ -97,15 +97,15 @@ class Limiter:
 
     def _close(self, key: str, start: int, limit: Limit) -> int:
         """The hits of a window that is over; none can be added from here on."""
-        known = self._closed.get((key, start), -1)
-        if known >= 0:
-            return known
+        hits = self._closed.get((key, start), -1)
+        if hits >= 0:
+            return hits
         item = self._table.update(
             _key(key, start),
             "SET closed = :yes, expires_at = :expiry",
             values={":yes": True, ":expiry": _expiry(start, limit)},
         )
-        hits: int = item.get("hits", 0)
+        hits = int(item.get("hits", 0))
         self._closed.put((key, start), hits)
         return hits
 
@@ -121,10 +121,10 @@ class Limiter:
                 values={":one": 1, ":room": room, ":expiry": _expiry(start, limit)},
             )
         except ConditionFailed as failed:
-            found = failed.item or {}
-            if "closed" in found:
+            item = failed.item or {}
+            if "closed" in item:
                 raise _Closed from None
-            raise _Full(found.get("hits", 0)) from None
+            raise _Full(item.get("hits", 0)) from None
         hits: int = item["hits"]
         return hits
 

@@ -48,7 +48,10 @@ class _Line:
 
 class Proxy:
     def __init__(self, upstreams: Iterable[Upstream]) -> None:
-        self._lines = {each.name: _Line(each, exchange_of(each), Breaker(each.rest_seconds)) for each in upstreams}
+        self._lines = {
+            upstream.name: _Line(upstream, exchange_of(upstream), Breaker(upstream.rest_seconds))
+            for upstream in upstreams
+        }
 
     def breakers(self) -> dict[str, str]:
         return {name: line.breaker.state for name, line in self._lines.items()}

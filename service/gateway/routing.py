@@ -40,10 +40,10 @@ class Router:
         """The route of a decoded path; Refused with 404, or 405 where only other methods have one."""
         allowed = set()
         for key, its_method, pattern in self._routes:
-            found = pattern.fullmatch(path)
-            if found and its_method in (method, "ANY"):
-                return Match(key, found.groupdict())
-            if found:
+            matched = pattern.fullmatch(path)
+            if matched and its_method in (method, "ANY"):
+                return Match(key, matched.groupdict())
+            if matched:
                 allowed.add(its_method)
         if allowed:
             raise Refused(405, "Method Not Allowed", headers={"allow": ", ".join(sorted(allowed))})
@@ -75,7 +75,11 @@ def encoded_query(raw: str) -> str:
 
 def _is_ambiguous(path: str) -> bool:
     names = {segment.partition(";")[0] for segment in path.split("/")}
-    return bool(names & {".", ".."}) or "\\" in path or any(ord(each) < 0x20 or each == "\x7f" for each in path)
+    return (
+        bool(names & {".", ".."})
+        or "\\" in path
+        or any(ord(character) < 0x20 or character == "\x7f" for character in path)
+    )
 
 
 def _pattern(key: str) -> re.Pattern[str]:

@@ -104,26 +104,26 @@ def unauthorized(why: str) -> Refused:
     return Refused(401, why, headers={"www-authenticate": f'Bearer error="invalid_token", error_description="{why}"'})
 
 
-def decoded(part: str) -> bytes:
+def decoded(segment: str) -> bytes:
     """Base64url without padding, in its one canonical form; ValueError for anything else."""
-    if not PART.fullmatch(part):
-        raise ValueError("this is no base64url")
-    content = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
-    if base64.urlsafe_b64encode(content).rstrip(b"=").decode() != part:
+    if not PART.fullmatch(segment):
+        raise ValueError("this is not base64url")
+    content = base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
+    if base64.urlsafe_b64encode(content).rstrip(b"=").decode() != segment:
         raise ValueError("this is not the canonical base64url of any bytes")
     return content
 
 
-def _decoded(part: str) -> bytes:
+def _decoded(segment: str) -> bytes:
     try:
-        return decoded(part)
+        return decoded(segment)
     except (ValueError, binascii.Error):
         raise Rejected("The token is not base64url.") from None
 
 
-def _object(part: str) -> Mapping[str, Any]:
+def _object(segment: str) -> Mapping[str, Any]:
     try:
-        content = json.loads(_decoded(part), object_pairs_hook=_unambiguous)
+        content = json.loads(_decoded(segment), object_pairs_hook=_unambiguous)
     except (ValueError, RecursionError):
         raise Rejected("The token does not hold JSON objects.") from None
     if not isinstance(content, dict):

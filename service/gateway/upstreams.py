@@ -91,25 +91,25 @@ class Function:
         try:
             return _reply_of(json.loads(reply.body))
         except (AttributeError, TypeError, ValueError, binascii.Error) as error:
-            raise Failed(f"the function's answer is none of an HTTP API: {error}", may_have_acted=True) from error
+            raise Failed(f"the function's answer is not one of an HTTP API: {error}", may_have_acted=True) from error
 
 
 def forwarded_headers(event: Event, user: str | None, *, is_ours: Mapping[str, bool]) -> dict[str, str]:
     """The client's headers as an upstream gets them. `is_ours`: which credentials were the gateway's own."""
-    given: Mapping[str, str] = event["headers"]
+    received: Mapping[str, str] = event["headers"]
     context = event["requestContext"]
-    left_out = HOP_BY_HOP | MADE_ANEW | IDENTITY | _listed(given)
+    left_out = HOP_BY_HOP | MADE_ANEW | IDENTITY | _listed(received)
     headers = {
         name: value
-        for name, value in given.items()
+        for name, value in received.items()
         # Servers that put headers into variables, as CGI and WSGI do, tell no underscore from a hyphen.
         if not {name, name.replace("_", "-")} & left_out and not is_ours.get(name, False)
     }
-    cookies = [each for each in event.get("cookies") or () if not is_ours.get(each.partition("=")[0], False)]
+    cookies = [cookie for cookie in event.get("cookies") or () if not is_ours.get(cookie.partition("=")[0], False)]
     if cookies:
         headers["cookie"] = "; ".join(cookies)
     headers["x-request-id"] = context["requestId"]
-    headers["x-forwarded-host"] = given.get("host", context["domainName"])
+    headers["x-forwarded-host"] = received.get("host", context["domainName"])
     if user is not None:
         headers["x-authenticated-user"] = quote(user)
     return headers

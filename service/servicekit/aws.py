@@ -95,8 +95,8 @@ class Signer:
     def _key_of(self, day: str) -> bytes:
         if day != self._day:
             key = f"AWS4{self._secret_key}".encode()
-            for part in (day, self._region, self._service, "aws4_request"):
-                key = hmac.digest(key, part.encode(), "sha256")
+            for scope in (day, self._region, self._service, "aws4_request"):
+                key = hmac.digest(key, scope.encode(), "sha256")
             self._day, self._key = day, key
         return self._key
 

@@ -23,7 +23,7 @@ def decode(text: str, names: Collection[str], field: str = "cursor") -> dict[str
         key = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True))
     except (ValueError, RecursionError):
         key = None
-    right = isinstance(key, dict) and key.keys() == set(names) and all(isinstance(each, str) for each in key.values())
+    right = isinstance(key, dict) and key.keys() == set(names) and all(isinstance(value, str) for value in key.values())
     if not right or len(text) > LONGEST:
         raise invalid([problem(field, "must be the `next` of an answer, unchanged")])
     return dict(key)

@@ -177,10 +177,10 @@ def transact(client: JsonService, actions: Sequence[Action], token: str) -> None
             if error.code in OUR_MISTAKE:
                 raise
             reasons = error.answer.get("CancellationReasons") or []
-            failed = {at: _item_of(each) for at, each in enumerate(reasons) if each.get("Code") == CONDITION_FAILED}
+            failed = {n: _item_of(reason) for n, reason in enumerate(reasons) if reason.get("Code") == CONDITION_FAILED}
             if failed:
                 raise Cancelled(failed) from None
-            met_others = any(each.get("Code") in MET_OTHERS for each in reasons)
+            met_others = any(reason.get("Code") in MET_OTHERS for reason in reasons)
             if not met_others or attempt == TRANSACTION_ATTEMPTS:
                 raise Unavailable(str(error)) from error
             time.sleep(random.uniform(0.01, 0.04) * attempt)
@@ -214,7 +214,7 @@ def _typed(value: Any) -> dict[str, Any]:
     if isinstance(value, Mapping):
         return {"M": marshal(value)}
     if isinstance(value, list | tuple):
-        return {"L": [_typed(each) for each in value]}
+        return {"L": [_typed(element) for element in value]}
     raise TypeError(f"DynamoDB has no type for {type(value).__name__}")
 
 
@@ -233,7 +233,7 @@ def _value(typed: Mapping[str, Any]) -> Any:
         case "M":
             return unmarshal(value)
         case "L":
-            return [_value(each) for each in value]
+            return [_value(element) for element in value]
         case "SS":
             return set(value)
     raise TypeError(f"items here have no attributes of type {kind}")

@@ -36,9 +36,13 @@ def json_text(value: Any, *, sort_keys: bool = False) -> str:
         return _text(value)
     if isinstance(value, dict):
         items = sorted(value.items()) if sort_keys else value.items()
-        return "{" + ",".join([f"{_text(name)}:{json_text(each, sort_keys=sort_keys)}" for name, each in items]) + "}"
+        return (
+            "{"
+            + ",".join([f"{_text(name)}:{json_text(element, sort_keys=sort_keys)}" for name, element in items])
+            + "}"
+        )
     if isinstance(value, list | tuple):
-        return "[" + ",".join([json_text(each, sort_keys=sort_keys) for each in value]) + "]"
+        return "[" + ",".join([json_text(element, sort_keys=sort_keys) for element in value]) + "]"
     if isinstance(value, Decimal):
         return plain(value) if abs(value.adjusted()) < LONGEST_PLAIN else str(value)
     return _text(value)

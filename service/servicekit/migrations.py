@@ -82,18 +82,18 @@ def migrate(connection: native.Connection, migrations: list[Migration]) -> Outco
     """Applies what is missing. A second call applies nothing."""
     with _lock(connection):
         connection.run(TABLE)
-        known = dict(connection.run("select version, digest from schema_migrations"))
+        digests = dict(connection.run("select version, digest from schema_migrations"))
         applied = []
         for migration in migrations:
-            if migration.version not in known:
+            if migration.version not in digests:
                 _apply(connection, migration)
                 applied.append(migration.name)
-            elif known[migration.version] != migration.digest:
+            elif digests[migration.version] != migration.digest:
                 raise MigrationError(
                     f"{migration.name}.sql was changed after it had been applied to this database. "
                     "Restore the file and put the change into a new migration."
                 )
-        return Outcome(applied, max([*known, *(migration.version for migration in migrations)], default=0))
+        return Outcome(applied, max([*digests, *(migration.version for migration in migrations)], default=0))
 
 
 def _apply(connection: native.Connection, migration: Migration) -> None:

@@ -46,9 +46,9 @@ def read_object(body: bytes, fields: Fields, *, limit: int, problems: Sequence[P
         if refused.status != 400:
             raise
         raise invalid([*problems, *refused.problems]) from None
-    found = [*problems, *problems_of(content, fields, "body")]
-    if found:
-        raise invalid(found)
+    problems = [*problems, *problems_of(content, fields, "body")]
+    if problems:
+        raise invalid(problems)
     return content
 
 
@@ -74,15 +74,16 @@ def problems_of(content: Any, fields: Fields, name: str) -> list[Problem]:
     """What is wrong with an object (called `name`) that should have these fields and no others."""
     if not isinstance(content, JsonObject):
         return [problem(name, "must be a JSON object")]
-    return [problem(each, "is given more than once") for each in sorted(content.repeated)] + _of_fields(content, fields)
+    repeated = [problem(field, "is given more than once") for field in sorted(content.repeated)]
+    return repeated + _of_fields(content, fields)
 
 
 def read_query(event: Mapping[str, Any], fields: Fields) -> dict[str, str]:
     """The query's parameters once all are right; else Refused. One that is given twice comes as `a,b`."""
     query = event.get("queryStringParameters") or {}
-    found = _of_fields(query, fields)
-    if found:
-        raise invalid(found)
+    problems = _of_fields(query, fields)
+    if problems:
+        raise invalid(problems)
     return dict(query)
 
 
@@ -171,15 +172,15 @@ def nullable(check: Check) -> Check:
 
 
 def _of_fields(content: Mapping[str, Any], fields: Fields) -> list[Problem]:
-    found = []
+    problems = []
     for name, field in fields.items():
         if name not in content:
             if field.required:
-                found.append(problem(name, "is missing"))
+                problems.append(problem(name, "is missing"))
         elif wrong := field.check(content[name]):
-            found.append(problem(name, wrong))
-    found += [problem(name, "is not a known field") for name in content if name not in fields]
-    return found
+            problems.append(problem(name, wrong))
+    problems += [problem(name, "is not a known field") for name in content if name not in fields]
+    return problems
 
 
 def _object(pairs: list[tuple[str, Any]]) -> JsonObject:

@@ -33,8 +33,8 @@ def post_task(event: Event) -> Answer:
 
 def get_tasks(event: Event) -> Answer:
     query = read_query(event, PAGING)
-    found, after = tasks.newest(query.get("status"), int(query.get("limit", PAGE)), query.get("cursor"))
-    return answer(200, {"tasks": [asdict(task) for task in found], "next": after})
+    page, after = tasks.newest(query.get("status"), int(query.get("limit", PAGE)), query.get("cursor"))
+    return answer(200, {"tasks": [asdict(task) for task in page], "next": after})
 
 
 def get_task(event: Event) -> Answer:
@@ -44,11 +44,11 @@ def get_task(event: Event) -> Answer:
 def put_task(event: Event) -> Answer:
     task = _identity(event)
     content = read_object(body_of(event), TASK, limit=BODY_LIMIT)
-    wanted = expected(event["headers"].get("if-match"))
-    if wanted is None:
+    versions = expected(event["headers"].get("if-match"))
+    if versions is None:
         raise Refused(428, "If-Match is missing: say which version of the task is replaced, as its ETag tells it.")
     try:
-        return _told(200, tasks.replace(task, content, wanted))
+        return _told(200, tasks.replace(task, content, versions))
     except Changed as changed:
         raise _failed(changed) from None
 

@@ -97,23 +97,24 @@ class Tasks:
 
     def newest(self, status: str | None, limit: int, after: str | None) -> tuple[list[Task], str | None]:
         """A page of tasks, of one status or of all, and the cursor of the next page: None after the last task."""
-        wanted = status or "all"
-        before = _before(after, wanted) if after else None
-        lists = [self._of_status(each, limit + 1, before) for each in ((status,) if status else STATUSES)]
+        scope = status or "all"
+        before = _before(after, scope) if after else None
+        statuses = (status,) if status else STATUSES
+        lists = [self._of_status(status, limit + 1, before) for status in statuses]
         merged = heapq.merge(*lists, key=lambda task: task.id, reverse=True)
         page = list(itertools.islice(merged, limit + 1))
         if len(page) <= limit:
             return page, None
-        return page[:limit], cursor.encode({"of": wanted, "before": page[limit - 1].id})
+        return page[:limit], cursor.encode({"of": scope, "before": page[limit - 1].id})
 
     def _of_status(self, status: str, count: int, before: str | None) -> list[Task]:
         condition, values = "#status = :status", {":status": status}
         if before:
             condition, values = f"{condition} AND id < :before", {**values, ":before": before}
-        found = self._table.query_all(
+        items = self._table.query_all(
             condition, values, names={"#status": "status"}, index=INDEX, limit=count, newest_first=True
         )
-        return [Task.of(item) for item in itertools.islice(found, count)]
+        return [Task.of(item) for item in itertools.islice(items, count)]
 
     def _expected(self, identity: str, expected: Expected) -> Task:
         task = self.read(identity)
@@ -141,9 +142,9 @@ def _task(identity: str, content: dict[str, Any], **fields: Any) -> Task:
     )
 
 
-def _before(after: str, wanted: str) -> str:
+def _before(after: str, scope: str) -> str:
     key = cursor.decode(after, ("of", "before"))
-    if key["of"] != wanted:
+    if key["of"] != scope:
         raise invalid([problem("cursor", "belongs to a list with another status")])
     if not IDENTITY.fullmatch(key["before"]):
         raise invalid([problem("cursor", "must be the `next` of an answer, unchanged")])

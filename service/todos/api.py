@@ -123,7 +123,7 @@ def get_dashboard(event: Event) -> Answer:
     except Unavailable as error:
         if profile is None:
             raise
-        missing += [_missing(part, "DynamoDB", error) for part in ("counts", "latest")]
+        missing += [_missing(missed, "DynamoDB", error) for missed in ("counts", "latest")]
     return answer(
         200,
         {
@@ -139,11 +139,11 @@ def get_dashboard(event: Event) -> Answer:
 def get_health(event: Event) -> Answer:
     """Both are asked at the same time, so that the answer takes no longer than the slower one's limit."""
     with ThreadPoolExecutor(2) as threads:
-        asked = {
+        probes = {
             "postgres": threads.submit(_probed, users.ping),
             "dynamodb": threads.submit(_probed, lambda: probed.get({"pk": "-", "sk": "-"})),
         }
-    stores = {name: each.result() for name, each in asked.items()}
+    stores = {name: probe.result() for name, probe in probes.items()}
     is_up = all(store["state"] == "up" for store in stores.values())
     content = {"state": "up" if is_up else "down", "stores": stores}
     return answer(200, content) if is_up else answer(503, content, {"retry-after": "1"})
@@ -183,9 +183,9 @@ def _probed(ask: Callable[[], Any]) -> dict[str, Any]:
     return {"state": state, "latency_ms": round((time.perf_counter() - started) * 1000, 2)}
 
 
-def _missing(part: str, store: str, error: Unavailable) -> dict[str, str]:
-    logger.warning("the dashboard is degraded", extra={"part": part, "problem": str(error)})
-    return {"part": part, "problem": f"{store} does not answer now."}
+def _missing(section: str, store: str, error: Unavailable) -> dict[str, str]:
+    logger.warning("the dashboard is degraded", extra={"part": section, "problem": str(error)})
+    return {"part": section, "problem": f"{store} does not answer now."}
 
 
 def _user_id(event: Event) -> uuid.UUID:

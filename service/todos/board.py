@@ -160,9 +160,9 @@ class Board:
 
     def remove(self, identity: TodoId) -> bool:
         """Whether it was there. That it went between two tries, whoever deleted it, is as good."""
-        found = False
+        was_there = False
         for todo in self._attempts(identity):
-            found = True
+            was_there = True
             try:
                 self._transact(
                     self._count(identity.user, opened=-(not todo.done), finished=-todo.done),
@@ -173,7 +173,7 @@ class Board:
                     return False
             else:
                 return True
-        return found
+        return was_there
 
     def _attempts(self, identity: TodoId) -> Iterator[Todo]:
         """The todo as it is, again and again, until it is gone; Unavailable when others change it every time."""

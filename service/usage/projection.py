@@ -66,17 +66,17 @@ class Projection:
     def read(self, users: list[str]) -> dict[str, Aggregate]:
         """The aggregates there are of at most BATCH users, consistently."""
         keys = [{"pk": {"S": f"USER#{user}"}} for user in users]
-        found = {}
+        aggregates = {}
         for attempt in range(READ_ATTEMPTS):
             time.sleep(0.05 * attempt)
             request = {self._table: {"Keys": keys, "ConsistentRead": True}}
             answer = self._call("BatchGetItem", {"RequestItems": request})
             for item in answer["Responses"].get(self._table, []):
                 aggregate = Aggregate(int(item["events"]["N"]), Decimal(item["total"]["N"]))
-                found[item["pk"]["S"].removeprefix("USER#")] = aggregate
+                aggregates[item["pk"]["S"].removeprefix("USER#")] = aggregate
             keys = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys")
             if not keys:
-                return found
+                return aggregates
         raise Unavailable(f"DynamoDB left {len(keys)} of {len(users)} aggregates unread {READ_ATTEMPTS} times")
 
     def put_mark(self, key: str, usage: Usage, receipt: Receipt) -> None:

@@ -105,10 +105,10 @@ class Reconciler:
     def _check(self, users: list[Totals], report: Report) -> None:
         for start in range(0, len(users), BATCH):
             batch = users[start : start + BATCH]
-            found = self._projection.read([totals.user for totals in batch])
+            aggregates = self._projection.read([totals.user for totals in batch])
             for totals in batch:
                 report.checked += 1
-                report.repaired += self._repair(totals, found.get(totals.user))
+                report.repaired += self._repair(totals, aggregates.get(totals.user))
 
     def _repair(self, totals: Totals, aggregate: Aggregate | None) -> bool:
         if aggregate is None or aggregate.events < totals.events:

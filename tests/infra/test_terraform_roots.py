@@ -1,4 +1,4 @@
-"""Every Terraform root is formatted and valid, and its own tests pass. In a copy: nothing is left in the tree."""
+"""Every Terraform root, and each module with tests, is valid, and its tests pass. Nothing is left in the tree."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from staticfire.stacks.terraform.working_copy import find_provider, find_terrafo
 ROOT = Path(__file__).parents[2]
 VERSIONS = ROOT.glob("infra/**/versions.tf")
 ROOTS = sorted(path.parent.relative_to(ROOT) for path in VERSIONS if "modules" not in path.parts)
+MODULES = sorted({path.parents[1].relative_to(ROOT) for path in ROOT.glob("infra/modules/*/tests/*.tftest.hcl")})
 ENVIRONMENTS = sorted(path.relative_to(ROOT) for path in ROOT.glob("infra/stacks/*/environments/*.tfvars"))
 
 Terraform = Callable[..., subprocess.CompletedProcess[str]]
@@ -59,7 +60,7 @@ def test_all_files_are_formatted(terraform: Terraform) -> None:
     assert succeeds(terraform(Path("infra"), "fmt", "-check", "-diff", "-recursive"))
 
 
-@pytest.mark.parametrize("root", ROOTS, ids=str)
+@pytest.mark.parametrize("root", [*ROOTS, *MODULES], ids=str)
 def test_a_root_is_valid_and_its_tests_pass(terraform: Terraform, root: Path) -> None:
     assert succeeds(terraform(root, "init", "-backend=false", "-input=false"))
     assert succeeds(terraform(root, "validate"))

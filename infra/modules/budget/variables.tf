@@ -19,7 +19,7 @@ variable "emails" {
 
   validation {
     condition     = length(var.emails) >= 1 && length(var.emails) <= 10
-    error_message = "emails must be one to ten addresses: a budget that tells nobody is none."
+    error_message = "emails must be one to ten addresses: a budget must tell somebody."
   }
 }
 

@@ -45,8 +45,8 @@ resource "aws_cloudwatch_dashboard" "this" {
           view   = "timeSeries"
           period = var.period
           metrics = [
-            for each in graph.series : [
-              "AWS/Lambda", each.metric, "FunctionName", each.function, { stat = each.stat, label = "${each.function} ${each.metric} ${each.stat}" },
+            for series in graph.series : [
+              "AWS/Lambda", series.metric, "FunctionName", series.function, { stat = series.stat, label = "${series.function} ${series.metric} ${series.stat}" },
             ]
           ]
         }

@@ -8,13 +8,21 @@ data "aws_availability_zones" "available" {
 }
 
 locals {
+  settings = merge({
+    instance_class = "db.t4g.micro"
+    multi_az       = false
+    ca_file        = null
+    vpc_cidr       = "10.0.0.0/16"
+    nat_per_zone   = false
+  }, var.settings)
+
   creates    = nonsensitive(var.given == null)
   connection = local.creates ? module.postgres[0].connection : var.given
   port       = local.creates ? module.postgres[0].port : nonsensitive(var.given.port)
   address    = nonsensitive("${local.connection.host}:${local.port}")
 
   # RDS always encrypts; a given server may not be able to.
-  tls = var.ca_file != null ? "verify" : local.creates ? "require" : "prefer"
+  tls = local.settings.ca_file != null ? "verify" : local.creates ? "require" : "prefer"
 }
 
 module "network" {
@@ -22,9 +30,9 @@ module "network" {
 
   name               = var.name
   region             = data.aws_region.current.name
-  cidr               = var.vpc_cidr
+  cidr               = local.settings.vpc_cidr
   availability_zones = slice(data.aws_availability_zones.available.names, 0, 2)
-  nat_per_zone       = var.nat_per_zone
+  nat_per_zone       = local.settings.nat_per_zone
 }
 
 # What the functions may reach: the AWS services, and Postgres.
@@ -65,17 +73,30 @@ module "postgres" {
   clients             = { functions = aws_security_group.functions.id }
   database            = var.service
   username            = var.service
-  instance_class      = var.instance_class
-  multi_az            = var.multi_az
+  instance_class      = local.settings.instance_class
+  multi_az            = local.settings.multi_az
   deletion_protection = var.deletion_protection
 }
 
-module "secret" {
-  source = "../secret"
+# How to connect, in the form that RDS's own rotation functions write.
 
-  name                 = "${var.name}/database"
-  description          = "How the ${var.service} service connects to Postgres."
-  connection           = local.connection
-  ca                   = var.ca_file == null ? null : file(var.ca_file)
-  recovery_window_days = var.deletion_protection ? 30 : 0
+resource "aws_secretsmanager_secret" "this" {
+  name                    = "${var.name}/database"
+  description             = "How the ${var.service} service connects to Postgres."
+  recovery_window_in_days = var.deletion_protection ? 30 : 0
+}
+
+resource "aws_secretsmanager_secret_version" "this" {
+  secret_id = aws_secretsmanager_secret.this.id
+  secret_string = jsonencode(merge(
+    {
+      engine   = "postgres"
+      host     = local.connection.host
+      port     = local.connection.port
+      dbname   = local.connection.name
+      username = local.connection.username
+      password = local.connection.password
+    },
+    local.settings.ca_file == null ? {} : { ca = file(local.settings.ca_file) },
+  ))
 }

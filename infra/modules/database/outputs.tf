@@ -21,35 +21,26 @@ output "identity" {
   ]
 }
 
+# Of the version, so that whoever uses the ARN waits until the secret can be read.
 output "secret_arn" {
-  description = "ARN of the secret with the connection settings."
-  value       = module.secret.arn
+  description = "ARN of the secret with the connection settings, known once it has a value."
+  value       = aws_secretsmanager_secret_version.this.arn
 }
 
-output "environment" {
-  description = "Environment variables by which a function finds the database."
+output "access" {
+  description = "What a function needs in order to connect: variables, permissions, subnets and security groups."
   value = {
-    DATABASE_SECRET_ARN = module.secret.arn
-    DATABASE_TLS        = local.tls
-  }
-}
-
-output "statements" {
-  description = "What a function must be allowed in order to connect."
-  value = {
-    ReadDatabaseSecret = {
-      actions   = ["secretsmanager:GetSecretValue"]
-      resources = [module.secret.arn]
+    variables = {
+      DATABASE_SECRET_ARN = aws_secretsmanager_secret_version.this.arn
+      DATABASE_TLS        = local.tls
     }
+    statements = {
+      ReadDatabaseSecret = {
+        actions   = ["secretsmanager:GetSecretValue"]
+        resources = [aws_secretsmanager_secret_version.this.arn]
+      }
+    }
+    subnet_ids         = module.network.private_subnet_ids
+    security_group_ids = [aws_security_group.functions.id]
   }
-}
-
-output "subnet_ids" {
-  description = "Private subnets for the functions."
-  value       = module.network.private_subnet_ids
-}
-
-output "security_group_ids" {
-  description = "Security groups for the functions."
-  value       = [aws_security_group.functions.id]
 }

@@ -20,37 +20,25 @@ variable "given" {
   })
 }
 
-variable "ca_file" {
-  description = "File with the certificates (PEM) that Postgres is checked against; null: encrypted, not checked."
-  type        = string
-  default     = null
-}
-
-variable "instance_class" {
-  description = "Class of the RDS instance."
-  type        = string
-  default     = "db.t4g.micro"
-}
-
-variable "multi_az" {
-  description = "A standby of the RDS instance in another zone."
-  type        = bool
-  default     = false
-}
-
 variable "deletion_protection" {
   description = "Refuse to delete the RDS instance, and keep the deleted secret for 30 days."
   type        = bool
 }
 
-variable "vpc_cidr" {
-  description = "Address range of the VPC."
-  type        = string
-  default     = "10.0.0.0/16"
-}
+# Not typed: an object type drops what it does not know, and a misspelt setting would be no error.
+variable "settings" {
+  description = <<-EOT
+    What a deployment may want otherwise than main.tf has it:
+    `instance_class`, and `multi_az`, a standby in another zone, of an instance in RDS;
+    `ca_file`, with the certificates (PEM) that Postgres is checked against, as the region's bundle of RDS: without it a
+    connection is encrypted, and the server not checked;
+    `vpc_cidr`, the address range of the VPC; `nat_per_zone`, a NAT gateway in every zone instead of one for all.
+  EOT
+  type        = any
+  default     = {}
 
-variable "nat_per_zone" {
-  description = "A NAT gateway in every zone instead of one for all."
-  type        = bool
-  default     = false
+  validation {
+    condition     = length(setsubtract(keys(var.settings), ["ca_file", "instance_class", "multi_az", "nat_per_zone", "vpc_cidr"])) == 0
+    error_message = "settings may have ca_file, instance_class, multi_az, nat_per_zone and vpc_cidr."
+  }
 }

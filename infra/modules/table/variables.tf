@@ -16,7 +16,7 @@ variable "range_key" {
 }
 
 variable "key_types" {
-  description = "Types (N, B) of the key attributes, of the indexes too, that are no strings."
+  description = "Types (N, B) of the key attributes, of the indexes too, that are not strings."
   type        = map(string)
   default     = {}
 }

@@ -2,11 +2,6 @@ variable "name" {
   description = "Name of the service in this account and region, and prefix of what belongs to it."
   type        = string
   default     = "events"
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", var.name)) && length(var.name) <= 40
-    error_message = "name must be lower-case letters, digits and single hyphens, start with a letter, and have at most 40 characters."
-  }
 }
 
 variable "signatures" {
@@ -55,68 +50,13 @@ variable "deletion_protection" {
 }
 
 variable "packages" {
-  description = "Paths of the zips; what is not given is taken from .staticfire/build."
-  type = object({
-    events = optional(string)
-    layer  = optional(string)
-  })
-  default = {}
+  description = "Paths of the zips by name; what is not given is taken from .staticfire/build."
+  type        = map(string)
+  default     = {}
 }
 
-variable "runtime" {
-  description = "Lambda runtime of the functions."
-  type        = string
-  default     = "python3.13"
-}
-
-variable "architecture" {
-  description = "Processor architecture of the functions: arm64 or x86_64."
-  type        = string
-  default     = "arm64"
-}
-
-variable "api_memory_size" {
-  description = "MiB of memory of the API's function."
-  type        = number
-  default     = 512
-}
-
-variable "api_concurrency" {
-  description = "Most environments of the API's function; -1: as many as the account has."
-  type        = number
-  default     = -1
-}
-
-variable "throttling" {
-  description = "Requests a second that the API takes (token bucket): steady rate, and burst."
-  type = object({
-    rate  = number
-    burst = number
-  })
-  default = { rate = 10000, burst = 5000 }
-}
-
-variable "cors" {
-  description = "What browsers of other origins may do; null: nothing."
-  type = object({
-    allow_origins     = list(string)
-    allow_methods     = optional(list(string), ["POST"])
-    allow_headers     = optional(list(string), ["content-type"])
-    expose_headers    = optional(list(string), ["retry-after"])
-    allow_credentials = optional(bool, false)
-    max_age           = optional(number, 3600)
-  })
-  default = null
-}
-
-variable "alarm_actions" {
-  description = "ARNs of what the alarms tell, as SNS topics."
-  type        = list(string)
-  default     = []
-}
-
-variable "log_retention_days" {
-  description = "Days that logs are kept."
-  type        = number
-  default     = 30
+variable "service_settings" {
+  description = "What every service can be given, as { log_retention_days = 90 }: `settings` of infra/modules/service."
+  type        = any
+  default     = {}
 }

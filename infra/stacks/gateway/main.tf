@@ -1,13 +1,6 @@
 # The gateway service: HTTP API -> function -> upstreams, with sessions and rate limits in DynamoDB. Nothing is in a VPC.
 
 locals {
-  # Where `staticfire` builds the packages. Relative, so that the path is the same wherever the project lies.
-  build = "${path.root}/../../../.staticfire/build"
-  packages = {
-    gateway = coalesce(var.packages.gateway, "${local.build}/gateway.zip")
-    layer   = coalesce(var.packages.layer, "${local.build}/layer.zip")
-  }
-
   # What is not set is left out: the function knows the defaults.
   configuration = jsonencode({
     upstreams = { for name, upstream in var.upstreams : name => { for key, value in upstream : key => value if value != null } }
@@ -63,81 +56,62 @@ module "token_secret" {
   recovery_window_days = var.deletion_protection ? 30 : 0
 }
 
-resource "aws_lambda_layer_version" "this" {
-  layer_name          = var.name
-  description         = "servicekit and pg8000"
-  filename            = local.packages.layer
-  source_code_hash    = filebase64sha256(local.packages.layer)
-  compatible_runtimes = [var.runtime]
-}
+module "service" {
+  source = "../../modules/service"
 
-module "api" {
-  source = "../../modules/function"
+  name        = var.name
+  description = "One front for many upstreams."
+  packages    = var.packages
+  settings    = merge({ throttling = { rate = 2000, burst = 5000 } }, var.service_settings)
+  routes      = { for route in local.own_routes : route => "api" }
 
-  name                 = "${var.name}-api"
-  description          = "Authenticates, counts, and sends requests on to their upstreams."
-  package              = local.packages.gateway
-  handler              = "gateway.api.handler"
-  runtime              = var.runtime
-  architecture         = var.architecture
-  layers               = [aws_lambda_layer_version.this.arn]
-  timeout              = 29
-  memory_size          = var.api_memory_size
-  reserved_concurrency = var.api_concurrency
-  log_retention_days   = var.log_retention_days
-
-  environment = {
-    GATEWAY_CONFIGURATION = local.configuration
-    SESSIONS_TABLE_NAME   = module.sessions.name
-    LIMITS_TABLE_NAME     = module.rate_limits.name
-    TOKEN_SECRET_ARN      = module.token_secret.arn
+  cors_headers = {
+    allow  = ["authorization", "content-type", "idempotency-key"]
+    expose = ["ratelimit", "ratelimit-policy", "retry-after", "x-request-id"]
   }
 
-  statements = merge(
-    {
-      ReadTokenSecret = {
-        actions   = ["secretsmanager:GetSecretValue"]
-        resources = [module.token_secret.arn]
-      }
-      KeepSessions = {
-        actions   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
-        resources = [module.sessions.arn]
-      }
-      FindSessionsOfUser = {
-        actions   = ["dynamodb:Query"]
-        resources = values(module.sessions.index_arns)
-      }
-      CountRequests = {
-        actions   = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
-        resources = [module.rate_limits.arn]
-      }
-    },
-    length(local.function_arns) == 0 ? {} : {
-      InvokeUpstreams = {
-        actions   = ["lambda:InvokeFunction"]
-        resources = local.function_arns
-      }
-    },
-  )
-}
+  functions = {
+    api = {
+      description = "Authenticates, counts, and sends requests on to their upstreams."
+      package     = "gateway"
+      handler     = "gateway.api.handler"
+      timeout     = 29
 
-module "http_api" {
-  source = "../../modules/http_api"
+      variables = {
+        GATEWAY_CONFIGURATION = local.configuration
+        SESSIONS_TABLE_NAME   = module.sessions.name
+        LIMITS_TABLE_NAME     = module.rate_limits.name
+        TOKEN_SECRET_ARN      = module.token_secret.arn
+      }
 
-  name               = var.name
-  description        = "One front for many upstreams."
-  throttling         = var.throttling
-  cors               = var.cors
-  log_retention_days = var.log_retention_days
-  routes             = { for key in local.own_routes : key => { function_name = module.api.name, invoke_arn = module.api.invoke_arn } }
-}
-
-module "alarms" {
-  source = "../../modules/alarms"
-
-  functions = ["${var.name}-api"]
-  apis      = { (var.name) = { id = module.http_api.id, stage = module.http_api.stage } }
-  actions   = var.alarm_actions
+      statements = merge(
+        {
+          ReadTokenSecret = {
+            actions   = ["secretsmanager:GetSecretValue"]
+            resources = [module.token_secret.arn]
+          }
+          KeepSessions = {
+            actions   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+            resources = [module.sessions.arn]
+          }
+          FindSessionsOfUser = {
+            actions   = ["dynamodb:Query"]
+            resources = values(module.sessions.index_arns)
+          }
+          CountRequests = {
+            actions   = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
+            resources = [module.rate_limits.arn]
+          }
+        },
+        length(local.function_arns) == 0 ? {} : {
+          InvokeUpstreams = {
+            actions   = ["lambda:InvokeFunction"]
+            resources = local.function_arns
+          }
+        },
+      )
+    }
+  }
 }
 
 module "custom_domain" {
@@ -146,8 +120,8 @@ module "custom_domain" {
 
   domain_name = var.custom_domain.name
   zone_id     = var.custom_domain.zone_id
-  api_id      = module.http_api.id
-  stage       = module.http_api.stage
+  api_id      = module.service.api_id
+  stage       = module.service.stage
 }
 
 module "budget" {

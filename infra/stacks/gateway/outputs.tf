@@ -1,6 +1,6 @@
 output "api_url" {
   description = "Base URL of the API on AWS, without a slash at the end."
-  value       = module.http_api.url
+  value       = module.service.url
 }
 
 output "custom_url" {
@@ -10,17 +10,17 @@ output "custom_url" {
 
 output "api_id" {
   description = "Id of the API."
-  value       = module.http_api.id
+  value       = module.service.api_id
 }
 
 output "stage" {
   description = "Name of the API's stage."
-  value       = module.http_api.stage
+  value       = module.service.stage
 }
 
 output "api_function_name" {
   description = "Name of the function behind the API."
-  value       = module.api.name
+  value       = module.service.function_names["api"]
 }
 
 output "sessions_table_name" {
@@ -40,5 +40,5 @@ output "token_secret_arn" {
 
 output "alarm_names" {
   description = "Names of the alarms."
-  value       = module.alarms.names
+  value       = module.service.alarm_names
 }

@@ -2,11 +2,6 @@ variable "name" {
   description = "Name of the service in this account and region, and prefix of what belongs to it."
   type        = string
   default     = "gateway"
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", var.name)) && length(var.name) <= 40
-    error_message = "name must be lower-case letters, digits and single hyphens, start with a letter, and have at most 40 characters."
-  }
 }
 
 variable "environment" {
@@ -75,10 +70,10 @@ variable "routes" {
     error_message = "auth of routes must be none, jwt, session or any."
   }
 
-  # All environment variables of a function have 4096 bytes together.
+  # All variables of a function have 4096 bytes together.
   validation {
     condition     = length(jsonencode(var.routes)) <= 3000
-    error_message = "routes are too many for a function's environment: put some together as \"ANY /things/{path+}\"."
+    error_message = "routes are too many for a function's variables: put some together as \"ANY /things/{path+}\"."
   }
 }
 
@@ -121,73 +116,6 @@ variable "deletion_protection" {
   default     = false
 }
 
-variable "packages" {
-  description = "Paths of the zips; what is not given is taken from .staticfire/build."
-  type = object({
-    gateway = optional(string)
-    layer   = optional(string)
-  })
-  default = {}
-}
-
-variable "runtime" {
-  description = "Lambda runtime of the function."
-  type        = string
-  default     = "python3.13"
-}
-
-variable "architecture" {
-  description = "Processor architecture of the function: arm64 or x86_64."
-  type        = string
-  default     = "arm64"
-}
-
-variable "api_memory_size" {
-  description = "MiB of memory of the function."
-  type        = number
-  default     = 512
-}
-
-variable "api_concurrency" {
-  description = "Most environments of the function; -1: as many as the account has."
-  type        = number
-  default     = -1
-}
-
-variable "throttling" {
-  description = "Requests a second that the API takes (token bucket): steady rate, and burst."
-  type = object({
-    rate  = number
-    burst = number
-  })
-  default = { rate = 2000, burst = 5000 }
-}
-
-variable "cors" {
-  description = "What browsers of other origins may do; null: nothing. With credentials, origins must be named; session cookies stay with their own site."
-  type = object({
-    allow_origins     = list(string)
-    allow_methods     = optional(list(string), ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
-    allow_headers     = optional(list(string), ["authorization", "content-type", "idempotency-key"])
-    expose_headers    = optional(list(string), ["ratelimit", "ratelimit-policy", "retry-after", "x-request-id"])
-    allow_credentials = optional(bool, false)
-    max_age           = optional(number, 3600)
-  })
-  default = null
-}
-
-variable "alarm_actions" {
-  description = "ARNs of what the alarms tell, as SNS topics."
-  type        = list(string)
-  default     = []
-}
-
-variable "log_retention_days" {
-  description = "Days that logs are kept."
-  type        = number
-  default     = 30
-}
-
 variable "custom_domain" {
   description = "A name of its own, in a Route 53 zone; null: only API Gateway's URL."
   type = object({
@@ -204,4 +132,16 @@ variable "budget" {
     emails      = list(string)
   })
   default = null
+}
+
+variable "packages" {
+  description = "Paths of the zips by name; what is not given is taken from .staticfire/build."
+  type        = map(string)
+  default     = {}
+}
+
+variable "service_settings" {
+  description = "What every service can be given, as { log_retention_days = 90 }: `settings` of infra/modules/service."
+  type        = any
+  default     = {}
 }

@@ -1,14 +1,6 @@
 # The todos service: HTTP API -> function -> Postgres (the users) and DynamoDB (their todos).
 
 locals {
-  # Where `staticfire` builds the packages. Relative, so that the path is the same wherever the project lies.
-  build = "${path.root}/../../../.staticfire/build"
-  packages = {
-    todos  = coalesce(var.packages.todos, "${local.build}/todos.zip")
-    schema = coalesce(var.packages.todos_schema, "${local.build}/todos_schema.zip")
-    layer  = coalesce(var.packages.layer, "${local.build}/layer.zip")
-  }
-
   routes = [
     "GET /health",
     "POST /users",
@@ -22,20 +14,14 @@ locals {
   ]
 }
 
-# The two stores.
-
 module "database" {
   source = "../../modules/database"
 
   name                = var.name
   service             = "todos"
   given               = var.database
-  ca_file             = var.database_ca_file
-  instance_class      = var.database_instance_class
-  multi_az            = var.database_multi_az
+  settings            = var.database_settings
   deletion_protection = var.deletion_protection
-  vpc_cidr            = var.vpc_cidr
-  nat_per_zone        = var.nat_per_zone
 }
 
 module "table" {
@@ -46,130 +32,55 @@ module "table" {
   deletion_protection = var.deletion_protection
 }
 
-# The functions. The schema comes before the code that needs it.
+module "service" {
+  source = "../../modules/service"
 
-resource "aws_lambda_layer_version" "this" {
-  layer_name          = var.name
-  description         = "servicekit and pg8000"
-  filename            = local.packages.layer
-  source_code_hash    = filebase64sha256(local.packages.layer)
-  compatible_runtimes = [var.runtime]
-}
+  name              = var.name
+  description       = "Users and their todos."
+  packages          = var.packages
+  settings          = var.service_settings
+  database          = module.database.access
+  schema            = { package = "todos_schema", handler = "todos.schema.init.handler" }
+  database_identity = module.database.identity
+  routes            = { for route in local.routes : route => "api" }
 
-module "schema" {
-  source = "../../modules/schema"
+  functions = {
+    api = {
+      description = "Answers the API's routes."
+      package     = "todos"
+      handler     = "todos.api.handler"
+      timeout     = 25
+      variables   = { TABLE_NAME = module.table.name }
 
-  name               = "${var.name}-init"
-  database           = module.database.identity
-  package            = local.packages.schema
-  handler            = "todos.schema.init.handler"
-  runtime            = var.runtime
-  architecture       = var.architecture
-  layers             = [aws_lambda_layer_version.this.arn]
-  environment        = module.database.environment
-  subnet_ids         = module.database.subnet_ids
-  security_group_ids = module.database.security_group_ids
-  statements         = module.database.statements
-  log_retention_days = var.log_retention_days
-}
-
-module "api" {
-  source = "../../modules/function"
-
-  name                 = "${var.name}-api"
-  description          = "Answers the API's routes."
-  package              = local.packages.todos
-  handler              = "todos.api.handler"
-  runtime              = var.runtime
-  architecture         = var.architecture
-  layers               = [aws_lambda_layer_version.this.arn]
-  timeout              = 25
-  memory_size          = var.api_memory_size
-  reserved_concurrency = var.api_concurrency
-  environment          = merge(module.database.environment, { TABLE_NAME = module.table.name })
-  subnet_ids           = module.database.subnet_ids
-  security_group_ids   = module.database.security_group_ids
-  log_retention_days   = var.log_retention_days
-
-  statements = merge(module.database.statements, {
-    KeepTodos = {
-      actions = [
-        "dynamodb:BatchWriteItem",
-        "dynamodb:DeleteItem",
-        "dynamodb:GetItem",
-        "dynamodb:PutItem",
-        "dynamodb:Query",
-        "dynamodb:UpdateItem",
-      ]
-      resources = [module.table.arn]
+      statements = {
+        KeepTodos = {
+          actions = [
+            "dynamodb:BatchWriteItem",
+            "dynamodb:DeleteItem",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:Query",
+            "dynamodb:UpdateItem",
+          ]
+          resources = [module.table.arn]
+        }
+      }
     }
-  })
 
-  depends_on = [module.schema]
-}
+    reconcile = {
+      description = "Finishes the deletions of users that something interrupted."
+      package     = "todos"
+      handler     = "todos.reconcile.handler"
+      timeout     = 300
+      schedule    = var.reconcile_schedule
+      variables   = { TABLE_NAME = module.table.name }
 
-module "reconcile" {
-  source = "../../modules/function"
-
-  name               = "${var.name}-reconcile"
-  description        = "Finishes the deletions of users that something interrupted."
-  package            = local.packages.todos
-  handler            = "todos.reconcile.handler"
-  runtime            = var.runtime
-  architecture       = var.architecture
-  layers             = [aws_lambda_layer_version.this.arn]
-  timeout            = 300
-  environment        = merge(module.database.environment, { TABLE_NAME = module.table.name })
-  subnet_ids         = module.database.subnet_ids
-  security_group_ids = module.database.security_group_ids
-  log_retention_days = var.log_retention_days
-
-  statements = merge(module.database.statements, {
-    DeleteTodos = {
-      actions   = ["dynamodb:BatchWriteItem", "dynamodb:Query", "dynamodb:UpdateItem"]
-      resources = [module.table.arn]
-    }
-  })
-
-  invokers = {
-    schedule = {
-      principal  = "events.amazonaws.com"
-      source_arn = aws_cloudwatch_event_rule.reconcile.arn
+      statements = {
+        DeleteTodos = {
+          actions   = ["dynamodb:BatchWriteItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+          resources = [module.table.arn]
+        }
+      }
     }
   }
-
-  depends_on = [module.schema]
-}
-
-resource "aws_cloudwatch_event_rule" "reconcile" {
-  name                = "${var.name}-reconcile"
-  description         = "Invokes the reconciler."
-  schedule_expression = var.reconcile_schedule
-}
-
-resource "aws_cloudwatch_event_target" "reconcile" {
-  rule = aws_cloudwatch_event_rule.reconcile.name
-  arn  = module.reconcile.arn
-}
-
-# The front.
-
-module "http_api" {
-  source = "../../modules/http_api"
-
-  name               = var.name
-  description        = "Users and their todos."
-  throttling         = var.throttling
-  cors               = var.cors
-  log_retention_days = var.log_retention_days
-
-  routes = { for route in local.routes : route => { function_name = module.api.name, invoke_arn = module.api.invoke_arn } }
-}
-
-module "alarms" {
-  source = "../../modules/alarms"
-
-  functions = ["${var.name}-api", "${var.name}-init", "${var.name}-reconcile"]
-  apis      = { (var.name) = { id = module.http_api.id, stage = module.http_api.stage } }
-  actions   = var.alarm_actions
 }

@@ -1,16 +1,16 @@
 output "api_url" {
   description = "Base URL of the API on AWS, without a slash at the end."
-  value       = module.http_api.url
+  value       = module.service.url
 }
 
 output "api_id" {
   description = "Id of the API."
-  value       = module.http_api.id
+  value       = module.service.api_id
 }
 
 output "stage" {
   description = "Name of the API's stage."
-  value       = module.http_api.stage
+  value       = module.service.stage
 }
 
 output "table_name" {
@@ -20,22 +20,22 @@ output "table_name" {
 
 output "api_function_name" {
   description = "Name of the function behind the API."
-  value       = module.api.name
+  value       = module.service.function_names["api"]
 }
 
 output "init_function_name" {
   description = "Name of the function that brings the schema up to date."
-  value       = module.schema.name
+  value       = module.service.function_names["init"]
 }
 
 output "reconcile_function_name" {
   description = "Name of the function that finishes interrupted deletions."
-  value       = module.reconcile.name
+  value       = module.service.function_names["reconcile"]
 }
 
 output "schema_version" {
   description = "What the init function brought the schema to."
-  value       = module.schema.version
+  value       = module.service.schema_version
 }
 
 output "database_address" {
@@ -50,5 +50,5 @@ output "database_secret_arn" {
 
 output "alarm_names" {
   description = "Names of the alarms."
-  value       = module.alarms.names
+  value       = module.service.alarm_names
 }

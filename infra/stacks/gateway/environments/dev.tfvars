@@ -1,7 +1,9 @@
 # For trying things out: nothing is protected, nothing is kept for long.
 
-name               = "gateway-dev"
-environment        = "dev"
-log_retention_days = 7
+name        = "gateway-dev"
+environment = "dev"
 
-cors = { allow_origins = ["http://localhost:3000"], allow_credentials = true }
+service_settings = {
+  log_retention_days = 7
+  cors               = { allow_origins = ["http://localhost:3000"], allow_credentials = true }
+}

@@ -5,5 +5,8 @@ name                   = "gateway-prod"
 environment            = "prod"
 point_in_time_recovery = true
 deletion_protection    = true
-log_retention_days     = 90
-api_memory_size        = 1024
+
+service_settings = {
+  log_retention_days = 90
+  functions          = { api = { memory_size = 1024 } }
+}

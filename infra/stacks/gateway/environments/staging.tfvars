@@ -3,4 +3,3 @@
 name                   = "gateway-staging"
 environment            = "staging"
 point_in_time_recovery = true
-log_retention_days     = 30

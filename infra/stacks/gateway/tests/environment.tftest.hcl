@@ -15,7 +15,7 @@ run "the_environment_is_protected_as_it_should_be" {
   command = plan
 
   assert {
-    condition     = var.environment != "prod" || (var.deletion_protection && var.point_in_time_recovery && var.log_retention_days >= 90)
+    condition     = var.environment != "prod" || (var.deletion_protection && var.point_in_time_recovery && module.service.settings.log_retention_days >= 90)
     error_message = "prod must be protected, restorable, and keep its logs for 90 days."
   }
 

@@ -34,7 +34,7 @@ variables {
 
 run "requests_are_throttled_and_nothing_costs_while_nobody_asks" {
   assert {
-    condition     = var.throttling == { rate = 2000, burst = 5000 }
+    condition     = module.service.settings.throttling == { rate = 2000, burst = 5000 }
     error_message = "The stage must take 2000 requests a second, and bursts of 5000."
   }
 
@@ -44,14 +44,14 @@ run "requests_are_throttled_and_nothing_costs_while_nobody_asks" {
   }
 
   assert {
-    condition     = length(module.api.subnet_ids) == 0
+    condition     = length(module.service.subnet_ids["api"]) == 0
     error_message = "The function needs no VPC, so no NAT gateway."
   }
 }
 
 run "the_function_may_do_only_what_it_needs" {
   assert {
-    condition = { for statement in jsondecode(module.api.policy).Statement : statement.Sid => statement.Action } == {
+    condition = { for statement in jsondecode(module.service.policies["api"]).Statement : statement.Sid => statement.Action } == {
       WriteOwnLogs       = ["logs:CreateLogStream", "logs:PutLogEvents"]
       ReadTokenSecret    = ["secretsmanager:GetSecretValue"]
       KeepSessions       = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
@@ -62,7 +62,7 @@ run "the_function_may_do_only_what_it_needs" {
   }
 
   assert {
-    condition     = !contains(flatten([for statement in jsondecode(module.api.policy).Statement : statement.Resource]), "*")
+    condition     = !contains(flatten([for statement in jsondecode(module.service.policies["api"]).Statement : statement.Resource]), "*")
     error_message = "No statement may be for all resources."
   }
 }
@@ -77,7 +77,7 @@ run "it_may_invoke_the_functions_that_are_upstreams_and_no_others" {
 
   assert {
     condition = one([
-      for statement in jsondecode(module.api.policy).Statement : statement.Resource if statement.Sid == "InvokeUpstreams"
+      for statement in jsondecode(module.service.policies["api"]).Statement : statement.Resource if statement.Sid == "InvokeUpstreams"
     ]) == ["arn:aws:lambda:eu-central-1:111122223333:function:orders-api"]
     error_message = "The role must name the functions that are upstreams."
   }
@@ -163,59 +163,6 @@ run "an_unknown_environment_is_refused" {
 
 # What the modules make, looked at from inside.
 
-run "the_counters_are_keyed_by_limit_and_window_and_expire" {
-  module {
-    source = "../../modules/table"
-  }
-
-  variables {
-    name                   = "limits"
-    hash_key               = "limiter_key"
-    range_key              = "window_start"
-    key_types              = { window_start = "N" }
-    point_in_time_recovery = false
-    deletion_protection    = false
-  }
-
-  assert {
-    condition     = { for each in aws_dynamodb_table.this.attribute : each.name => each.type } == { limiter_key = "S", window_start = "N" }
-    error_message = "The window's start is a number."
-  }
-
-  assert {
-    condition     = one(aws_dynamodb_table.this.server_side_encryption).enabled && one(aws_dynamodb_table.this.ttl).enabled
-    error_message = "The table must be encrypted, and its items must expire."
-  }
-
-  assert {
-    condition     = !one(aws_dynamodb_table.this.point_in_time_recovery).enabled
-    error_message = "Point-in-time recovery is optional."
-  }
-}
-
-run "any_method_may_come_from_a_route_of_any_method" {
-  module {
-    source = "../../modules/http_api"
-  }
-
-  variables {
-    name        = "front"
-    description = "test"
-    routes = {
-      "ANY /{proxy+}" = { function_name = "front", invoke_arn = "arn:invoke" }
-      "GET /anything" = { function_name = "front", invoke_arn = "arn:invoke" }
-    }
-  }
-
-  assert {
-    condition = toset([for permission in aws_lambda_permission.this : permission.source_arn]) == toset([
-      "arn:aws:execute-api:eu-central-1:111122223333:mock/v1/*/*",
-      "arn:aws:execute-api:eu-central-1:111122223333:mock/v1/GET/anything",
-    ])
-    error_message = "API Gateway names the request's method when it invokes a function, never ANY."
-  }
-}
-
 run "a_domain_is_proven_encrypted_and_leads_to_the_stage" {
   module {
     source = "../../modules/custom_domain"
@@ -262,7 +209,7 @@ run "a_budget_tells_before_it_is_spent" {
   }
 
   assert {
-    condition     = { for each in aws_budgets_budget.this.notification : "${each.notification_type}-${each.threshold}" => each.subscriber_email_addresses } == { for name in ["ACTUAL-80", "ACTUAL-100", "FORECASTED-100"] : name => toset(["ops@example.com"]) }
+    condition     = { for notification in aws_budgets_budget.this.notification : "${notification.notification_type}-${notification.threshold}" => notification.subscriber_email_addresses } == { for name in ["ACTUAL-80", "ACTUAL-100", "FORECASTED-100"] : name => toset(["ops@example.com"]) }
     error_message = "Mail must go out at 80 %, at 100 %, and when 100 % are forecast."
   }
 

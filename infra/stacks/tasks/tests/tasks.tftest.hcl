@@ -13,12 +13,12 @@ variables {
 
 run "the_function_is_in_no_vpc_and_may_do_no_more_than_it_needs" {
   assert {
-    condition     = length(module.api.subnet_ids) == 0
+    condition     = length(module.service.subnet_ids["api"]) == 0
     error_message = "The function reaches DynamoDB without a VPC."
   }
 
   assert {
-    condition = { for statement in jsondecode(module.api.policy).Statement : statement.Sid => statement.Action } == {
+    condition = { for statement in jsondecode(module.service.policies["api"]).Statement : statement.Sid => statement.Action } == {
       WriteOwnLogs = ["logs:CreateLogStream", "logs:PutLogEvents"]
       KeepTasks    = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"]
       ListTasks    = ["dynamodb:Query"]
@@ -27,7 +27,7 @@ run "the_function_is_in_no_vpc_and_may_do_no_more_than_it_needs" {
   }
 
   assert {
-    condition     = { for statement in jsondecode(module.api.policy).Statement : statement.Sid => statement.Resource }["ListTasks"] == ["${module.table.arn}/index/by-status"]
+    condition     = { for statement in jsondecode(module.service.policies["api"]).Statement : statement.Sid => statement.Resource }["ListTasks"] == ["${module.table.arn}/index/by-status"]
     error_message = "Only the index is listed."
   }
 }
@@ -68,77 +68,7 @@ run "a_mail_address_is_told" {
   }
 }
 
-run "a_wrong_name_is_refused" {
-  command = plan
-
-  variables {
-    name = "Tasks_1"
-  }
-
-  expect_failures = [var.name]
-}
-
 # What the modules make, looked at from inside.
-
-run "a_named_alarm_watches_what_it_is_told_and_nothing_else" {
-  module {
-    source = "../../modules/alarms"
-  }
-
-  variables {
-    functions = ["one"]
-    actions   = ["arn:aws:sns:eu-central-1:111122223333:alerts"]
-    period    = 10
-
-    metrics = {
-      slow = {
-        description = "test"
-        namespace   = "AWS/Lambda"
-        metric      = "Duration"
-        dimensions  = { FunctionName = "one" }
-        statistic   = "Maximum"
-        threshold   = 1000
-      }
-    }
-  }
-
-  assert {
-    condition     = toset(output.names) == toset(["one-errors", "one-throttles", "slow"])
-    error_message = "There must be the alarms of the functions and the named one."
-  }
-
-  assert {
-    condition = (
-      aws_cloudwatch_metric_alarm.this["slow"].comparison_operator == "GreaterThanThreshold" &&
-      aws_cloudwatch_metric_alarm.this["slow"].threshold == 1000 &&
-      aws_cloudwatch_metric_alarm.this["slow"].statistic == "Maximum" &&
-      aws_cloudwatch_metric_alarm.this["slow"].dimensions == tomap({ FunctionName = "one" })
-    )
-    error_message = "The named alarm must be as it was told."
-  }
-
-  assert {
-    condition = (
-      aws_cloudwatch_metric_alarm.this["one-errors"].comparison_operator == "GreaterThanOrEqualToThreshold" &&
-      aws_cloudwatch_metric_alarm.this["one-errors"].threshold == 1
-    )
-    error_message = "One error in a period must be enough."
-  }
-}
-
-run "a_period_that_cloudwatch_does_not_have_is_refused" {
-  command = plan
-
-  module {
-    source = "../../modules/alarms"
-  }
-
-  variables {
-    period = 45
-  }
-
-  expect_failures = [var.period]
-}
 
 run "only_alarms_of_the_account_may_publish" {
   module {

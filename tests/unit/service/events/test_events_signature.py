@@ -71,7 +71,7 @@ def test_a_timestamp_that_is_none_or_far_off_is_refused(timestamp: str) -> None:
     assert json.dumps(refused.value.problems)
 
 
-@pytest.mark.parametrize(("mode", "message"), [("maybe", "must be off"), ("required", "names no secret")])
+@pytest.mark.parametrize(("mode", "message"), [("maybe", "must be off"), ("required", "does not name a secret")])
 def test_a_mode_that_cannot_be_meant_is_an_error_at_the_start(mode: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Signatures(mode, None)

@@ -1,7 +1,19 @@
-# An HTTP API whose routes invoke functions: routes are a map keyed by "METHOD /path".
+# The HTTP API: each route invokes a function.
 
 locals {
-  functions = { for route in var.routes : route.function_name => route.invoke_arn... }
+  stage   = "v1"
+  any     = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+  methods = distinct(flatten([for key in keys(var.routes) : startswith(key, "ANY ") ? local.any : [split(" ", key)[0]]]))
+
+  cors = [
+    for cors in [local.settings.cors] : merge({
+      allow_methods     = local.methods
+      allow_headers     = var.cors_headers.allow
+      expose_headers    = var.cors_headers.expose
+      allow_credentials = false
+      max_age           = 3600
+    }, cors) if cors != null
+  ]
 }
 
 resource "aws_apigatewayv2_api" "this" {
@@ -10,7 +22,7 @@ resource "aws_apigatewayv2_api" "this" {
   protocol_type = "HTTP"
 
   dynamic "cors_configuration" {
-    for_each = var.cors == null ? [] : [var.cors]
+    for_each = local.cors
 
     content {
       allow_origins     = cors_configuration.value.allow_origins
@@ -24,12 +36,12 @@ resource "aws_apigatewayv2_api" "this" {
 }
 
 resource "aws_apigatewayv2_integration" "this" {
-  for_each = local.functions
+  for_each = toset(values(var.routes))
 
   api_id                 = aws_apigatewayv2_api.this.id
   integration_type       = "AWS_PROXY"
   integration_method     = "POST"
-  integration_uri        = each.value[0]
+  integration_uri        = aws_lambda_function.this[each.key].invoke_arn
   payload_format_version = "2.0"
   timeout_milliseconds   = 30000
 }
@@ -39,34 +51,34 @@ resource "aws_apigatewayv2_route" "this" {
 
   api_id    = aws_apigatewayv2_api.this.id
   route_key = each.key
-  target    = "integrations/${aws_apigatewayv2_integration.this[each.value.function_name].id}"
+  target    = "integrations/${aws_apigatewayv2_integration.this[each.value].id}"
 }
 
 # API Gateway invokes a function only from the routes that are here: .../STAGE/METHOD/path, a parameter being any text. It
 # names the method of the request, so ANY is any text too.
-resource "aws_lambda_permission" "this" {
+resource "aws_lambda_permission" "route" {
   for_each = var.routes
 
   statement_id  = "http-api-${replace(replace(lower(each.key), "/[^a-z0-9]+/", "-"), "/-$/", "")}"
   action        = "lambda:InvokeFunction"
-  function_name = each.value.function_name
+  function_name = aws_lambda_function.this[each.value].function_name
   principal     = "apigateway.amazonaws.com"
-  source_arn    = "${aws_apigatewayv2_api.this.execution_arn}/${var.stage}/${replace(replace(replace(each.key, "/^ANY /", "*"), " ", ""), "/{[^}]+}/", "*")}"
+  source_arn    = "${aws_apigatewayv2_api.this.execution_arn}/${local.stage}/${replace(replace(replace(each.key, "/^ANY /", "*"), " ", ""), "/{[^}]+}/", "*")}"
 }
 
 resource "aws_cloudwatch_log_group" "access" {
   name              = "/aws/http-api/${var.name}"
-  retention_in_days = var.log_retention_days
+  retention_in_days = local.settings.log_retention_days
 }
 
 resource "aws_apigatewayv2_stage" "this" {
   api_id      = aws_apigatewayv2_api.this.id
-  name        = var.stage
+  name        = local.stage
   auto_deploy = true
 
   default_route_settings {
-    throttling_burst_limit   = var.throttling.burst
-    throttling_rate_limit    = var.throttling.rate
+    throttling_burst_limit   = local.settings.throttling.burst
+    throttling_rate_limit    = local.settings.throttling.rate
     detailed_metrics_enabled = true
   }
 

@@ -1,21 +1,29 @@
-# A Python function, in a VPC where subnets are given, with a role of its own that allows what its statements say and
-# nothing else.
+# Each function has a log group, and a role that allows what its statements say and nothing else.
 
 locals {
+  statements = merge(
+    { for name, function in var.functions : name => merge(try(var.database.statements, {}), function.statements) },
+    { for name in local.schema : name => var.database.statements },
+  )
+
   # arn:PARTITION:logs:REGION:ACCOUNT:log-group:NAME
-  arn_parts  = split(":", aws_cloudwatch_log_group.this.arn)
+  arn_parts  = split(":", values(aws_cloudwatch_log_group.function)[0].arn)
   partition  = local.arn_parts[1]
   region     = local.arn_parts[3]
   account_id = local.arn_parts[4]
 }
 
-resource "aws_cloudwatch_log_group" "this" {
-  name              = "/aws/lambda/${var.name}"
-  retention_in_days = var.log_retention_days
+resource "aws_cloudwatch_log_group" "function" {
+  for_each = local.function_names
+
+  name              = "/aws/lambda/${each.value}"
+  retention_in_days = local.settings.log_retention_days
 }
 
 resource "aws_iam_role" "this" {
-  name = var.name
+  for_each = local.function_names
+
+  name = each.value
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
@@ -26,9 +34,11 @@ resource "aws_iam_role" "this" {
   })
 }
 
-resource "aws_iam_role_policy" "this" {
+resource "aws_iam_role_policy" "function" {
+  for_each = local.function_names
+
   name = "function"
-  role = aws_iam_role.this.id
+  role = aws_iam_role.this[each.key].id
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = concat(
@@ -37,11 +47,11 @@ resource "aws_iam_role_policy" "this" {
           Sid      = "WriteOwnLogs"
           Effect   = "Allow"
           Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-          Resource = "${aws_cloudwatch_log_group.this.arn}:*"
+          Resource = "${aws_cloudwatch_log_group.function[each.key].arn}:*"
         },
       ],
       [
-        for sid, statement in var.statements : {
+        for sid, statement in local.statements[each.key] : {
           Sid      = sid
           Effect   = "Allow"
           Action   = statement.actions
@@ -55,10 +65,10 @@ resource "aws_iam_role_policy" "this" {
 # Lambda itself uses the role to attach the function to the VPC. The describing actions know no resources; the others
 # are bound to this account and region; and the function's own code may use none of them.
 resource "aws_iam_role_policy" "vpc" {
-  count = length(var.subnet_ids) > 0 ? 1 : 0
+  for_each = { for name, function in local.function_names : name => function if var.database != null }
 
   name = "vpc"
-  role = aws_iam_role.this.id
+  role = aws_iam_role.this[each.key].id
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
@@ -93,60 +103,10 @@ resource "aws_iam_role_policy" "vpc" {
         Resource = "*"
         Condition = {
           ArnEquals = {
-            "lambda:SourceFunctionArn" = "arn:${local.partition}:lambda:${local.region}:${local.account_id}:function:${var.name}"
+            "lambda:SourceFunctionArn" = "arn:${local.partition}:lambda:${local.region}:${local.account_id}:function:${each.value}"
           }
         }
       },
     ]
   })
-}
-
-resource "aws_lambda_function" "this" {
-  function_name = var.name
-  description   = var.description
-  role          = aws_iam_role.this.arn
-
-  runtime       = var.runtime
-  architectures = [var.architecture]
-  handler       = var.handler
-  layers        = var.layers
-
-  filename         = var.package
-  source_code_hash = filebase64sha256(var.package)
-
-  memory_size                    = var.memory_size
-  timeout                        = var.timeout
-  reserved_concurrent_executions = var.reserved_concurrency
-
-  environment {
-    variables = var.environment
-  }
-
-  dynamic "vpc_config" {
-    for_each = length(var.subnet_ids) > 0 ? [var.subnet_ids] : []
-
-    content {
-      subnet_ids         = vpc_config.value
-      security_group_ids = var.security_group_ids
-    }
-  }
-
-  logging_config {
-    log_format            = "JSON"
-    log_group             = aws_cloudwatch_log_group.this.name
-    application_log_level = "INFO"
-    system_log_level      = "INFO"
-  }
-
-  depends_on = [aws_iam_role_policy.this, aws_iam_role_policy.vpc]
-}
-
-resource "aws_lambda_permission" "this" {
-  for_each = var.invokers
-
-  statement_id  = each.key
-  action        = "lambda:InvokeFunction"
-  function_name = aws_lambda_function.this.function_name
-  principal     = each.value.principal
-  source_arn    = each.value.source_arn
 }
