@@ -16,9 +16,9 @@ from urllib.parse import parse_qs, parse_qsl
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
-from staticfire.edge.http1.messages import Request, Response
+import cbor2
 
-from . import cbor
+from staticfire.edge.http1.messages import Request, Response
 
 DEFAULT_ACCOUNT = "000000000000"
 DEFAULT_REGION = "us-east-1"
@@ -224,7 +224,7 @@ def error_response(error: AwsError, call: Call) -> Response:
     if request.headers.get("smithy-protocol") == "rpc-v2-cbor":
         fields = {"__type": error.code, "message": error.message}
         headers += [("content-type", "application/cbor"), ("smithy-protocol", "rpc-v2-cbor")]
-        return Response(error.status, headers, cbor.dumps(fields))
+        return Response(error.status, headers, cbor2.dumps(fields))
     if request.headers.get("x-amz-target") or kind.startswith("application/x-amz-json"):
         document = {"__type": error.code, "message": error.message, **error.fields}
         headers.append(("content-type", kind or "application/x-amz-json-1.1"))
