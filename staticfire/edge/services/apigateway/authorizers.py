@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import time
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, Protocol
 
+from staticfire.edge.aws import iam_policy
 from staticfire.edge.aws.calls import AwsError, Scope
 
 from . import event
@@ -32,6 +31,7 @@ from .tokens import JwtAuthorizer, KeySource
 
 log = logging.getLogger(__name__)
 
+INVOKE = "execute-api:Invoke"
 TIMEOUT_SECONDS = 10.0
 CACHED_ANSWERS = 1024
 
@@ -40,32 +40,6 @@ class Guard(Protocol):
     """Lets a request through or raises its refusal."""
 
     async def check(self, x: Exchange) -> None: ...
-
-
-@lru_cache(256)
-def _wildcard(pattern: str) -> re.Pattern[str]:
-    return re.compile("".join(".*" if c == "*" else "." if c == "?" else re.escape(c) for c in pattern), re.DOTALL)
-
-
-def _some(value: Any) -> list[str]:
-    return [value] if isinstance(value, str) else [str(item) for item in value or ()]
-
-
-def _any_fits(patterns: list[str], text: str) -> bool:
-    return any(_wildcard(pattern).fullmatch(text) for pattern in patterns)
-
-
-def policy_allows(policy: Mapping[str, Any], arn: str) -> bool:
-    """Whether an IAM policy document allows `execute-api:Invoke` on the ARN: a Deny beats an Allow."""
-    statements = policy.get("Statement") or ()
-    allowed = False
-    for statement in [statements] if isinstance(statements, Mapping) else statements:
-        invokes = _any_fits([action.lower() for action in _some(statement.get("Action"))], "execute-api:invoke")
-        if invokes and _any_fits(_some(statement.get("Resource")), arn):
-            if statement.get("Effect") == "Deny":
-                return False
-            allowed = allowed or statement.get("Effect") == "Allow"
-    return allowed
 
 
 class IamGuard:
@@ -153,7 +127,7 @@ class LambdaGuard:
             raise self._failed(x, "the authorizer's answer has no policyDocument (enableSimpleResponses is off)")
         if "principalId" in answer:
             x.principal = str(answer["principalId"])
-        return policy_allows(policy, x.route_arn)
+        return iam_policy.allows(policy, INVOKE, x.route_arn)
 
 
 class BrokenGuard:
