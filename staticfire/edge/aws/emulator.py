@@ -17,6 +17,7 @@ import orjson
 
 from staticfire.edge.http1.client import Client, ClientResponse
 from staticfire.edge.http1.errors import ConnectError, ConnectionBroken
+from staticfire.edge.http1.hop_by_hop import HOP_BY_HOP, end_to_end
 from staticfire.edge.http1.messages import Request
 
 from .calls import FORM, AwsError, Scope, anonymous_authorization
@@ -40,8 +41,8 @@ _VERSIONS = {
 
 # Up to this size a body goes on in one piece.
 SMALL = 64 * 1024
-_CONNECTION = frozenset(("te", "trailer", "upgrade", "http2-settings", "proxy-authorization"))
-_HOP_BY_HOP = _CONNECTION | {"connection", "expect", "keep-alive", "proxy-connection", "transfer-encoding"}
+# What keeps a request from going on as it came: the client answers `Expect` by itself.
+_OF_ITS_CONNECTION = HOP_BY_HOP | {"expect"}
 
 
 class Emulator:
@@ -102,7 +103,8 @@ class Emulator:
         length = request.headers.get("content-length")
         whole = int(length) <= SMALL if length else "transfer-encoding" not in request.headers
         body = await request.body() if whole else request.stream()
-        return await self.raw(scope, service, request.method, request.target, _end_to_end(request), body, as_is=True)
+        headers = end_to_end(request.headers)
+        return await self.raw(scope, service, request.method, request.target, headers, body, as_is=True)
 
     async def raw(
         self,
@@ -151,18 +153,9 @@ class Emulator:
 
 def _as_it_came(request: Request) -> bytes | None:
     line = f"{request.method} {request.target} HTTP/1.1\r\n".encode("latin-1")
-    if request.raw.startswith(line) and not request.headers.any_of(_HOP_BY_HOP):
+    if request.raw.startswith(line) and not request.headers.any_of(_OF_ITS_CONNECTION):
         return request.raw
     return None
-
-
-def _end_to_end(request: Request) -> list[tuple[str, str]]:
-    """The headers without those of this connection; the client drops what frames the message."""
-    named = request.headers.get("connection").lower()
-    dropped = _CONNECTION
-    if named not in ("", "keep-alive", "close"):
-        dropped = _CONNECTION.union(name.strip() for name in named.split(","))
-    return [header for header in request.headers.items() if header[0] not in dropped]
 
 
 def _error(response: ClientResponse, data: bytes) -> AwsError:

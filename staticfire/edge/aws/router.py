@@ -12,6 +12,7 @@ import logging
 from collections import Counter
 from collections.abc import Mapping
 
+from staticfire.edge.http1.hop_by_hop import end_to_end
 from staticfire.edge.http1.messages import Request, Response
 
 from .calls import AwsError, Call, Callers, Scope, Service, error_response
@@ -75,5 +76,5 @@ class Router:
             answer.close()
             return Response(answer.status, raw=answer.raw)
         if answer.arrived:
-            return Response(answer.status, answer.headers.items(), await self._emulator.whole(answer))
-        return Response(answer.status, answer.headers.items(), answer.stream())
+            return Response(answer.status, end_to_end(answer.headers), await self._emulator.whole(answer))
+        return Response(answer.status, end_to_end(answer.headers), answer.stream())

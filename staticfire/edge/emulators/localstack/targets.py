@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 from staticfire.edge.aws.calls import AwsError, Call
 from staticfire.edge.aws.emulator import Emulator
+from staticfire.edge.http1.hop_by_hop import end_to_end
 from staticfire.edge.http1.messages import Response
 
 from .inbox import Inboxes
@@ -36,12 +37,12 @@ class _Part:
     async def _send(self, call: Call, body: bytes, without: Iterable[str] = ()) -> tuple[Response, bytes]:
         """The call with another body; the answer, and its body."""
         request = call.request
-        headers = [header for header in request.headers.items() if not header[0].startswith(tuple(without))]
+        headers = [header for header in end_to_end(request.headers) if not header[0].startswith(tuple(without))]
         answer = await self._emulator.raw(
             call.scope, call.service, request.method, request.target, headers, body, as_is=True
         )
         data = await self._emulator.whole(answer)
-        return Response(answer.status, answer.headers.items(), data), data
+        return Response(answer.status, end_to_end(answer.headers), data), data
 
 
 class Topics(_Part):

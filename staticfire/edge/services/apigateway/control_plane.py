@@ -14,16 +14,15 @@ from collections.abc import Callable
 from typing import Any
 
 from staticfire.edge.aws.calls import AwsError, Call, Scope
+from staticfire.edge.http1.hop_by_hop import end_to_end
 from staticfire.edge.http1.messages import Response
 
-from .exchange import HOP_BY_HOP
 from .neighbours import Emulator
 
 SERVICE = "apigateway"
 
 Found = Callable[[str, Scope], None]
 
-_FRAMING = HOP_BY_HOP | {"content-length", "date"}
 _ID_KEYS = {
     "authorizers": "authorizerId",
     "integrations": "integrationId",
@@ -71,7 +70,7 @@ class ControlPlane:
             parts, data = _split(request.path), json.loads(content)
             self._remember(call.scope, parts, sent, data)
             content = json.dumps(self._completed(call.scope, parts, data)).encode()
-        kept = [header for header in answer.headers if header[0] not in _FRAMING]
+        kept = [header for header in end_to_end(answer.headers) if header[0] not in ("content-length", "date")]
         return answer.status, Response(answer.status, kept, content)
 
     def deleted(self, api_id: str) -> None:

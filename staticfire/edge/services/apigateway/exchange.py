@@ -16,25 +16,13 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from staticfire.edge.aws.calls import Scope
+from staticfire.edge.http1.hop_by_hop import HOP_BY_HOP
 from staticfire.edge.http1.messages import Request
 
 from .model import Route, Stage
 
 # Between client and gateway only: a function does not see them.
-HOP_BY_HOP = frozenset(
-    (
-        "connection",
-        "expect",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    )
-)
+_NOT_THE_FUNCTIONS = HOP_BY_HOP | {"expect"}
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -176,7 +164,7 @@ class Exchange:
         request = self.request
         headers: dict[str, str] = {"content-length": "0"}
         for name, value in request.headers:
-            if name in HOP_BY_HOP:
+            if name in _NOT_THE_FUNCTIONS:
                 continue
             if name == "cookie":
                 self.cookies += [cookie for cookie in value.split("; ") if cookie]

@@ -15,10 +15,11 @@ from typing import Protocol
 from urllib.parse import quote, urlsplit
 
 from staticfire.edge.aws.calls import AwsError, Scope
+from staticfire.edge.http1.hop_by_hop import end_to_end
 from staticfire.edge.http1.messages import BodyTooLarge, Response
 
 from . import event, response
-from .exchange import HOP_BY_HOP, Exchange, api_arn
+from .exchange import Exchange, api_arn
 from .expressions import with_stage_variables
 from .invocation import Callee, NotAllowed, TimedOut
 from .mapping import RequestMapping, ResponseMapping
@@ -166,7 +167,7 @@ class HttpTarget:
     async def _asked(self, method: str, base_url: str, target: str, headers: HeaderList, body: bytes) -> Response:
         answer = await self._client.request(method, base_url, target, headers, body)
         data = await answer.read(MAX_BODY)
-        kept = [header for header in answer.headers if header[0] not in HOP_BY_HOP and header[0] != "content-length"]
+        kept = [header for header in end_to_end(answer.headers) if header[0] != "content-length"]
         return Response(answer.status, kept, data)
 
 

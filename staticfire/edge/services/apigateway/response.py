@@ -16,13 +16,13 @@ from typing import Any
 
 import orjson
 
+from staticfire.edge.http1.hop_by_hop import HOP_BY_HOP
 from staticfire.edge.http1.messages import Response
 
-from .exchange import HOP_BY_HOP
 from .neighbours import HeaderList
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_NOT_THE_FUNCTIONS = HOP_BY_HOP | {"content-length", "apigw-requestid"}
+_NOT_THE_FUNCTIONS = HOP_BY_HOP | {"apigw-requestid", "content-length", "expect"}
 
 JSON_TYPE = ("content-type", "application/json")
 PLAIN_TYPE = ("content-type", "text/plain;charset=UTF-8")
