@@ -18,7 +18,7 @@ import orjson
 from staticfire.edge.http1.client import Client, ClientResponse
 from staticfire.edge.http1.errors import ConnectError, ConnectionBroken
 from staticfire.edge.http1.hop_by_hop import HOP_BY_HOP, end_to_end
-from staticfire.edge.http1.messages import Request
+from staticfire.edge.http1.messages import Request, Response
 
 from .calls import FORM, AwsError, Scope, anonymous_authorization
 
@@ -93,11 +93,19 @@ class Emulator:
             root = await self.query(Scope(region=region), "sts", "GetAccessKeyInfo", {"AccessKeyId": access_key})
         return next((element.text or "" for element in root.iter() if element.tag.endswith("Account")), "")
 
-    async def forward(self, scope: Scope, service: str, request: Request) -> ClientResponse:
-        """Somebody's own request: the bytes that came, where nothing in them belongs to that connection alone."""
-        if (data := _as_it_came(request)) is not None:
-            return await self._sent(service, self.client.pass_on(request.method, self.base_url, data))
-        return await self._taken_apart(scope, service, request)
+    async def forward(self, scope: Scope, service: str, request: Request) -> Response:
+        """Somebody's own request, and its answer: the bytes that came, where they do not belong to one connection."""
+        line = f"{request.method} {request.target} HTTP/1.1\r\n".encode("latin-1")
+        if request.raw.startswith(line) and not request.headers.any_of(_OF_ITS_CONNECTION):
+            answer = await self._sent(service, self.client.pass_on(request.method, self.base_url, request.raw))
+        else:
+            answer = await self._taken_apart(scope, service, request)
+        if not answer.arrived:
+            return Response(answer.status, end_to_end(answer.headers), answer.stream())
+        if answer.raw:
+            answer.close()
+            return Response(answer.status, raw=answer.raw)
+        return Response(answer.status, end_to_end(answer.headers), await self.whole(answer))
 
     async def _taken_apart(self, scope: Scope, service: str, request: Request) -> ClientResponse:
         length = request.headers.get("content-length")
@@ -149,13 +157,6 @@ class Emulator:
         if response.status >= 300:
             raise _error(response, data)
         return data
-
-
-def _as_it_came(request: Request) -> bytes | None:
-    line = f"{request.method} {request.target} HTTP/1.1\r\n".encode("latin-1")
-    if request.raw.startswith(line) and not request.headers.any_of(_OF_ITS_CONNECTION):
-        return request.raw
-    return None
 
 
 def _error(response: ClientResponse, data: bytes) -> AwsError:

@@ -23,7 +23,7 @@ from typing import Any
 from staticfire.edge.aws.calls import Scope, anonymous_authorization
 from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.http1.client import ClientResponse
-from staticfire.edge.http1.messages import Request
+from staticfire.edge.http1.messages import Request, Response
 
 from .ministack import External, MiniStack
 
@@ -75,10 +75,11 @@ class Backends(Emulator):
         self._emulator = emulator
         self._filler = filler
 
-    async def forward(self, scope: Scope, service: str, request: Request) -> ClientResponse:
+    async def forward(self, scope: Scope, service: str, request: Request) -> Response:
         if service in LOCALSTACK:
             return await self._emulator.forward(scope, service, request)
-        return await self._taken_apart(scope, service, request)
+        request.raw = b""  # it is signed anew on its way, so it cannot go as it came
+        return await super().forward(scope, service, request)
 
     async def raw(
         self,
