@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, unquote
 from staticfire.edge.aws.calls import Scope
 from staticfire.edge.http1.hop_by_hop import HOP_BY_HOP
 from staticfire.edge.http1.messages import Request
+from staticfire.edge.traces.trace_id import new_root
 
 from .model import Route, Stage
 
@@ -32,10 +33,6 @@ def new_request_id() -> str:
     """API Gateway's form: 15 characters of base64 and a `=`."""
     random_bytes = random.getrandbits(88).to_bytes(11, "big")
     return binascii.b2a_base64(random_bytes, newline=False).translate(_URL_SAFE).decode("ascii")
-
-
-def new_trace_id(now: float) -> str:
-    return f"Root=1-{int(now):08x}-{random.getrandbits(96):024x}"
 
 
 class _Clock:
@@ -131,7 +128,7 @@ class Exchange:
         self.base_path = base_path
         self.now = now = time.time()
         self.request_id = new_request_id()
-        self.trace_id = request.headers.get("x-amzn-trace-id") or new_trace_id(now)
+        self.trace_id = request.headers.get("x-amzn-trace-id") or new_root(now)
         decoded = decoded_path(path)
         self.raw_path = decoded if stage.name == "$default" else f"/{stage.name}{decoded}"
         self.query_string = request.query

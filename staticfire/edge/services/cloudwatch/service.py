@@ -23,6 +23,7 @@ import orjson
 from staticfire.edge.aws.calls import AwsError, Call, Scope
 from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.http1.messages import Response
+from staticfire.host.clock import rfc3339
 
 from .alarms import Actions, Alarms
 
@@ -162,5 +163,5 @@ def _xml(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float) and name.endswith("Timestamp"):
-        return datetime.fromtimestamp(value, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return rfc3339(datetime.fromtimestamp(value, UTC))
     return escape(str(value))

@@ -18,10 +18,10 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from staticfire.edge.aws.calls import AwsError, Scope
+from staticfire.host.clock import rfc3339
 
 from .catalog import Catalog
 from .metrics import Metrics
@@ -234,7 +234,7 @@ def _record(event: Event, outcome: Outcome | None, condition: str) -> dict[str, 
     """The invocation record, version 1.0."""
     record: dict[str, Any] = {
         "version": "1.0",
-        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "timestamp": rfc3339(),
         "requestContext": {
             "requestId": event.request_id,
             "functionArn": event.ref._replace(qualifier=event.ref.qualifier or LATEST).arn,

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from staticfire.edge.aws.calls import AwsError, Call, Scope
 from staticfire.edge.http1.messages import Response
+from staticfire.edge.traces.trace_id import new_trace
 
 from . import api
 from .caller_deadlines import Patience
@@ -130,7 +131,7 @@ class Functions:
             config = await asyncio.wait_for(self._catalog.resolve(ref), patience)
         function = self._admit(ref, config)
         if not trace_id or not trace_id.isprintable():
-            trace_id = _new_trace()
+            trace_id = new_trace()
         identifier = request_id or _new_request_id()
         invocation = Invocation(identifier, payload, ref.arn, trace_id, client_context, tail)
         self._pool(function, config).submit(invocation)
@@ -448,7 +449,3 @@ def _new_request_id() -> str:
     """A UUID of version 4: a name, not a secret, at a tenth of what the uuid module takes for it."""
     digits = f"{random.getrandbits(128):032x}"
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
-
-
-def _new_trace() -> str:
-    return f"Root=1-{int(time.time()):08x}-{random.getrandbits(96):024x};Parent={random.getrandbits(64):016x};Sampled=0"

@@ -11,11 +11,12 @@ import json
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from email import message_from_string, policy
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
+
+from staticfire.host.clock import rfc3339
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ class Mailbox:
         self._keep(
             Mail(
                 id=told["id"],
-                received_at=now(),
+                received_at=rfc3339(),
                 account=told["account"],
                 region=told["region"],
                 sender=SENDER,
@@ -125,7 +126,7 @@ def parsed(message: str, sender: str, to: Iterable[str], account: str, region: s
         identity, subject, text, html = "", "", message, ""
     return Mail(
         id=identity or str(uuid4()),
-        received_at=now(),
+        received_at=rfc3339(),
         account=account,
         region=region,
         sender=sender,
@@ -146,10 +147,6 @@ def _parts(message: str) -> tuple[str, str, str, str]:
         text.get_content() if text is not None else "",
         html.get_content() if html is not None else "",
     )
-
-
-def now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _read(path: Path) -> Iterable[Mail]:

@@ -17,13 +17,13 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.aws.emulator import Emulator
 
 from .rules import INSUFFICIENT_DATA, STATISTICS, Alarm, Verdict
+from .wording import moment_text
 
 log = logging.getLogger(__name__)
 
@@ -157,14 +157,14 @@ class Alarms:
     async def _set(self, scope: Scope, alarm: Alarm, verdict: Verdict, end: int) -> None:
         data = {
             "version": "1.0",
-            "queryDate": _date(self._clock()),
-            "startDate": _date(verdict.evaluated[-1].start if verdict.evaluated else end - alarm.period),
+            "queryDate": moment_text(self._clock()),
+            "startDate": moment_text(verdict.evaluated[-1].start if verdict.evaluated else end - alarm.period),
             "statistic": alarm.statistic,
             "period": alarm.period,
             "recentDatapoints": [each.value for each in reversed(verdict.evaluated)],
             "threshold": alarm.threshold,
             "evaluatedDatapoints": [
-                {"timestamp": _date(each.start), "sampleCount": each.samples, "value": each.value}
+                {"timestamp": moment_text(each.start), "sampleCount": each.samples, "value": each.value}
                 for each in verdict.evaluated
             ],
         }
@@ -178,7 +178,3 @@ class Alarms:
 
     async def _call(self, scope: Scope, operation: str, wanted: Mapping[str, object]) -> dict[str, Any]:
         return await self._emulator.json(scope, "monitoring", PREFIX + operation, wanted, "1.0")
-
-
-def _date(epoch: float) -> str:
-    return datetime.fromtimestamp(epoch, UTC).isoformat(timespec="milliseconds").replace("+00:00", "+0000")

@@ -30,15 +30,15 @@ class Transition:
     def document(self) -> dict[str, Any]:
         """As subscribers of an SNS topic get it."""
         alarm = self.alarm
-        changed = alarm.get("AlarmConfigurationUpdatedTimestamp")
+        configured = alarm.get("AlarmConfigurationUpdatedTimestamp")
         named = {
             "AlarmName": alarm["AlarmName"],
             "AlarmDescription": alarm.get("AlarmDescription") or None,
             "AWSAccountId": self.scope.account,
-            "AlarmConfigurationUpdatedTimestamp": _time(datetime.fromtimestamp(changed, UTC)) if changed else None,
+            "AlarmConfigurationUpdatedTimestamp": moment_text(configured) if configured else None,
             "NewStateValue": self.state,
             "NewStateReason": self.reason,
-            "StateChangeTime": _time(self.at),
+            "StateChangeTime": moment_text(self.at.timestamp()),
             "Region": region_name(self.scope.region),
             "AlarmArn": alarm["AlarmArn"],
             "OldStateValue": self.before,
@@ -136,8 +136,9 @@ def region_name(region: str) -> str:
     return _regions().get(region, region)
 
 
-def _time(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "+0000")
+def moment_text(epoch: float) -> str:
+    """`2026-03-12T19:03:58.000+0000`, as CloudWatch writes it where it writes of alarms."""
+    return datetime.fromtimestamp(epoch, UTC).isoformat(timespec="milliseconds").replace("+00:00", "+0000")
 
 
 def _upper(statistic: str) -> str:
