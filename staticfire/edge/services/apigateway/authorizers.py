@@ -19,13 +19,13 @@ from typing import Any, Protocol
 
 from staticfire.edge.aws import iam_policy
 from staticfire.edge.aws.calls import AwsError, Scope
+from staticfire.edge.services.lambda_ import Functions
 
 from . import event
 from .exchange import Exchange, api_arn
 from .expressions import compile_value
 from .invocation import Callee, NotAllowed, TimedOut
 from .model import Authorizer, Route
-from .neighbours import Functions
 from .refusal import Refused, failed, forbidden, unauthorized
 from .tokens import JwtAuthorizer, KeySource
 

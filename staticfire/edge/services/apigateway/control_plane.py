@@ -14,10 +14,9 @@ from collections.abc import Callable
 from typing import Any
 
 from staticfire.edge.aws.calls import AwsError, Call, Scope
+from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.http1.hop_by_hop import end_to_end
 from staticfire.edge.http1.messages import Response
-
-from .neighbours import Emulator
 
 SERVICE = "apigateway"
 

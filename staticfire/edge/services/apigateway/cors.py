@@ -8,10 +8,9 @@ request with `origin` and `access-control-request-method`. An origin that is not
 
 from __future__ import annotations
 
-from staticfire.edge.http1.messages import Request, Response
+from staticfire.edge.http1.messages import HeaderList, Request, Response
 
 from .model import Cors
-from .neighbours import HeaderList
 
 
 class CorsPolicy:

@@ -15,19 +15,20 @@ import time
 from pathlib import Path
 
 from staticfire.edge.aws.calls import AwsError, Call, Scope
+from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.http1.client import Client
 from staticfire.edge.http1.messages import BodyTooLarge, Request, Response
+from staticfire.edge.services.cloudwatch.log_writer import LogWriter
+from staticfire.edge.services.lambda_ import Functions
 
-from .access_log import AccessLogs
 from .address import Address, Addresses, api_domain
 from .catalog import Catalog
 from .control_plane import ControlPlane
 from .earlier_apis import FormerApis
 from .exchange import Exchange, new_request_id
 from .integration import MAX_BODY
-from .metrics import Metrics
+from .metrics import ApiMetrics
 from .model import DEFAULT_STAGE
-from .neighbours import Emulator, Functions, HttpClient
 from .prepared import CompiledApi, CompiledStage, Compiler, Endpoint
 from .refusal import Refused, not_found, not_yet_again, too_large, too_many_requests, unsupported
 from .tokens import KeySource
@@ -49,7 +50,7 @@ class HttpApis:
         public_host: str,
         port: int,
         state_dir: Path,
-        client: HttpClient | None = None,
+        client: Client | None = None,
     ) -> None:
         client = client or Client()
         self._port = str(port)
@@ -57,12 +58,12 @@ class HttpApis:
         self._control = ControlPlane(
             emulator, f"{domain}:{port}", lambda api_id, scope: self._catalog.owner(api_id, scope)
         )
-        self._compiler = Compiler(functions, client, KeySource(client, emulator.base_url))
+        self._logs = LogWriter(emulator, "lines of access logs")
+        self._compiler = Compiler(functions, client, KeySource(client, emulator.base_url), self._logs)
         self._former = FormerApis(state_dir / "http-apis.json")
         self._catalog = Catalog(self._control.get, self._compiler.compile, self._former.serves)
         self._addresses = Addresses(domain)
-        self._metrics = Metrics(emulator)
-        self._logs = AccessLogs(emulator)
+        self._metrics = ApiMetrics(emulator)
 
     def match(self, request: Request) -> Address | None:
         """The HTTP API that the request is for, if it is for one."""
@@ -160,8 +161,8 @@ class HttpApis:
             if dimensions is not None:
                 size = len(x.body) + x.response_length
                 self._metrics.add(x.scope, dimensions, x.status, x.response_latency, x.integration_latency, size)
-        if stage.access_log is not None and stage.log_stream is not None:
-            self._logs.add(stage.log_stream, x.epoch_ms, stage.access_log.line(x))
+        if stage.access_log is not None:
+            stage.access_log.write(x)
 
     async def answer(self, call: Call) -> Response | None:
         """An API Gateway call: those of HTTP APIs are passed on here, others (None) by the router."""

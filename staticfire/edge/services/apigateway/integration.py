@@ -15,8 +15,10 @@ from typing import Protocol
 from urllib.parse import quote, urlsplit
 
 from staticfire.edge.aws.calls import AwsError, Scope
+from staticfire.edge.http1.client import Client
 from staticfire.edge.http1.hop_by_hop import end_to_end
-from staticfire.edge.http1.messages import BodyTooLarge, Response
+from staticfire.edge.http1.messages import BodyTooLarge, HeaderList, Response
+from staticfire.edge.services.lambda_ import Functions
 
 from . import event, response
 from .exchange import Exchange, api_arn
@@ -24,7 +26,6 @@ from .expressions import with_stage_variables
 from .invocation import Callee, NotAllowed, TimedOut
 from .mapping import RequestMapping, ResponseMapping
 from .model import DEFAULT_ROUTE, Integration, Route
-from .neighbours import Functions, HeaderList, HttpClient
 from .refusal import Refused, failed, too_large, unavailable, unsupported
 
 MAX_BODY = 10 * 1024 * 1024
@@ -107,7 +108,7 @@ def _failed(x: Exchange, reason: str) -> Refused:
 class HttpTarget:
     """HTTP_PROXY to a public URL. The client's query goes along, `{name}` in the URL takes path parameters."""
 
-    def __init__(self, integration: Integration, client: HttpClient) -> None:
+    def __init__(self, integration: Integration, client: Client) -> None:
         self._client = client
         self._uri = integration.uri
         self._method = integration.method
@@ -198,7 +199,7 @@ def target_for(
     scope: Scope,
     api_id: str,
     functions: Functions,
-    client: HttpClient,
+    client: Client,
 ) -> Target:
     if integration is None:
         return BrokenTarget(f"route {route.key!r} has no integration {route.integration_id or ''}".rstrip())

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from staticfire.edge.aws.calls import Scope
+from staticfire.edge.services.lambda_ import Functions
 from staticfire.edge.services.lambda_.model import FunctionRef, Outcome
 
 from .exchange import Exchange
 from .expressions import with_stage_variables
-from .neighbours import Functions
 
 PRINCIPAL = "apigateway.amazonaws.com"
 

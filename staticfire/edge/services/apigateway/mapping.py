@@ -13,11 +13,10 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
-from staticfire.edge.http1.messages import Response
+from staticfire.edge.http1.messages import HeaderList, Response
 
 from .exchange import Exchange
 from .expressions import Value, compile_value
-from .neighbours import HeaderList
 
 log = logging.getLogger(__name__)
 

@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from staticfire.edge.aws.calls import Scope
+from staticfire.edge.http1.client import Client
+from staticfire.edge.services.cloudwatch.log_writer import LogWriter
+from staticfire.edge.services.cloudwatch.metric_writer import Dimensions
+from staticfire.edge.services.lambda_ import Functions
 
-from .access_log import AccessLogFormat, LogStream, log_stream
+from .access_log import AccessLog, access_log
 from .authorizers import Guard, guard_for, route_guard
 from .cors import CorsPolicy
 from .integration import Target, target_for
-from .metrics import Dimensions
 from .model import Api, Authorizer, Integration, Route, RouteSettings, Stage
-from .neighbours import Functions, HttpClient
 from .routes import RouteTable
 from .throttle import Bucket, Buckets
 from .tokens import KeySource
@@ -55,8 +57,7 @@ class CompiledStage(NamedTuple):
     stage: Stage
     table: RouteTable[Endpoint]
     dimensions: Dimensions
-    access_log: AccessLogFormat | None
-    log_stream: LogStream | None
+    access_log: AccessLog | None
 
 
 class CompiledApi(NamedTuple):
@@ -69,10 +70,11 @@ class CompiledApi(NamedTuple):
 class Compiler:
     """Knows what compiled APIs call, and keeps what outlives one compilation."""
 
-    def __init__(self, functions: Functions, client: HttpClient, keys: KeySource) -> None:
+    def __init__(self, functions: Functions, client: Client, keys: KeySource, logs: LogWriter) -> None:
         self._functions = functions
         self._client = client
         self._keys = keys
+        self._logs = logs
         self._buckets = Buckets()
 
     def compile(self, description: Description) -> CompiledApi:
@@ -95,7 +97,6 @@ class Compiler:
             if authorizer not in guards:
                 guards[authorizer] = guard_for(authorizer, scope, api_id, self._functions, self._keys)
         by_id = {authorizer.id: guards[authorizer] for authorizer in definition.authorizers.values()}
-        stream = log_stream(stage.access_log, api_id, stage.name) if stage.access_log else None
         endpoints = []
         for route in definition.routes:
             integration = definition.integrations.get(route.integration_id or "")
@@ -105,8 +106,7 @@ class Compiler:
             stage,
             RouteTable(endpoints),
             (("ApiId", api_id), ("Stage", stage.name)),
-            AccessLogFormat(stage.access_log.format) if stage.access_log and stream else None,
-            stream,
+            access_log(stage.access_log, api_id, stage.name, self._logs) if stage.access_log else None,
         )
 
     def _endpoint(self, api_id: str, stage: Stage, route: Route, guard: Guard | None, target: Target) -> Endpoint:

@@ -17,9 +17,7 @@ from typing import Any
 import orjson
 
 from staticfire.edge.http1.hop_by_hop import HOP_BY_HOP
-from staticfire.edge.http1.messages import Response
-
-from .neighbours import HeaderList
+from staticfire.edge.http1.messages import HeaderList, Response
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NOT_THE_FUNCTIONS = HOP_BY_HOP | {"apigw-requestid", "content-length", "expect"}

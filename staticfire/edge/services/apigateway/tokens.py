@@ -19,11 +19,11 @@ from urllib.parse import urlsplit
 import jwt
 from jwt.exceptions import PyJWTError
 
+from staticfire.edge.http1.client import Client
 from staticfire.edge.http1.messages import BodyTooLarge
 
 from .exchange import Exchange
 from .model import Authorizer
-from .neighbours import HttpClient
 from .refusal import forbidden, unauthorized
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ def _split_url(url: str) -> tuple[str, str]:
 class KeySource:
     """The public keys of issuers, fetched through discovery and kept."""
 
-    def __init__(self, client: HttpClient, emulator_url: str) -> None:
+    def __init__(self, client: Client, emulator_url: str) -> None:
         self._client = client
         self._emulator_url = emulator_url
         self._keys: dict[str, tuple[float, Keys]] = {}

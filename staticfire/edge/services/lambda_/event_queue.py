@@ -24,7 +24,7 @@ from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.host.clock import rfc3339
 
 from .catalog import Catalog
-from .metrics import Metrics
+from .metrics import FunctionMetrics
 from .model import LATEST, FunctionRef, Outcome
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class EventQueue:
         self,
         emulator: Emulator,
         catalog: Catalog,
-        metrics: Metrics,
+        metrics: FunctionMetrics,
         invoke: Invoke,
         *,
         retry_seconds: Sequence[float],

@@ -26,8 +26,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
+from .function_logs import FunctionLog
 from .function_process import Process, Record, Started
-from .log_shipper import LogStream
 from .model import FunctionConfig
 from .platform_log import PlatformLog
 from .runtime_api import Reply, RuntimeApi, error_body, event
@@ -101,7 +101,7 @@ class ExecutionEnvironment:
         identifier: str,
         config: FunctionConfig,
         owner: Owner,
-        stream: LogStream,
+        stream: FunctionLog,
         platform: PlatformLog,
         directory: Path,
     ) -> None:

@@ -31,9 +31,9 @@ from .code import CodeStore
 from .credentials import Credentials, OfAccount, OfRole
 from .event_queue import EventQueue
 from .execution_environment import ExecutionEnvironment, Invocation, Result
+from .function_logs import FunctionLogs
 from .function_process import Started, spawn
-from .log_shipper import LogShipper
-from .metrics import Metrics
+from .metrics import FunctionMetrics
 from .model import FunctionConfig, FunctionRef, Outcome
 from .platform_log import PlatformLog
 from .policy import allows
@@ -99,8 +99,8 @@ class Functions:
         self._runtimes = Runtimes(runtimes)
         self._catalog = Catalog(emulator)
         self._code = CodeStore(state_dir / "functions")
-        self._logs = LogShipper(emulator)
-        self._metrics = Metrics(emulator)
+        self._logs = FunctionLogs(emulator)
+        self._metrics = FunctionMetrics(emulator)
         self._events = EventQueue(
             emulator, self._catalog, self._metrics, self._invoke_event, retry_seconds=retry_seconds
         )
