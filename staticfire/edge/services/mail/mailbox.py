@@ -61,7 +61,7 @@ class Mails(Protocol):
         """How many there were."""
 
 
-class Mailbox:
+class MailStore:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._mails = list(_read(path))[-KEPT:]
@@ -80,25 +80,25 @@ class Mailbox:
             self._rewrite()
         return removed
 
-    async def notification(self, told: Mapping[str, Any]) -> None:
-        """What an SNS topic sends to a subscriber, as ministack_main.py hands it over."""
+    async def notification(self, report: Mapping[str, Any]) -> None:
+        """What an SNS topic sends to a subscriber, as ministack_main.py reports it."""
         self._keep(
             Mail(
-                id=told["id"],
+                id=report["id"],
                 received_at=rfc3339(),
-                account=told["account"],
-                region=told["region"],
+                account=report["account"],
+                region=report["region"],
                 sender=SENDER,
-                to=(told["to"],),
-                subject=told["subject"] or SUBJECT,
-                text=told["text"],
-                topic=told["topic"],
+                to=(report["to"],),
+                subject=report["subject"] or SUBJECT,
+                text=report["text"],
+                topic=report["topic"],
             )
         )
 
-    async def sent(self, told: Mapping[str, Any]) -> None:
-        """What SES sends, as ministack_main.py hands it over."""
-        self._keep(parsed(told["message"], told["source"], told["to"], told["account"], told["region"]))
+    async def sent(self, report: Mapping[str, Any]) -> None:
+        """What SES sends, as ministack_main.py reports it."""
+        self._keep(parsed(report["message"], report["source"], report["to"], report["account"], report["region"]))
 
     def _keep(self, mail: Mail) -> None:
         self._mails.append(mail)

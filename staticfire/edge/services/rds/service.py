@@ -26,6 +26,7 @@ from pg8000.native import Connection, identifier, literal
 
 from staticfire.edge.aws.calls import AwsError, Call
 from staticfire.edge.aws.emulator import Emulator
+from staticfire.edge.config import PostgresConfig
 from staticfire.edge.http1.messages import Response
 
 log = logging.getLogger(__name__)
@@ -54,16 +55,6 @@ ElementTree.register_namespace("", NAMESPACE)
 
 
 @dataclass(frozen=True, slots=True)
-class PostgresServer:
-    """The Postgres behind, and the superuser that makes roles and databases on it."""
-
-    host: str
-    port: int
-    admin_user: str
-    admin_password: str
-
-
-@dataclass(frozen=True, slots=True)
 class Instance:
     """What of a DB instance lives on the Postgres."""
 
@@ -80,7 +71,7 @@ class Taken(Exception):
 class Rds:
     """The `rds` service as far as it concerns a real server."""
 
-    def __init__(self, emulator: Emulator, postgres: PostgresServer) -> None:
+    def __init__(self, emulator: Emulator, postgres: PostgresConfig) -> None:
         self._emulator = emulator
         self._postgres = postgres
 

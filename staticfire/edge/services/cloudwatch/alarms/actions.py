@@ -27,14 +27,14 @@ class Actions:
         self._emulator = emulator
         self._as_put = as_put
 
-    async def transition(self, told: Mapping[str, Any]) -> None:
-        """A change, as ministack_main.py hands it over."""
-        scope = Scope(told["account"], told["region"])
-        alarm, state = self._as_put(scope, told["alarm"]), told["state"]
-        log.info("alarm %s went from %s to %s: %s", alarm["AlarmName"], told["before"], state, told["reason"])
+    async def transition(self, report: Mapping[str, Any]) -> None:
+        """A change, as ministack_main.py reports it."""
+        scope = Scope(report["account"], report["region"])
+        alarm, state = self._as_put(scope, report["alarm"]), report["state"]
+        log.info("alarm %s went from %s to %s: %s", alarm["AlarmName"], report["before"], state, report["reason"])
         if not alarm.get("ActionsEnabled", True):
             return
-        document = Transition(scope, alarm, told["before"], state, told["reason"], datetime.now(UTC)).document()
+        document = Transition(scope, alarm, report["before"], state, report["reason"], datetime.now(UTC)).document()
         for action in alarm.get(wording.NAMED_FOR[state]) or ():
             if action.split(":")[2:3] == ["sns"]:
                 await self._publish(scope, action, document)

@@ -37,7 +37,7 @@ Describe = Callable[[Scope, Mapping[str, object]], Awaitable[dict[str, Any]]]
 
 
 @dataclass(slots=True)
-class Watch:
+class AlarmWatch:
     """An account and region with alarms: when to look there again, and up to when each alarm was evaluated."""
 
     due: float = 0.0
@@ -51,13 +51,13 @@ class Alarms:
         self._emulator = emulator
         self._describe = describe
         self._clock = clock
-        self._watches: dict[Scope, Watch] = {}
+        self._watches: dict[Scope, AlarmWatch] = {}
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    async def put(self, told: Mapping[str, Any]) -> None:
-        """An alarm was put, as ministack_main.py tells it: by a call or by a template."""
-        self._watches.setdefault(Scope(told["account"], told["region"]), Watch()).due = 0.0
+    async def put(self, report: Mapping[str, Any]) -> None:
+        """An alarm was put, as ministack_main.py reports it: by a call or by a template."""
+        self._watches.setdefault(Scope(report["account"], report["region"]), AlarmWatch()).due = 0.0
         self._wake.set()
         if self._task is None:
             self._task = asyncio.create_task(self._run())
@@ -85,7 +85,7 @@ class Alarms:
         except TimeoutError:
             return
 
-    async def _look(self, scope: Scope, watch: Watch) -> None:
+    async def _look(self, scope: Scope, watch: AlarmWatch) -> None:
         watch.due = math.inf  # a put while we look brings it forward again
         now = self._clock()
         try:
