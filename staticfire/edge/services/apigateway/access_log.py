@@ -37,8 +37,8 @@ class AccessLogFormat:
             end = found.end()
         self._pieces.append(text[end:])
 
-    def line(self, x: Exchange) -> str:
-        return "".join(piece if isinstance(piece, str) else piece(x) for piece in self._pieces)
+    def line(self, exchange: Exchange) -> str:
+        return "".join(piece if isinstance(piece, str) else piece(exchange) for piece in self._pieces)
 
 
 def _variable(name: str, show: Callable[[object], str]) -> str | Callable[[Exchange], str]:
@@ -47,7 +47,7 @@ def _variable(name: str, show: Callable[[object], str]) -> str | Callable[[Excha
         return "-"
     # messageString brings its own quotes.
     shown = _shown if name == "error.messageString" else show
-    return lambda x: shown(getter(x))
+    return lambda exchange: shown(getter(exchange))
 
 
 def _shown(value: object) -> str:
@@ -66,8 +66,8 @@ class AccessLog:
         self._stream = stream
         self._format = format
 
-    def write(self, x: Exchange) -> None:
-        self._stream.add(x.epoch_ms, self._format.line(x))
+    def write(self, exchange: Exchange) -> None:
+        self._stream.add(exchange.epoch_ms, self._format.line(exchange))
 
 
 def access_log(settings: AccessLogSettings, api_id: str, stage: str, writer: LogWriter) -> AccessLog | None:

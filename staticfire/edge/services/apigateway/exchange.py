@@ -233,48 +233,48 @@ def api_arn(scope: Scope, api_id: str) -> str:
     return f"arn:aws:execute-api:{scope.region}:{scope.account}:{api_id}"
 
 
-def _claim(x: Exchange, name: str) -> Any:
-    claims = ((x.authorizer or {}).get("jwt") or {}).get("claims") or {}
+def _claim(exchange: Exchange, name: str) -> Any:
+    claims = ((exchange.authorizer or {}).get("jwt") or {}).get("claims") or {}
     return claims.get(name)
 
 
 _CONTEXT: Mapping[str, Callable[[Exchange], Any]] = {
-    "accountId": lambda x: x.scope.account,
-    "apiId": lambda x: x.api_id,
-    "authorizer.error": lambda x: x.authorizer_error,
-    "authorizer.principalId": lambda x: x.principal,
-    "authorizer.latency": lambda x: x.authorizer_latency,
-    "authorizer.status": lambda x: x.authorizer_status,
-    "awsEndpointRequestId": lambda x: x.integration_request_id,
-    "customDomain.basePathMatched": lambda x: x.base_path,
-    "dataProcessed": lambda x: len(x.body) + x.response_length,
-    "domainName": lambda x: x.domain_name,
-    "domainPrefix": lambda x: x.domain_prefix,
-    "error.message": lambda x: x.error_message,
-    "error.messageString": lambda x: f'"{x.error_message}"' if x.error_message else None,
-    "error.responseType": lambda x: x.error_kind,
-    "extendedRequestId": lambda x: x.request_id,
-    "httpMethod": lambda x: x.request.method,
-    "identity.sourceIp": lambda x: x.request.peer,
-    "identity.userAgent": lambda x: x.user_agent,
-    "integration.error": lambda x: x.integration_error,
-    "integration.integrationStatus": lambda x: x.integration_status,
-    "integration.latency": lambda x: x.integration_latency,
-    "integration.requestId": lambda x: x.integration_request_id,
-    "integration.status": lambda x: x.backend_status,
-    "integrationErrorMessage": lambda x: x.integration_error,
-    "integrationLatency": lambda x: x.integration_latency,
-    "integrationStatus": lambda x: x.integration_status,
-    "path": lambda x: x.raw_path,
-    "protocol": lambda x: x.protocol,
-    "requestId": lambda x: x.request_id,
-    "requestTime": lambda x: x.time,
-    "requestTimeEpoch": lambda x: x.epoch_ms,
-    "responseLatency": lambda x: x.response_latency,
-    "responseLength": lambda x: x.response_length,
-    "routeKey": lambda x: x.route.key if x.route else None,
-    "stage": lambda x: x.stage.name,
-    "status": lambda x: x.status or None,
+    "accountId": lambda exchange: exchange.scope.account,
+    "apiId": lambda exchange: exchange.api_id,
+    "authorizer.error": lambda exchange: exchange.authorizer_error,
+    "authorizer.principalId": lambda exchange: exchange.principal,
+    "authorizer.latency": lambda exchange: exchange.authorizer_latency,
+    "authorizer.status": lambda exchange: exchange.authorizer_status,
+    "awsEndpointRequestId": lambda exchange: exchange.integration_request_id,
+    "customDomain.basePathMatched": lambda exchange: exchange.base_path,
+    "dataProcessed": lambda exchange: len(exchange.body) + exchange.response_length,
+    "domainName": lambda exchange: exchange.domain_name,
+    "domainPrefix": lambda exchange: exchange.domain_prefix,
+    "error.message": lambda exchange: exchange.error_message,
+    "error.messageString": lambda exchange: f'"{exchange.error_message}"' if exchange.error_message else None,
+    "error.responseType": lambda exchange: exchange.error_kind,
+    "extendedRequestId": lambda exchange: exchange.request_id,
+    "httpMethod": lambda exchange: exchange.request.method,
+    "identity.sourceIp": lambda exchange: exchange.request.peer,
+    "identity.userAgent": lambda exchange: exchange.user_agent,
+    "integration.error": lambda exchange: exchange.integration_error,
+    "integration.integrationStatus": lambda exchange: exchange.integration_status,
+    "integration.latency": lambda exchange: exchange.integration_latency,
+    "integration.requestId": lambda exchange: exchange.integration_request_id,
+    "integration.status": lambda exchange: exchange.backend_status,
+    "integrationErrorMessage": lambda exchange: exchange.integration_error,
+    "integrationLatency": lambda exchange: exchange.integration_latency,
+    "integrationStatus": lambda exchange: exchange.integration_status,
+    "path": lambda exchange: exchange.raw_path,
+    "protocol": lambda exchange: exchange.protocol,
+    "requestId": lambda exchange: exchange.request_id,
+    "requestTime": lambda exchange: exchange.time,
+    "requestTimeEpoch": lambda exchange: exchange.epoch_ms,
+    "responseLatency": lambda exchange: exchange.response_latency,
+    "responseLength": lambda exchange: exchange.response_length,
+    "routeKey": lambda exchange: exchange.route.key if exchange.route else None,
+    "stage": lambda exchange: exchange.stage.name,
+    "status": lambda exchange: exchange.status or None,
 }
 
 
@@ -285,8 +285,8 @@ def context_getter(name: str) -> Callable[[Exchange], Any] | None:
         return known
     if name.startswith("authorizer.claims."):
         claim = name.removeprefix("authorizer.claims.")
-        return lambda x: _claim(x, claim)
+        return lambda exchange: _claim(exchange, claim)
     if name.startswith("authorizer."):
         key = name.removeprefix("authorizer.")
-        return lambda x: ((x.authorizer or {}).get("lambda") or {}).get(key)
+        return lambda exchange: ((exchange.authorizer or {}).get("lambda") or {}).get(key)
     return None

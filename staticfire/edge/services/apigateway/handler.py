@@ -82,7 +82,7 @@ class HttpApis:
             # AWS has no such answer: what is missing is a local part, and the error says which and what to do.
             body = json.dumps({"message": error.message}).encode()
             return _identified(Response(503, [("content-type", "application/json")], body), new_request_id())
-        x = Exchange(
+        exchange = Exchange(
             address.request,
             scope=api.scope,
             api_id=api.api.id,
@@ -91,12 +91,12 @@ class HttpApis:
             domain_name=address.domain_name,
             base_path=address.base_path,
         )
-        response = api.cors.preflight(x.request) if api.cors else None
+        response = api.cors.preflight(exchange.request) if api.cors else None
         if response is None:
-            response = await self._respond(stage, x, address)
+            response = await self._respond(stage, exchange, address)
             if api.cors is not None:
-                response.headers = api.cors.apply(x.request, response.headers)
-        self._finish(stage, x, response, started)
+                response.headers = api.cors.apply(exchange.request, response.headers)
+        self._finish(stage, exchange, response, started)
         return response
 
     def _known(self, address: Address) -> CompiledApi | None:
@@ -111,28 +111,30 @@ class HttpApis:
             raise not_found(f"no account has an HTTP API {address.api_id}")
         return api
 
-    async def _respond(self, stage: CompiledStage, x: Exchange, address: Address) -> Response:
+    async def _respond(self, stage: CompiledStage, exchange: Exchange, address: Address) -> Response:
         try:
-            endpoint = self._endpoint(stage, x, address)
+            endpoint = self._endpoint(stage, exchange, address)
             try:
-                body = await x.request.body(MAX_BODY)
+                body = await exchange.request.body(MAX_BODY)
             except BodyTooLarge as error:
                 raise too_large(f"the body is longer than {MAX_BODY} bytes") from error
-            x.arrived(body, self._port)
+            exchange.arrived(body, self._port)
             if endpoint.guard is not None:
-                await endpoint.guard.check(x)
-            return await endpoint.target.run(x)
+                await endpoint.guard.check(exchange)
+            return await endpoint.target.run(exchange)
         except Refused as refusal:
-            return self._refuse(x, refusal)
+            return self._refuse(exchange, refusal)
 
-    def _endpoint(self, stage: CompiledStage, x: Exchange, address: Address) -> Endpoint:
+    def _endpoint(self, stage: CompiledStage, exchange: Exchange, address: Address) -> Endpoint:
         """Where the route leads, unless it is throttled."""
-        found = stage.table.match(x.request.method, x.path)
+        found = stage.table.match(exchange.request.method, exchange.path)
         if found is None:
-            missing = not_found(f"no route of stage {x.stage.name} takes {x.request.method} {x.path}")
+            missing = not_found(
+                f"no route of stage {exchange.stage.name} takes {exchange.request.method} {exchange.path}"
+            )
             raise self._of_lost(missing, address)
-        endpoint, x.parameters = found
-        x.route, x.dimensions = endpoint.route, endpoint.dimensions
+        endpoint, exchange.parameters = found
+        exchange.route, exchange.dimensions = endpoint.route, endpoint.dimensions
         if endpoint.bucket is not None and not endpoint.bucket.take(time.monotonic()):
             raise too_many_requests()
         return endpoint
@@ -144,25 +146,32 @@ class HttpApis:
             return refused
         return not_yet_again(api_id)
 
-    def _refuse(self, x: Exchange, refusal: Refused) -> Response:
-        x.error_kind = refusal.kind
-        x.error_message = refusal.message
+    def _refuse(self, exchange: Exchange, refusal: Refused) -> Response:
+        exchange.error_kind = refusal.kind
+        exchange.error_message = refusal.message
         level = logging.WARNING if refusal.status >= 500 else logging.INFO
-        where = x.route.key if x.route else f"{x.request.method} {x.path}"
-        log.log(level, "API %s, %s: %d: %s", x.api_id, where, refusal.status, refusal)
+        where = exchange.route.key if exchange.route else f"{exchange.request.method} {exchange.path}"
+        log.log(level, "API %s, %s: %d: %s", exchange.api_id, where, refusal.status, refusal)
         return refusal.response()
 
-    def _finish(self, stage: CompiledStage, x: Exchange, response: Response, started: float) -> None:
-        response.headers.append(("apigw-requestid", x.request_id))
-        x.status = response.status
-        x.response_length = len(response.body) if isinstance(response.body, bytes) else 0
-        x.response_latency = round((time.perf_counter() - started) * 1000)
-        for dimensions in (stage.dimensions, x.dimensions):
+    def _finish(self, stage: CompiledStage, exchange: Exchange, response: Response, started: float) -> None:
+        response.headers.append(("apigw-requestid", exchange.request_id))
+        exchange.status = response.status
+        exchange.response_length = len(response.body) if isinstance(response.body, bytes) else 0
+        exchange.response_latency = round((time.perf_counter() - started) * 1000)
+        for dimensions in (stage.dimensions, exchange.dimensions):
             if dimensions is not None:
-                size = len(x.body) + x.response_length
-                self._metrics.add(x.scope, dimensions, x.status, x.response_latency, x.integration_latency, size)
+                size = len(exchange.body) + exchange.response_length
+                self._metrics.add(
+                    exchange.scope,
+                    dimensions,
+                    exchange.status,
+                    exchange.response_latency,
+                    exchange.integration_latency,
+                    size,
+                )
         if stage.access_log is not None:
-            stage.access_log.write(x)
+            stage.access_log.write(exchange)
 
     async def answer(self, call: Call) -> Response | None:
         """An API Gateway call: those of HTTP APIs are passed on here, others (None) by the router."""

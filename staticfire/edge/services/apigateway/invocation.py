@@ -38,21 +38,21 @@ class Callee:
         self._credentials = credentials
         self._fixed = FunctionRef.parse(function_text(uri), scope) if "${" not in uri else None
 
-    def ref(self, x: Exchange) -> FunctionRef:
+    def ref(self, exchange: Exchange) -> FunctionRef:
         if self._fixed is not None:
             return self._fixed
-        uri = with_stage_variables(self._uri, x.stage.variables)
+        uri = with_stage_variables(self._uri, exchange.stage.variables)
         return FunctionRef.parse(function_text(uri), self._scope)
 
-    async def call(self, x: Exchange, payload: bytes, source_arn: str, seconds: float) -> Outcome:
+    async def call(self, exchange: Exchange, payload: bytes, source_arn: str, seconds: float) -> Outcome:
         """The function's answer, unless it is not allowed or too late. An AwsError says that it could not run."""
-        ref = self.ref(x)
+        ref = self.ref(exchange)
         # With a role in `credentials` the role's policy decides, not the function's: not checked here.
         if self._credentials is None and not await self._functions.allows(ref, PRINCIPAL, source_arn):
             raise NotAllowed(
                 f"{ref.arn} has no permission for {PRINCIPAL} with source {source_arn}: add an aws_lambda_permission"
             )
         try:
-            return await self._functions.invoke(ref, payload, trace_id=x.trace_id, patience=seconds)
+            return await self._functions.invoke(ref, payload, trace_id=exchange.trace_id, patience=seconds)
         except TimeoutError as error:
             raise TimedOut(f"{ref.arn} has not answered within {seconds:g} s") from error

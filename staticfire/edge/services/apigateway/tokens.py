@@ -163,8 +163,8 @@ class JwtAuthorizer:
         self._authorizer = authorizer
         self._keys = keys
 
-    async def authorize(self, x: Exchange, identity: str | None) -> None:
-        required = x.route.scopes if x.route else ()
+    async def authorize(self, exchange: Exchange, identity: str | None) -> None:
+        required = exchange.route.scopes if exchange.route else ()
         if not identity:
             raise unauthorized("the request carries no token", challenge="Bearer")
         token = identity[7:].strip() if identity[:7].lower() == "bearer " else identity
@@ -172,19 +172,19 @@ class JwtAuthorizer:
             claims = await self._verified(token)
             _check_claims(self._authorizer, claims, time.time())
         except _Invalid as error:
-            x.authorizer_error = str(error)
+            exchange.authorizer_error = str(error)
             challenge = f'Bearer scope="{" ".join(required)}" error="invalid_token" error_description="{error}"'
             raise unauthorized(str(error), challenge=challenge) from error
         matched = [scope for scope in required if scope in _scopes(claims)]
         if required and not matched:
-            x.authorizer_error = "insufficient_scope"
+            exchange.authorizer_error = "insufficient_scope"
             wanted = " ".join(required)
             challenge = (
                 f'Bearer scope="{wanted}" error="insufficient_scope" '
                 'error_description="the token does not have any of the required scopes"'
             )
             raise forbidden(f"the token has none of the scopes {wanted}", challenge=challenge)
-        x.authorizer = {
+        exchange.authorizer = {
             "jwt": {
                 "claims": {name: _claim_text(value) for name, value in claims.items()},
                 "scopes": matched or None,
