@@ -25,16 +25,16 @@ _GROUP_ARN = re.compile(r"arn:aws[a-z-]*:logs:(?P<region>[^:]+):(?P<account>\d+)
 
 
 class AccessLogFormat:
-    """A format compiled. In one that is JSON values are escaped, so that the line is JSON too."""
+    """A format made ready. In one that is JSON values are escaped, so that the line is JSON too."""
 
     def __init__(self, text: str) -> None:
         show = _shown_in_json if text.lstrip().startswith("{") else _shown
         self._pieces: list[str | Callable[[Exchange], str]] = []
         end = 0
-        for found in _VARIABLE.finditer(text):
-            self._pieces.append(text[end : found.start()])
-            self._pieces.append(_variable(found[1], show))
-            end = found.end()
+        for variable in _VARIABLE.finditer(text):
+            self._pieces.append(text[end : variable.start()])
+            self._pieces.append(_variable(variable[1], show))
+            end = variable.end()
         self._pieces.append(text[end:])
 
     def line(self, exchange: Exchange) -> str:

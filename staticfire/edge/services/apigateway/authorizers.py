@@ -24,7 +24,7 @@ from staticfire.edge.services.lambda_ import Functions
 from . import event
 from .exchange import Exchange, api_arn
 from .expressions import compile_value
-from .invocation import Callee, NotAllowed, TimedOut
+from .function_call import Callee, NotAllowed, TimedOut
 from .model import Authorizer, Route
 from .refusal import Refused, failed, forbidden, unauthorized
 from .tokens import JwtAuthorizer, KeySource
@@ -36,7 +36,7 @@ TIMEOUT_SECONDS = 10.0
 CACHED_ANSWERS = 1024
 
 
-class Guard(Protocol):
+class RouteGuard(Protocol):
     """Lets a request through or raises its refusal."""
 
     async def check(self, exchange: Exchange) -> None: ...
@@ -74,8 +74,7 @@ class LambdaGuard:
         identities = [source(exchange, None) for source in self._sources]
         if not all(identities):
             raise unauthorized("an identity source of the authorizer is missing from the request")
-        known = [identity or "" for identity in identities]
-        answer = await self._answer(exchange, known)
+        answer = await self._answer(exchange, [identity or "" for identity in identities])
         context = answer.get("context") or {}
         exchange.authorizer = {"lambda": context}
         if not self._allows(exchange, answer):
@@ -140,7 +139,7 @@ class BrokenGuard:
         raise failed(self._reason)
 
 
-def guard_for(authorizer: Authorizer, scope: Scope, api_id: str, functions: Functions, keys: KeySource) -> Guard:
+def guard_for(authorizer: Authorizer, scope: Scope, api_id: str, functions: Functions, keys: KeySource) -> RouteGuard:
     """The authorizer at work. One for all its routes: they share the answers that it remembers."""
     if authorizer.type == "JWT":
         return JwtGuard(authorizer, keys)
@@ -150,7 +149,7 @@ def guard_for(authorizer: Authorizer, scope: Scope, api_id: str, functions: Func
         return BrokenGuard(f"authorizer {authorizer.id}: {error.message}")
 
 
-def route_guard(route: Route, guards: Mapping[str, Guard]) -> Guard | None:
+def route_guard(route: Route, guards: Mapping[str, RouteGuard]) -> RouteGuard | None:
     """What stands before the route's integration; None where the route is open."""
     if route.authorization == "NONE":
         return None

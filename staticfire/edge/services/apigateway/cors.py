@@ -16,8 +16,6 @@ from .model import Cors
 class CorsPolicy:
     """A configuration with its headers ready."""
 
-    __slots__ = ("_actual", "_any", "_origins", "_preflight", "_schemes")
-
     def __init__(self, cors: Cors) -> None:
         self._any = "*" in cors.allow_origins
         self._origins = frozenset(cors.allow_origins)

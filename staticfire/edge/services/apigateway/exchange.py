@@ -280,9 +280,9 @@ _CONTEXT: Mapping[str, Callable[[Exchange], Any]] = {
 
 def context_getter(name: str) -> Callable[[Exchange], Any] | None:
     """How to look `$context.NAME` up; None when there is no such variable."""
-    known = _CONTEXT.get(name)
-    if known is not None:
-        return known
+    getter = _CONTEXT.get(name)
+    if getter is not None:
+        return getter
     if name.startswith("authorizer.claims."):
         claim = name.removeprefix("authorizer.claims.")
         return lambda exchange: _claim(exchange, claim)

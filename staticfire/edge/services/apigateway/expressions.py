@@ -87,10 +87,10 @@ def compile_value(text: str) -> Value:
         return _selector(whole[1] or whole[2]) or (lambda _exchange, _r: None)
     pieces: list[Value] = []
     end = 0
-    for found in _EMBEDDED.finditer(text):
-        pieces.append(_constant(text[end : found.start()]))
-        pieces.append(_selector(found[1] or found[2]) or _constant(""))
-        end = found.end()
+    for selector in _EMBEDDED.finditer(text):
+        pieces.append(_constant(text[end : selector.start()]))
+        pieces.append(_selector(selector[1] or selector[2]) or _constant(""))
+        end = selector.end()
     if not pieces:
         return _constant(text)
     pieces.append(_constant(text[end:]))
@@ -103,4 +103,4 @@ def _constant(text: str) -> Value:
 
 def with_stage_variables(text: str, variables: Mapping[str, str]) -> str:
     """`${stageVariables.name}` in a URI replaced."""
-    return _STAGE_VARIABLE.sub(lambda found: variables.get(found[1], ""), text)
+    return _STAGE_VARIABLE.sub(lambda variable: variables.get(variable[1], ""), text)

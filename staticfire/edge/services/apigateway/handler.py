@@ -22,14 +22,14 @@ from staticfire.edge.services.cloudwatch.log_writer import LogWriter
 from staticfire.edge.services.lambda_ import Functions
 
 from .address import Address, Addresses, api_domain
-from .catalog import Catalog
+from .catalog import ApiCatalog
 from .control_plane import ControlPlane
-from .earlier_apis import FormerApis
+from .earlier_apis import EarlierApis
 from .exchange import Exchange, new_request_id
 from .integration import MAX_BODY
 from .metrics import ApiMetrics
 from .model import DEFAULT_STAGE
-from .prepared import CompiledApi, CompiledStage, Compiler, Endpoint
+from .prepared import PreparedApi, PreparedRoute, PreparedStage, Preparer
 from .refusal import Refused, not_found, not_yet_again, too_large, too_many_requests, unsupported
 from .tokens import KeySource
 
@@ -59,9 +59,9 @@ class HttpApis:
             emulator, f"{domain}:{port}", lambda api_id, scope: self._catalog.owner(api_id, scope)
         )
         self._logs = LogWriter(emulator, "lines of access logs")
-        self._compiler = Compiler(functions, client, KeySource(client, emulator.base_url), self._logs)
-        self._former = FormerApis(state_dir / "http-apis.json")
-        self._catalog = Catalog(self._control.get, self._compiler.compile, self._former.serves)
+        self._preparer = Preparer(functions, client, KeySource(client, emulator.base_url), self._logs)
+        self._earlier = EarlierApis(state_dir / "http-apis.json")
+        self._catalog = ApiCatalog(self._control.get, self._preparer.prepare, self._earlier.serves)
         self._addresses = Addresses(domain)
         self._metrics = ApiMetrics(emulator)
 
@@ -72,7 +72,8 @@ class HttpApis:
     async def serve(self, address: Address) -> Response:
         started = time.perf_counter()
         try:
-            api = self._known(address) or await self._learned(address)
+            _check_head(address.request)
+            api = self._catalog.prepared(address.api_id) or await self._learned(address)
             stage, path = _stage(api, address)
         except Refused as refused:
             refusal = self._of_lost(refused, address)
@@ -99,52 +100,43 @@ class HttpApis:
         self._finish(stage, exchange, response, started)
         return response
 
-    def _known(self, address: Address) -> CompiledApi | None:
-        _check_head(address.request)
+    async def _learned(self, address: Address) -> PreparedApi:
         if address.api_id is None:
             raise not_found(f"no API mapping of {address.domain_name} fits the path")
-        return self._catalog.known(address.api_id)
-
-    async def _learned(self, address: Address) -> CompiledApi:
-        api = await self._catalog.find(address.api_id or "")
+        api = await self._catalog.find(address.api_id)
         if api is None:
             raise not_found(f"no account has an HTTP API {address.api_id}")
         return api
 
-    async def _respond(self, stage: CompiledStage, exchange: Exchange, address: Address) -> Response:
+    async def _respond(self, stage: PreparedStage, exchange: Exchange, address: Address) -> Response:
         try:
-            endpoint = self._endpoint(stage, exchange, address)
-            try:
-                body = await exchange.request.body(MAX_BODY)
-            except BodyTooLarge as error:
-                raise too_large(f"the body is longer than {MAX_BODY} bytes") from error
-            exchange.arrived(body, self._port)
-            if endpoint.guard is not None:
-                await endpoint.guard.check(exchange)
-            return await endpoint.target.run(exchange)
+            route = self._routed(stage, exchange, address)
+            if route.bucket is not None and not route.bucket.take(time.monotonic()):
+                raise too_many_requests()
+            exchange.arrived(await exchange.request.body(MAX_BODY), self._port)
+            if route.guard is not None:
+                await route.guard.check(exchange)
+            return await route.responder.respond(exchange)
+        except BodyTooLarge:
+            return self._refuse(exchange, too_large(f"the body is longer than {MAX_BODY} bytes"))
         except Refused as refusal:
             return self._refuse(exchange, refusal)
 
-    def _endpoint(self, stage: CompiledStage, exchange: Exchange, address: Address) -> Endpoint:
-        """Where the route leads, unless it is throttled."""
-        found = stage.table.match(exchange.request.method, exchange.path)
-        if found is None:
-            missing = not_found(
-                f"no route of stage {exchange.stage.name} takes {exchange.request.method} {exchange.path}"
-            )
-            raise self._of_lost(missing, address)
-        endpoint, exchange.parameters = found
-        exchange.route, exchange.dimensions = endpoint.route, endpoint.dimensions
-        if endpoint.bucket is not None and not endpoint.bucket.take(time.monotonic()):
-            raise too_many_requests()
-        return endpoint
+    def _routed(self, stage: PreparedStage, exchange: Exchange, address: Address) -> PreparedRoute:
+        match = stage.table.match(exchange.request.method, exchange.path)
+        if match is None:
+            request = f"{exchange.request.method} {exchange.path}"
+            raise self._of_lost(not_found(f"no route of stage {exchange.stage.name} takes {request}"), address)
+        route, exchange.parameters = match
+        exchange.route, exchange.dimensions = route.route, route.dimensions
+        return route
 
     def _of_lost(self, refused: Refused, address: Address) -> Refused:
         """What is missing since the emulator lost its state is not simply not found."""
-        method, api_id = address.request.method, address.api_id
-        if refused.status != 404 or api_id is None or not self._former.had(api_id, address.stage, method, address.path):
-            return refused
-        return not_yet_again(api_id)
+        api_id, method = address.api_id, address.request.method
+        if refused.status == 404 and api_id and self._earlier.had(api_id, address.stage, method, address.path):
+            return not_yet_again(api_id)
+        return refused
 
     def _refuse(self, exchange: Exchange, refusal: Refused) -> Response:
         exchange.error_kind = refusal.kind
@@ -154,7 +146,7 @@ class HttpApis:
         log.log(level, "API %s, %s: %d: %s", exchange.api_id, where, refusal.status, refusal)
         return refusal.response()
 
-    def _finish(self, stage: CompiledStage, exchange: Exchange, response: Response, started: float) -> None:
+    def _finish(self, stage: PreparedStage, exchange: Exchange, response: Response, started: float) -> None:
         response.headers.append(("apigw-requestid", exchange.request_id))
         exchange.status = response.status
         exchange.response_length = len(response.body) if isinstance(response.body, bytes) else 0
@@ -190,12 +182,12 @@ class HttpApis:
         if method == "GET" or status >= 400 or parts[0] != "v2":
             return
         if method == "DELETE" and parts[1:2] == ["apis"] and len(parts) >= 3:
-            self._former.deleted(parts[2])
+            self._earlier.deleted(parts[2])
         if parts[1:2] == ["domainnames"]:
             await self._learn_domains(call.scope)
         elif parts[1:2] == ["apis"] and len(parts) == 3 and method == "DELETE":
             self._catalog.deleted(parts[2])
-            self._compiler.forget(parts[2])
+            self._preparer.forget(parts[2])
             self._control.deleted(parts[2])
         elif parts[1:2] == ["apis"] and len(parts) >= 3:
             await self._catalog.wrote(call.scope, method, parts[2], parts[3:], await call.body())
@@ -208,7 +200,7 @@ class HttpApis:
 
     async def reset(self) -> None:
         """The emulator's state is gone: nothing that was learned holds."""
-        self._former.lose()
+        self._earlier.lose()
         self._catalog.reset()
         self._control.reset()
         self._addresses.reset()
@@ -224,7 +216,7 @@ def _identified(response: Response, request_id: str) -> Response:
     return response
 
 
-def _stage(api: CompiledApi, address: Address) -> tuple[CompiledStage, str]:
+def _stage(api: PreparedApi, address: Address) -> tuple[PreparedStage, str]:
     """The stage that the path names, and the path in it."""
     if api.api.protocol != "HTTP":
         raise unsupported(f"{api.api.protocol} APIs are not served here: only HTTP APIs are")

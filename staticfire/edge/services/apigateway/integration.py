@@ -23,7 +23,7 @@ from staticfire.edge.services.lambda_ import Functions
 from . import event, response
 from .exchange import Exchange, api_arn
 from .expressions import with_stage_variables
-from .invocation import Callee, NotAllowed, TimedOut
+from .function_call import Callee, NotAllowed, TimedOut
 from .mapping import RequestMapping, ResponseMapping
 from .model import DEFAULT_ROUTE, Integration, Route
 from .refusal import Refused, failed, too_large, unavailable, unsupported
@@ -34,13 +34,13 @@ _THROTTLED = ("TooManyRequestsException", "ServiceException", "ServiceUnavailabl
 _EXCERPT = 500
 
 
-class Target(Protocol):
-    """Answers a request or raises its refusal."""
+class Responder(Protocol):
+    """An integration at work: answers a request or raises its refusal."""
 
-    async def run(self, exchange: Exchange) -> Response: ...
+    async def respond(self, exchange: Exchange) -> Response: ...
 
 
-class LambdaTarget:
+class LambdaResponder:
     """AWS_PROXY to a function."""
 
     def __init__(self, integration: Integration, route: Route, scope: Scope, api_id: str, functions: Functions) -> None:
@@ -60,7 +60,7 @@ class LambdaTarget:
             return f"{self._arn}/{exchange.stage.name}/{DEFAULT_ROUTE}"
         return f"{self._arn}/{exchange.stage.name}/{exchange.request.method}{self._path}"
 
-    async def run(self, exchange: Exchange) -> Response:
+    async def respond(self, exchange: Exchange) -> Response:
         if self._request_mapping:
             exchange.map(*self._request_mapping.apply(exchange, exchange.raw_path, list(exchange.headers.items())))
         payload = self._event(exchange)
@@ -105,7 +105,7 @@ def _failed(exchange: Exchange, reason: str) -> Refused:
     return failed(reason)
 
 
-class HttpTarget:
+class HttpResponder:
     """HTTP_PROXY to a public URL. The client's query goes along, `{name}` in the URL takes path parameters."""
 
     def __init__(self, integration: Integration, client: Client) -> None:
@@ -136,12 +136,12 @@ class HttpTarget:
         kept = [header for header in headers if header[0] != "forwarded"]
         return [*kept, ("forwarded", f"{forwarded}, {hop}" if forwarded else hop)]
 
-    async def run(self, exchange: Exchange) -> Response:
+    async def respond(self, exchange: Exchange) -> Response:
         url = urlsplit(self._url(exchange))
         if url.scheme not in ("http", "https") or not url.netloc:
-            raise _failed(exchange, f"the integration's URI {self._uri!r} is no http(s) URL")
+            raise _failed(exchange, f"the integration's URI {self._uri!r} is not an http(s) URL")
         path, query, headers = self._request_mapping.apply(exchange, url.path or "/", self._headers(exchange))
-        joined = "&".join(part for part in (url.query, query) if part)
+        joined = "&".join(filter(None, (url.query, query)))
         target = f"{path}?{joined}" if joined else path
         method = exchange.request.method if self._method == "ANY" else self._method
         started = time.perf_counter()
@@ -174,49 +174,49 @@ class HttpTarget:
         return Response(answer.status, kept, data)
 
 
-class UnservedTarget:
+class UnservedResponder:
     """Exists on AWS, not here: says so."""
 
-    def __init__(self, what: str) -> None:
-        self._what = what
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
 
-    async def run(self, exchange: Exchange) -> Response:
-        exchange.integration_error = self._what
-        raise unsupported(self._what)
+    async def respond(self, exchange: Exchange) -> Response:
+        exchange.integration_error = self._reason
+        raise unsupported(self._reason)
 
 
-class BrokenTarget:
+class BrokenResponder:
     """The route leads nowhere."""
 
     def __init__(self, reason: str) -> None:
         self._reason = reason
 
-    async def run(self, exchange: Exchange) -> Response:
+    async def respond(self, exchange: Exchange) -> Response:
         raise _failed(exchange, self._reason)
 
 
-def target_for(
+def responder_for(
     route: Route,
     integration: Integration | None,
     scope: Scope,
     api_id: str,
     functions: Functions,
     client: Client,
-) -> Target:
+) -> Responder:
     if integration is None:
-        return BrokenTarget(f"route {route.key!r} has no integration {route.integration_id or ''}".rstrip())
+        return BrokenResponder(f"route {route.key!r} has no integration {route.integration_id or ''}".rstrip())
     if integration.connection_type == "VPC_LINK":
-        return UnservedTarget("Private integrations (VPC_LINK) are not served here: use an HTTP_PROXY integration")
+        return UnservedResponder("Private integrations (VPC_LINK) are not served here: use an HTTP_PROXY integration")
     if integration.type == "HTTP_PROXY":
-        return HttpTarget(integration, client)
+        return HttpResponder(integration, client)
     if integration.type == "AWS_PROXY":
         if integration.subtype or ":lambda:" not in integration.uri:
             what = integration.subtype or integration.uri or "without a URI"
-            return UnservedTarget(
+            return UnservedResponder(
                 f"AWS service integrations are not served here ({what}): call the service in a function"
             )
         try:
-            return LambdaTarget(integration, route, scope, api_id, functions)
+            return LambdaResponder(integration, route, scope, api_id, functions)
         except AwsError as error:
-            return BrokenTarget(f"integration {integration.id}: {error.message}")
-    return BrokenTarget(f"integration {integration.id} has type {integration.type}, which HTTP APIs do not have")
+            return BrokenResponder(f"integration {integration.id}: {error.message}")
+    return BrokenResponder(f"integration {integration.id} has type {integration.type}, which HTTP APIs do not have")

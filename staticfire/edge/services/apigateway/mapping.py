@@ -79,9 +79,9 @@ def _change_pairs(pairs: Iterable[tuple[str, str]], action: str, name: str, valu
 
 def _change_header(headers: HeaderList, action: str, name: str, value: str | None) -> HeaderList:
     """Like other pairs; what is appended to a header joins its value."""
-    given = [known for key, known in headers if key == name]
-    if action == "append" and value is not None and given:
-        action, value = "overwrite", ",".join([*given, value])
+    values = [value for key, value in headers if key == name]
+    if action == "append" and value is not None and values:
+        action, value = "overwrite", ",".join([*values, value])
     return _change_pairs(headers, action, name, value)
 
 

@@ -94,7 +94,7 @@ class KeySource:
                 raise ValueError(f"HTTP {answer.status}")
             data = json.loads(body)
             if not isinstance(data, dict):
-                raise ValueError("no JSON object")
+                raise ValueError("not a JSON object")
             return data
         except (OSError, ValueError, BodyTooLarge) as error:
             log.warning("cannot read %s of a JWT authorizer's issuer: %s", url, error or type(error).__name__)
@@ -139,8 +139,8 @@ def _check_claims(authorizer: Authorizer, claims: Mapping[str, Any], now: float)
     if not isinstance(issuer, str) or issuer.rstrip("/") != authorizer.issuer:
         raise _Invalid("the token does not have a valid issuer")
     audience = claims.get("aud", claims.get("client_id"))
-    given = {audience} if isinstance(audience, str) else set(audience or ())
-    if not given & set(authorizer.audience):
+    audiences = {audience} if isinstance(audience, str) else set(audience or ())
+    if not audiences & set(authorizer.audience):
         raise _Invalid("the token does not have a valid audience")
     expires, not_before, issued = (_number(claims, name) for name in ("exp", "nbf", "iat"))
     if expires is None or expires <= now:
@@ -178,12 +178,12 @@ class JwtAuthorizer:
         matched = [scope for scope in required if scope in _scopes(claims)]
         if required and not matched:
             exchange.authorizer_error = "insufficient_scope"
-            wanted = " ".join(required)
+            scopes = " ".join(required)
             challenge = (
-                f'Bearer scope="{wanted}" error="insufficient_scope" '
+                f'Bearer scope="{scopes}" error="insufficient_scope" '
                 'error_description="the token does not have any of the required scopes"'
             )
-            raise forbidden(f"the token has none of the scopes {wanted}", challenge=challenge)
+            raise forbidden(f"the token has none of the scopes {scopes}", challenge=challenge)
         exchange.authorizer = {
             "jwt": {
                 "claims": {name: _claim_text(value) for name, value in claims.items()},

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from staticfire.edge.aws.calls import Scope
-from staticfire.edge.services.lambda_ import Functions
-from staticfire.edge.services.lambda_.model import FunctionRef, Outcome
+from staticfire.edge.services.lambda_ import FunctionRef, Functions, Outcome
 
 from .exchange import Exchange
 from .expressions import with_stage_variables
@@ -22,14 +21,12 @@ class NotAllowed(Exception):
 
 def function_text(uri: str) -> str:
     """The function in a URI: `arn:aws:apigateway:R:lambda:path/2015-03-31/functions/ARN/invocations`, or the ARN."""
-    _, found, rest = uri.partition("/functions/")
-    return rest.removesuffix("/invocations") if found else uri
+    _, separator, rest = uri.partition("/functions/")
+    return rest.removesuffix("/invocations") if separator else uri
 
 
 class Callee:
     """The function behind a URI; one with stage variables in it depends on the stage."""
-
-    __slots__ = ("_credentials", "_fixed", "_functions", "_scope", "_uri")
 
     def __init__(self, functions: Functions, scope: Scope, uri: str, credentials: str | None) -> None:
         self._functions = functions
