@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 from urllib.parse import parse_qs, parse_qsl
@@ -55,16 +56,14 @@ class AwsError(Exception):
         self.fields = dict(fields or {})
 
 
+@dataclass(slots=True, eq=False)
 class Call:
     """One AWS API call. `operation` comes from X-Amz-Target, the path (CBOR) or Action; REST services have none."""
 
-    __slots__ = ("operation", "request", "scope", "service")
-
-    def __init__(self, request: Request, service: str, scope: Scope, operation: str | None = None) -> None:
-        self.request = request
-        self.service = service
-        self.scope = scope
-        self.operation = operation
+    request: Request
+    service: str
+    scope: Scope
+    operation: str | None = None
 
     async def body(self) -> bytes:
         return await self.request.body(MAX_BODY)

@@ -12,15 +12,17 @@ import binascii
 import random
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from staticfire.edge.aws.calls import Scope
 from staticfire.edge.http1.hop_by_hop import HOP_BY_HOP
 from staticfire.edge.http1.messages import Request
+from staticfire.edge.services.cloudwatch.metric_writer import Dimensions
 from staticfire.edge.traces.trace_id import new_root
 
-from .model import Route, Stage
+from .model import DEFAULT_STAGE, Route, Stage
 
 # Between client and gateway only: a function does not see them.
 _NOT_THE_FUNCTIONS = HOP_BY_HOP | {"expect"}
@@ -68,92 +70,52 @@ def decoded_path(path: str) -> str:
     return "%25".join(pieces)
 
 
+@dataclass(slots=True, eq=False)
 class Exchange:
     """One request. Made when its API and stage are known; the steps fill in what they find."""
 
-    __slots__ = (
-        "_headers",
-        "_query",
-        "api_id",
-        "authorizer",
-        "authorizer_error",
-        "authorizer_latency",
-        "authorizer_status",
-        "backend_status",
-        "base_path",
-        "body",
-        "cookies",
-        "dimensions",
-        "domain_name",
-        "error_kind",
-        "error_message",
-        "integration_error",
-        "integration_latency",
-        "integration_request_id",
-        "integration_status",
-        "now",
-        "parameters",
-        "path",
-        "principal",
-        "query_string",
-        "raw_path",
-        "request",
-        "request_id",
-        "response_latency",
-        "response_length",
-        "route",
-        "scope",
-        "stage",
-        "status",
-        "trace_id",
-    )
+    request: Request
+    scope: Scope
+    api_id: str
+    stage: Stage
+    path: str
+    domain_name: str
+    base_path: str | None = None
+    now: float = field(init=False)
+    request_id: str = field(init=False)
+    trace_id: str = field(init=False)
+    raw_path: str = field(init=False)
+    query_string: str = field(init=False)
+    body: bytes = b""
+    cookies: list[str] = field(default_factory=list)
+    route: Route | None = None
+    dimensions: Dimensions | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    authorizer: dict[str, Any] | None = None
+    authorizer_error: str | None = None
+    principal: str | None = None
+    authorizer_latency: int | None = None
+    authorizer_status: int | None = None
+    integration_error: str | None = None
+    integration_latency: int | None = None
+    integration_request_id: str | None = None
+    integration_status: int | None = None
+    backend_status: int | None = None
+    error_message: str | None = None
+    error_kind: str | None = None
+    status: int = 0
+    response_length: int = 0
+    response_latency: int = 0
+    _headers: dict[str, str] | None = None
+    _query: list[tuple[str, str]] | None = None
 
-    def __init__(
-        self,
-        request: Request,
-        *,
-        scope: Scope,
-        api_id: str,
-        stage: Stage,
-        path: str,
-        domain_name: str,
-        base_path: str | None = None,
-    ) -> None:
-        self.request = request
-        self.scope = scope
-        self.api_id = api_id
-        self.stage = stage
-        self.path = path
-        self.domain_name = domain_name
-        self.base_path = base_path
-        self.now = now = time.time()
+    def __post_init__(self) -> None:
+        self.now = time.time()
         self.request_id = new_request_id()
-        self.trace_id = request.headers.get("x-amzn-trace-id") or new_root(now)
-        decoded = decoded_path(path)
-        self.raw_path = decoded if stage.name == "$default" else f"/{stage.name}{decoded}"
-        self.query_string = request.query
-        self.body = b""
-        self.cookies: list[str] = []
-        self.route: Route | None = None
-        self.dimensions: tuple[tuple[str, str], ...] | None = None
-        self.parameters: Mapping[str, str] = {}
-        self.authorizer: dict[str, Any] | None = None
-        self.authorizer_error: str | None = None
-        self.principal: str | None = None
-        self.authorizer_latency: int | None = None
-        self.authorizer_status: int | None = None
-        self.integration_error: str | None = None
-        self.integration_latency: int | None = None
-        self.integration_request_id: str | None = None
-        self.integration_status: int | None = None
-        self.backend_status: int | None = None
-        self.error_message: str | None = None
-        self.error_kind: str | None = None
-        self.status = 0
-        self.response_length = 0
-        self.response_latency = 0
-        self._headers: dict[str, str] | None = None
-        self._query: list[tuple[str, str]] | None = None
+        self.trace_id = self.request.headers.get("x-amzn-trace-id") or new_root(self.now)
+        decoded = decoded_path(self.path)
+        self.raw_path = decoded if self.stage.name == DEFAULT_STAGE else f"/{self.stage.name}{decoded}"
+        self.query_string = self.request.query
 
     def arrived(self, body: bytes, port: str) -> None:
         """The body is here: the headers can be told as a function sees them."""
