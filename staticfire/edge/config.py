@@ -77,7 +77,7 @@ class EdgeConfig:
 
 
 def _section(kind: type, document: Mapping[str, Any]) -> Any:
-    unknown = document.keys() - {known.name for known in fields(kind)}
+    unknown = document.keys() - {field.name for field in fields(kind)}
     if unknown:
         raise TypeError(f"unknown: {', '.join(sorted(unknown))}")
     return kind(**document)

@@ -170,8 +170,8 @@ async def _operation(request: Request) -> str | None:
     if target:
         return target.rpartition(".")[2]
     if request.headers.get("smithy-protocol") == "rpc-v2-cbor":
-        found = _CBOR_PATH.search(request.path)
-        return found[1] if found else None
+        path = _CBOR_PATH.search(request.path)
+        return path[1] if path else None
     if request.query.startswith("Action=") or "&Action=" in request.query:
         return _action(request.query)
     if request.method == "POST" and request.headers.get("content-type").startswith(FORM):

@@ -27,8 +27,8 @@ class LocalStackMail:
 
     async def find(self, to: str = "", account: str = "") -> list[Mail]:
         mails = [*await self._kept(), *await self._store.find(to, account)]
-        found = [mail for mail in mails if mail.is_for(to, account)]
-        return sorted(found, key=lambda mail: mail.received_at, reverse=True)
+        mine = [mail for mail in mails if mail.is_for(to, account)]
+        return sorted(mine, key=lambda mail: mail.received_at, reverse=True)
 
     async def remove(self, to: str = "", account: str = "") -> int:
         mine = [mail for mail in await self._kept() if mail.is_for(to, account)]
@@ -39,12 +39,12 @@ class LocalStackMail:
     async def _kept(self) -> list[Mail]:
         """Newest first; LocalStack keeps the newest last."""
         try:
-            found = await self._ask("GET", PATH)
+            answer = await self._ask("GET", PATH)
         except AwsError:
             # The mails have an address only once something was asked of SES.
             await self._emulator.query(Scope(), "ses", "ListIdentities", {})
-            found = await self._ask("GET", PATH)
-        return [_mail(message) for message in reversed(json.loads(found)["messages"])]
+            answer = await self._ask("GET", PATH)
+        return [_mail(message) for message in reversed(json.loads(answer)["messages"])]
 
     async def _ask(self, method: str, target: str) -> bytes:
         answer = await self._emulator.raw(Scope(), "ses", method, target)
@@ -56,7 +56,8 @@ class LocalStackMail:
 
 def _mail(message: Mapping[str, Any]) -> Mail:
     destination = message.get("Destination") or {}
-    to = [each for kind in ("ToAddresses", "CcAddresses", "BccAddresses") for each in destination.get(kind) or ()]
+    kinds = ("ToAddresses", "CcAddresses", "BccAddresses")
+    to = [address for kind in kinds for address in destination.get(kind) or ()]
     region, sender = message.get("Region") or "", message.get("Source") or ""
     if raw := message.get("RawData"):
         mail = parsed(raw, sender, to, "", region)

@@ -54,10 +54,10 @@ class CloudWatch:
             return None
         return _described(call, await self.described(call.scope, await parameters(call)))
 
-    async def described(self, scope: Scope, wanted: Mapping[str, object]) -> dict[str, Any]:
-        found = await self._emulator.json(scope, "monitoring", TARGET, wanted, "1.0")
-        found["MetricAlarms"] = [self.as_put(scope, alarm) for alarm in found.get("MetricAlarms", ())]
-        return found
+    async def described(self, scope: Scope, request: Mapping[str, object]) -> dict[str, Any]:
+        answer = await self._emulator.json(scope, "monitoring", TARGET, request, "1.0")
+        answer["MetricAlarms"] = [self.as_put(scope, alarm) for alarm in answer.get("MetricAlarms", ())]
+        return answer
 
     async def passed(self, call: Call, status: int) -> None:
         if call.operation == "PutMetricAlarm":
@@ -125,15 +125,15 @@ def _value(name: str, node: Any) -> Any:
     return {inner: _value(inner, value) for inner, value in node.items()}
 
 
-def _described(call: Call, found: dict[str, Any]) -> Response:
+def _described(call: Call, alarms: dict[str, Any]) -> Response:
     headers = call.request.headers
     if "smithy-protocol" in headers:
         kind = [("content-type", "application/cbor"), ("smithy-protocol", "rpc-v2-cbor")]
-        return Response(200, kind, cbor2.dumps(_stamped("", found)))
+        return Response(200, kind, cbor2.dumps(_stamped("", alarms)))
     if "x-amz-target" in headers:
-        return Response(200, [("content-type", "application/x-amz-json-1.0")], json.dumps(found).encode())
+        return Response(200, [("content-type", "application/x-amz-json-1.0")], json.dumps(alarms).encode())
     body = (
-        f'<DescribeAlarmsResponse xmlns="{NAMESPACE}"><DescribeAlarmsResult>{_members(found)}'
+        f'<DescribeAlarmsResponse xmlns="{NAMESPACE}"><DescribeAlarmsResult>{_members(alarms)}'
         f"</DescribeAlarmsResult><ResponseMetadata><RequestId>{uuid4()}</RequestId></ResponseMetadata>"
         "</DescribeAlarmsResponse>"
     )
@@ -143,16 +143,16 @@ def _described(call: Call, found: dict[str, Any]) -> Response:
 def _stamped(name: str, value: Any) -> Any:
     """The document with its points in time marked as such; what is not set is left out."""
     if isinstance(value, dict):
-        return {inner: _stamped(inner, one) for inner, one in value.items() if one is not None}
+        return {member: _stamped(member, inner) for member, inner in value.items() if inner is not None}
     if isinstance(value, list):
-        return [_stamped(name, one) for one in value]
+        return [_stamped(name, item) for item in value]
     return cbor2.CBORTag(EPOCH, value) if name.endswith("Timestamp") else value
 
 
 def _members(structure: Mapping[str, Any]) -> str:
     """Elements of a structure; what is not set has none."""
-    given = {name: value for name, value in structure.items() if value is not None and value != ""}
-    return "".join(f"<{name}>{_xml(name, value)}</{name}>" for name, value in given.items())
+    present = [(name, value) for name, value in structure.items() if value is not None and value != ""]
+    return "".join(f"<{name}>{_xml(name, value)}</{name}>" for name, value in present)
 
 
 def _xml(name: str, value: Any) -> str:

@@ -137,8 +137,8 @@ class Rds:
         document = await self._emulator.query(
             call.scope, "rds", "DescribeDBInstances", {"DBInstanceIdentifier": params.get("DBInstanceIdentifier", "")}
         )
-        found = next(document.iter(f"{NS}DBInstance"), None)
-        return None if found is None else _instance(found, params.get("MasterUserPassword", ""))
+        element = next(document.iter(f"{NS}DBInstance"), None)
+        return None if element is None else _instance(element, params.get("MasterUserPassword", ""))
 
     async def _create(self, call: Call, params: Mapping[str, str], document: ElementTree.Element) -> None:
         instance = _instance(next(document.iter(f"{NS}DBInstance")), params["MasterUserPassword"])

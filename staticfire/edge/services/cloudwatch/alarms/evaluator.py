@@ -96,7 +96,7 @@ class Alarms:
             ends = {alarm: int((now - LATE_SECONDS) // alarm.step) * alarm.step for alarm in states}
             due = [alarm for alarm, end in ends.items() if end > watch.evaluated[alarm]]
             await asyncio.gather(*(self._evaluate(scope, alarm, *states[alarm], ends[alarm]) for alarm in due))
-        except (AwsError, ValueError) as error:  # or an answer that is no document: NaN is none in JSON
+        except (AwsError, ValueError) as error:  # or an answer that is not a document: JSON has no NaN
             log.warning("the alarms of %s in %s cannot be evaluated now: %s", scope.account, scope.region, error)
             watch.due = min(watch.due, now + AGAIN_SECONDS)
             return
@@ -109,25 +109,25 @@ class Alarms:
 
     async def _states(self, scope: Scope) -> dict[Alarm, tuple[str, str]]:
         """The alarms there, each with its state and the reason of it."""
-        found: dict[Alarm, tuple[str, str]] = {}
-        wanted: dict[str, object] = {"AlarmTypes": ["MetricAlarm"], "MaxRecords": PAGE}
+        states: dict[Alarm, tuple[str, str]] = {}
+        request: dict[str, object] = {"AlarmTypes": ["MetricAlarm"], "MaxRecords": PAGE}
         while True:
-            page = await self._describe(scope, wanted)
+            page = await self._describe(scope, request)
             for document in page.get("MetricAlarms", ()):
-                found[Alarm.described(document)] = document["StateValue"], document.get("StateReason") or ""
+                states[Alarm.described(document)] = document["StateValue"], document.get("StateReason") or ""
             if not page.get("NextToken"):
-                return found
-            wanted["NextToken"] = page["NextToken"]
+                return states
+            request["NextToken"] = page["NextToken"]
 
     async def _evaluate(self, scope: Scope, alarm: Alarm, state: str, reason: str, end: int) -> None:
         if alarm.trouble:
             # The state stays the first one; why is all that there is to tell.
             verdict: Verdict | None = Verdict(INSUFFICIENT_DATA, f"Unchecked: {alarm.trouble}.")
-            told = (state, reason)
+            current = (state, reason)
         else:
             verdict = alarm.evaluate(alarm.datapoints(end, await self._measured(scope, alarm, end)), state)
-            told = (state, verdict.reason if verdict else reason)
-        if verdict is None or (verdict.state, verdict.reason) == told:
+            current = (state, verdict.reason if verdict else reason)
+        if verdict is None or (verdict.state, verdict.reason) == current:
             return
         try:
             await self._set(scope, alarm, verdict, end)
@@ -137,7 +137,7 @@ class Alarms:
             log.info("alarm %s was deleted while it was evaluated", alarm.name)
 
     async def _measured(self, scope: Scope, alarm: Alarm, end: int) -> list[dict[str, Any]]:
-        wanted: dict[str, object] = {
+        request: dict[str, object] = {
             "Namespace": alarm.namespace,
             "MetricName": alarm.metric,
             "Dimensions": [{"Name": name, "Value": value} for name, value in alarm.dimensions],
@@ -147,11 +147,11 @@ class Alarms:
             "Statistics": STATISTICS,
         }
         if alarm.is_percentile:
-            wanted["ExtendedStatistics"] = [alarm.statistic]
+            request["ExtendedStatistics"] = [alarm.statistic]
         if alarm.unit:
-            wanted["Unit"] = alarm.unit
-        found = await self._call(scope, "GetMetricStatistics", wanted)
-        datapoints: list[dict[str, Any]] = found.get("Datapoints", [])
+            request["Unit"] = alarm.unit
+        answer = await self._call(scope, "GetMetricStatistics", request)
+        datapoints: list[dict[str, Any]] = answer.get("Datapoints", [])
         return datapoints
 
     async def _set(self, scope: Scope, alarm: Alarm, verdict: Verdict, end: int) -> None:
@@ -161,20 +161,24 @@ class Alarms:
             "startDate": moment_text(verdict.evaluated[-1].start if verdict.evaluated else end - alarm.period),
             "statistic": alarm.statistic,
             "period": alarm.period,
-            "recentDatapoints": [each.value for each in reversed(verdict.evaluated)],
+            "recentDatapoints": [datapoint.value for datapoint in reversed(verdict.evaluated)],
             "threshold": alarm.threshold,
             "evaluatedDatapoints": [
-                {"timestamp": moment_text(each.start), "sampleCount": each.samples, "value": each.value}
-                for each in verdict.evaluated
+                {
+                    "timestamp": moment_text(datapoint.start),
+                    "sampleCount": datapoint.samples,
+                    "value": datapoint.value,
+                }
+                for datapoint in verdict.evaluated
             ],
         }
-        wanted = {
+        request = {
             "AlarmName": alarm.name,
             "StateValue": verdict.state,
             "StateReason": verdict.reason,
             "StateReasonData": json.dumps(data),
         }
-        await self._call(scope, "SetAlarmState", wanted)
+        await self._call(scope, "SetAlarmState", request)
 
-    async def _call(self, scope: Scope, operation: str, wanted: Mapping[str, object]) -> dict[str, Any]:
-        return await self._emulator.json(scope, "monitoring", PREFIX + operation, wanted, "1.0")
+    async def _call(self, scope: Scope, operation: str, request: Mapping[str, object]) -> dict[str, Any]:
+        return await self._emulator.json(scope, "monitoring", PREFIX + operation, request, "1.0")

@@ -59,7 +59,7 @@ def _trigger(alarm: Mapping[str, Any]) -> dict[str, Any]:
         "Namespace": alarm.get("Namespace") or "",
         **statistic,
         "Unit": alarm.get("Unit"),
-        "Dimensions": [{"value": each["Value"], "name": each["Name"]} for each in alarm.get("Dimensions") or ()],
+        "Dimensions": [{"value": pair["Value"], "name": pair["Name"]} for pair in alarm.get("Dimensions") or ()],
         "Period": alarm.get("Period"),
         "EvaluationPeriods": alarm.get("EvaluationPeriods"),
         **({"DatapointsToAlarm": alarm["DatapointsToAlarm"]} if alarm.get("DatapointsToAlarm") else {}),
@@ -92,7 +92,7 @@ def text(document: Mapping[str, Any]) -> str:
         f"- Alarm Arn: {document['AlarmArn']}",
     ]
     if trigger:
-        dimensions = ", ".join(f"{each['name']} = {each['value']}" for each in trigger["Dimensions"] or ())
+        dimensions = ", ".join(f"{pair['name']} = {pair['value']}" for pair in trigger["Dimensions"] or ())
         periods = trigger["EvaluationPeriods"]
         lines += [
             "",
@@ -116,8 +116,8 @@ def text(document: Mapping[str, Any]) -> str:
         ("ALARM", "AlarmActions"),
         ("INSUFFICIENT_DATA", "InsufficientDataActions"),
     ):
-        told = ", ".join(f"[{arn}]" for arn in document.get(actions) or ())
-        lines.append(f"- {name}: {told}".rstrip())
+        topics = ", ".join(f"[{arn}]" for arn in document.get(actions) or ())
+        lines.append(f"- {name}: {topics}".rstrip())
     return "\n".join(lines) + "\n"
 
 
