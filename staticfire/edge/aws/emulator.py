@@ -140,7 +140,7 @@ class Emulator:
             raise self.unreachable(f"broke off a call to {service}: {broken}") from broken
 
     def unreachable(self, what: str) -> AwsError:
-        """What a caller is told when the emulator is not there."""
+        """What a caller gets when the emulator is not there."""
         log = f" Its log: {self.log}." if self.log else ""
         message = f"{self.name} {self.ended or what}.{log} See 'staticfire status'; 'staticfire up' restarts it."
         return AwsError(503, "ServiceUnavailable", message)
@@ -176,7 +176,7 @@ def _error(response: ClientResponse, data: bytes) -> AwsError:
             code = code or str(document.get("__type") or document.get("code") or "")
             message = str(document.get("message") or document.get("Message") or "")
     except (ElementTree.ParseError, ValueError) as error:
-        log.info("an error that is no document of AWS's (%s): %r", error, data[:500])
+        log.info("an error that is not a document of AWS's (%s): %r", error, data[:500])
     code = code.partition(":")[0].rpartition("#")[2]
     text = data[:500].decode("utf-8", "replace")
     return AwsError(response.status, code or "InternalFailure", message or text or f"status {response.status}")

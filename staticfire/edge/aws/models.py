@@ -2,7 +2,7 @@
 
 A service is named as in a signature's credential scope (`monitoring`), which several models may share (`apigateway`:
 REST and HTTP APIs); boto3's name (`cloudwatch`) is understood too. Operations of most services name themselves in the
-request. Those of REST services are told by method, path, and the query and headers that they need: of all that fit, the
+request. Those of REST services are known by method, path, and the query and headers they need: of all that fit, the
 one that asks for most is meant, so that `PUT /bucket/key` is PutObject and with `?uploadId` UploadPart.
 """
 

@@ -1,4 +1,4 @@
-"""Who answers which AWS API call: a part of the edge, or the emulator behind it (emulators/pair.py where that is two).
+"""Who answers which AWS API call: a part of the edge, or the emulator behind it.
 
     call -> fault before -> the edge's own part (answers, or passes on) -> the emulator -> fault after -> caller
 

@@ -9,7 +9,7 @@ LocalStack answers the services in `LOCALSTACK`. MiniStack, its filler, answers 
 | lambda                                        | without a Docker socket no function of it ever becomes Active        |
 | scheduler                                     | its schedules never fire                                             |
 
-The filler lives and dies with LocalStack's state: when that is lost, the filler is emptied before anybody is told of
+The filler lives and dies with LocalStack's state: when that is lost, the filler is emptied before anybody hears of
 the new instance, so that Terraform, whose state is in LocalStack's S3, never meets half of an earlier stack.
 """
 

@@ -108,7 +108,7 @@ class LambdaGuard:
                 raise unauthorized("the authorizer's function says Unauthorized")
             raise self._failed(exchange, outcome.payload.decode("utf-8", "replace"))
         if not isinstance(answer, dict) or not isinstance(answer.get("context") or {}, dict):
-            raise self._failed(exchange, "the authorizer's answer is no object, or its context is none")
+            raise self._failed(exchange, "the authorizer's answer or its context is not an object")
         return answer
 
     def _failed(self, exchange: Exchange, reason: str) -> Refused:

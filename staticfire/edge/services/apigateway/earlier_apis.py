@@ -1,7 +1,7 @@
 """What HTTP APIs served before the emulator lost its state: what is not there again yet is not a 404.
 
-An emulator that was restarted knows nothing until the stacks are applied to it. A client that is told 404 meanwhile
-believes that its API is gone; it is told 503 and the reason.
+An emulator that was restarted knows nothing until the stacks are applied to it. A client that gets a 404 meanwhile
+believes that its API is gone; it gets a 503 and the reason.
 
     served -> (the emulator's state is lost, or the edge starts) -> lost -> served again, or deleted
 """

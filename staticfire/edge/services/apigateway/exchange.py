@@ -118,7 +118,7 @@ class Exchange:
         self.query_string = self.request.query
 
     def arrived(self, body: bytes, port: str) -> None:
-        """The body is here: the headers can be told as a function sees them."""
+        """The body is here: the headers are known as a function sees them."""
         self.body = body
         request = self.request
         headers: dict[str, str] = {"content-length": "0"}

@@ -55,7 +55,7 @@ def _response_body(response: Response | None, path: str) -> str | None:
 
 
 def _selector(name: str) -> Value | None:
-    """A name without its `$`; None when it is no selector."""
+    """A name without its `$`; None when it is not a selector."""
     root, _, rest = name.partition(".")
     if root == "context":
         getter = context_getter(rest)

@@ -27,7 +27,7 @@ PLAIN_TYPE = ("content-type", "text/plain;charset=UTF-8")
 
 
 class Malformed(Exception):
-    """The function's answer is no response; the text says why."""
+    """The function's answer is not a response; the text says why."""
 
 
 @lru_cache(1024)

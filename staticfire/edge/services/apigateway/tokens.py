@@ -80,7 +80,7 @@ class KeySource:
             try:
                 keys[data["kid"]] = jwt.PyJWK(data, algorithm="RS256").key
             except (PyJWTError, ValueError) as error:
-                log.warning("%s: the key %s is of no use: %s", uri, data["kid"], error)
+                log.warning("%s: the key %s cannot be used: %s", uri, data["kid"], error)
         return keys
 
     async def _get(self, url: str) -> dict[str, Any]:

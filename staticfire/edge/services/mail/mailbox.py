@@ -121,7 +121,7 @@ def parsed(message: str, sender: str, to: Iterable[str], account: str, region: s
     """A mail from its text with headers (RFC 5322); one that cannot be taken apart is kept with that as its text."""
     try:
         identity, subject, text, html = _parts(message)
-    except (LookupError, ValueError, AttributeError) as error:  # charsets that there are not, headers that are none
+    except (LookupError, ValueError, AttributeError) as error:  # unknown charsets, broken headers
         log.warning("a mail from %s cannot be taken apart and is kept as it came: %s", sender, error)
         identity, subject, text, html = "", "", message, ""
     return Mail(
