@@ -12,7 +12,7 @@ from pathlib import Path
 from staticfire.errors import StaticfireError
 
 from .config import EdgeConfig
-from .process import serve_until_told
+from .process import serve_until_signalled
 
 
 def main() -> int:
@@ -21,7 +21,7 @@ def main() -> int:
         print("usage: python -m staticfire.edge CONFIG.json", file=sys.stderr)
         return 2
     try:
-        serve_until_told(EdgeConfig.read(Path(sys.argv[1])))
+        serve_until_signalled(EdgeConfig.read(Path(sys.argv[1])))
     except StaticfireError as error:
         print(error, file=sys.stderr)
         return error.exit_code

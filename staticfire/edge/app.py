@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from staticfire.edge.aws.router import Router
+from staticfire.edge.emulators import ministack
 from staticfire.edge.http1.messages import Request, Response
-from staticfire.edge.services.apigateway.handler import HttpApis
+from staticfire.edge.services.apigateway import HttpApis
 
 from .endpoints import PREFIX, Endpoints
 from .guard import Guard
 
-EMULATOR_RESET = "/_ministack/reset"
-
 
 class App:
-    def __init__(self, *, http_apis: HttpApis, guard: Guard, control: Endpoints, router: Router) -> None:
+    def __init__(self, *, http_apis: HttpApis, guard: Guard, endpoints: Endpoints, router: Router) -> None:
         self._http_apis = http_apis
         self._guard = guard
-        self._control = control
+        self._endpoints = endpoints
         self._router = router
 
     async def handle(self, request: Request) -> Response:
@@ -27,8 +26,8 @@ class App:
         if refusal is not None:
             return refusal
         if request.path.startswith(PREFIX):
-            return await self._control.handle(request)
+            return await self._endpoints.handle(request)
         response = await self._router.handle(request)
-        if request.path == EMULATOR_RESET:
-            await self._control.emptied()
+        if request.path == ministack.RESET:
+            await self._endpoints.emptied()
         return response

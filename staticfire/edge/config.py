@@ -1,4 +1,4 @@
-"""What the edge is told at its start: one JSON file (docs/architecture.md)."""
+"""What the edge is started with: one JSON file (docs/architecture.md)."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from staticfire.errors import UsageError
 
 @dataclass(frozen=True)
 class EmulatorConfig:
-    """MiniStack as the edge's child (`python` of its environment), or LocalStack (or its like) that serves at `url`."""
+    """MiniStack as a process of the edge, run by the `python` of its virtual environment; or LocalStack at `url`."""
 
     python: str = ""
     port: int = 0
     url: str = ""
-    name: str = ""
+    name: str = "LocalStack"
     log: str = ""
 
 
 @dataclass(frozen=True)
 class PostgresConfig:
+    """The Postgres server, and the superuser that makes roles and databases on it."""
+
     host: str
     port: int
     admin_user: str
@@ -32,11 +34,13 @@ class PostgresConfig:
 
 @dataclass(frozen=True)
 class EdgeConfig:
+    """`filler` is the MiniStack beside LocalStack."""
+
     host: str
     port: int
     state_dir: Path
     emulator: EmulatorConfig
-    filler: EmulatorConfig | None = None
+    filler: EmulatorConfig = EmulatorConfig()
     postgres: PostgresConfig | None = None
     runtimes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     account_concurrency: int = 1000
@@ -49,29 +53,31 @@ class EdgeConfig:
     @classmethod
     def read(cls, path: Path) -> EdgeConfig:
         try:
-            given = json.loads(path.read_text())
+            document = json.loads(path.read_text())
         except (OSError, ValueError) as error:
             raise UsageError(f"The edge's configuration {path} cannot be read: {error}.") from error
         try:
-            given["state_dir"] = Path(given["state_dir"])
-            given["emulator"] = _part(EmulatorConfig, given["emulator"])
+            document["state_dir"] = Path(document["state_dir"])
+            document["emulator"] = _section(EmulatorConfig, document["emulator"])
             for name, kind in (("filler", EmulatorConfig), ("postgres", PostgresConfig)):
-                if given.get(name) is not None:
-                    given[name] = _part(kind, given[name])
+                if document.get(name) is not None:
+                    document[name] = _section(kind, document[name])
             for name in ("allow_origins", "allow_hosts"):
-                given[name] = tuple(given.get(name, ()))
-            config: EdgeConfig = _part(cls, given)
+                document[name] = tuple(document.get(name, ()))
+            config: EdgeConfig = _section(cls, document)
         except (KeyError, TypeError) as error:
             raise UsageError(f"The edge's configuration {path} is wrong: {error}.") from error
-        if not config.emulator.python and not config.emulator.url:
-            raise UsageError(f"The edge's configuration {path} names no emulator: neither python nor url.")
-        if config.filler is not None and (config.emulator.python or not config.filler.python):
-            raise UsageError(f"The edge's configuration {path} is wrong: MiniStack fills in for an emulator at a url.")
+        if bool(config.emulator.python) == bool(config.emulator.url):
+            raise UsageError(f"The edge's configuration {path} is wrong: the emulator has either python or url.")
+        if bool(config.emulator.url) != bool(config.filler.python):
+            raise UsageError(
+                f"The edge's configuration {path} is wrong: LocalStack (url) has a filler (python), MiniStack has none."
+            )
         return config
 
 
-def _part(kind: type, given: Mapping[str, Any]) -> Any:
-    unknown = set(given) - {each.name for each in fields(kind)}
+def _section(kind: type, document: Mapping[str, Any]) -> Any:
+    unknown = document.keys() - {field.name for field in fields(kind)}
     if unknown:
         raise TypeError(f"unknown: {', '.join(sorted(unknown))}")
-    return kind(**given)
+    return kind(**document)

@@ -1,17 +1,17 @@
 """The edge's own endpoints, below `/_staticfire/`: health, functions, faults, reset, and invocations handed over.
 
 GET    health             each part's state; 200 when all are well, else 503
-GET    functions          functions with their counters and environments
+GET    functions          functions with their counters and execution environments
 GET    calls              how many AWS API calls came in, by account, service and operation
 GET    mail               what was sent by e-mail, newest first; ?to=ADDRESS and ?account=NUMBER choose
-DELETE mail               forget mails, the same way chosen
+DELETE mail               remove mails, chosen the same way
 POST   functions/invoke   an invocation that MiniStack would make itself (needs its token)
-POST   told/NAME          what MiniStack tells of alarms and mails (needs its token)
+POST   emulator/NAME      what MiniStack reports of alarms and mails (needs its token)
 POST   functions/kill     kill -9 the process of an execution environment: {"environment": ID}
 GET    faults             the faults that are set, with how often each has struck
 POST   faults             set one
 DELETE faults[/ID]        clear one, or all
-POST   reset              end the functions' environments, empty their queues, clear the faults, remove the mails
+POST   reset              end the execution environments, empty their queues, clear the faults, remove the mails
 """
 
 from __future__ import annotations
@@ -20,15 +20,18 @@ import asyncio
 import hmac
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import parse_qs
 
 from staticfire import __version__
 from staticfire.edge.aws.calls import AwsError, Scope
-from staticfire.edge.aws.faults import BadFault, Faults
-from staticfire.edge.emulators.ministack import MiniStack, Source
+from staticfire.edge.aws.faults import ActiveFaults, BadFault
+from staticfire.edge.aws.router import Router
+from staticfire.edge.emulators.ministack import MiniStack
+from staticfire.edge.emulators.state import EmulatorState
 from staticfire.edge.http1.messages import Request, Response
-from staticfire.edge.services.lambda_.model import FunctionRef, Outcome
+from staticfire.edge.services.apigateway import HttpApis
+from staticfire.edge.services.lambda_ import FunctionRef, Functions
 from staticfire.edge.services.mail.mailbox import Mails
 
 from .config import PostgresConfig
@@ -40,50 +43,24 @@ POSTGRES_SECONDS = 3.0
 SSL_REQUEST = bytes.fromhex("0000000804d2162f")
 
 
-class Invoker(Protocol):
-    """The functions, as the control endpoints use them."""
-
-    async def invoke(self, ref: FunctionRef, payload: bytes, *, tail: bool = False) -> Outcome: ...
-
-    async def enqueue(self, ref: FunctionRef, payload: bytes) -> str: ...
-
-    def snapshot(self) -> dict[str, Any]: ...
-
-    def kill(self, environment: str) -> bool: ...
-
-    async def reset(self) -> None: ...
-
-
-class Counting(Protocol):
-    """Who answers AWS API calls, and counts them."""
-
-    def calls(self) -> list[dict[str, str | int | None]]: ...
-
-
-class Forgetful(Protocol):
-    """A part that holds what it learned from the emulator."""
-
-    async def reset(self) -> None: ...
-
-
-# Who hears what MiniStack tells, by the name of the news.
-Hearers = Mapping[str, Callable[[Mapping[str, Any]], Awaitable[None]]]
+Listener = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
 class Endpoints:
     def __init__(
         self,
         *,
-        emulator: Source,
+        emulator: EmulatorState,
         filler: MiniStack | None = None,
         postgres: PostgresConfig | None,
-        functions: Invoker,
-        http_apis: Forgetful,
-        faults: Faults,
-        router: Counting,
+        functions: Functions,
+        http_apis: HttpApis,
+        faults: ActiveFaults,
+        router: Router,
         mails: Mails,
-        hearers: Hearers,
+        listeners: Mapping[str, Listener],
     ) -> None:
+        """`listeners`: who takes what MiniStack reports, by its name."""
         self._emulator = emulator
         self._filler = filler
         self._postgres = postgres
@@ -92,7 +69,7 @@ class Endpoints:
         self._faults = faults
         self._router = router
         self._mails = mails
-        self._hearers = hearers
+        self._listeners = listeners
 
     async def handle(self, request: Request) -> Response:
         method, name = request.method, request.path.removeprefix(PREFIX).rstrip("/")
@@ -105,8 +82,8 @@ class Endpoints:
             return _json(200, {"calls": self._router.calls()})
         if name == "mail" and method in ("GET", "DELETE"):
             return await self._mail(request)
-        if method == "POST" and name.startswith("told/"):
-            return await self._told(request, name.removeprefix("told/"))
+        if method == "POST" and name.startswith("emulator/"):
+            return await self._reported(request, name.removeprefix("emulator/"))
         if route == ("POST", "functions/invoke"):
             return await self._invoke(request)
         if route == ("POST", "functions/kill"):
@@ -165,7 +142,7 @@ class Endpoints:
         server = self._postgres
         if server is None:
             return {"state": "none"}
-        part: dict[str, Any] = {"state": "running", "host": server.host, "port": server.port}
+        health: dict[str, Any] = {"state": "running", "host": server.host, "port": server.port}
         try:
             async with asyncio.timeout(POSTGRES_SECONDS):
                 reader, writer = await asyncio.open_connection(server.host, server.port)
@@ -175,16 +152,16 @@ class Endpoints:
                 finally:
                     writer.close()
         except OSError as error:
-            return part | {"state": "dead", "why": f"it does not answer at {server.host}:{server.port}: {error}"}
+            return health | {"state": "dead", "why": f"it does not answer at {server.host}:{server.port}: {error}"}
         if answer not in (b"S", b"N"):
-            return part | {"state": "dead", "why": f"what answers at {server.host}:{server.port} is no Postgres"}
-        return part | {"tls": answer == b"S"}
+            return health | {"state": "dead", "why": f"what answers at {server.host}:{server.port} is not Postgres"}
+        return health | {"tls": answer == b"S"}
 
     async def _kill(self, request: Request) -> Response:
         try:
             identity = json.loads(await request.body(MAX_BODY))["environment"]
         except (ValueError, KeyError, TypeError):
-            return _json(400, {"message": 'The body names an environment: {"environment": ID}.'})
+            return _json(400, {"message": 'The body names an execution environment: {"environment": ID}.'})
         return _json(200, {"killed": self._functions.kill(identity)})
 
     async def _add_fault(self, request: Request) -> Response:
@@ -194,15 +171,15 @@ class Endpoints:
                 raise BadFault("a fault is a JSON object")
             fault = await asyncio.to_thread(self._faults.add, description)  # AWS's models are read from files
         except ValueError as error:
-            return _json(400, {"message": f"This is no fault: {error}."})
+            return _json(400, {"message": f"This is not a fault: {error}."})
         return _json(201, fault.describe())
 
     async def _mail(self, request: Request) -> Response:
-        asked = parse_qs(request.query)
-        unknown = asked.keys() - {"to", "account"}
+        parameters = parse_qs(request.query)
+        unknown = parameters.keys() - {"to", "account"}
         if unknown:
             return _json(400, {"message": f"Mails are chosen by to and account, not by {', '.join(sorted(unknown))}."})
-        to, account = (asked.get(name, [""])[0] for name in ("to", "account"))
+        to, account = (parameters.get(name, [""])[0] for name in ("to", "account"))
         try:
             if request.method == "DELETE":
                 return _json(200, {"removed": await self._mails.remove(to, account)})
@@ -210,28 +187,28 @@ class Endpoints:
         except AwsError as error:
             return _json(error.status, {"message": error.message})
 
-    async def _told(self, request: Request, name: str) -> Response:
+    async def _reported(self, request: Request, name: str) -> Response:
         if not self._is_the_emulator(request):
-            return _json(403, {"message": "Only the emulator tells this."})
-        hearer = self._hearers.get(name)
-        if hearer is None:
-            return _json(404, {"message": f"Nobody hears of {name} here."})
-        await hearer(json.loads(await request.body(MAX_BODY)))
+            return _json(403, {"message": "Only the emulator reports this."})
+        listener = self._listeners.get(name)
+        if listener is None:
+            return _json(404, {"message": f"Nothing here listens to {name}."})
+        await listener(json.loads(await request.body(MAX_BODY)))
         return _json(200, {})
 
     def _is_the_emulator(self, request: Request) -> bool:
         token = self._emulator.invoke_token
-        given = request.headers.get("x-staticfire-token")
-        return bool(token) and hmac.compare_digest(given.encode(), token.encode())
+        shown = request.headers.get("x-staticfire-token")
+        return bool(token) and hmac.compare_digest(shown.encode(), token.encode())
 
     async def _invoke(self, request: Request) -> Response:
         if not self._is_the_emulator(request):
             return _json(403, {"message": "Only the emulator hands invocations over. Call Lambda's Invoke instead."})
-        wanted = json.loads(await request.body(MAX_BODY))
-        payload = str(wanted["payload"]).encode()
+        invocation = json.loads(await request.body(MAX_BODY))
+        payload = str(invocation["payload"]).encode()
         try:
-            ref = FunctionRef.parse(wanted["function"], Scope())
-            if wanted["type"] == "Event":
+            ref = FunctionRef.parse(invocation["function"], Scope())
+            if invocation["type"] == "Event":
                 return _json(202, {"request_id": await self._functions.enqueue(ref, payload)})
             outcome = await self._functions.invoke(ref, payload, tail=True)
         except AwsError as error:

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from staticfire.edge.http1.messages import Request, Response
 
 LOCAL_NAMES = ("localhost", "localhost.localstack.cloud")
-KNOWN = 1024
+REMEMBERED = 1024
 
 
 class Guard:
@@ -22,20 +22,20 @@ class Guard:
         """`hosts`: further names of this endpoint; `origins`: sites that may call it, `*` for all."""
         self._names = (*LOCAL_NAMES, *(host.lower().rstrip(".") for host in hosts))
         self._origins = frozenset(origin.lower().rstrip("/") for origin in origins)
-        self._known: set[str] = set()
+        self._ours: set[str] = set()
 
     def refusal(self, request: Request) -> Response | None:
         """Why the request is not served, or None."""
         headers = request.headers
         host = headers.get("host")
-        if host not in self._known:
+        if host not in self._ours:
             if host and not self._is_ours(host):
                 return _refused(
                     f"The host {host!r} is not a name of this endpoint. Use 127.0.0.1 or localhost, "
                     "or add the name to allow_hosts in staticfire.toml."
                 )
-            if len(self._known) < KNOWN:
-                self._known.add(host)
+            if len(self._ours) < REMEMBERED:
+                self._ours.add(host)
         origin, site = headers.get("origin"), headers.get("sec-fetch-site")
         if not origin and site in ("", "none", "same-origin"):
             return None

@@ -21,6 +21,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from staticfire.errors import ApplyError, StaticfireError, UsageError
+from staticfire.host.clock import rfc3339
 from staticfire.load.on_aws.deployment import Deployment, price_table
 from staticfire.load.report.document import complete, write
 from staticfire.progress import Progress, Step
@@ -116,7 +117,7 @@ def run(
         "asked": asdict(plan.asked),
         "limits": asdict(plan.limits),
         "target": stack.settings.target,
-        "started": started.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "started": rfc3339(started, "seconds"),
         "seconds": round(sum(phase.ended - phase.begun for phase in record.phases), 1),
         "interrupted": outcome.interrupted,
         "machine": dict(machine()),

@@ -10,15 +10,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 from urllib.parse import parse_qs, parse_qsl
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
-from staticfire.edge.http1.messages import Request, Response
+import cbor2
 
-from . import cbor
+from staticfire.edge.http1.messages import Request, Response
 
 DEFAULT_ACCOUNT = "000000000000"
 DEFAULT_REGION = "us-east-1"
@@ -55,16 +56,14 @@ class AwsError(Exception):
         self.fields = dict(fields or {})
 
 
+@dataclass(slots=True, eq=False)
 class Call:
     """One AWS API call. `operation` comes from X-Amz-Target, the path (CBOR) or Action; REST services have none."""
 
-    __slots__ = ("operation", "request", "scope", "service")
-
-    def __init__(self, request: Request, service: str, scope: Scope, operation: str | None = None) -> None:
-        self.request = request
-        self.service = service
-        self.scope = scope
-        self.operation = operation
+    request: Request
+    service: str
+    scope: Scope
+    operation: str | None = None
 
     async def body(self) -> bytes:
         return await self.request.body(MAX_BODY)
@@ -171,8 +170,8 @@ async def _operation(request: Request) -> str | None:
     if target:
         return target.rpartition(".")[2]
     if request.headers.get("smithy-protocol") == "rpc-v2-cbor":
-        found = _CBOR_PATH.search(request.path)
-        return found[1] if found else None
+        path = _CBOR_PATH.search(request.path)
+        return path[1] if path else None
     if request.query.startswith("Action=") or "&Action=" in request.query:
         return _action(request.query)
     if request.method == "POST" and request.headers.get("content-type").startswith(FORM):
@@ -224,7 +223,7 @@ def error_response(error: AwsError, call: Call) -> Response:
     if request.headers.get("smithy-protocol") == "rpc-v2-cbor":
         fields = {"__type": error.code, "message": error.message}
         headers += [("content-type", "application/cbor"), ("smithy-protocol", "rpc-v2-cbor")]
-        return Response(error.status, headers, cbor.dumps(fields))
+        return Response(error.status, headers, cbor2.dumps(fields))
     if request.headers.get("x-amz-target") or kind.startswith("application/x-amz-json"):
         document = {"__type": error.code, "message": error.message, **error.fields}
         headers.append(("content-type", kind or "application/x-amz-json-1.1"))

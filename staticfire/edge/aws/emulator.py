@@ -17,7 +17,8 @@ import orjson
 
 from staticfire.edge.http1.client import Client, ClientResponse
 from staticfire.edge.http1.errors import ConnectError, ConnectionBroken
-from staticfire.edge.http1.messages import Request
+from staticfire.edge.http1.hop_by_hop import HOP_BY_HOP, end_to_end
+from staticfire.edge.http1.messages import Request, Response
 
 from .calls import FORM, AwsError, Scope, anonymous_authorization
 
@@ -40,8 +41,8 @@ _VERSIONS = {
 
 # Up to this size a body goes on in one piece.
 SMALL = 64 * 1024
-_CONNECTION = frozenset(("te", "trailer", "upgrade", "http2-settings", "proxy-authorization"))
-_HOP_BY_HOP = _CONNECTION | {"connection", "expect", "keep-alive", "proxy-connection", "transfer-encoding"}
+# What keeps a request from going on as it came: the client answers `Expect` by itself.
+_OF_ITS_CONNECTION = HOP_BY_HOP | {"expect"}
 
 
 class Emulator:
@@ -92,17 +93,26 @@ class Emulator:
             root = await self.query(Scope(region=region), "sts", "GetAccessKeyInfo", {"AccessKeyId": access_key})
         return next((element.text or "" for element in root.iter() if element.tag.endswith("Account")), "")
 
-    async def forward(self, scope: Scope, service: str, request: Request) -> ClientResponse:
-        """Somebody's own request: the bytes that came, where nothing in them belongs to that connection alone."""
-        if (data := _as_it_came(request)) is not None:
-            return await self._sent(service, self.client.pass_on(request.method, self.base_url, data))
-        return await self._taken_apart(scope, service, request)
+    async def forward(self, scope: Scope, service: str, request: Request) -> Response:
+        """Somebody's own request, and its answer: the bytes that came, where they do not belong to one connection."""
+        line = f"{request.method} {request.target} HTTP/1.1\r\n".encode("latin-1")
+        if request.raw.startswith(line) and not request.headers.any_of(_OF_ITS_CONNECTION):
+            answer = await self._sent(service, self.client.pass_on(request.method, self.base_url, request.raw))
+        else:
+            answer = await self._taken_apart(scope, service, request)
+        if not answer.arrived:
+            return Response(answer.status, end_to_end(answer.headers), answer.stream())
+        if answer.raw:
+            answer.close()
+            return Response(answer.status, raw=answer.raw)
+        return Response(answer.status, end_to_end(answer.headers), await self.whole(answer))
 
     async def _taken_apart(self, scope: Scope, service: str, request: Request) -> ClientResponse:
         length = request.headers.get("content-length")
         whole = int(length) <= SMALL if length else "transfer-encoding" not in request.headers
         body = await request.body() if whole else request.stream()
-        return await self.raw(scope, service, request.method, request.target, _end_to_end(request), body, as_is=True)
+        headers = end_to_end(request.headers)
+        return await self.raw(scope, service, request.method, request.target, headers, body, as_is=True)
 
     async def raw(
         self,
@@ -130,7 +140,7 @@ class Emulator:
             raise self.unreachable(f"broke off a call to {service}: {broken}") from broken
 
     def unreachable(self, what: str) -> AwsError:
-        """What a caller is told when the emulator is not there."""
+        """What a caller gets when the emulator is not there."""
         log = f" Its log: {self.log}." if self.log else ""
         message = f"{self.name} {self.ended or what}.{log} See 'staticfire status'; 'staticfire up' restarts it."
         return AwsError(503, "ServiceUnavailable", message)
@@ -147,22 +157,6 @@ class Emulator:
         if response.status >= 300:
             raise _error(response, data)
         return data
-
-
-def _as_it_came(request: Request) -> bytes | None:
-    line = f"{request.method} {request.target} HTTP/1.1\r\n".encode("latin-1")
-    if request.raw.startswith(line) and not request.headers.any_of(_HOP_BY_HOP):
-        return request.raw
-    return None
-
-
-def _end_to_end(request: Request) -> list[tuple[str, str]]:
-    """The headers without those of this connection; the client drops what frames the message."""
-    named = request.headers.get("connection").lower()
-    dropped = _CONNECTION
-    if named not in ("", "keep-alive", "close"):
-        dropped = _CONNECTION.union(name.strip() for name in named.split(","))
-    return [header for header in request.headers.items() if header[0] not in dropped]
 
 
 def _error(response: ClientResponse, data: bytes) -> AwsError:
@@ -182,7 +176,7 @@ def _error(response: ClientResponse, data: bytes) -> AwsError:
             code = code or str(document.get("__type") or document.get("code") or "")
             message = str(document.get("message") or document.get("Message") or "")
     except (ElementTree.ParseError, ValueError) as error:
-        log.info("an error that is no document of AWS's (%s): %r", error, data[:500])
+        log.info("an error that is not a document of AWS's (%s): %r", error, data[:500])
     code = code.partition(":")[0].rpartition("#")[2]
     text = data[:500].decode("utf-8", "replace")
     return AwsError(response.status, code or "InternalFailure", message or text or f"status {response.status}")

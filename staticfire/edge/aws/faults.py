@@ -14,7 +14,7 @@ or is cleared; clearing releases the calls that wait in it.
 outage (a rule of "every tenth call" would never strike a retry). The draws are the same in every run: of the first n
 calls the same ones are struck. `seconds` beside an error, drop or reset has it come late.
 
-What is asked of a fault is checked against AWS's own models: a fault that could never strike is refused.
+A fault's description is checked against AWS's own models: a fault that could never strike is refused.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ _FIELDS: dict[str, type | tuple[type, ...]] = {
 }
 
 
-class Faults:
+class ActiveFaults:
     def __init__(self) -> None:
         self._faults: dict[str, Fault] = {}
         self._numbers = itertools.count(1)
@@ -155,18 +155,18 @@ class Faults:
         return iter(tuple(self._faults.values()))
 
     def add(self, description: Mapping[str, Any]) -> Fault:
-        given = {name: value for name, value in description.items() if value is not None}
-        _check(given)
-        if "service" in given:
-            given["model"] = model(given["service"])
-            given["service"] = given["model"].scope
-            if " " not in given.get("operation", " "):
-                given["model"].require(given["operation"])
-        if given["kind"] == "error":
-            code = given.setdefault("code", DEFAULT_CODE)
-            status = given["model"].status if "model" in given else common_status
-            given["status"] = given.get("status") or status(code)
-        fault = Fault(id=str(next(self._numbers)), **given)
+        members = {name: value for name, value in description.items() if value is not None}
+        _check(members)
+        if "service" in members:
+            members["model"] = model(members["service"])
+            members["service"] = members["model"].scope
+            if " " not in members.get("operation", " "):
+                members["model"].require(members["operation"])
+        if members["kind"] == "error":
+            code = members.setdefault("code", DEFAULT_CODE)
+            status = members["model"].status if "model" in members else common_status
+            members["status"] = members.get("status") or status(code)
+        fault = Fault(id=str(next(self._numbers)), **members)
         self._faults[fault.id] = fault
         return fault
 
@@ -183,29 +183,29 @@ class Faults:
         return next((fault for fault in self if fault.strikes(call)), None)
 
 
-def _check(given: Mapping[str, Any]) -> None:
+def _check(members: Mapping[str, Any]) -> None:
     """What needs no knowledge of AWS."""
-    for name, value in given.items():
+    for name, value in members.items():
         if name not in _FIELDS:
-            raise BadFault(f"{name!r} is no field of a fault; those are {', '.join(_FIELDS)}")
+            raise BadFault(f"{name!r} is not a field of a fault; those are {', '.join(_FIELDS)}")
         if not isinstance(value, _FIELDS[name]) or isinstance(value, bool):
             raise BadFault(f"{name} cannot be {value!r}")
-    kind = given.get("kind")
+    kind = members.get("kind")
     if kind not in KINDS:
         raise BadFault(f"kind is one of {', '.join(KINDS)}")
-    if given.get("when", "before") not in WHEN:
+    if members.get("when", "before") not in WHEN:
         raise BadFault(f"when is one of {', '.join(WHEN)}")
-    if not 0 < given.get("share", 1) <= 1:
+    if not 0 < members.get("share", 1) <= 1:
         raise BadFault("share is over 0 and at most 1")
-    if given.get("times", 1) < 1:
+    if members.get("times", 1) < 1:
         raise BadFault("times is at least 1")
-    if kind == "delay" and "seconds" not in given:
+    if kind == "delay" and "seconds" not in members:
         raise BadFault("a delay needs seconds")
-    if not 0 < given.get("seconds", 1) < math.inf:
+    if not 0 < members.get("seconds", 1) < math.inf:
         raise BadFault("seconds is a number over 0")
-    if kind == "hang" and "seconds" in given:
+    if kind == "hang" and "seconds" in members:
         raise BadFault("a hanging call has no seconds: it waits until the fault is cleared")
-    if kind != "error" and given.keys() & {"status", "code", "message"}:
+    if kind != "error" and members.keys() & {"status", "code", "message"}:
         raise BadFault("status, code and message are of the kind error")
-    if not 400 <= given.get("status", 500) <= 599:
+    if not 400 <= members.get("status", 500) <= 599:
         raise BadFault("status is from 400 to 599")

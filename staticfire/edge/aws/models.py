@@ -1,8 +1,8 @@
-"""What AWS's own models, those of botocore, say of a service: its operations, and the HTTP status of its errors.
+"""What AWS's own models (botocore's) say of a service: its operations, and the HTTP status of its errors.
 
 A service is named as in a signature's credential scope (`monitoring`), which several models may share (`apigateway`:
 REST and HTTP APIs); boto3's name (`cloudwatch`) is understood too. Operations of most services name themselves in the
-request. Those of REST services are told by method, path, and the query and headers that they need: of all that fit, the
+request. Those of REST services are known by method, path, and the query and headers they need: of all that fit, the
 one that asks for most is meant, so that `PUT /bucket/key` is PutObject and with `?uploadId` UploadPart.
 """
 
@@ -140,8 +140,8 @@ class Model:
                 self._errors |= {name: status, error.get("code", name): status}
         if document["metadata"]["protocol"].startswith("rest"):
             for name, operation in operations.items():
-                given = shapes[operation["input"]["shape"]] if "input" in operation else {}
-                needed = [given["members"][member] for member in given.get("required", ())]
+                input_shape = shapes[operation["input"]["shape"]] if "input" in operation else {}
+                needed = [input_shape["members"][member] for member in input_shape.get("required", ())]
                 self._rest.append(_Shape.of(name, operation["http"], needed))
 
     def require(self, operation: str) -> None:
@@ -152,14 +152,12 @@ class Model:
     def status(self, error: str) -> int:
         """The HTTP status with which the service answers that error."""
         if error not in self._errors and error not in _STATUS:
-            known = self._errors.keys() | _STATUS.keys()
-            raise UnknownName(
-                f"{self.scope} has no error {error!r} (with a status, any will do){_nearest(error, known)}"
-            )
-        given = self._errors.get(error) or _OWN_STATUS.get((self.scope, error))
-        if given is None and self._rest:
-            given = _REST_STATUS.get(error)
-        return given or _STATUS.get(error, 400)
+            nearest = _nearest(error, self._errors.keys() | _STATUS.keys())
+            raise UnknownName(f"{self.scope} has no error {error!r} (with a status, any will do){nearest}")
+        status = self._errors.get(error) or _OWN_STATUS.get((self.scope, error))
+        if status is None and self._rest:
+            status = _REST_STATUS.get(error)
+        return status or _STATUS.get(error, 400)
 
     def operation_of(self, request: Request) -> str | None:
         """Which operation of a REST service that is."""
@@ -179,9 +177,8 @@ def _bucket_in_path(request: Request) -> str:
 def common_status(error: str) -> int:
     """The status of an error that every service may give."""
     if error not in _STATUS:
-        raise UnknownName(
-            f"{error!r} is no error of every service (name a service, or a status){_nearest(error, _STATUS)}"
-        )
+        nearest = _nearest(error, _STATUS)
+        raise UnknownName(f"{error!r} is not an error of every service (name a service, or a status){nearest}")
     return _STATUS[error]
 
 
@@ -197,7 +194,7 @@ def model(service: str) -> Model:
     return Model(scope, [loader.load_service_model(name, "service-2") for name in names])
 
 
-def _nearest(word: str, known: Iterable[str]) -> str:
-    by_lower = {name.lower(): name for name in known}
-    found = difflib.get_close_matches(word.lower(), by_lower, 1)
-    return f"; the nearest is {by_lower[found[0]]!r}" if found else ""
+def _nearest(word: str, names: Iterable[str]) -> str:
+    by_lower = {name.lower(): name for name in names}
+    close = difflib.get_close_matches(word.lower(), by_lower, 1)
+    return f"; the nearest is {by_lower[close[0]]!r}" if close else ""

@@ -1,4 +1,4 @@
-"""Who answers which AWS API call: a part of the edge, or the emulator behind it (see backends.py where that is two).
+"""Who answers which AWS API call: a part of the edge, or the emulator behind it.
 
     call -> fault before -> the edge's own part (answers, or passes on) -> the emulator -> fault after -> caller
 
@@ -16,7 +16,7 @@ from staticfire.edge.http1.messages import Request, Response
 
 from .calls import AwsError, Call, Callers, Scope, Service, error_response
 from .emulator import Emulator
-from .faults import Faults
+from .faults import ActiveFaults
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ UNKNOWN = Scope()
 class Router:
     """`services`: parts of the edge, by the credential scope's service."""
 
-    def __init__(self, emulator: Emulator, *, services: Mapping[str, Service], faults: Faults) -> None:
+    def __init__(self, emulator: Emulator, *, services: Mapping[str, Service], faults: ActiveFaults) -> None:
         self._emulator = emulator
         self._services = services
         self._faults = faults
@@ -61,19 +61,10 @@ class Router:
     async def _answer(self, call: Call) -> Response:
         service = self._services.get(call.service)
         if service is None:
-            return await self._forward(call)
+            return await self._emulator.forward(call.scope, call.service, call.request)
         response = await service.answer(call)
         if response is None:
-            response = await self._forward(call)
+            response = await self._emulator.forward(call.scope, call.service, call.request)
             if response.status < 400:
                 await service.passed(call, response.status)
         return response
-
-    async def _forward(self, call: Call) -> Response:
-        answer = await self._emulator.forward(call.scope, call.service, call.request)
-        if answer.raw and answer.arrived:
-            answer.close()
-            return Response(answer.status, raw=answer.raw)
-        if answer.arrived:
-            return Response(answer.status, answer.headers.items(), await self._emulator.whole(answer))
-        return Response(answer.status, answer.headers.items(), answer.stream())

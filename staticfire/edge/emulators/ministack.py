@@ -1,10 +1,10 @@
-"""MiniStack as a child of the edge.
+"""MiniStack as a process of the edge.
 
     starting -> running -> dead (it ended by itself)
                        \\-> stopped (by us)
 
 It serves on a loopback socket that the edge opened, so there is no port to race for. Its standard input is a pipe from
-the edge: however the edge ends, the pipe closes and the child ends too. When the child ends by itself it is not started
+the edge: however the edge ends, the pipe closes and MiniStack ends too. When it ends by itself it is not started
 again: its state is gone, and only `staticfire up` can bring back what was applied.
 """
 
@@ -19,39 +19,23 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
-from staticfire.edge.aws.calls import AwsError, Scope
+from staticfire.edge.aws.calls import Scope
 from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.http1.client import Client
 from staticfire.errors import StaticfireError
 from staticfire.host.files import open_log
+
+from .state import answers
 
 log = logging.getLogger(__name__)
 
 MAIN = Path(__file__).with_name("ministack_main.py")
 HEALTH = "/_ministack/health"
 RESET = "/_ministack/reset"
-MARKER = "/staticfire/instance"
 START_SECONDS = 60.0
 STOP_SECONDS = 5.0
-
-
-class Source(Protocol):
-    """Where the stack's AWS state is: what the edge reports of it and answers for."""
-
-    @property
-    def invoke_token(self) -> str:
-        """What proves that an invocation is handed over by it; empty: it hands none over."""
-
-    async def health(self) -> dict[str, Any]:
-        """Its state, and what is known of it."""
-
-    async def instance(self) -> str:
-        """Names this life of its state: another name, and what was applied is gone. Empty while it cannot be told."""
-
-    def emptied(self) -> None:
-        """Its state was reset."""
 
 
 class MiniStack:
@@ -90,7 +74,7 @@ class MiniStack:
         listener = socket.create_server(("127.0.0.1", self._port), backlog=1024)
         port = listener.getsockname()[1]
         self._emulator = Emulator(f"http://127.0.0.1:{port}", client, name="MiniStack", log=str(self.log))
-        # A pipe of our own: the one that uvloop makes does not block, and the child must wait at its end.
+        # A pipe of our own: the one that uvloop makes does not block, and MiniStack must wait at its end.
         leash, self._leash = os.pipe()
         with listener, self._output() as output:
             begin = output.tell()
@@ -102,7 +86,7 @@ class MiniStack:
                     stdin=leash,
                     stdout=output,
                     stderr=output,
-                    env=self._environment(listener.fileno(), port),
+                    env=self._variables(listener.fileno(), port),
                     cwd=self._home,
                     pass_fds=(listener.fileno(),),
                     start_new_session=True,
@@ -120,7 +104,7 @@ class MiniStack:
         (self._home / "tmp").mkdir(parents=True, exist_ok=True)
         return open_log(self.log)
 
-    def _environment(self, descriptor: int, port: int) -> Mapping[str, str]:
+    def _variables(self, descriptor: int, port: int) -> Mapping[str, str]:
         """Nothing of the user's AWS or Terraform settings reaches it, and it writes nowhere but below its directory."""
         return {
             "PATH": os.environ.get("PATH", os.defpath),
@@ -153,7 +137,7 @@ class MiniStack:
         raise StaticfireError(
             f"MiniStack did not start: {emulator.ended or f'no answer in {START_SECONDS:.0f} s'}.\n{self._said(begin)}",
             checked=[f"{emulator.base_url}{HEALTH}", str(self.log)],
-            remedy="If its environment is damaged, remove .staticfire/envs and run `staticfire up` again.",
+            remedy=f"If its virtual environment is damaged, remove {Path(self._python).parents[1]} and start again.",
         )
 
     def _said(self, begin: int) -> str:
@@ -172,23 +156,21 @@ class MiniStack:
             self._died()
 
     async def health(self) -> dict[str, Any]:
-        part: dict[str, Any] = {"state": self._state, "name": "MiniStack", "pid": self.pid, "log": str(self.log)}
+        health: dict[str, Any] = {"state": self._state, "name": "MiniStack", "pid": self.pid, "log": str(self.log)}
         emulator = self._emulator
         if emulator is None:
-            return part
-        part["url"] = emulator.base_url
+            return health
+        health["url"] = emulator.base_url
         if emulator.ended:
-            part["why"] = emulator.ended
+            health["why"] = emulator.ended
         elif self._state == "running" and not await answers(emulator, HEALTH):
-            part |= {"state": "silent", "why": f"it does not answer at {emulator.base_url}{HEALTH}"}
-        return part
+            health |= {"state": "silent", "why": f"it does not answer at {emulator.base_url}{HEALTH}"}
+        return health
 
     async def instance(self) -> str:
-        """Names this life of its state: another name, and what was applied is gone."""
         return self._instance
 
     def emptied(self) -> None:
-        """Its state was reset."""
         self._instance = secrets.token_hex(8)
 
     async def empty(self) -> None:
@@ -209,55 +191,3 @@ class MiniStack:
             done, _ = await asyncio.wait((watch,), timeout=seconds)
             if done:
                 return
-
-
-class External:
-    """An emulator that somebody else runs, at a URL."""
-
-    invoke_token = ""
-
-    def __init__(self, emulator: Emulator) -> None:
-        self._emulator = emulator
-
-    async def health(self) -> dict[str, Any]:
-        emulator = self._emulator
-        well = await answers(emulator, "/")
-        part = {"state": "running" if well else "silent", "name": emulator.name, "url": emulator.base_url}
-        return part if well else {**part, "why": f"it does not answer at {emulator.base_url}"}
-
-    async def instance(self) -> str:
-        """A parameter that only this life of its state holds: it is lost with the rest."""
-        try:
-            return await self._marker()
-        except AwsError as error:
-            log.warning("%s cannot tell which life of its state this is: %s", self._emulator.name, error)
-            return ""
-
-    async def _marker(self) -> str:
-        try:
-            found = await self._emulator.json(Scope(), "ssm", "AmazonSSM.GetParameter", {"Name": MARKER})
-        except AwsError as error:
-            if error.code != "ParameterNotFound":
-                raise
-            value = secrets.token_hex(8)
-            marker = {"Name": MARKER, "Value": value, "Type": "String", "Overwrite": True}
-            await self._emulator.json(Scope(), "ssm", "AmazonSSM.PutParameter", marker)
-            return value
-        return str(found["Parameter"]["Value"])
-
-    def emptied(self) -> None:
-        """The marker went with the rest."""
-
-    async def stop(self) -> None:
-        """It is not ours to stop."""
-
-
-async def answers(emulator: Emulator, path: str, seconds: float = 3.0) -> bool:
-    """Whether it answers an HTTP request now; any answer but a failure of its own is one."""
-    try:
-        response = await emulator.client.request("GET", emulator.base_url, path, within=seconds)
-        async with asyncio.timeout(seconds):
-            await response.read()
-    except OSError:
-        return False
-    return response.status < 500

@@ -1,9 +1,9 @@
-"""MiniStack, as the edge's child runs it. This file is run by MiniStack's own Python and imports nothing of staticfire.
+"""MiniStack's main program behind an edge. MiniStack's own Python runs this file, which imports nothing of staticfire.
 
 It serves on the socket that the edge opened, ends when the edge does, and executes no Lambda function itself: whatever
 would make it invoke one (a rule, a schedule, a subscription, an event source mapping, a state machine) is handed to the
 edge, which runs it as any other invocation and logs and counts it. The edge also evaluates the alarms and keeps the
-mail: it is told of every alarm that is put, of every change of an alarm's state, and of every mail.
+mail: every alarm that is put, every change of an alarm's state and every mail is reported to it.
 
     STATICFIRE_SOCKET         the listening socket's file descriptor
     STATICFIRE_EDGE_URL       the edge's own endpoints
@@ -43,7 +43,7 @@ class Edge:
     def __init__(self, url: str, token: str) -> None:
         self._url = url
         self._token = token
-        self._telling = ThreadPoolExecutor(1, "telling")
+        self._reporting = ThreadPoolExecutor(1, "reporting")
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def invoke(self, function_arn: str, event: Any) -> dict[str, Any]:
@@ -63,17 +63,17 @@ class Edge:
         if status != 202:
             print(f"the event for {function_arn} was not taken: {status} {answer}", file=sys.stderr)
 
-    def tell(self, what: str, **news: Any) -> None:
+    def report(self, what: str, **news: Any) -> None:
         """Of the account and region of the call under way; one after the other, while that call goes on."""
         from ministack.core.responses import get_account_id, get_region
 
-        told = json.dumps({"account": get_account_id(), "region": get_region(), **news}, default=str)
-        self._telling.submit(self._tell, what, told.encode())
+        report = json.dumps({"account": get_account_id(), "region": get_region(), **news}, default=str)
+        self._reporting.submit(self._report, what, report.encode())
 
-    def _tell(self, what: str, told: bytes) -> None:
-        status, answer = self._send(f"told/{what}", told)
+    def _report(self, what: str, report: bytes) -> None:
+        status, answer = self._send(f"emulator/{what}", report)
         if status != 200:
-            print(f"the edge did not take what it was told of {what}: {status} {answer}", file=sys.stderr)
+            print(f"the edge did not take the report of {what}: {status} {answer}", file=sys.stderr)
 
     def _post(self, function_arn: str, event: Any, kind: str) -> tuple[int, dict[str, Any]]:
         body = json.dumps({"function": function_arn, "type": kind, "payload": json.dumps(event)}).encode()
@@ -142,7 +142,7 @@ def leave_alarms_to(edge: Edge) -> None:
     from ministack.services import cloudwatch
 
     def changed(alarm: dict[str, Any], before: str, state: str, reason: str) -> None:
-        edge.tell("transition", alarm=alarm, before=before, state=state, reason=reason)
+        edge.report("transition", alarm=alarm, before=before, state=state, reason=reason)
 
     class Exactly(dict[str, str]):
         """Dimensions that were asked for. None were: the metric without any is meant, not all of that name."""
@@ -170,7 +170,7 @@ def leave_alarms_to(edge: Edge) -> None:
             cloudwatch._metrics = everything
 
     cloudwatch._evaluate_all_alarms = lambda: None
-    cloudwatch._evaluate_alarm = lambda alarm: edge.tell("alarm")
+    cloudwatch._evaluate_alarm = lambda alarm: edge.report("alarm")
     cloudwatch._dispatch_alarm_actions = changed
     cloudwatch._dims_from_list = lambda dimensions: Exactly(listed(dimensions))
     cloudwatch._get_metric_statistics = statistics
@@ -204,12 +204,12 @@ def send_mail_to(edge: Edge) -> None:
                 continue
             if protocol == "email-json":
                 text = sns._build_envelope(topic_arn, msg_id, text, subject, attributes, False)
-            edge.tell(
+            edge.report(
                 "notification", topic=topic_arn, id=msg_id, to=subscription["endpoint"], subject=subject, text=text
             )
 
     def relay(source: str, addresses: list[str], message: str) -> None:
-        edge.tell("mail", source=source, to=addresses, message=message)
+        edge.report("mail", source=source, to=addresses, message=message)
 
     sns._fanout = fanout
     ses._smtp_relay = ses_v2._smtp_relay = relay
@@ -227,7 +227,7 @@ def keep_addresses() -> None:
         if not tags.keys() & {"ms-custom-id", "ls-custom-id"}:
             base = f"{get_account_id()}/{get_region()}/{data.get('name')}"
             ids = (_api_id(f"{base}/{number}") for number in itertools.count())
-            free.id = next(each for each in ids if apigateway.find_api_scope(each) is None)
+            free.id = next(api_id for api_id in ids if apigateway.find_api_scope(api_id) is None)
         try:
             return create(data)
         finally:

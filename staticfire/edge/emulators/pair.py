@@ -1,6 +1,6 @@
-"""Two emulators called as one: LocalStack, and MiniStack for what LocalStack's free edition lacks or cannot do here.
+"""Two emulators called as one: LocalStack, and MiniStack for what LocalStack's free edition cannot do here.
 
-LocalStack answers the services in `LOCALSTACK`. Everything else is the filler's:
+LocalStack answers the services in `LOCALSTACK`. MiniStack, its filler, answers everything else:
 
 | service                                       | why                                                                  |
 | --------------------------------------------- | -------------------------------------------------------------------- |
@@ -9,7 +9,7 @@ LocalStack answers the services in `LOCALSTACK`. Everything else is the filler's
 | lambda                                        | without a Docker socket no function of it ever becomes Active        |
 | scheduler                                     | its schedules never fire                                             |
 
-The filler lives and dies with LocalStack's state: when that is lost, the filler is emptied before anybody is told of
+The filler lives and dies with LocalStack's state: when that is lost, the filler is emptied before anybody hears of
 the new instance, so that Terraform, whose state is in LocalStack's S3, never meets half of an earlier stack.
 """
 
@@ -23,9 +23,10 @@ from typing import Any
 from staticfire.edge.aws.calls import Scope, anonymous_authorization
 from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.http1.client import ClientResponse
-from staticfire.edge.http1.messages import Request
+from staticfire.edge.http1.messages import Request, Response
 
-from .ministack import External, MiniStack
+from .localstack.state import LocalStackState
+from .ministack import MiniStack
 
 log = logging.getLogger(__name__)
 
@@ -67,18 +68,19 @@ LOCALSTACK = frozenset(
 _SIGNED = ("authorization", "x-amz-security-token")
 
 
-class Backends(Emulator):
-    """The emulator for its own services, the filler for all others."""
+class PairedEmulator(Emulator):
+    """LocalStack for its own services, MiniStack for all others."""
 
-    def __init__(self, emulator: Emulator, filler: Emulator) -> None:
-        super().__init__(emulator.base_url, emulator.client, name=emulator.name, log=emulator.log)
-        self._emulator = emulator
-        self._filler = filler
+    def __init__(self, localstack: Emulator, ministack: Emulator) -> None:
+        super().__init__(localstack.base_url, localstack.client, name=localstack.name, log=localstack.log)
+        self._localstack = localstack
+        self._ministack = ministack
 
-    async def forward(self, scope: Scope, service: str, request: Request) -> ClientResponse:
+    async def forward(self, scope: Scope, service: str, request: Request) -> Response:
         if service in LOCALSTACK:
-            return await self._emulator.forward(scope, service, request)
-        return await self._taken_apart(scope, service, request)
+            return await self._localstack.forward(scope, service, request)
+        request.raw = b""  # it is signed anew on its way, so it cannot go as it came
+        return await super().forward(scope, service, request)
 
     async def raw(
         self,
@@ -92,43 +94,40 @@ class Backends(Emulator):
         as_is: bool = False,
     ) -> ClientResponse:
         if service in LOCALSTACK:
-            return await self._emulator.raw(scope, service, method, target, headers, body, as_is=as_is)
-        # A session key is known to LocalStack's STS alone; the filler is told the account that it stands for.
+            return await self._localstack.raw(scope, service, method, target, headers, body, as_is=as_is)
+        # A session key is known to LocalStack's STS alone; MiniStack gets the account that it stands for.
         sent = [header for header in headers if header[0].lower() not in _SIGNED]
         sent.append(("authorization", anonymous_authorization(scope, service)))
-        return await self._filler.raw(scope, service, method, target, sent, body, as_is=as_is)
+        return await self._ministack.raw(scope, service, method, target, sent, body, as_is=as_is)
 
 
-class Pair:
+class PairedState:
     """The state of both as one: what names its life, and what happens when it is lost."""
 
-    def __init__(self, external: External, filler: MiniStack) -> None:
-        self.lost: Callable[[], Awaitable[None]] | None = None  # awaited when the emulator's state was found gone
+    def __init__(self, localstack: LocalStackState, filler: MiniStack) -> None:
+        self.lost: Callable[[], Awaitable[None]] | None = None  # awaited when LocalStack's state is gone
         self.invoke_token = filler.invoke_token
-        self._external = external
+        self._localstack = localstack
         self._filler = filler
-        self._seen = ""
+        self._last_life = ""
         self._asking = asyncio.Lock()
 
     async def health(self) -> dict[str, Any]:
-        return await self._external.health()
+        return await self._localstack.health()
 
     async def instance(self) -> str:
-        """Empty while it cannot be told."""
-        await self._asking.acquire()
-        try:
-            found = await self._external.instance()
-            if not found:
+        async with self._asking:
+            life = await self._localstack.instance()
+            if not life:
                 return ""
-            if self._seen not in ("", found):
-                log.warning("the emulator's state is gone: the filler's goes too")
+            if self._last_life not in ("", life):
+                log.warning("LocalStack's state is gone: the filler's goes too")
                 await self._filler.empty()
                 if self.lost is not None:
                     await self.lost()
-            self._seen = found
-            return f"{found}-{await self._filler.instance()}"
-        finally:
-            self._asking.release()
+            self._last_life = life
+            return f"{life}-{await self._filler.instance()}"
 
     def emptied(self) -> None:
+        """LocalStack's marker went with the rest."""
         self._filler.emptied()

@@ -11,6 +11,8 @@ END_OF_HEAD = b"\r\n\r\n"
 # Statuses whose responses have no body, whatever they say of its length.
 BODILESS = (204, 304)
 
+HeaderList = list[tuple[str, str]]
+
 
 class BodyTooLarge(Exception):
     """The body is longer than the reader allows."""

@@ -75,7 +75,7 @@ async def stack(python: str, state: Path) -> AsyncIterator[Stack]:
     async def take(request: Request) -> Response:
         assert request.headers.get("x-staticfire-token") == tokens[0]
         wanted = json.loads(await request.body())
-        if request.path.startswith("/_staticfire/told/"):
+        if request.path.startswith("/_staticfire/emulator/"):
             made[0].news.append((request.path.rpartition("/")[2], wanted))
             return Response(200, [], b"{}")
         assert request.path == "/_staticfire/functions/invoke"

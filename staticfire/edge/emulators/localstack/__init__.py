@@ -1,7 +1,7 @@
 """What the edge does in front of LocalStack alone.
 
-LocalStack cannot invoke the functions: they are the filler's and run in the edge. But it can put messages into queues.
-So a function that is given to it as a target (of a topic, a rule, a bucket's notification) is replaced by a queue, the
+LocalStack cannot invoke the functions: MiniStack describes them, the edge runs them. But it can put messages into
+queues. So a function that it gets as a target (of a topic, a rule, a bucket's notification) is replaced by a queue, the
 function's inbox, and put back into what LocalStack describes; the edge reads the queues and invokes.
 """
 
@@ -14,11 +14,10 @@ from staticfire.edge.aws.calls import Service
 from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.services.lambda_.service import Functions
 
-from .alarms import AlarmTags
+from .gaps import AlarmTags, Scheduler
 from .inbox import Inboxes
 from .mappings import Mappings
-from .scheduler import Scheduler
-from .targets import Notifications, Rules, Topics
+from .subscriptions import Notifications, Rules, Topics
 
 
 class LocalStack:

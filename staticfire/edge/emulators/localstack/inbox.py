@@ -51,10 +51,10 @@ class Inboxes:
         self._emulator = emulator
         self._functions = functions
         self._record = record
-        self._known: dict[str, Inbox] = {}
+        self._inboxes: dict[str, Inbox] = {}
         self._readers: dict[str, Reader] = {}
-        for told in (read_json(record) or {}).get("inboxes", ()):
-            self._open(Inbox(**told))
+        for fields in (read_json(record) or {}).get("inboxes", ()):
+            self._open(Inbox(**fields))
 
     async def of(self, scope: Scope, kind: str, function: str) -> str:
         """The ARN of the queue that stands for the function."""
@@ -63,22 +63,22 @@ class Inboxes:
         await self._functions.describe(ref)
         queue = await Queue.named(self._emulator, scope, name, create=True)
         inbox = Inbox(kind, function, queue.url, scope.account, scope.region, name)
-        if self._known.get(inbox.arn) != inbox or self._readers[inbox.arn].ended:
+        if self._inboxes.get(inbox.arn) != inbox or self._readers[inbox.arn].ended:
             self._open(inbox)
             self._remember()
         return inbox.arn
 
     def function(self, queue: str) -> str | None:
         """The function that a queue's ARN stands for."""
-        inbox = self._known.get(queue)
+        inbox = self._inboxes.get(queue)
         return inbox.function if inbox else None
 
-    def known(self, scope: Scope, kind: str, function: str) -> str | None:
+    def existing(self, scope: Scope, kind: str, function: str) -> str | None:
         """The queue that stands for the function already."""
         return next(
             (
                 arn
-                for arn, inbox in self._known.items()
+                for arn, inbox in self._inboxes.items()
                 if (inbox.scope, inbox.kind, inbox.function) == (scope, kind, function)
             ),
             None,
@@ -86,7 +86,7 @@ class Inboxes:
 
     async def clear(self) -> None:
         await self.close()
-        self._known.clear()
+        self._inboxes.clear()
         self._remember()
 
     async def close(self) -> None:
@@ -96,11 +96,11 @@ class Inboxes:
 
     def _open(self, inbox: Inbox) -> None:
         queue = Queue(self._emulator, inbox.scope, inbox.url)
-        self._known[inbox.arn] = inbox
+        self._inboxes[inbox.arn] = inbox
         self._readers[inbox.arn] = Reader(partial(queue.receive, RECEIVE_AT_ONCE), partial(self._take, inbox, queue))
 
     def _remember(self) -> None:
-        write_json(self._record, {"inboxes": [asdict(inbox) for inbox in self._known.values()]})
+        write_json(self._record, {"inboxes": [asdict(inbox) for inbox in self._inboxes.values()]})
 
     async def _take(self, inbox: Inbox, queue: Queue, messages: list[Message]) -> None:
         ref = FunctionRef.parse(inbox.function, inbox.scope)
@@ -114,34 +114,34 @@ class Inboxes:
                     raise
                 log.error("%s was to be invoked with an event of %s: %s", inbox.function, inbox.kind, error)
             except (KeyError, ValueError) as error:
-                log.error("%s holds what is no event of %s: %r", inbox.url, inbox.kind, error)
+                log.error("%s holds what is not an event of %s: %r", inbox.url, inbox.kind, error)
             await queue.delete([message])
 
 
 def _from_sns(body: str) -> Any:
-    told = json.loads(body)
-    if told.get("Type") != "Notification":
+    message = json.loads(body)
+    if message.get("Type") != "Notification":
         return None
-    subscription = parse_qs(urlsplit(told.get("UnsubscribeURL", "")).query).get("SubscriptionArn", [""])[0]
+    subscription = parse_qs(urlsplit(message.get("UnsubscribeURL", "")).query).get("SubscriptionArn", [""])[0]
     sns = {
         "Type": "Notification",
-        "MessageId": told["MessageId"],
-        "TopicArn": told["TopicArn"],
-        "Subject": told.get("Subject"),
-        "Message": told["Message"],
-        "Timestamp": told["Timestamp"],
-        "SignatureVersion": told.get("SignatureVersion", "1"),
-        "Signature": told.get("Signature", ""),
-        "SigningCertUrl": told.get("SigningCertURL", ""),
-        "UnsubscribeUrl": told.get("UnsubscribeURL", ""),
-        "MessageAttributes": told.get("MessageAttributes", {}),
+        "MessageId": message["MessageId"],
+        "TopicArn": message["TopicArn"],
+        "Subject": message.get("Subject"),
+        "Message": message["Message"],
+        "Timestamp": message["Timestamp"],
+        "SignatureVersion": message.get("SignatureVersion", "1"),
+        "Signature": message.get("Signature", ""),
+        "SigningCertUrl": message.get("SigningCertURL", ""),
+        "UnsubscribeUrl": message.get("UnsubscribeURL", ""),
+        "MessageAttributes": message.get("MessageAttributes", {}),
     }
     record = {"EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": subscription, "Sns": sns}
     return {"Records": [record]}
 
 
 def _from_events(body: str) -> Any:
-    """The event, or the target's own input; one that is no JSON is a string."""
+    """The event, or the target's own input; one that is not JSON is a string."""
     try:
         return json.loads(body)
     except ValueError:
@@ -149,8 +149,8 @@ def _from_events(body: str) -> Any:
 
 
 def _from_s3(body: str) -> Any:
-    told = json.loads(body)
-    return told if "Records" in told else None  # S3 tells a queue, but no function, that it was chosen
+    event = json.loads(body)
+    return event if "Records" in event else None  # S3 tells a queue, but not a function, that it was chosen
 
 
 EVENTS: dict[str, Callable[[str], Any]] = {"sns": _from_sns, "events": _from_events, "s3": _from_s3}

@@ -12,39 +12,39 @@ from typing import Any
 from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.services.cloudwatch.alarms import wording
-from staticfire.edge.services.mail.mailbox import SENDER, SUBJECT, Mail, Mailbox, parsed
+from staticfire.edge.services.mail.mailbox import SENDER, SUBJECT, Mail, MailStore, parsed
 
 PATH = "/_aws/ses"
 SNS_SENDER = "admin@localstack.com"
 
 
 class LocalStackMail:
-    """The mails of LocalStack, and those that the filler handed over."""
+    """The mails of LocalStack, and those that MiniStack handed over."""
 
-    def __init__(self, emulator: Emulator, mailbox: Mailbox) -> None:
+    def __init__(self, emulator: Emulator, store: MailStore) -> None:
         self._emulator = emulator
-        self._mailbox = mailbox
+        self._store = store
 
     async def find(self, to: str = "", account: str = "") -> list[Mail]:
-        mails = [*await self._kept(), *await self._mailbox.find(to, account)]
-        found = [mail for mail in mails if mail.is_for(to, account)]
-        return sorted(found, key=lambda mail: mail.received_at, reverse=True)
+        mails = [*await self._kept(), *await self._store.find(to, account)]
+        mine = [mail for mail in mails if mail.is_for(to, account)]
+        return sorted(mine, key=lambda mail: mail.received_at, reverse=True)
 
     async def remove(self, to: str = "", account: str = "") -> int:
         mine = [mail for mail in await self._kept() if mail.is_for(to, account)]
         for mail in mine:
             await self._ask("DELETE", f"{PATH}?id={mail.id}")
-        return len(mine) + await self._mailbox.remove(to, account)
+        return len(mine) + await self._store.remove(to, account)
 
     async def _kept(self) -> list[Mail]:
         """Newest first; LocalStack keeps the newest last."""
         try:
-            found = await self._ask("GET", PATH)
+            answer = await self._ask("GET", PATH)
         except AwsError:
             # The mails have an address only once something was asked of SES.
             await self._emulator.query(Scope(), "ses", "ListIdentities", {})
-            found = await self._ask("GET", PATH)
-        return [_mail(message) for message in reversed(json.loads(found)["messages"])]
+            answer = await self._ask("GET", PATH)
+        return [_mail(message) for message in reversed(json.loads(answer)["messages"])]
 
     async def _ask(self, method: str, target: str) -> bytes:
         answer = await self._emulator.raw(Scope(), "ses", method, target)
@@ -56,7 +56,8 @@ class LocalStackMail:
 
 def _mail(message: Mapping[str, Any]) -> Mail:
     destination = message.get("Destination") or {}
-    to = [each for kind in ("ToAddresses", "CcAddresses", "BccAddresses") for each in destination.get(kind) or ()]
+    kinds = ("ToAddresses", "CcAddresses", "BccAddresses")
+    to = [address for kind in kinds for address in destination.get(kind) or ()]
     region, sender = message.get("Region") or "", message.get("Source") or ""
     if raw := message.get("RawData"):
         mail = parsed(raw, sender, to, "", region)

@@ -1,7 +1,7 @@
 """Lambda in front of LocalStack: code that lies in its S3, and event source mappings that read its queues.
 
-The filler describes the functions and the mappings, but sees nothing of LocalStack. Code that is named by bucket and
-key is therefore read here and given to the filler as a zip; and each enabled mapping has a reader here, which invokes
+MiniStack describes the functions and the mappings, but sees nothing of LocalStack. Code that is named by bucket and
+key is therefore read here and given to MiniStack as a zip; and each enabled mapping has a reader here, which invokes
 the function, waits, and deletes what it was done with. Streams are refused: nothing would read them.
 """
 
@@ -62,16 +62,16 @@ class Mappings:
         for _, reader in readers.values():
             await reader.stop()
 
-    def _check(self, wanted: Mapping[str, Any]) -> None:
-        source = str(wanted.get("EventSourceArn", ""))
+    def _check(self, mapping: Mapping[str, Any]) -> None:
+        source = str(mapping.get("EventSourceArn", ""))
         if source.split(":")[2:3] != ["sqs"]:
             raise AwsError(
                 400,
                 "InvalidParameterValueException",
-                f"On LocalStack an event source mapping can read an SQS queue, and {source!r} is none: nothing would "
-                "read it. The embedded target reads streams too.",
+                f"On LocalStack an event source mapping can read an SQS queue, and {source!r} is not one: "
+                "nothing would read it. The embedded target reads streams too.",
             )
-        if wanted.get("FilterCriteria"):
+        if mapping.get("FilterCriteria"):
             raise AwsError(
                 400,
                 "InvalidParameterValueException",
@@ -105,26 +105,26 @@ class Mappings:
         """Read what the enabled mappings say, and nothing else."""
         async with self._changing:
             listed = await self._emulator.rest(scope, "lambda", "GET", "/2015-03-31/event-source-mappings")
-            wanted = {
-                (scope, each["UUID"]): each
-                for each in listed.get("EventSourceMappings", ())
-                if each.get("State") in ("Enabled", "Enabling", "Creating", "Updating")
+            enabled = {
+                (scope, mapping["UUID"]): mapping
+                for mapping in listed.get("EventSourceMappings", ())
+                if mapping.get("State") in ("Enabled", "Enabling", "Creating", "Updating")
             }
-            said = {key: json.dumps(each, sort_keys=True, default=str) for key, each in wanted.items()}
+            said = {key: json.dumps(mapping, sort_keys=True, default=str) for key, mapping in enabled.items()}
             for key in [key for key in self._readers if key[0] == scope]:
                 if said.get(key) != self._readers[key][0]:
                     await self._readers.pop(key)[1].stop()
-            for key in wanted.keys() - self._readers.keys():
-                self._readers[key] = said[key], await self._reader(scope, wanted[key])
+            for key in enabled.keys() - self._readers.keys():
+                self._readers[key] = said[key], await self._reader(scope, enabled[key])
 
     async def _reader(self, scope: Scope, mapping: Mapping[str, Any]) -> Reader:
         arn = str(mapping["EventSourceArn"])
         queue = await Queue.named(self._emulator, scope, arn.rpartition(":")[2])
-        batch = Batch(queue, self._functions, mapping)
-        return Reader(batch.collect, batch.take)
+        batches = QueueBatches(queue, self._functions, mapping)
+        return Reader(batches.collect, batches.take)
 
 
-class Batch:
+class QueueBatches:
     """How one mapping reads its queue: batches of its size, a few of them under way at once."""
 
     def __init__(self, queue: Queue, functions: Functions, mapping: Mapping[str, Any]) -> None:
@@ -191,7 +191,7 @@ class Batch:
             "body": message["Body"],
             "attributes": message.get("Attributes", {}),
             "messageAttributes": {
-                name: {f"{key[0].lower()}{key[1:]}": one for key, one in value.items()}
+                name: {f"{key[0].lower()}{key[1:]}": inner for key, inner in value.items()}
                 for name, value in message.get("MessageAttributes", {}).items()
             },
             "md5OfBody": message.get("MD5OfBody", ""),
@@ -204,4 +204,4 @@ class Batch:
 def _failed(payload: bytes) -> frozenset[str]:
     answer = json.loads(payload or b"null")
     failures = answer.get("batchItemFailures") if isinstance(answer, dict) else None
-    return frozenset(str(each.get("itemIdentifier")) for each in failures or ())
+    return frozenset(str(failure.get("itemIdentifier")) for failure in failures or ())

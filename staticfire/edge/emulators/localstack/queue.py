@@ -30,19 +30,19 @@ class Queue:
     @classmethod
     async def named(cls, emulator: Emulator, scope: Scope, name: str, *, create: bool = False) -> Queue:
         operation = "CreateQueue" if create else "GetQueueUrl"
-        found = await emulator.json(scope, "sqs", f"AmazonSQS.{operation}", {"QueueName": name}, "1.0")
-        return cls(emulator, scope, found["QueueUrl"])
+        answer = await emulator.json(scope, "sqs", f"AmazonSQS.{operation}", {"QueueName": name}, "1.0")
+        return cls(emulator, scope, answer["QueueUrl"])
 
     async def receive(self, count: int, wait: int = WAIT_SECONDS) -> list[Message]:
-        wanted = {
+        request = {
             "QueueUrl": self.url,
             "MaxNumberOfMessages": min(count, RECEIVE_AT_ONCE),
             "WaitTimeSeconds": wait,
             "MessageSystemAttributeNames": ["All"],
             "MessageAttributeNames": ["All"],
         }
-        found = await self._emulator.json(self.scope, "sqs", "AmazonSQS.ReceiveMessage", wanted, "1.0")
-        return list(found.get("Messages") or ())
+        answer = await self._emulator.json(self.scope, "sqs", "AmazonSQS.ReceiveMessage", request, "1.0")
+        return list(answer.get("Messages") or ())
 
     async def delete(self, messages: Sequence[Message]) -> None:
         for begin in range(0, len(messages), RECEIVE_AT_ONCE):
@@ -50,8 +50,8 @@ class Queue:
                 {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
                 for number, message in enumerate(messages[begin : begin + RECEIVE_AT_ONCE])
             ]
-            wanted = {"QueueUrl": self.url, "Entries": entries}
-            await self._emulator.json(self.scope, "sqs", "AmazonSQS.DeleteMessageBatch", wanted, "1.0")
+            request = {"QueueUrl": self.url, "Entries": entries}
+            await self._emulator.json(self.scope, "sqs", "AmazonSQS.DeleteMessageBatch", request, "1.0")
 
 
 class Reader:

@@ -68,7 +68,7 @@ class Addresses:
         self._of_scope[scope] = {
             name: sorted(mappings, key=lambda mapping: -len(mapping.key)) for name, mappings in domains.items()
         }
-        self._domains = {name: mappings for known in self._of_scope.values() for name, mappings in known.items()}
+        self._domains = {name: mappings for own in self._of_scope.values() for name, mappings in own.items()}
 
     def knows(self, scope: Scope) -> bool:
         return scope in self._of_scope

@@ -13,63 +13,37 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import time
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, Protocol
 
+from staticfire.edge.aws import iam_policy
 from staticfire.edge.aws.calls import AwsError, Scope
+from staticfire.edge.services.lambda_ import Functions
 
 from . import event
 from .exchange import Exchange, api_arn
 from .expressions import compile_value
-from .invocation import Callee, NotAllowed, TimedOut
+from .function_call import Callee, NotAllowed, TimedOut
 from .model import Authorizer, Route
-from .neighbours import Functions
 from .refusal import Refused, failed, forbidden, unauthorized
 from .tokens import JwtAuthorizer, KeySource
 
 log = logging.getLogger(__name__)
 
+INVOKE = "execute-api:Invoke"
 TIMEOUT_SECONDS = 10.0
 CACHED_ANSWERS = 1024
 
 
-class Guard(Protocol):
+class RouteGuard(Protocol):
     """Lets a request through or raises its refusal."""
 
-    async def check(self, x: Exchange) -> None: ...
-
-
-@lru_cache(256)
-def _wildcard(pattern: str) -> re.Pattern[str]:
-    return re.compile("".join(".*" if c == "*" else "." if c == "?" else re.escape(c) for c in pattern), re.DOTALL)
-
-
-def _some(value: Any) -> list[str]:
-    return [value] if isinstance(value, str) else [str(item) for item in value or ()]
-
-
-def _any_fits(patterns: list[str], text: str) -> bool:
-    return any(_wildcard(pattern).fullmatch(text) for pattern in patterns)
-
-
-def policy_allows(policy: Mapping[str, Any], arn: str) -> bool:
-    """Whether an IAM policy document allows `execute-api:Invoke` on the ARN: a Deny beats an Allow."""
-    statements = policy.get("Statement") or ()
-    allowed = False
-    for statement in [statements] if isinstance(statements, Mapping) else statements:
-        invokes = _any_fits([action.lower() for action in _some(statement.get("Action"))], "execute-api:invoke")
-        if invokes and _any_fits(_some(statement.get("Resource")), arn):
-            if statement.get("Effect") == "Deny":
-                return False
-            allowed = allowed or statement.get("Effect") == "Allow"
-    return allowed
+    async def check(self, exchange: Exchange) -> None: ...
 
 
 class IamGuard:
-    async def check(self, x: Exchange) -> None:
+    async def check(self, exchange: Exchange) -> None:
         raise forbidden(
             "the route has AWS_IAM authorization, which cannot be checked here (it needs the callers' secret keys): "
             "use a JWT or Lambda authorizer, or authorization NONE, in local stacks"
@@ -81,9 +55,9 @@ class JwtGuard:
         self._sources = [compile_value(source) for source in authorizer.identity_sources]
         self._jwt = JwtAuthorizer(authorizer, keys)
 
-    async def check(self, x: Exchange) -> None:
-        identity = next((value for source in self._sources if (value := source(x, None))), None)
-        await self._jwt.authorize(x, identity)
+    async def check(self, exchange: Exchange) -> None:
+        identity = next((value for source in self._sources if (value := source(exchange, None))), None)
+        await self._jwt.authorize(exchange, identity)
 
 
 class LambdaGuard:
@@ -96,64 +70,63 @@ class LambdaGuard:
         self._source_arn = f"{api_arn(scope, api_id)}/authorizers/{authorizer.id}"
         self._answers: dict[tuple[str, ...], tuple[float, dict[str, Any]]] = {}
 
-    async def check(self, x: Exchange) -> None:
-        identities = [source(x, None) for source in self._sources]
+    async def check(self, exchange: Exchange) -> None:
+        identities = [source(exchange, None) for source in self._sources]
         if not all(identities):
             raise unauthorized("an identity source of the authorizer is missing from the request")
-        known = [identity or "" for identity in identities]
-        answer = await self._answer(x, known)
+        answer = await self._answer(exchange, [identity or "" for identity in identities])
         context = answer.get("context") or {}
-        x.authorizer = {"lambda": context}
-        if not self._allows(x, answer):
+        exchange.authorizer = {"lambda": context}
+        if not self._allows(exchange, answer):
             raise forbidden(f"the authorizer {self._authorizer.id} denies the request")
 
-    async def _answer(self, x: Exchange, identities: list[str]) -> dict[str, Any]:
+    async def _answer(self, exchange: Exchange, identities: list[str]) -> dict[str, Any]:
         if not identities or self._authorizer.ttl <= 0:
-            return await self._ask(x, identities)
-        key = (x.stage.name, *identities)
+            return await self._ask(exchange, identities)
+        key = (exchange.stage.name, *identities)
         expires, answer = self._answers.get(key, (0.0, {}))
         if expires <= time.monotonic():
-            answer = await self._ask(x, identities)
+            answer = await self._ask(exchange, identities)
             self._answers.pop(key, None)
             if len(self._answers) >= CACHED_ANSWERS:
                 del self._answers[next(iter(self._answers))]
             self._answers[key] = time.monotonic() + self._authorizer.ttl, answer
         return answer
 
-    async def _ask(self, x: Exchange, identities: list[str]) -> dict[str, Any]:
+    async def _ask(self, exchange: Exchange, identities: list[str]) -> dict[str, Any]:
         build = event.authorizer_2 if self._authorizer.payload_version == "2.0" else event.authorizer_1
         started = time.monotonic()
         try:
-            outcome = await self._callee.call(x, build(x, identities), self._source_arn, TIMEOUT_SECONDS)
+            outcome = await self._callee.call(exchange, build(exchange, identities), self._source_arn, TIMEOUT_SECONDS)
         except (AwsError, NotAllowed, TimedOut) as error:
-            raise self._failed(x, str(error)) from error
-        x.authorizer_latency = round((time.monotonic() - started) * 1000)
-        x.authorizer_status = 200
+            raise self._failed(exchange, str(error)) from error
+        exchange.authorizer_latency = round((time.monotonic() - started) * 1000)
+        exchange.authorizer_status = 200
         answer = json.loads(outcome.payload or b"null")
         if outcome.error:
             if isinstance(answer, dict) and answer.get("errorMessage") == "Unauthorized":
                 raise unauthorized("the authorizer's function says Unauthorized")
-            raise self._failed(x, outcome.payload.decode("utf-8", "replace"))
+            raise self._failed(exchange, outcome.payload.decode("utf-8", "replace"))
         if not isinstance(answer, dict) or not isinstance(answer.get("context") or {}, dict):
-            raise self._failed(x, "the authorizer's answer is no object, or its context is none")
+            raise self._failed(exchange, "the authorizer's answer or its context is not an object")
         return answer
 
-    def _failed(self, x: Exchange, reason: str) -> Refused:
-        x.authorizer_error = reason
+    def _failed(self, exchange: Exchange, reason: str) -> Refused:
+        exchange.authorizer_error = reason
         return failed(f"authorizer {self._authorizer.id}: {reason}")
 
-    def _allows(self, x: Exchange, answer: dict[str, Any]) -> bool:
+    def _allows(self, exchange: Exchange, answer: dict[str, Any]) -> bool:
         if self._authorizer.simple_responses and self._authorizer.payload_version == "2.0":
             allowed = answer.get("isAuthorized")
             if not isinstance(allowed, bool):
-                raise self._failed(x, "the authorizer's simple response has no boolean isAuthorized")
+                raise self._failed(exchange, "the authorizer's simple response has no boolean isAuthorized")
             return allowed
         policy = answer.get("policyDocument")
         if not isinstance(policy, dict):
-            raise self._failed(x, "the authorizer's answer has no policyDocument (enableSimpleResponses is off)")
+            raise self._failed(exchange, "the authorizer's answer has no policyDocument (enableSimpleResponses is off)")
         if "principalId" in answer:
-            x.principal = str(answer["principalId"])
-        return policy_allows(policy, x.route_arn)
+            exchange.principal = str(answer["principalId"])
+        return iam_policy.allows(policy, INVOKE, exchange.route_arn)
 
 
 class BrokenGuard:
@@ -162,11 +135,11 @@ class BrokenGuard:
     def __init__(self, reason: str) -> None:
         self._reason = reason
 
-    async def check(self, x: Exchange) -> None:
+    async def check(self, exchange: Exchange) -> None:
         raise failed(self._reason)
 
 
-def guard_for(authorizer: Authorizer, scope: Scope, api_id: str, functions: Functions, keys: KeySource) -> Guard:
+def guard_for(authorizer: Authorizer, scope: Scope, api_id: str, functions: Functions, keys: KeySource) -> RouteGuard:
     """The authorizer at work. One for all its routes: they share the answers that it remembers."""
     if authorizer.type == "JWT":
         return JwtGuard(authorizer, keys)
@@ -176,7 +149,7 @@ def guard_for(authorizer: Authorizer, scope: Scope, api_id: str, functions: Func
         return BrokenGuard(f"authorizer {authorizer.id}: {error.message}")
 
 
-def route_guard(route: Route, guards: Mapping[str, Guard]) -> Guard | None:
+def route_guard(route: Route, guards: Mapping[str, RouteGuard]) -> RouteGuard | None:
     """What stands before the route's integration; None where the route is open."""
     if route.authorization == "NONE":
         return None

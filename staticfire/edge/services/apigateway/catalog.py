@@ -1,6 +1,6 @@
 """The APIs, learned from the control plane of the emulator behind the edge.
 
-    unknown -> asked for (GetApi, GetRoutes, GetIntegrations, GetStages, GetAuthorizers) -> compiled
+    unknown -> asked for (GetApi, GetRoutes, GetIntegrations, GetStages, GetAuthorizers) -> prepared
        ^                                                                                     |
        +---- a write to the API passes through, or everything is forgotten ------------------+
 
@@ -24,23 +24,23 @@ from urllib.parse import quote, unquote
 
 from staticfire.edge.aws.calls import AwsError, Scope
 
-from .model import Api, ApiMapping, Authorizer, Integration, Route, Stage
-from .prepared import CompiledApi, Definition, Description
+from .model import ApiMapping, Authorizer, HttpApi, Integration, Route, Stage
+from .prepared import Definition, Description, PreparedApi
 
 log = logging.getLogger(__name__)
 
 Read = Callable[[Scope, str], Awaitable[Any]]
-Compile = Callable[[Description], CompiledApi]
+Prepare = Callable[[Description], PreparedApi]
 Learned = Callable[[str, Mapping[str, Sequence[str]]], None]
 
 
-class Catalog:
-    def __init__(self, read: Read, compile: Compile, learned: Learned) -> None:
+class ApiCatalog:
+    def __init__(self, read: Read, prepare: Prepare, learned: Learned) -> None:
         self._read = read
-        self._compile = compile
+        self._prepare = prepare
         self._learned = learned
-        self._apis: dict[str, CompiledApi] = {}
-        self._learning: dict[str, asyncio.Task[CompiledApi | None]] = {}
+        self._apis: dict[str, PreparedApi] = {}
+        self._learning: dict[str, asyncio.Task[PreparedApi | None]] = {}
         self._scopes: dict[Scope, None] = {Scope(): None}
         self._owners: dict[str, Scope] = {}
         self._writes: dict[str, int] = {}
@@ -71,15 +71,15 @@ class Catalog:
         for api_id in {*self._apis, *self._owners, *self._learning}:
             self.deleted(api_id)
 
-    def known(self, api_id: str) -> CompiledApi | None:
-        """The API, if it is compiled already."""
-        return self._apis.get(api_id)
+    def prepared(self, api_id: str | None) -> PreparedApi | None:
+        """The API, if it is prepared already."""
+        return self._apis.get(api_id) if api_id else None
 
-    async def find(self, api_id: str) -> CompiledApi | None:
+    async def find(self, api_id: str) -> PreparedApi | None:
         """The API; None when no account has it."""
-        known = self._apis.get(api_id)
-        if known is not None:
-            return known
+        prepared = self._apis.get(api_id)
+        if prepared is not None:
+            return prepared
         task = self._learning.get(api_id)
         if task is None:
             task = asyncio.get_running_loop().create_task(self._learn(api_id))
@@ -87,7 +87,7 @@ class Catalog:
             task.add_done_callback(lambda _: self._learning.pop(api_id, None))
         return await asyncio.shield(task)
 
-    async def _learn(self, api_id: str) -> CompiledApi | None:
+    async def _learn(self, api_id: str) -> PreparedApi | None:
         while True:
             writes = self._writes.get(api_id)
             description = await self._describe(api_id)
@@ -95,16 +95,20 @@ class Catalog:
                 break
         if description is None:
             return None
-        self._apis[api_id] = compiled = self._compile(description)
-        served = {name: [route.key for route in each.routes] for name, (_, each) in description.stages.items() if each}
+        self._apis[api_id] = prepared = self._prepare(description)
+        served = {
+            name: [route.key for route in definition.routes]
+            for name, (_, definition) in description.stages.items()
+            if definition
+        }
         self._learned(api_id, served)
-        return compiled
+        return prepared
 
     async def _describe(self, api_id: str) -> Description | None:
         owner = self._owners.get(api_id)
         for scope in dict.fromkeys([*([owner] if owner else []), *self._scopes]):
             try:
-                api = Api.parse(await self._read(scope, f"/v2/apis/{quote(api_id, safe='')}"))
+                api = HttpApi.parse(await self._read(scope, f"/v2/apis/{quote(api_id, safe='')}"))
                 self._owners[api_id] = scope
                 return await self._describe_in(scope, api)
             except AwsError as error:
@@ -113,7 +117,7 @@ class Catalog:
         self._owners.pop(api_id, None)
         return None
 
-    async def _describe_in(self, scope: Scope, api: Api) -> Description:
+    async def _describe_in(self, scope: Scope, api: HttpApi) -> Description:
         current = await self._definition(scope, api.id)
         stages: dict[str, tuple[Stage, Definition | None]] = {}
         for data in await self._items(scope, f"/v2/apis/{api.id}/stages"):
@@ -121,7 +125,7 @@ class Catalog:
             stages[stage.name] = stage, current if stage.auto_deploy else await self._frozen(scope, api, stage, current)
         return Description(scope, api, stages)
 
-    async def _frozen(self, scope: Scope, api: Api, stage: Stage, current: Definition) -> Definition | None:
+    async def _frozen(self, scope: Scope, api: HttpApi, stage: Stage, current: Definition) -> Definition | None:
         """What a stage without auto-deploy serves."""
         deployment = self._deployed.get((api.id, stage.name), stage.deployment_id)
         if deployment is not None:
@@ -172,9 +176,9 @@ class Catalog:
 
     async def domains(self, scope: Scope) -> dict[str, list[ApiMapping]]:
         """The custom domains of an account with their mappings."""
-        found: dict[str, list[ApiMapping]] = {}
+        domains: dict[str, list[ApiMapping]] = {}
         for domain in await self._items(scope, "/v2/domainnames"):
             name = domain["domainName"]
             mappings = await self._items(scope, f"/v2/domainnames/{quote(name, safe='')}/apimappings")
-            found[name.lower()] = [ApiMapping.parse(data) for data in mappings]
-        return found
+            domains[name.lower()] = [ApiMapping.parse(data) for data in mappings]
+        return domains

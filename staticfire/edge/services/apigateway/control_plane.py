@@ -14,16 +14,14 @@ from collections.abc import Callable
 from typing import Any
 
 from staticfire.edge.aws.calls import AwsError, Call, Scope
+from staticfire.edge.aws.emulator import Emulator
+from staticfire.edge.http1.hop_by_hop import end_to_end
 from staticfire.edge.http1.messages import Response
-
-from .exchange import HOP_BY_HOP
-from .neighbours import Emulator
 
 SERVICE = "apigateway"
 
-Found = Callable[[str, Scope], None]
+Seen = Callable[[str, Scope], None]
 
-_FRAMING = HOP_BY_HOP | {"content-length", "date"}
 _ID_KEYS = {
     "authorizers": "authorizerId",
     "integrations": "integrationId",
@@ -46,12 +44,12 @@ def _split(path: str) -> list[str]:
 
 
 class ControlPlane:
-    """`authority` is where APIs are served; `found` is told of every HTTP API that an answer names, and whose it is."""
+    """`authority` is where APIs are served; `seen` is called for each HTTP API in an answer, with whose it is."""
 
-    def __init__(self, emulator: Emulator, authority: str, found: Found) -> None:
+    def __init__(self, emulator: Emulator, authority: str, seen: Seen) -> None:
         self._emulator = emulator
         self._authority = authority
-        self._found = found
+        self._seen = seen
         self._forgotten: dict[tuple[Scope, str, str, str], dict[str, Any]] = {}
 
     async def get(self, scope: Scope, path: str) -> Any:
@@ -71,7 +69,7 @@ class ControlPlane:
             parts, data = _split(request.path), json.loads(content)
             self._remember(call.scope, parts, sent, data)
             content = json.dumps(self._completed(call.scope, parts, data)).encode()
-        kept = [header for header in answer.headers if header[0] not in _FRAMING]
+        kept = [header for header in end_to_end(answer.headers) if header[0] not in ("content-length", "date")]
         return answer.status, Response(answer.status, kept, content)
 
     def deleted(self, api_id: str) -> None:
@@ -85,12 +83,12 @@ class ControlPlane:
         id_key = _ID_KEYS.get(parts[3]) if 4 <= len(parts) <= 5 else None
         if id_key is None or id_key not in answered:
             return
-        known = self._forgotten.setdefault((scope, parts[2], parts[3], answered[id_key]), {})
+        forgotten = self._forgotten.setdefault((scope, parts[2], parts[3], answered[id_key]), {})
         for name, value in sent.items():
             if value in (None, "", {}, []):
-                known.pop(name, None)
+                forgotten.pop(name, None)
             elif name not in answered:
-                known[name] = value
+                forgotten[name] = value
 
     def _completed(self, scope: Scope, parts: list[str], data: Any) -> Any:
         if parts[:2] != ["v2", "apis"] or not isinstance(data, dict):
@@ -100,11 +98,11 @@ class ControlPlane:
             if len(parts) <= 3:
                 self._locate(scope, item)
             elif (id_key := _ID_KEYS.get(parts[3])) is not None:
-                known = self._forgotten.get((scope, parts[2], parts[3], item.get(id_key)), {})
-                item.update({name: value for name, value in known.items() if name not in item})
+                forgotten = self._forgotten.get((scope, parts[2], parts[3], item.get(id_key)), {})
+                item.update({name: value for name, value in forgotten.items() if name not in item})
         return data
 
     def _locate(self, scope: Scope, api: dict[str, Any]) -> None:
         if "apiId" in api and api.get("protocolType", "HTTP") == "HTTP":
-            self._found(api["apiId"], scope)
+            self._seen(api["apiId"], scope)
             api["apiEndpoint"] = f"http://{api['apiId']}.{self._authority}"

@@ -8,16 +8,13 @@ request with `origin` and `access-control-request-method`. An origin that is not
 
 from __future__ import annotations
 
-from staticfire.edge.http1.messages import Request, Response
+from staticfire.edge.http1.messages import HeaderList, Request, Response
 
 from .model import Cors
-from .neighbours import HeaderList
 
 
 class CorsPolicy:
     """A configuration with its headers ready."""
-
-    __slots__ = ("_actual", "_any", "_origins", "_preflight", "_schemes")
 
     def __init__(self, cors: Cors) -> None:
         self._any = "*" in cors.allow_origins

@@ -1,7 +1,7 @@
-"""What HTTP APIs served before the emulator lost its state: a route that was there and is not yet again is no 404.
+"""What HTTP APIs served before the emulator lost its state: what is not there again yet is not a 404.
 
-An emulator that was restarted knows nothing until the stacks are applied to it. A client that is told 404 meanwhile
-believes that its API is gone; it is told 503 and the reason.
+An emulator that was restarted knows nothing until the stacks are applied to it. A client that gets a 404 meanwhile
+believes that its API is gone; it gets a 503 and the reason.
 
     served -> (the emulator's state is lost, or the edge starts) -> lost -> served again, or deleted
 """
@@ -19,8 +19,8 @@ from .routes import RouteTable
 Stages = Mapping[str, Sequence[str]]
 
 
-class FormerApis:
-    """The routes of each API, by stage; kept in `path`, since the edge's own end is no different to a client."""
+class EarlierApis:
+    """The routes of each API, by stage; kept in `path`, since the edge's own end looks the same to a client."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -38,8 +38,8 @@ class FormerApis:
 
     def deleted(self, api_id: str) -> None:
         """The API, or something of it, was deleted on purpose."""
-        known = self._served.pop(api_id, None), self._lost.pop(api_id, None)
-        if any(known):
+        served, lost = self._served.pop(api_id, None), self._lost.pop(api_id, None)
+        if served or lost:
             self._save()
 
     def lose(self) -> None:

@@ -38,129 +38,129 @@ def is_text(content_type: str) -> bool:
     return kind in _TEXT_TYPES or kind.startswith("text/")
 
 
-def body_text(x: Exchange) -> tuple[str, bool]:
+def body_text(exchange: Exchange) -> tuple[str, bool]:
     """The body for an event, and whether it is base64."""
-    headers = x.headers
+    headers = exchange.headers
     if "content-encoding" not in headers and is_text(headers.get("content-type", "")):
         try:
-            return x.body.decode("utf-8"), False
+            return exchange.body.decode("utf-8"), False
         except UnicodeDecodeError:
             # Declared as text, but it is not: bytes must survive.
             pass
-    return base64.b64encode(x.body).decode("ascii"), True
+    return base64.b64encode(exchange.body).decode("ascii"), True
 
 
-def _request_context_2(x: Exchange, route_key: str) -> dict[str, Any]:
-    context: dict[str, Any] = {"accountId": x.scope.account, "apiId": x.api_id}
-    if x.authorizer is not None:
-        context["authorizer"] = x.authorizer
-    context["domainName"] = x.domain_name
-    context["domainPrefix"] = x.domain_prefix
+def _request_context_2(exchange: Exchange, route_key: str) -> dict[str, Any]:
+    context: dict[str, Any] = {"accountId": exchange.scope.account, "apiId": exchange.api_id}
+    if exchange.authorizer is not None:
+        context["authorizer"] = exchange.authorizer
+    context["domainName"] = exchange.domain_name
+    context["domainPrefix"] = exchange.domain_prefix
     context["http"] = {
-        "method": x.request.method,
-        "path": x.raw_path,
-        "protocol": x.protocol,
-        "sourceIp": x.request.peer,
-        "userAgent": x.user_agent,
+        "method": exchange.request.method,
+        "path": exchange.raw_path,
+        "protocol": exchange.protocol,
+        "sourceIp": exchange.request.peer,
+        "userAgent": exchange.user_agent,
     }
-    context["requestId"] = x.request_id
+    context["requestId"] = exchange.request_id
     context["routeKey"] = route_key
-    context["stage"] = x.stage.name
-    context["time"] = x.time
-    context["timeEpoch"] = x.epoch_ms
+    context["stage"] = exchange.stage.name
+    context["time"] = exchange.time
+    context["timeEpoch"] = exchange.epoch_ms
     return context
 
 
-def _joined_query(x: Exchange) -> dict[str, str]:
+def _joined_query(exchange: Exchange) -> dict[str, str]:
     joined: dict[str, str] = {}
-    for name, value in x.query:
+    for name, value in exchange.query:
         joined[name] = f"{joined[name]},{value}" if name in joined else value
     return joined
 
 
-def _request_2(x: Exchange, head: dict[str, Any]) -> dict[str, Any]:
-    route_key = x.route.key if x.route else ""
+def _request_2(exchange: Exchange, head: dict[str, Any]) -> dict[str, Any]:
+    route_key = exchange.route.key if exchange.route else ""
     event: dict[str, Any] = {
         **head,
         "routeKey": route_key,
-        "rawPath": x.raw_path,
-        "rawQueryString": x.query_string,
+        "rawPath": exchange.raw_path,
+        "rawQueryString": exchange.query_string,
     }
-    if x.cookies:
-        event["cookies"] = x.cookies
-    event["headers"] = x.headers
-    if x.query:
-        event["queryStringParameters"] = _joined_query(x)
-    event["requestContext"] = _request_context_2(x, route_key)
-    if x.parameters:
-        event["pathParameters"] = x.parameters
-    if x.stage.variables:
-        event["stageVariables"] = x.stage.variables
+    if exchange.cookies:
+        event["cookies"] = exchange.cookies
+    event["headers"] = exchange.headers
+    if exchange.query:
+        event["queryStringParameters"] = _joined_query(exchange)
+    event["requestContext"] = _request_context_2(exchange, route_key)
+    if exchange.parameters:
+        event["pathParameters"] = exchange.parameters
+    if exchange.stage.variables:
+        event["stageVariables"] = exchange.stage.variables
     return event
 
 
-def version_2(x: Exchange) -> bytes:
-    event = _request_2(x, {"version": "2.0"})
-    if x.body:
-        event["body"], event["isBase64Encoded"] = body_text(x)
+def version_2(exchange: Exchange) -> bytes:
+    event = _request_2(exchange, {"version": "2.0"})
+    if exchange.body:
+        event["body"], event["isBase64Encoded"] = body_text(exchange)
     else:
         event["isBase64Encoded"] = False
     return encode(event)
 
 
-def _path_1(x: Exchange) -> str:
+def _path_1(exchange: Exchange) -> str:
     """The path that the client used, with the stage or the mapping key before it."""
-    path = decoded_path(x.path)
-    if x.base_path is not None:
-        return f"/{x.base_path}{path}" if x.base_path else path
-    return path if x.stage.name == DEFAULT_STAGE else f"/{x.stage.name}{path}"
+    path = decoded_path(exchange.path)
+    if exchange.base_path is not None:
+        return f"/{exchange.base_path}{path}" if exchange.base_path else path
+    return path if exchange.stage.name == DEFAULT_STAGE else f"/{exchange.stage.name}{path}"
 
 
-def _headers_1(x: Exchange) -> tuple[dict[str, str], dict[str, list[str]]]:
+def _headers_1(exchange: Exchange) -> tuple[dict[str, str], dict[str, list[str]]]:
     """Headers with their last values, and with all."""
-    multi: dict[str, list[str]] = {name: [value] for name, value in x.headers.items()}
+    multi: dict[str, list[str]] = {name: [value] for name, value in exchange.headers.items()}
     for name in multi:
-        values = x.request.headers.getall(name)
+        values = exchange.request.headers.getall(name)
         if len(values) > 1 and name not in ("x-forwarded-for", "content-length"):
             multi[name] = values
-    cookies = x.request.headers.getall("cookie")
+    cookies = exchange.request.headers.getall("cookie")
     if cookies:
         multi["cookie"] = cookies
     return {name: values[-1] for name, values in multi.items()}, multi
 
 
-def _authorizer_1(x: Exchange) -> dict[str, Any]:
-    authorizer = x.authorizer or {}
+def _authorizer_1(exchange: Exchange) -> dict[str, Any]:
+    authorizer = exchange.authorizer or {}
     if "jwt" in authorizer:
         return dict(authorizer["jwt"])
-    principal = {"principalId": x.principal} if x.principal is not None else {}
+    principal = {"principalId": exchange.principal} if exchange.principal is not None else {}
     return {**(authorizer.get("lambda") or {}), **principal}
 
 
-def _request_1(x: Exchange, head: dict[str, Any]) -> dict[str, Any]:
-    path = _path_1(x)
-    resource = x.route.path if x.route else ""
-    headers, multi_headers = _headers_1(x)
+def _request_1(exchange: Exchange, head: dict[str, Any]) -> dict[str, Any]:
+    path = _path_1(exchange)
+    resource = exchange.route.path if exchange.route else ""
+    headers, multi_headers = _headers_1(exchange)
     query: dict[str, list[str]] = {}
-    for name, value in x.query:
+    for name, value in exchange.query:
         query.setdefault(name, []).append(value)
     return {
         **head,
         "resource": resource,
         "path": path,
-        "httpMethod": x.request.method,
+        "httpMethod": exchange.request.method,
         "headers": headers,
         "multiValueHeaders": multi_headers,
         "queryStringParameters": {name: values[-1] for name, values in query.items()} or None,
         "multiValueQueryStringParameters": query or None,
         "requestContext": {
-            "accountId": x.scope.account,
-            "apiId": x.api_id,
-            **({"authorizer": _authorizer_1(x)} if x.authorizer is not None else {}),
-            "domainName": x.domain_name,
-            "domainPrefix": x.domain_prefix,
-            "extendedRequestId": x.request_id,
-            "httpMethod": x.request.method,
+            "accountId": exchange.scope.account,
+            "apiId": exchange.api_id,
+            **({"authorizer": _authorizer_1(exchange)} if exchange.authorizer is not None else {}),
+            "domainName": exchange.domain_name,
+            "domainPrefix": exchange.domain_prefix,
+            "extendedRequestId": exchange.request_id,
+            "httpMethod": exchange.request.method,
             "identity": {
                 "accessKey": None,
                 "accountId": None,
@@ -171,43 +171,43 @@ def _request_1(x: Exchange, head: dict[str, Any]) -> dict[str, Any]:
                 "cognitoIdentityId": None,
                 "cognitoIdentityPoolId": None,
                 "principalOrgId": None,
-                "sourceIp": x.request.peer,
+                "sourceIp": exchange.request.peer,
                 "user": None,
-                "userAgent": x.user_agent,
+                "userAgent": exchange.user_agent,
                 "userArn": None,
             },
             "path": path,
-            "protocol": x.protocol,
-            "requestId": x.request_id,
-            "requestTime": x.time,
-            "requestTimeEpoch": x.epoch_ms,
-            "resourceId": x.route.key if x.route else None,
+            "protocol": exchange.protocol,
+            "requestId": exchange.request_id,
+            "requestTime": exchange.time,
+            "requestTimeEpoch": exchange.epoch_ms,
+            "resourceId": exchange.route.key if exchange.route else None,
             "resourcePath": resource,
-            "stage": x.stage.name,
+            "stage": exchange.stage.name,
         },
-        "pathParameters": dict(x.parameters) or None,
-        "stageVariables": dict(x.stage.variables) or None,
+        "pathParameters": dict(exchange.parameters) or None,
+        "stageVariables": dict(exchange.stage.variables) or None,
     }
 
 
-def version_1(x: Exchange) -> bytes:
-    event = _request_1(x, {"version": "1.0"})
-    event["body"], event["isBase64Encoded"] = body_text(x) if x.body else (None, False)
+def version_1(exchange: Exchange) -> bytes:
+    event = _request_1(exchange, {"version": "1.0"})
+    event["body"], event["isBase64Encoded"] = body_text(exchange) if exchange.body else (None, False)
     return encode(event)
 
 
-def authorizer_2(x: Exchange, identities: list[str]) -> bytes:
-    head = {"version": "2.0", "type": "REQUEST", "routeArn": x.route_arn, "identitySource": identities}
-    return encode(_request_2(x, head))
+def authorizer_2(exchange: Exchange, identities: list[str]) -> bytes:
+    head = {"version": "2.0", "type": "REQUEST", "routeArn": exchange.route_arn, "identitySource": identities}
+    return encode(_request_2(exchange, head))
 
 
-def authorizer_1(x: Exchange, identities: list[str]) -> bytes:
+def authorizer_1(exchange: Exchange, identities: list[str]) -> bytes:
     joined = ",".join(identities)
     head = {
         "version": "1.0",
         "type": "REQUEST",
-        "methodArn": x.route_arn,
+        "methodArn": exchange.route_arn,
         "identitySource": joined,
         "authorizationToken": joined,
     }
-    return encode(_request_1(x, head))
+    return encode(_request_1(exchange, head))

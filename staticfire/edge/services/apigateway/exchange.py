@@ -12,29 +12,20 @@ import binascii
 import random
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from staticfire.edge.aws.calls import Scope
+from staticfire.edge.http1.hop_by_hop import HOP_BY_HOP
 from staticfire.edge.http1.messages import Request
+from staticfire.edge.services.cloudwatch.metric_writer import Dimensions
+from staticfire.edge.traces.trace_id import new_root
 
-from .model import Route, Stage
+from .model import DEFAULT_STAGE, Route, Stage
 
 # Between client and gateway only: a function does not see them.
-HOP_BY_HOP = frozenset(
-    (
-        "connection",
-        "expect",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    )
-)
+_NOT_THE_FUNCTIONS = HOP_BY_HOP | {"expect"}
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -44,10 +35,6 @@ def new_request_id() -> str:
     """API Gateway's form: 15 characters of base64 and a `=`."""
     random_bytes = random.getrandbits(88).to_bytes(11, "big")
     return binascii.b2a_base64(random_bytes, newline=False).translate(_URL_SAFE).decode("ascii")
-
-
-def new_trace_id(now: float) -> str:
-    return f"Root=1-{int(now):08x}-{random.getrandbits(96):024x}"
 
 
 class _Clock:
@@ -83,100 +70,60 @@ def decoded_path(path: str) -> str:
     return "%25".join(pieces)
 
 
+@dataclass(slots=True, eq=False)
 class Exchange:
     """One request. Made when its API and stage are known; the steps fill in what they find."""
 
-    __slots__ = (
-        "_headers",
-        "_query",
-        "api_id",
-        "authorizer",
-        "authorizer_error",
-        "authorizer_latency",
-        "authorizer_status",
-        "backend_status",
-        "base_path",
-        "body",
-        "cookies",
-        "dimensions",
-        "domain_name",
-        "error_kind",
-        "error_message",
-        "integration_error",
-        "integration_latency",
-        "integration_request_id",
-        "integration_status",
-        "now",
-        "parameters",
-        "path",
-        "principal",
-        "query_string",
-        "raw_path",
-        "request",
-        "request_id",
-        "response_latency",
-        "response_length",
-        "route",
-        "scope",
-        "stage",
-        "status",
-        "trace_id",
-    )
+    request: Request
+    scope: Scope
+    api_id: str
+    stage: Stage
+    path: str
+    domain_name: str
+    base_path: str | None = None
+    now: float = field(init=False)
+    request_id: str = field(init=False)
+    trace_id: str = field(init=False)
+    raw_path: str = field(init=False)
+    query_string: str = field(init=False)
+    body: bytes = b""
+    cookies: list[str] = field(default_factory=list)
+    route: Route | None = None
+    dimensions: Dimensions | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    authorizer: dict[str, Any] | None = None
+    authorizer_error: str | None = None
+    principal: str | None = None
+    authorizer_latency: int | None = None
+    authorizer_status: int | None = None
+    integration_error: str | None = None
+    integration_latency: int | None = None
+    integration_request_id: str | None = None
+    integration_status: int | None = None
+    backend_status: int | None = None
+    error_message: str | None = None
+    error_kind: str | None = None
+    status: int = 0
+    response_length: int = 0
+    response_latency: int = 0
+    _headers: dict[str, str] | None = None
+    _query: list[tuple[str, str]] | None = None
 
-    def __init__(
-        self,
-        request: Request,
-        *,
-        scope: Scope,
-        api_id: str,
-        stage: Stage,
-        path: str,
-        domain_name: str,
-        base_path: str | None = None,
-    ) -> None:
-        self.request = request
-        self.scope = scope
-        self.api_id = api_id
-        self.stage = stage
-        self.path = path
-        self.domain_name = domain_name
-        self.base_path = base_path
-        self.now = now = time.time()
+    def __post_init__(self) -> None:
+        self.now = time.time()
         self.request_id = new_request_id()
-        self.trace_id = request.headers.get("x-amzn-trace-id") or new_trace_id(now)
-        decoded = decoded_path(path)
-        self.raw_path = decoded if stage.name == "$default" else f"/{stage.name}{decoded}"
-        self.query_string = request.query
-        self.body = b""
-        self.cookies: list[str] = []
-        self.route: Route | None = None
-        self.dimensions: tuple[tuple[str, str], ...] | None = None
-        self.parameters: Mapping[str, str] = {}
-        self.authorizer: dict[str, Any] | None = None
-        self.authorizer_error: str | None = None
-        self.principal: str | None = None
-        self.authorizer_latency: int | None = None
-        self.authorizer_status: int | None = None
-        self.integration_error: str | None = None
-        self.integration_latency: int | None = None
-        self.integration_request_id: str | None = None
-        self.integration_status: int | None = None
-        self.backend_status: int | None = None
-        self.error_message: str | None = None
-        self.error_kind: str | None = None
-        self.status = 0
-        self.response_length = 0
-        self.response_latency = 0
-        self._headers: dict[str, str] | None = None
-        self._query: list[tuple[str, str]] | None = None
+        self.trace_id = self.request.headers.get("x-amzn-trace-id") or new_root(self.now)
+        decoded = decoded_path(self.path)
+        self.raw_path = decoded if self.stage.name == DEFAULT_STAGE else f"/{self.stage.name}{decoded}"
+        self.query_string = self.request.query
 
     def arrived(self, body: bytes, port: str) -> None:
-        """The body is here: the headers can be told as a function sees them."""
+        """The body is here: the headers are known as a function sees them."""
         self.body = body
         request = self.request
         headers: dict[str, str] = {"content-length": "0"}
         for name, value in request.headers:
-            if name in HOP_BY_HOP:
+            if name in _NOT_THE_FUNCTIONS:
                 continue
             if name == "cookie":
                 self.cookies += [cookie for cookie in value.split("; ") if cookie]
@@ -248,60 +195,60 @@ def api_arn(scope: Scope, api_id: str) -> str:
     return f"arn:aws:execute-api:{scope.region}:{scope.account}:{api_id}"
 
 
-def _claim(x: Exchange, name: str) -> Any:
-    claims = ((x.authorizer or {}).get("jwt") or {}).get("claims") or {}
+def _claim(exchange: Exchange, name: str) -> Any:
+    claims = ((exchange.authorizer or {}).get("jwt") or {}).get("claims") or {}
     return claims.get(name)
 
 
 _CONTEXT: Mapping[str, Callable[[Exchange], Any]] = {
-    "accountId": lambda x: x.scope.account,
-    "apiId": lambda x: x.api_id,
-    "authorizer.error": lambda x: x.authorizer_error,
-    "authorizer.principalId": lambda x: x.principal,
-    "authorizer.latency": lambda x: x.authorizer_latency,
-    "authorizer.status": lambda x: x.authorizer_status,
-    "awsEndpointRequestId": lambda x: x.integration_request_id,
-    "customDomain.basePathMatched": lambda x: x.base_path,
-    "dataProcessed": lambda x: len(x.body) + x.response_length,
-    "domainName": lambda x: x.domain_name,
-    "domainPrefix": lambda x: x.domain_prefix,
-    "error.message": lambda x: x.error_message,
-    "error.messageString": lambda x: f'"{x.error_message}"' if x.error_message else None,
-    "error.responseType": lambda x: x.error_kind,
-    "extendedRequestId": lambda x: x.request_id,
-    "httpMethod": lambda x: x.request.method,
-    "identity.sourceIp": lambda x: x.request.peer,
-    "identity.userAgent": lambda x: x.user_agent,
-    "integration.error": lambda x: x.integration_error,
-    "integration.integrationStatus": lambda x: x.integration_status,
-    "integration.latency": lambda x: x.integration_latency,
-    "integration.requestId": lambda x: x.integration_request_id,
-    "integration.status": lambda x: x.backend_status,
-    "integrationErrorMessage": lambda x: x.integration_error,
-    "integrationLatency": lambda x: x.integration_latency,
-    "integrationStatus": lambda x: x.integration_status,
-    "path": lambda x: x.raw_path,
-    "protocol": lambda x: x.protocol,
-    "requestId": lambda x: x.request_id,
-    "requestTime": lambda x: x.time,
-    "requestTimeEpoch": lambda x: x.epoch_ms,
-    "responseLatency": lambda x: x.response_latency,
-    "responseLength": lambda x: x.response_length,
-    "routeKey": lambda x: x.route.key if x.route else None,
-    "stage": lambda x: x.stage.name,
-    "status": lambda x: x.status or None,
+    "accountId": lambda exchange: exchange.scope.account,
+    "apiId": lambda exchange: exchange.api_id,
+    "authorizer.error": lambda exchange: exchange.authorizer_error,
+    "authorizer.principalId": lambda exchange: exchange.principal,
+    "authorizer.latency": lambda exchange: exchange.authorizer_latency,
+    "authorizer.status": lambda exchange: exchange.authorizer_status,
+    "awsEndpointRequestId": lambda exchange: exchange.integration_request_id,
+    "customDomain.basePathMatched": lambda exchange: exchange.base_path,
+    "dataProcessed": lambda exchange: len(exchange.body) + exchange.response_length,
+    "domainName": lambda exchange: exchange.domain_name,
+    "domainPrefix": lambda exchange: exchange.domain_prefix,
+    "error.message": lambda exchange: exchange.error_message,
+    "error.messageString": lambda exchange: f'"{exchange.error_message}"' if exchange.error_message else None,
+    "error.responseType": lambda exchange: exchange.error_kind,
+    "extendedRequestId": lambda exchange: exchange.request_id,
+    "httpMethod": lambda exchange: exchange.request.method,
+    "identity.sourceIp": lambda exchange: exchange.request.peer,
+    "identity.userAgent": lambda exchange: exchange.user_agent,
+    "integration.error": lambda exchange: exchange.integration_error,
+    "integration.integrationStatus": lambda exchange: exchange.integration_status,
+    "integration.latency": lambda exchange: exchange.integration_latency,
+    "integration.requestId": lambda exchange: exchange.integration_request_id,
+    "integration.status": lambda exchange: exchange.backend_status,
+    "integrationErrorMessage": lambda exchange: exchange.integration_error,
+    "integrationLatency": lambda exchange: exchange.integration_latency,
+    "integrationStatus": lambda exchange: exchange.integration_status,
+    "path": lambda exchange: exchange.raw_path,
+    "protocol": lambda exchange: exchange.protocol,
+    "requestId": lambda exchange: exchange.request_id,
+    "requestTime": lambda exchange: exchange.time,
+    "requestTimeEpoch": lambda exchange: exchange.epoch_ms,
+    "responseLatency": lambda exchange: exchange.response_latency,
+    "responseLength": lambda exchange: exchange.response_length,
+    "routeKey": lambda exchange: exchange.route.key if exchange.route else None,
+    "stage": lambda exchange: exchange.stage.name,
+    "status": lambda exchange: exchange.status or None,
 }
 
 
 def context_getter(name: str) -> Callable[[Exchange], Any] | None:
     """How to look `$context.NAME` up; None when there is no such variable."""
-    known = _CONTEXT.get(name)
-    if known is not None:
-        return known
+    getter = _CONTEXT.get(name)
+    if getter is not None:
+        return getter
     if name.startswith("authorizer.claims."):
         claim = name.removeprefix("authorizer.claims.")
-        return lambda x: _claim(x, claim)
+        return lambda exchange: _claim(exchange, claim)
     if name.startswith("authorizer."):
         key = name.removeprefix("authorizer.")
-        return lambda x: ((x.authorizer or {}).get("lambda") or {}).get(key)
+        return lambda exchange: ((exchange.authorizer or {}).get("lambda") or {}).get(key)
     return None

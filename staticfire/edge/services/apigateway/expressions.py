@@ -55,21 +55,25 @@ def _response_body(response: Response | None, path: str) -> str | None:
 
 
 def _selector(name: str) -> Value | None:
-    """A name without its `$`; None when it is no selector."""
+    """A name without its `$`; None when it is not a selector."""
     root, _, rest = name.partition(".")
     if root == "context":
         getter = context_getter(rest)
-        return (lambda x, _: text_of(getter(x))) if getter else None
+        return (lambda exchange, _: text_of(getter(exchange))) if getter else None
     if root == "stageVariables":
-        return lambda x, _: x.stage.variables.get(rest)
+        return lambda exchange, _: exchange.stage.variables.get(rest)
     kind, _, key = rest.partition(".")
     lower = key.lower()
     selectors: dict[tuple[str, str], Value] = {
-        ("request", "header"): lambda x, _: "; ".join(x.cookies) or None if lower == "cookie" else x.headers.get(lower),
-        ("request", "querystring"): lambda x, _: x.query_parameter(key),
-        ("request", "body"): lambda x, _: _json_path(x.body, key) if key else x.body.decode("utf-8", "replace"),
-        ("request", "path"): lambda x, _: x.parameters.get(key) if key else decoded_path(x.path),
-        ("request", "method"): lambda x, _: x.request.method,
+        ("request", "header"): lambda exchange, _: (
+            "; ".join(exchange.cookies) or None if lower == "cookie" else exchange.headers.get(lower)
+        ),
+        ("request", "querystring"): lambda exchange, _: exchange.query_parameter(key),
+        ("request", "body"): lambda exchange, _: (
+            _json_path(exchange.body, key) if key else exchange.body.decode("utf-8", "replace")
+        ),
+        ("request", "path"): lambda exchange, _: exchange.parameters.get(key) if key else decoded_path(exchange.path),
+        ("request", "method"): lambda exchange, _: exchange.request.method,
         ("response", "header"): lambda _, response: _response_header(response, lower),
         ("response", "body"): lambda _, response: _response_body(response, key),
     }
@@ -80,23 +84,23 @@ def compile_value(text: str) -> Value:
     """A selector (`$request.header.a`), text with selectors in it, or plain text."""
     whole = _EMBEDDED.fullmatch(text)
     if whole is not None:
-        return _selector(whole[1] or whole[2]) or (lambda _x, _r: None)
+        return _selector(whole[1] or whole[2]) or (lambda _exchange, _r: None)
     pieces: list[Value] = []
     end = 0
-    for found in _EMBEDDED.finditer(text):
-        pieces.append(_constant(text[end : found.start()]))
-        pieces.append(_selector(found[1] or found[2]) or _constant(""))
-        end = found.end()
+    for selector in _EMBEDDED.finditer(text):
+        pieces.append(_constant(text[end : selector.start()]))
+        pieces.append(_selector(selector[1] or selector[2]) or _constant(""))
+        end = selector.end()
     if not pieces:
         return _constant(text)
     pieces.append(_constant(text[end:]))
-    return lambda x, response: "".join(piece(x, response) or "" for piece in pieces)
+    return lambda exchange, response: "".join(piece(exchange, response) or "" for piece in pieces)
 
 
 def _constant(text: str) -> Value:
-    return lambda _x, _r: text
+    return lambda _exchange, _r: text
 
 
 def with_stage_variables(text: str, variables: Mapping[str, str]) -> str:
     """`${stageVariables.name}` in a URI replaced."""
-    return _STAGE_VARIABLE.sub(lambda found: variables.get(found[1], ""), text)
+    return _STAGE_VARIABLE.sub(lambda variable: variables.get(variable[1], ""), text)

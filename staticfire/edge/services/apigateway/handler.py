@@ -15,20 +15,21 @@ import time
 from pathlib import Path
 
 from staticfire.edge.aws.calls import AwsError, Call, Scope
+from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.http1.client import Client
 from staticfire.edge.http1.messages import BodyTooLarge, Request, Response
+from staticfire.edge.services.cloudwatch.log_writer import LogWriter
+from staticfire.edge.services.lambda_ import Functions
 
-from .access_log import AccessLogs
 from .address import Address, Addresses, api_domain
-from .catalog import Catalog
+from .catalog import ApiCatalog
 from .control_plane import ControlPlane
-from .earlier_apis import FormerApis
+from .earlier_apis import EarlierApis
 from .exchange import Exchange, new_request_id
 from .integration import MAX_BODY
-from .metrics import Metrics
+from .metrics import ApiMetrics
 from .model import DEFAULT_STAGE
-from .neighbours import Emulator, Functions, HttpClient
-from .prepared import CompiledApi, CompiledStage, Compiler, Endpoint
+from .prepared import PreparedApi, PreparedRoute, PreparedStage, Preparer
 from .refusal import Refused, not_found, not_yet_again, too_large, too_many_requests, unsupported
 from .tokens import KeySource
 
@@ -49,7 +50,7 @@ class HttpApis:
         public_host: str,
         port: int,
         state_dir: Path,
-        client: HttpClient | None = None,
+        client: Client | None = None,
     ) -> None:
         client = client or Client()
         self._port = str(port)
@@ -57,12 +58,12 @@ class HttpApis:
         self._control = ControlPlane(
             emulator, f"{domain}:{port}", lambda api_id, scope: self._catalog.owner(api_id, scope)
         )
-        self._compiler = Compiler(functions, client, KeySource(client, emulator.base_url))
-        self._former = FormerApis(state_dir / "http-apis.json")
-        self._catalog = Catalog(self._control.get, self._compiler.compile, self._former.serves)
+        self._logs = LogWriter(emulator, "lines of access logs")
+        self._preparer = Preparer(functions, client, KeySource(client, emulator.base_url), self._logs)
+        self._earlier = EarlierApis(state_dir / "http-apis.json")
+        self._catalog = ApiCatalog(self._control.get, self._preparer.prepare, self._earlier.serves)
         self._addresses = Addresses(domain)
-        self._metrics = Metrics(emulator)
-        self._logs = AccessLogs(emulator)
+        self._metrics = ApiMetrics(emulator)
 
     def match(self, request: Request) -> Address | None:
         """The HTTP API that the request is for, if it is for one."""
@@ -71,7 +72,8 @@ class HttpApis:
     async def serve(self, address: Address) -> Response:
         started = time.perf_counter()
         try:
-            api = self._known(address) or await self._learned(address)
+            _check_head(address.request)
+            api = self._catalog.prepared(address.api_id) or await self._learned(address)
             stage, path = _stage(api, address)
         except Refused as refused:
             refusal = self._of_lost(refused, address)
@@ -81,7 +83,7 @@ class HttpApis:
             # AWS has no such answer: what is missing is a local part, and the error says which and what to do.
             body = json.dumps({"message": error.message}).encode()
             return _identified(Response(503, [("content-type", "application/json")], body), new_request_id())
-        x = Exchange(
+        exchange = Exchange(
             address.request,
             scope=api.scope,
             api_id=api.api.id,
@@ -90,78 +92,78 @@ class HttpApis:
             domain_name=address.domain_name,
             base_path=address.base_path,
         )
-        response = api.cors.preflight(x.request) if api.cors else None
+        response = api.cors.preflight(exchange.request) if api.cors else None
         if response is None:
-            response = await self._respond(stage, x, address)
+            response = await self._respond(stage, exchange, address)
             if api.cors is not None:
-                response.headers = api.cors.apply(x.request, response.headers)
-        self._finish(stage, x, response, started)
+                response.headers = api.cors.apply(exchange.request, response.headers)
+        self._finish(stage, exchange, response, started)
         return response
 
-    def _known(self, address: Address) -> CompiledApi | None:
-        _check_head(address.request)
+    async def _learned(self, address: Address) -> PreparedApi:
         if address.api_id is None:
             raise not_found(f"no API mapping of {address.domain_name} fits the path")
-        return self._catalog.known(address.api_id)
-
-    async def _learned(self, address: Address) -> CompiledApi:
-        api = await self._catalog.find(address.api_id or "")
+        api = await self._catalog.find(address.api_id)
         if api is None:
             raise not_found(f"no account has an HTTP API {address.api_id}")
         return api
 
-    async def _respond(self, stage: CompiledStage, x: Exchange, address: Address) -> Response:
+    async def _respond(self, stage: PreparedStage, exchange: Exchange, address: Address) -> Response:
         try:
-            endpoint = self._endpoint(stage, x, address)
-            try:
-                body = await x.request.body(MAX_BODY)
-            except BodyTooLarge as error:
-                raise too_large(f"the body is longer than {MAX_BODY} bytes") from error
-            x.arrived(body, self._port)
-            if endpoint.guard is not None:
-                await endpoint.guard.check(x)
-            return await endpoint.target.run(x)
+            route = self._routed(stage, exchange, address)
+            if route.bucket is not None and not route.bucket.take(time.monotonic()):
+                raise too_many_requests()
+            exchange.arrived(await exchange.request.body(MAX_BODY), self._port)
+            if route.guard is not None:
+                await route.guard.check(exchange)
+            return await route.responder.respond(exchange)
+        except BodyTooLarge:
+            return self._refuse(exchange, too_large(f"the body is longer than {MAX_BODY} bytes"))
         except Refused as refusal:
-            return self._refuse(x, refusal)
+            return self._refuse(exchange, refusal)
 
-    def _endpoint(self, stage: CompiledStage, x: Exchange, address: Address) -> Endpoint:
-        """Where the route leads, unless it is throttled."""
-        found = stage.table.match(x.request.method, x.path)
-        if found is None:
-            missing = not_found(f"no route of stage {x.stage.name} takes {x.request.method} {x.path}")
-            raise self._of_lost(missing, address)
-        endpoint, x.parameters = found
-        x.route, x.dimensions = endpoint.route, endpoint.dimensions
-        if endpoint.bucket is not None and not endpoint.bucket.take(time.monotonic()):
-            raise too_many_requests()
-        return endpoint
+    def _routed(self, stage: PreparedStage, exchange: Exchange, address: Address) -> PreparedRoute:
+        match = stage.table.match(exchange.request.method, exchange.path)
+        if match is None:
+            request = f"{exchange.request.method} {exchange.path}"
+            raise self._of_lost(not_found(f"no route of stage {exchange.stage.name} takes {request}"), address)
+        route, exchange.parameters = match
+        exchange.route, exchange.dimensions = route.route, route.dimensions
+        return route
 
     def _of_lost(self, refused: Refused, address: Address) -> Refused:
         """What is missing since the emulator lost its state is not simply not found."""
-        method, api_id = address.request.method, address.api_id
-        if refused.status != 404 or api_id is None or not self._former.had(api_id, address.stage, method, address.path):
-            return refused
-        return not_yet_again(api_id)
+        api_id, method = address.api_id, address.request.method
+        if refused.status == 404 and api_id and self._earlier.had(api_id, address.stage, method, address.path):
+            return not_yet_again(api_id)
+        return refused
 
-    def _refuse(self, x: Exchange, refusal: Refused) -> Response:
-        x.error_kind = refusal.kind
-        x.error_message = refusal.message
+    def _refuse(self, exchange: Exchange, refusal: Refused) -> Response:
+        exchange.error_kind = refusal.kind
+        exchange.error_message = refusal.message
         level = logging.WARNING if refusal.status >= 500 else logging.INFO
-        where = x.route.key if x.route else f"{x.request.method} {x.path}"
-        log.log(level, "API %s, %s: %d: %s", x.api_id, where, refusal.status, refusal)
+        where = exchange.route.key if exchange.route else f"{exchange.request.method} {exchange.path}"
+        log.log(level, "API %s, %s: %d: %s", exchange.api_id, where, refusal.status, refusal)
         return refusal.response()
 
-    def _finish(self, stage: CompiledStage, x: Exchange, response: Response, started: float) -> None:
-        response.headers.append(("apigw-requestid", x.request_id))
-        x.status = response.status
-        x.response_length = len(response.body) if isinstance(response.body, bytes) else 0
-        x.response_latency = round((time.perf_counter() - started) * 1000)
-        for dimensions in (stage.dimensions, x.dimensions):
+    def _finish(self, stage: PreparedStage, exchange: Exchange, response: Response, started: float) -> None:
+        response.headers.append(("apigw-requestid", exchange.request_id))
+        exchange.status = response.status
+        exchange.response_length = len(response.body) if isinstance(response.body, bytes) else 0
+        exchange.response_latency = round((time.perf_counter() - started) * 1000)
+        for dimensions in (stage.dimensions, exchange.dimensions):
             if dimensions is not None:
-                size = len(x.body) + x.response_length
-                self._metrics.add(x.scope, dimensions, x.status, x.response_latency, x.integration_latency, size)
-        if stage.access_log is not None and stage.log_stream is not None:
-            self._logs.add(stage.log_stream, x.epoch_ms, stage.access_log.line(x))
+                size = len(exchange.body) + exchange.response_length
+                self._metrics.add(
+                    exchange.scope,
+                    dimensions,
+                    exchange.status,
+                    exchange.response_latency,
+                    exchange.integration_latency,
+                    size,
+                )
+        if stage.access_log is not None:
+            stage.access_log.write(exchange)
 
     async def answer(self, call: Call) -> Response | None:
         """An API Gateway call: those of HTTP APIs are passed on here, others (None) by the router."""
@@ -180,12 +182,12 @@ class HttpApis:
         if method == "GET" or status >= 400 or parts[0] != "v2":
             return
         if method == "DELETE" and parts[1:2] == ["apis"] and len(parts) >= 3:
-            self._former.deleted(parts[2])
+            self._earlier.deleted(parts[2])
         if parts[1:2] == ["domainnames"]:
             await self._learn_domains(call.scope)
         elif parts[1:2] == ["apis"] and len(parts) == 3 and method == "DELETE":
             self._catalog.deleted(parts[2])
-            self._compiler.forget(parts[2])
+            self._preparer.forget(parts[2])
             self._control.deleted(parts[2])
         elif parts[1:2] == ["apis"] and len(parts) >= 3:
             await self._catalog.wrote(call.scope, method, parts[2], parts[3:], await call.body())
@@ -198,7 +200,7 @@ class HttpApis:
 
     async def reset(self) -> None:
         """The emulator's state is gone: nothing that was learned holds."""
-        self._former.lose()
+        self._earlier.lose()
         self._catalog.reset()
         self._control.reset()
         self._addresses.reset()
@@ -214,7 +216,7 @@ def _identified(response: Response, request_id: str) -> Response:
     return response
 
 
-def _stage(api: CompiledApi, address: Address) -> tuple[CompiledStage, str]:
+def _stage(api: PreparedApi, address: Address) -> tuple[PreparedStage, str]:
     """The stage that the path names, and the path in it."""
     if api.api.protocol != "HTTP":
         raise unsupported(f"{api.api.protocol} APIs are not served here: only HTTP APIs are")

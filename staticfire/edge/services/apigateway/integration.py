@@ -15,15 +15,17 @@ from typing import Protocol
 from urllib.parse import quote, urlsplit
 
 from staticfire.edge.aws.calls import AwsError, Scope
-from staticfire.edge.http1.messages import BodyTooLarge, Response
+from staticfire.edge.http1.client import Client
+from staticfire.edge.http1.hop_by_hop import end_to_end
+from staticfire.edge.http1.messages import BodyTooLarge, HeaderList, Response
+from staticfire.edge.services.lambda_ import Functions
 
 from . import event, response
-from .exchange import HOP_BY_HOP, Exchange, api_arn
+from .exchange import Exchange, api_arn
 from .expressions import with_stage_variables
-from .invocation import Callee, NotAllowed, TimedOut
+from .function_call import Callee, NotAllowed, TimedOut
 from .mapping import RequestMapping, ResponseMapping
 from .model import DEFAULT_ROUTE, Integration, Route
-from .neighbours import Functions, HeaderList, HttpClient
 from .refusal import Refused, failed, too_large, unavailable, unsupported
 
 MAX_BODY = 10 * 1024 * 1024
@@ -32,13 +34,13 @@ _THROTTLED = ("TooManyRequestsException", "ServiceException", "ServiceUnavailabl
 _EXCERPT = 500
 
 
-class Target(Protocol):
-    """Answers a request or raises its refusal."""
+class Responder(Protocol):
+    """An integration at work: answers a request or raises its refusal."""
 
-    async def run(self, x: Exchange) -> Response: ...
+    async def respond(self, exchange: Exchange) -> Response: ...
 
 
-class LambdaTarget:
+class LambdaResponder:
     """AWS_PROXY to a function."""
 
     def __init__(self, integration: Integration, route: Route, scope: Scope, api_id: str, functions: Functions) -> None:
@@ -52,45 +54,45 @@ class LambdaTarget:
         self._request_mapping = RequestMapping(integration.request_parameters)
         self._response_mapping = ResponseMapping(integration.response_parameters)
 
-    def _source_arn(self, x: Exchange) -> str:
+    def _source_arn(self, exchange: Exchange) -> str:
         """The route as resource policies name it."""
         if not self._path:
-            return f"{self._arn}/{x.stage.name}/{DEFAULT_ROUTE}"
-        return f"{self._arn}/{x.stage.name}/{x.request.method}{self._path}"
+            return f"{self._arn}/{exchange.stage.name}/{DEFAULT_ROUTE}"
+        return f"{self._arn}/{exchange.stage.name}/{exchange.request.method}{self._path}"
 
-    async def run(self, x: Exchange) -> Response:
+    async def respond(self, exchange: Exchange) -> Response:
         if self._request_mapping:
-            x.map(*self._request_mapping.apply(x, x.raw_path, list(x.headers.items())))
-        payload = self._event(x)
+            exchange.map(*self._request_mapping.apply(exchange, exchange.raw_path, list(exchange.headers.items())))
+        payload = self._event(exchange)
         if len(payload) > MAX_EVENT:
             raise too_large(f"the event for the function is {len(payload)} bytes, Lambda takes {MAX_EVENT}")
         started = time.perf_counter()
         try:
-            outcome = await self._callee.call(x, payload, self._source_arn(x), self._timeout)
+            outcome = await self._callee.call(exchange, payload, self._source_arn(exchange), self._timeout)
         except AwsError as error:
-            x.integration_status = error.status
-            raise self._refusal(x, error) from error
+            exchange.integration_status = error.status
+            raise self._refusal(exchange, error) from error
         except NotAllowed as refusal:
-            x.integration_status = 403
-            raise _failed(x, str(refusal)) from refusal
+            exchange.integration_status = 403
+            raise _failed(exchange, str(refusal)) from refusal
         except TimedOut as lateness:
-            x.integration_error = str(lateness)
-            raise unavailable(x.integration_error) from lateness
+            exchange.integration_error = str(lateness)
+            raise unavailable(exchange.integration_error) from lateness
         finally:
-            x.integration_latency = round((time.perf_counter() - started) * 1000)
-        x.integration_request_id = outcome.request_id
-        x.integration_status = 200
+            exchange.integration_latency = round((time.perf_counter() - started) * 1000)
+        exchange.integration_request_id = outcome.request_id
+        exchange.integration_status = 200
         if outcome.error:
-            raise _failed(x, f"the function failed: {outcome.payload[:_EXCERPT].decode('utf-8', 'replace')}")
+            raise _failed(exchange, f"the function failed: {outcome.payload[:_EXCERPT].decode('utf-8', 'replace')}")
         try:
             answer = self._response(outcome.payload)
         except response.Malformed as malformed:
-            raise _failed(x, f"the function's answer is malformed: {malformed}") from malformed
-        x.backend_status = answer.status
-        return self._response_mapping.apply(x, answer) if self._response_mapping else answer
+            raise _failed(exchange, f"the function's answer is malformed: {malformed}") from malformed
+        exchange.backend_status = answer.status
+        return self._response_mapping.apply(exchange, answer) if self._response_mapping else answer
 
-    def _refusal(self, x: Exchange, error: AwsError) -> Refused:
-        x.integration_error = error.message
+    def _refusal(self, exchange: Exchange, error: AwsError) -> Refused:
+        exchange.integration_error = error.message
         if error.status == 413:
             return too_large(error.message)
         if error.status == 429 or error.code in _THROTTLED:
@@ -98,15 +100,15 @@ class LambdaTarget:
         return failed(str(error))
 
 
-def _failed(x: Exchange, reason: str) -> Refused:
-    x.integration_error = reason
+def _failed(exchange: Exchange, reason: str) -> Refused:
+    exchange.integration_error = reason
     return failed(reason)
 
 
-class HttpTarget:
+class HttpResponder:
     """HTTP_PROXY to a public URL. The client's query goes along, `{name}` in the URL takes path parameters."""
 
-    def __init__(self, integration: Integration, client: HttpClient) -> None:
+    def __init__(self, integration: Integration, client: Client) -> None:
         self._client = client
         self._uri = integration.uri
         self._method = integration.method
@@ -114,105 +116,107 @@ class HttpTarget:
         self._request_mapping = RequestMapping(integration.request_parameters)
         self._response_mapping = ResponseMapping(integration.response_parameters)
 
-    def _url(self, x: Exchange) -> str:
-        uri = with_stage_variables(self._uri, x.stage.variables)
-        for name, value in x.parameters.items():
+    def _url(self, exchange: Exchange) -> str:
+        uri = with_stage_variables(self._uri, exchange.stage.variables)
+        for name, value in exchange.parameters.items():
             uri = uri.replace(f"{{{name}}}", quote(value, safe="/:@!$&'()*+,;=~"))
         return uri
 
-    def _headers(self, x: Exchange) -> HeaderList:
+    def _headers(self, exchange: Exchange) -> HeaderList:
         """HTTP APIs turn X-Forwarded-* into the standard Forwarded header."""
         headers = [
             (name, value)
-            for name, value in x.headers.items()
+            for name, value in exchange.headers.items()
             if not name.startswith("x-forwarded-") and name not in ("host", "content-length")
         ]
-        if x.cookies:
-            headers.append(("cookie", "; ".join(x.cookies)))
-        hop = f"for={x.request.peer};host={x.request.headers.get('host')};proto=http"
-        forwarded = x.headers.get("forwarded")
+        if exchange.cookies:
+            headers.append(("cookie", "; ".join(exchange.cookies)))
+        hop = f"for={exchange.request.peer};host={exchange.request.headers.get('host')};proto=http"
+        forwarded = exchange.headers.get("forwarded")
         kept = [header for header in headers if header[0] != "forwarded"]
         return [*kept, ("forwarded", f"{forwarded}, {hop}" if forwarded else hop)]
 
-    async def run(self, x: Exchange) -> Response:
-        url = urlsplit(self._url(x))
+    async def respond(self, exchange: Exchange) -> Response:
+        url = urlsplit(self._url(exchange))
         if url.scheme not in ("http", "https") or not url.netloc:
-            raise _failed(x, f"the integration's URI {self._uri!r} is no http(s) URL")
-        path, query, headers = self._request_mapping.apply(x, url.path or "/", self._headers(x))
-        joined = "&".join(part for part in (url.query, query) if part)
+            raise _failed(exchange, f"the integration's URI {self._uri!r} is not an http(s) URL")
+        path, query, headers = self._request_mapping.apply(exchange, url.path or "/", self._headers(exchange))
+        joined = "&".join(filter(None, (url.query, query)))
         target = f"{path}?{joined}" if joined else path
-        method = x.request.method if self._method == "ANY" else self._method
+        method = exchange.request.method if self._method == "ANY" else self._method
         started = time.perf_counter()
         try:
             response = await asyncio.wait_for(
-                self._asked(method, f"{url.scheme}://{url.netloc}", target, [("host", url.netloc), *headers], x.body),
+                self._asked(
+                    method, f"{url.scheme}://{url.netloc}", target, [("host", url.netloc), *headers], exchange.body
+                ),
                 self._timeout,
             )
         except TimeoutError as lateness:
-            x.integration_error = f"{url.netloc} has not answered within {self._timeout:g} s"
+            exchange.integration_error = f"{url.netloc} has not answered within {self._timeout:g} s"
             raise Refused(
-                504, "Endpoint request timed out", kind="INTEGRATION_TIMEOUT", reason=x.integration_error
+                504, "Endpoint request timed out", kind="INTEGRATION_TIMEOUT", reason=exchange.integration_error
             ) from lateness
         except BodyTooLarge as excess:
-            raise _failed(x, f"{url.netloc} answered more than {MAX_BODY} bytes") from excess
+            raise _failed(exchange, f"{url.netloc} answered more than {MAX_BODY} bytes") from excess
         except OSError as error:
-            x.integration_error = f"{url.netloc} cannot be reached: {error}"
-            raise unavailable(x.integration_error) from error
+            exchange.integration_error = f"{url.netloc} cannot be reached: {error}"
+            raise unavailable(exchange.integration_error) from error
         finally:
-            x.integration_latency = round((time.perf_counter() - started) * 1000)
-        x.integration_status = x.backend_status = response.status
-        return self._response_mapping.apply(x, response)
+            exchange.integration_latency = round((time.perf_counter() - started) * 1000)
+        exchange.integration_status = exchange.backend_status = response.status
+        return self._response_mapping.apply(exchange, response)
 
     async def _asked(self, method: str, base_url: str, target: str, headers: HeaderList, body: bytes) -> Response:
         answer = await self._client.request(method, base_url, target, headers, body)
         data = await answer.read(MAX_BODY)
-        kept = [header for header in answer.headers if header[0] not in HOP_BY_HOP and header[0] != "content-length"]
+        kept = [header for header in end_to_end(answer.headers) if header[0] != "content-length"]
         return Response(answer.status, kept, data)
 
 
-class UnservedTarget:
+class UnservedResponder:
     """Exists on AWS, not here: says so."""
 
-    def __init__(self, what: str) -> None:
-        self._what = what
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
 
-    async def run(self, x: Exchange) -> Response:
-        x.integration_error = self._what
-        raise unsupported(self._what)
+    async def respond(self, exchange: Exchange) -> Response:
+        exchange.integration_error = self._reason
+        raise unsupported(self._reason)
 
 
-class BrokenTarget:
+class BrokenResponder:
     """The route leads nowhere."""
 
     def __init__(self, reason: str) -> None:
         self._reason = reason
 
-    async def run(self, x: Exchange) -> Response:
-        raise _failed(x, self._reason)
+    async def respond(self, exchange: Exchange) -> Response:
+        raise _failed(exchange, self._reason)
 
 
-def target_for(
+def responder_for(
     route: Route,
     integration: Integration | None,
     scope: Scope,
     api_id: str,
     functions: Functions,
-    client: HttpClient,
-) -> Target:
+    client: Client,
+) -> Responder:
     if integration is None:
-        return BrokenTarget(f"route {route.key!r} has no integration {route.integration_id or ''}".rstrip())
+        return BrokenResponder(f"route {route.key!r} has no integration {route.integration_id or ''}".rstrip())
     if integration.connection_type == "VPC_LINK":
-        return UnservedTarget("Private integrations (VPC_LINK) are not served here: use an HTTP_PROXY integration")
+        return UnservedResponder("Private integrations (VPC_LINK) are not served here: use an HTTP_PROXY integration")
     if integration.type == "HTTP_PROXY":
-        return HttpTarget(integration, client)
+        return HttpResponder(integration, client)
     if integration.type == "AWS_PROXY":
         if integration.subtype or ":lambda:" not in integration.uri:
             what = integration.subtype or integration.uri or "without a URI"
-            return UnservedTarget(
+            return UnservedResponder(
                 f"AWS service integrations are not served here ({what}): call the service in a function"
             )
         try:
-            return LambdaTarget(integration, route, scope, api_id, functions)
+            return LambdaResponder(integration, route, scope, api_id, functions)
         except AwsError as error:
-            return BrokenTarget(f"integration {integration.id}: {error.message}")
-    return BrokenTarget(f"integration {integration.id} has type {integration.type}, which HTTP APIs do not have")
+            return BrokenResponder(f"integration {integration.id}: {error.message}")
+    return BrokenResponder(f"integration {integration.id} has type {integration.type}, which HTTP APIs do not have")

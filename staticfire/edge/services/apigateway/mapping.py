@@ -13,11 +13,10 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
-from staticfire.edge.http1.messages import Response
+from staticfire.edge.http1.messages import HeaderList, Response
 
 from .exchange import Exchange
 from .expressions import Value, compile_value
-from .neighbours import HeaderList
 
 log = logging.getLogger(__name__)
 
@@ -80,9 +79,9 @@ def _change_pairs(pairs: Iterable[tuple[str, str]], action: str, name: str, valu
 
 def _change_header(headers: HeaderList, action: str, name: str, value: str | None) -> HeaderList:
     """Like other pairs; what is appended to a header joins its value."""
-    given = [known for key, known in headers if key == name]
-    if action == "append" and value is not None and given:
-        action, value = "overwrite", ",".join([*given, value])
+    values = [value for key, value in headers if key == name]
+    if action == "append" and value is not None and values:
+        action, value = "overwrite", ",".join([*values, value])
     return _change_pairs(headers, action, name, value)
 
 
@@ -101,18 +100,18 @@ class RequestMapping:
     def __bool__(self) -> bool:
         return bool(self._changes)
 
-    def apply(self, x: Exchange, path: str, headers: HeaderList) -> MappedRequest:
+    def apply(self, exchange: Exchange, path: str, headers: HeaderList) -> MappedRequest:
         """The request's path, query and headers after the mappings; a mapped path is percent-encoded."""
         query: HeaderList | None = None
         for action, place, name, value in self._changes:
-            text = value(x, None)
+            text = value(exchange, None)
             if place == "header":
                 headers = _change_header(headers, action, name, text)
             elif place == "querystring":
-                query = _change_pairs(x.query if query is None else query, action, name, text)
+                query = _change_pairs(exchange.query if query is None else query, action, name, text)
             elif place == "path" and text is not None:
                 path = quote(text if text.startswith("/") else f"/{text}", safe="/%:@!$&'()*+,;=~-._")
-        return MappedRequest(path, x.query_string if query is None else urlencode(query), headers)
+        return MappedRequest(path, exchange.query_string if query is None else urlencode(query), headers)
 
 
 class ResponseMapping:
@@ -124,10 +123,10 @@ class ResponseMapping:
     def __bool__(self) -> bool:
         return bool(self._changes)
 
-    def apply(self, x: Exchange, response: Response) -> Response:
+    def apply(self, exchange: Exchange, response: Response) -> Response:
         headers, status = response.headers, response.status
         for action, place, name, value in self._changes.get(status, ()):
-            text = value(x, response)
+            text = value(exchange, response)
             if place == "header":
                 headers = _change_header(headers, action, name, text)
             elif place == "statuscode" and text is not None and _STATUS.fullmatch(text):

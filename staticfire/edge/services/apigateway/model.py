@@ -39,14 +39,14 @@ class Cors:
 
 
 @dataclass(frozen=True, slots=True)
-class Api:
+class HttpApi:
     id: str
     protocol: str = "HTTP"
     cors: Cors | None = None
     endpoint_disabled: bool = False
 
     @classmethod
-    def parse(cls, data: Json) -> Api:
+    def parse(cls, data: Json) -> HttpApi:
         cors = data.get("corsConfiguration")
         return cls(
             id=data["apiId"],

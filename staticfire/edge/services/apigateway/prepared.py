@@ -1,4 +1,4 @@
-"""An API made ready to serve: what the catalog learned, compiled once for each write to the API."""
+"""An API made ready to serve: what the catalog learned, prepared once for each write to the API."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from staticfire.edge.aws.calls import Scope
+from staticfire.edge.http1.client import Client
+from staticfire.edge.services.cloudwatch.log_writer import LogWriter
+from staticfire.edge.services.cloudwatch.metric_writer import Dimensions
+from staticfire.edge.services.lambda_ import Functions
 
-from .access_log import AccessLogFormat, LogStream, log_stream
-from .authorizers import Guard, guard_for, route_guard
+from .access_log import AccessLog, access_log
+from .authorizers import RouteGuard, guard_for, route_guard
 from .cors import CorsPolicy
-from .integration import Target, target_for
-from .metrics import Dimensions
-from .model import Api, Authorizer, Integration, Route, RouteSettings, Stage
-from .neighbours import Functions, HttpClient
+from .integration import Responder, responder_for
+from .model import Authorizer, HttpApi, Integration, Route, RouteSettings, Stage
 from .routes import RouteTable
 from .throttle import Bucket, Buckets
 from .tokens import KeySource
@@ -37,79 +39,79 @@ class Description:
     """An API as the control plane has it: its stages, and what each serves (None: nothing deployed)."""
 
     scope: Scope
-    api: Api
+    api: HttpApi
     stages: Mapping[str, tuple[Stage, Definition | None]]
 
 
-class Endpoint(NamedTuple):
+class PreparedRoute(NamedTuple):
     """A route on a stage."""
 
     route: Route
-    guard: Guard | None
-    target: Target
+    guard: RouteGuard | None
+    responder: Responder
     bucket: Bucket | None
     dimensions: Dimensions | None
 
 
-class CompiledStage(NamedTuple):
+class PreparedStage(NamedTuple):
     stage: Stage
-    table: RouteTable[Endpoint]
+    table: RouteTable[PreparedRoute]
     dimensions: Dimensions
-    access_log: AccessLogFormat | None
-    log_stream: LogStream | None
+    access_log: AccessLog | None
 
 
-class CompiledApi(NamedTuple):
+class PreparedApi(NamedTuple):
     scope: Scope
-    api: Api
+    api: HttpApi
     cors: CorsPolicy | None
-    stages: Mapping[str, CompiledStage]
+    stages: Mapping[str, PreparedStage]
 
 
-class Compiler:
-    """Knows what compiled APIs call, and keeps what outlives one compilation."""
+class Preparer:
+    """Knows what APIs call, and keeps what outlives one preparation."""
 
-    def __init__(self, functions: Functions, client: HttpClient, keys: KeySource) -> None:
+    def __init__(self, functions: Functions, client: Client, keys: KeySource, logs: LogWriter) -> None:
         self._functions = functions
         self._client = client
         self._keys = keys
+        self._logs = logs
         self._buckets = Buckets()
 
-    def compile(self, description: Description) -> CompiledApi:
+    def prepare(self, description: Description) -> PreparedApi:
         api = description.api
-        guards: dict[Authorizer, Guard] = {}
+        guards: dict[Authorizer, RouteGuard] = {}
         stages = {
             name: self._stage(description.scope, api.id, stage, definition or Definition(), guards)
             for name, (stage, definition) in description.stages.items()
         }
-        return CompiledApi(description.scope, api, CorsPolicy(api.cors) if api.cors else None, stages)
+        return PreparedApi(description.scope, api, CorsPolicy(api.cors) if api.cors else None, stages)
 
     def forget(self, api_id: str) -> None:
         """The API is deleted."""
         self._buckets.forget(api_id)
 
     def _stage(
-        self, scope: Scope, api_id: str, stage: Stage, definition: Definition, guards: dict[Authorizer, Guard]
-    ) -> CompiledStage:
+        self, scope: Scope, api_id: str, stage: Stage, definition: Definition, guards: dict[Authorizer, RouteGuard]
+    ) -> PreparedStage:
         for authorizer in definition.authorizers.values():
             if authorizer not in guards:
                 guards[authorizer] = guard_for(authorizer, scope, api_id, self._functions, self._keys)
         by_id = {authorizer.id: guards[authorizer] for authorizer in definition.authorizers.values()}
-        stream = log_stream(stage.access_log, api_id, stage.name) if stage.access_log else None
-        endpoints = []
+        routes = []
         for route in definition.routes:
             integration = definition.integrations.get(route.integration_id or "")
-            target = target_for(route, integration, scope, api_id, self._functions, self._client)
-            endpoints.append((route.key, self._endpoint(api_id, stage, route, route_guard(route, by_id), target)))
-        return CompiledStage(
+            responder = responder_for(route, integration, scope, api_id, self._functions, self._client)
+            routes.append((route.key, self._route(api_id, stage, route, route_guard(route, by_id), responder)))
+        return PreparedStage(
             stage,
-            RouteTable(endpoints),
+            RouteTable(routes),
             (("ApiId", api_id), ("Stage", stage.name)),
-            AccessLogFormat(stage.access_log.format) if stage.access_log and stream else None,
-            stream,
+            access_log(stage.access_log, api_id, stage.name, self._logs) if stage.access_log else None,
         )
 
-    def _endpoint(self, api_id: str, stage: Stage, route: Route, guard: Guard | None, target: Target) -> Endpoint:
+    def _route(
+        self, api_id: str, stage: Stage, route: Route, guard: RouteGuard | None, responder: Responder
+    ) -> PreparedRoute:
         settings = _settings(stage, route)
         if settings.burst == 0 or settings.rate == 0:
             log.warning(
@@ -120,7 +122,7 @@ class Compiler:
             )
         detailed = (("ApiId", api_id), ("Method", route.method), ("Resource", route.path), ("Stage", stage.name))
         bucket = self._buckets.get(api_id, stage.name, route.key, settings)
-        return Endpoint(route, guard, target, bucket, detailed if settings.detailed_metrics else None)
+        return PreparedRoute(route, guard, responder, bucket, detailed if settings.detailed_metrics else None)
 
 
 def _settings(stage: Stage, route: Route) -> RouteSettings:

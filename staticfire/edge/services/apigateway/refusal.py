@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 
-from staticfire.edge.http1.messages import Response
-
-from .neighbours import HeaderList
+from staticfire.edge.http1.messages import HeaderList, Response
 
 JSON_TYPE = ("content-type", "application/json")
 

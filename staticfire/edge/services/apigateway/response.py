@@ -16,20 +16,18 @@ from typing import Any
 
 import orjson
 
-from staticfire.edge.http1.messages import Response
-
-from .exchange import HOP_BY_HOP
-from .neighbours import HeaderList
+from staticfire.edge.http1.hop_by_hop import HOP_BY_HOP
+from staticfire.edge.http1.messages import HeaderList, Response
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_NOT_THE_FUNCTIONS = HOP_BY_HOP | {"content-length", "apigw-requestid"}
+_NOT_THE_FUNCTIONS = HOP_BY_HOP | {"apigw-requestid", "content-length", "expect"}
 
 JSON_TYPE = ("content-type", "application/json")
 PLAIN_TYPE = ("content-type", "text/plain;charset=UTF-8")
 
 
 class Malformed(Exception):
-    """The function's answer is no response; the text says why."""
+    """The function's answer is not a response; the text says why."""
 
 
 @lru_cache(1024)
@@ -37,7 +35,7 @@ def header_name(name: str) -> str | None:
     """The name in lower case; None when the gateway drops this header."""
     lower = name.lower()
     if not _TOKEN.fullmatch(name):
-        raise Malformed(f"{name!r} is no header name")
+        raise Malformed(f"{name!r} is not a header name")
     return None if lower in _NOT_THE_FUNCTIONS else lower
 
 
@@ -74,7 +72,7 @@ def _body(answer: dict[str, Any]) -> bytes:
         try:
             return base64.b64decode(body)
         except (binascii.Error, ValueError) as error:
-            raise Malformed(f"isBase64Encoded is true, but body is no base64: {error}") from error
+            raise Malformed(f"isBase64Encoded is true, but body is not base64: {error}") from error
     return body.encode("utf-8", "replace")
 
 
@@ -98,7 +96,7 @@ def _parse(payload: bytes) -> Any:
     try:
         return orjson.loads(payload)
     except ValueError as error:
-        raise Malformed(f"the function's answer is no JSON: {error}") from error
+        raise Malformed(f"the function's answer is not JSON: {error}") from error
 
 
 def version_2(payload: bytes) -> Response:
@@ -109,9 +107,9 @@ def version_2(payload: bytes) -> Response:
     status = _status(answer["statusCode"])
     headers: HeaderList = []
     for name, value in _object(answer, "headers").items():
-        known = header_name(name)
-        if known is not None and value is not None:
-            headers.append((known, header_value(name, value)))
+        kept = header_name(name)
+        if kept is not None and value is not None:
+            headers.append((kept, header_value(name, value)))
     cookies = answer.get("cookies")
     if cookies is not None:
         if not isinstance(cookies, list):
@@ -129,15 +127,15 @@ def version_1(payload: bytes) -> Response:
     headers: HeaderList = []
     multi = _object(answer, "multiValueHeaders")
     for name, values in multi.items():
-        known = header_name(name)
+        kept = header_name(name)
         if not isinstance(values, list):
-            raise Malformed(f"multiValueHeaders has {name!r}, which is no list")
-        if known is not None:
-            headers += [(known, header_value(name, value)) for value in values]
+            raise Malformed(f"multiValueHeaders has {name!r}, which is not a list")
+        if kept is not None:
+            headers += [(kept, header_value(name, value)) for value in values]
     for name, value in _object(answer, "headers").items():
-        known = header_name(name)
-        if known is not None and value is not None:
-            header = (known, header_value(name, value))
+        kept = header_name(name)
+        if kept is not None and value is not None:
+            header = (kept, header_value(name, value))
             if header not in headers:
                 headers.append(header)
     body = _body(answer)

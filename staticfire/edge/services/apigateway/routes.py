@@ -22,7 +22,7 @@ T = TypeVar("T")
 NO_PARAMETERS: dict[str, str] = {}
 
 
-class _Target(NamedTuple, Generic[T]):
+class _Served(NamedTuple, Generic[T]):
     """What serves one method of a path, and how its route names the variables: (place, name)."""
 
     value: T
@@ -30,10 +30,10 @@ class _Target(NamedTuple, Generic[T]):
     greedy: str
 
     def parameters(self, segments: list[str], fixed: int) -> dict[str, str]:
-        found = {name: segments[place] for place, name in self.variables}
+        parameters = {name: segments[place] for place, name in self.variables}
         if self.greedy:
-            found[self.greedy] = "/".join(segments[fixed:])
-        return found
+            parameters[self.greedy] = "/".join(segments[fixed:])
+        return parameters
 
 
 class _Pattern(Generic[T]):
@@ -42,7 +42,7 @@ class _Pattern(Generic[T]):
     def __init__(self, segments: tuple[str | None, ...], greedy: bool) -> None:
         self.segments = segments
         self.greedy = greedy
-        self.methods: dict[str, _Target[T]] = {}
+        self.methods: dict[str, _Served[T]] = {}
 
     def order(self) -> tuple[int, tuple[bool, ...]]:
         """The more specific first."""
@@ -51,23 +51,23 @@ class _Pattern(Generic[T]):
     def match(self, method: str, segments: list[str]) -> tuple[T, dict[str, str]] | None:
         if len(segments) < len(self.segments):
             return None
-        for wanted, given in zip(self.segments, segments, strict=False):
-            if wanted != given and (wanted is not None or not given):
+        for literal, segment in zip(self.segments, segments, strict=False):
+            if literal != segment and (literal is not None or not segment):
                 return None
         if self.greedy and segments[len(self.segments) :] in ([], [""]):
             return None
-        target = self.methods.get(method) or self.methods.get("ANY")
-        return None if target is None else (target.value, target.parameters(segments, len(self.segments)))
+        served = self.methods.get(method) or self.methods.get("ANY")
+        return None if served is None else (served.value, served.parameters(segments, len(self.segments)))
 
 
 def _segments(path: str) -> list[str]:
     """The path's segments, decoded: `/a/b%2Fc` -> `a`, `b/c`."""
-    parts = path.removeprefix("/").split("/")
-    return [unquote(part) for part in parts] if "%" in path else parts
+    segments = path.removeprefix("/").split("/")
+    return [unquote(segment) for segment in segments] if "%" in path else segments
 
 
 class RouteTable(Generic[T]):
-    """Routes compiled: a literal path is one look-up, others are tried among those of their length."""
+    """Routes made ready: a literal path is one look-up, others are tried among those of their length."""
 
     def __init__(self, routes: Iterable[tuple[str, T]]) -> None:
         self._default: T | None = None
@@ -83,7 +83,7 @@ class RouteTable(Generic[T]):
             segments, variables, greedy = _parse(path)
             shape = segments, bool(greedy)
             pattern = patterns.setdefault(shape, _Pattern(*shape))
-            pattern.methods[method] = _Target(value, variables, greedy)
+            pattern.methods[method] = _Served(value, variables, greedy)
             if not variables and not greedy:
                 self._literal.setdefault(path, {})[method] = value
         for pattern in sorted(patterns.values(), key=_Pattern.order):
@@ -101,9 +101,9 @@ class RouteTable(Generic[T]):
         segments = _segments(path)
         patterns: list[_Pattern[T]] = [*self._full.get(len(segments), ()), *self._greedy]
         for pattern in patterns:
-            found = pattern.match(method, segments)
-            if found is not None:
-                return found
+            match = pattern.match(method, segments)
+            if match is not None:
+                return match
         return None if self._default is None else (self._default, NO_PARAMETERS)
 
 
@@ -112,12 +112,12 @@ def _parse(path: str) -> tuple[tuple[str | None, ...], tuple[tuple[int, str], ..
     segments: list[str | None] = []
     variables: list[tuple[int, str]] = []
     greedy = ""
-    for place, part in enumerate(path.removeprefix("/").split("/")):
-        if part.startswith("{") and part.endswith("+}"):
-            greedy = part[1:-2]
-        elif part.startswith("{") and part.endswith("}"):
+    for place, segment in enumerate(path.removeprefix("/").split("/")):
+        if segment.startswith("{") and segment.endswith("+}"):
+            greedy = segment[1:-2]
+        elif segment.startswith("{") and segment.endswith("}"):
             segments.append(None)
-            variables.append((place, part[1:-1]))
+            variables.append((place, segment[1:-1]))
         else:
-            segments.append(part)
+            segments.append(segment)
     return tuple(segments), tuple(variables), greedy

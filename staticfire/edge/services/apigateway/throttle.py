@@ -15,8 +15,6 @@ UNLIMITED = 1e12
 class Bucket:
     """Full at first; `take` is called with a clock that never goes back."""
 
-    __slots__ = ("_burst", "_rate", "_tokens", "_updated")
-
     def __init__(self, rate: float, burst: float) -> None:
         self._rate = rate
         self._burst = burst
@@ -43,9 +41,9 @@ class Buckets:
         """The route's bucket; a new one when its limits changed; None when nothing limits it."""
         if settings.rate is None and settings.burst is None:
             return None
-        known = self._buckets.get((api_id, stage, route))
-        if known is not None and (known[0].rate, known[0].burst) == (settings.rate, settings.burst):
-            return known[1]
+        before, bucket = self._buckets.get((api_id, stage, route), (None, None))
+        if before is not None and (before.rate, before.burst) == (settings.rate, settings.burst):
+            return bucket
         bucket = Bucket(
             UNLIMITED if settings.rate is None else settings.rate,
             # A bucket smaller than one token could never give one; without a burst it holds a second's worth.

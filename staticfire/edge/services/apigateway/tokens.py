@@ -19,11 +19,11 @@ from urllib.parse import urlsplit
 import jwt
 from jwt.exceptions import PyJWTError
 
+from staticfire.edge.http1.client import Client
 from staticfire.edge.http1.messages import BodyTooLarge
 
 from .exchange import Exchange
 from .model import Authorizer
-from .neighbours import HttpClient
 from .refusal import forbidden, unauthorized
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ def _split_url(url: str) -> tuple[str, str]:
 class KeySource:
     """The public keys of issuers, fetched through discovery and kept."""
 
-    def __init__(self, client: HttpClient, emulator_url: str) -> None:
+    def __init__(self, client: Client, emulator_url: str) -> None:
         self._client = client
         self._emulator_url = emulator_url
         self._keys: dict[str, tuple[float, Keys]] = {}
@@ -80,7 +80,7 @@ class KeySource:
             try:
                 keys[data["kid"]] = jwt.PyJWK(data, algorithm="RS256").key
             except (PyJWTError, ValueError) as error:
-                log.warning("%s: the key %s is of no use: %s", uri, data["kid"], error)
+                log.warning("%s: the key %s cannot be used: %s", uri, data["kid"], error)
         return keys
 
     async def _get(self, url: str) -> dict[str, Any]:
@@ -94,7 +94,7 @@ class KeySource:
                 raise ValueError(f"HTTP {answer.status}")
             data = json.loads(body)
             if not isinstance(data, dict):
-                raise ValueError("no JSON object")
+                raise ValueError("not a JSON object")
             return data
         except (OSError, ValueError, BodyTooLarge) as error:
             log.warning("cannot read %s of a JWT authorizer's issuer: %s", url, error or type(error).__name__)
@@ -139,8 +139,8 @@ def _check_claims(authorizer: Authorizer, claims: Mapping[str, Any], now: float)
     if not isinstance(issuer, str) or issuer.rstrip("/") != authorizer.issuer:
         raise _Invalid("the token does not have a valid issuer")
     audience = claims.get("aud", claims.get("client_id"))
-    given = {audience} if isinstance(audience, str) else set(audience or ())
-    if not given & set(authorizer.audience):
+    audiences = {audience} if isinstance(audience, str) else set(audience or ())
+    if not audiences & set(authorizer.audience):
         raise _Invalid("the token does not have a valid audience")
     expires, not_before, issued = (_number(claims, name) for name in ("exp", "nbf", "iat"))
     if expires is None or expires <= now:
@@ -163,8 +163,8 @@ class JwtAuthorizer:
         self._authorizer = authorizer
         self._keys = keys
 
-    async def authorize(self, x: Exchange, identity: str | None) -> None:
-        required = x.route.scopes if x.route else ()
+    async def authorize(self, exchange: Exchange, identity: str | None) -> None:
+        required = exchange.route.scopes if exchange.route else ()
         if not identity:
             raise unauthorized("the request carries no token", challenge="Bearer")
         token = identity[7:].strip() if identity[:7].lower() == "bearer " else identity
@@ -172,19 +172,19 @@ class JwtAuthorizer:
             claims = await self._verified(token)
             _check_claims(self._authorizer, claims, time.time())
         except _Invalid as error:
-            x.authorizer_error = str(error)
+            exchange.authorizer_error = str(error)
             challenge = f'Bearer scope="{" ".join(required)}" error="invalid_token" error_description="{error}"'
             raise unauthorized(str(error), challenge=challenge) from error
         matched = [scope for scope in required if scope in _scopes(claims)]
         if required and not matched:
-            x.authorizer_error = "insufficient_scope"
-            wanted = " ".join(required)
+            exchange.authorizer_error = "insufficient_scope"
+            scopes = " ".join(required)
             challenge = (
-                f'Bearer scope="{wanted}" error="insufficient_scope" '
+                f'Bearer scope="{scopes}" error="insufficient_scope" '
                 'error_description="the token does not have any of the required scopes"'
             )
-            raise forbidden(f"the token has none of the scopes {wanted}", challenge=challenge)
-        x.authorizer = {
+            raise forbidden(f"the token has none of the scopes {scopes}", challenge=challenge)
+        exchange.authorizer = {
             "jwt": {
                 "claims": {name: _claim_text(value) for name, value in claims.items()},
                 "scopes": matched or None,

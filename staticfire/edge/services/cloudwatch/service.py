@@ -11,15 +11,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qsl
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
-from staticfire.edge.aws import cbor
+import cbor2
+import orjson
+
 from staticfire.edge.aws.calls import AwsError, Call, Scope
 from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.http1.messages import Response
+from staticfire.host.clock import rfc3339
 
 from .alarms import Actions, Alarms
 
@@ -31,6 +35,8 @@ TYPES: Mapping[str, Callable[[str], Any]] = {
     "Period": int,
     "ReturnData": lambda text: text == "true",
 }
+# CBOR's tag of seconds since 1970.
+EPOCH = 1
 INVENTED = ("Statistic", "Period", "MetricName", "Namespace", "Unit")
 
 
@@ -48,10 +54,10 @@ class CloudWatch:
             return None
         return _described(call, await self.described(call.scope, await parameters(call)))
 
-    async def described(self, scope: Scope, wanted: Mapping[str, object]) -> dict[str, Any]:
-        found = await self._emulator.json(scope, "monitoring", TARGET, wanted, "1.0")
-        found["MetricAlarms"] = [self.as_put(scope, alarm) for alarm in found.get("MetricAlarms", ())]
-        return found
+    async def described(self, scope: Scope, request: Mapping[str, object]) -> dict[str, Any]:
+        answer = await self._emulator.json(scope, "monitoring", TARGET, request, "1.0")
+        answer["MetricAlarms"] = [self.as_put(scope, alarm) for alarm in answer.get("MetricAlarms", ())]
+        return answer
 
     async def passed(self, call: Call, status: int) -> None:
         if call.operation == "PutMetricAlarm":
@@ -77,11 +83,11 @@ async def parameters(call: Call) -> dict[str, Any]:
     headers, body = call.request.headers, await call.body()
     try:
         if "smithy-protocol" in headers:
-            return dict(cbor.loads(body))
+            return dict(_from_cbor(body))
         if "x-amz-target" in headers:
             return dict(json.loads(body))
-    except (TypeError, ValueError) as error:
-        raise AwsError(400, "SerializationException", f"The input is no document: {error}") from error
+    except (cbor2.CBORDecodeError, TypeError, ValueError) as error:
+        raise AwsError(400, "SerializationException", f"The input is not a document: {error}") from error
     tree: dict[str, Any] = {}
     for name, value in parse_qsl(body.decode() or call.request.query, keep_blank_values=True):
         *parents, last = name.split(".")
@@ -90,6 +96,23 @@ async def parameters(call: Call) -> dict[str, Any]:
             node = node.setdefault(parent, {})
         node[last] = value
     return {name: _value(name, node) for name, node in tree.items() if name not in ("Action", "Version")}
+
+
+def _from_cbor(data: bytes) -> Any:
+    """The one item that `data` is, as JSON would have it: a point in time is its seconds since 1970."""
+    stream = BytesIO(data)
+    item = cbor2.load(stream)
+    if stream.read(1):
+        raise ValueError("there is more after the CBOR item")
+    return orjson.loads(orjson.dumps(item, _as_json, orjson.OPT_PASSTHROUGH_DATETIME))
+
+
+def _as_json(value: object) -> float | None:
+    if isinstance(value, datetime):
+        return value.timestamp()
+    if value is cbor2.undefined:
+        return None
+    raise TypeError(f"JSON has nothing like {value!r}")
 
 
 def _value(name: str, node: Any) -> Any:
@@ -102,15 +125,15 @@ def _value(name: str, node: Any) -> Any:
     return {inner: _value(inner, value) for inner, value in node.items()}
 
 
-def _described(call: Call, found: dict[str, Any]) -> Response:
+def _described(call: Call, alarms: dict[str, Any]) -> Response:
     headers = call.request.headers
     if "smithy-protocol" in headers:
         kind = [("content-type", "application/cbor"), ("smithy-protocol", "rpc-v2-cbor")]
-        return Response(200, kind, cbor.dumps(_stamped("", found)))
+        return Response(200, kind, cbor2.dumps(_stamped("", alarms)))
     if "x-amz-target" in headers:
-        return Response(200, [("content-type", "application/x-amz-json-1.0")], json.dumps(found).encode())
+        return Response(200, [("content-type", "application/x-amz-json-1.0")], json.dumps(alarms).encode())
     body = (
-        f'<DescribeAlarmsResponse xmlns="{NAMESPACE}"><DescribeAlarmsResult>{_members(found)}'
+        f'<DescribeAlarmsResponse xmlns="{NAMESPACE}"><DescribeAlarmsResult>{_members(alarms)}'
         f"</DescribeAlarmsResult><ResponseMetadata><RequestId>{uuid4()}</RequestId></ResponseMetadata>"
         "</DescribeAlarmsResponse>"
     )
@@ -120,16 +143,16 @@ def _described(call: Call, found: dict[str, Any]) -> Response:
 def _stamped(name: str, value: Any) -> Any:
     """The document with its points in time marked as such; what is not set is left out."""
     if isinstance(value, dict):
-        return {inner: _stamped(inner, one) for inner, one in value.items() if one is not None}
+        return {member: _stamped(member, inner) for member, inner in value.items() if inner is not None}
     if isinstance(value, list):
-        return [_stamped(name, one) for one in value]
-    return cbor.Epoch(value) if name.endswith("Timestamp") else value
+        return [_stamped(name, item) for item in value]
+    return cbor2.CBORTag(EPOCH, value) if name.endswith("Timestamp") else value
 
 
 def _members(structure: Mapping[str, Any]) -> str:
     """Elements of a structure; what is not set has none."""
-    given = {name: value for name, value in structure.items() if value is not None and value != ""}
-    return "".join(f"<{name}>{_xml(name, value)}</{name}>" for name, value in given.items())
+    present = [(name, value) for name, value in structure.items() if value is not None and value != ""]
+    return "".join(f"<{name}>{_xml(name, value)}</{name}>" for name, value in present)
 
 
 def _xml(name: str, value: Any) -> str:
@@ -140,5 +163,5 @@ def _xml(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float) and name.endswith("Timestamp"):
-        return datetime.fromtimestamp(value, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return rfc3339(datetime.fromtimestamp(value, UTC))
     return escape(str(value))

@@ -11,7 +11,7 @@ starter                prepares an execution environment, with code, credentials
 execution_environment  a process and its Runtime API, one invocation at a time
 function_process       that process: its output, its end; launch: the first lines that run in it
 sweeper                looks after all that runs; memory: a function's limit
-log_shipper            CloudWatch Logs; metrics: CloudWatch; policy: who may invoke
+function_logs          CloudWatch Logs; metrics: CloudWatch; policy: who may invoke
 """
 
 from .model import FunctionConfig, FunctionRef, LambdaSettings, Outcome

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from staticfire.edge.aws.calls import AwsError, Scope
 
 from .catalog import FunctionCatalog
-from .metrics import Metrics
+from .metrics import FunctionMetrics
 from .model import FunctionConfig, FunctionRef
 
 
@@ -40,7 +40,7 @@ class Lease:
 class Admission:
     """Reserved concurrency is a function's own, and is taken off what the account's other functions share."""
 
-    def __init__(self, catalog: FunctionCatalog, metrics: Metrics, account_concurrency: int) -> None:
+    def __init__(self, catalog: FunctionCatalog, metrics: FunctionMetrics, account_concurrency: int) -> None:
         self._catalog = catalog
         self._metrics = metrics
         self._account_concurrency = account_concurrency

@@ -18,13 +18,13 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from staticfire.edge.aws.calls import AwsError, Scope
+from staticfire.host.clock import rfc3339
 
 from .catalog import FunctionCatalog
-from .metrics import Metrics
+from .metrics import FunctionMetrics
 from .model import LATEST, FunctionRef, Outcome
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class EventQueue:
         self,
         emulator: Emulator,
         catalog: FunctionCatalog,
-        metrics: Metrics,
+        metrics: FunctionMetrics,
         invoke: Callable[[QueuedEvent], Awaitable[Outcome]],
         retry_seconds: Sequence[float],
     ) -> None:
@@ -223,7 +223,7 @@ def _record(event: QueuedEvent, outcome: Outcome | None, condition: str) -> dict
     """The invocation record, version 1.0."""
     record: dict[str, Any] = {
         "version": "1.0",
-        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "timestamp": rfc3339(),
         "requestContext": {
             "requestId": event.request_id,
             "functionArn": event.ref._replace(qualifier=event.ref.qualifier or LATEST).arn,

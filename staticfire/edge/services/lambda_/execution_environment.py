@@ -25,9 +25,9 @@ import time
 from pathlib import Path
 from typing import Any, Protocol
 
+from .function_logs import FunctionLog
 from .function_process import FunctionProcess, Launch, Record
 from .invocation import Invocation, Result
-from .log_shipper import LogStream
 from .memory import MemoryWatch
 from .model import FunctionConfig
 from .platform_log import PlatformLog
@@ -71,7 +71,7 @@ class ExecutionEnvironment:
         launch: Launch,
         *,
         directory: Path,
-        stream: LogStream,
+        stream: FunctionLog,
         owner: ExecutionEnvironmentOwner,
     ) -> None:
         self.id = directory.name

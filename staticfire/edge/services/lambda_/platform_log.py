@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
+
+from staticfire.host.clock import rfc3339
 
 from .function_process import Record
 from .model import FunctionConfig
@@ -52,7 +53,7 @@ class PlatformLog:
     def timed_out(self, request_id: str) -> list[Record]:
         if self._json:
             return []
-        return [(None, f"{_now()} {request_id} Task timed out after {self._config.timeout:.2f} seconds\n")]
+        return [(None, f"{rfc3339()} {request_id} Task timed out after {self._config.timeout:.2f} seconds\n")]
 
     def exited(self, request_id: str, message: str, error_type: str) -> list[Record]:
         return [] if self._json else [(None, f"{message}\n{error_type}")]
@@ -96,8 +97,4 @@ class PlatformLog:
 
     @staticmethod
     def _event(kind: str, record: Mapping[str, Any]) -> list[Record]:
-        return [(None, json.dumps({"time": _now(), "type": f"platform.{kind}", "record": record}))]
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return [(None, json.dumps({"time": rfc3339(), "type": f"platform.{kind}", "record": record}))]

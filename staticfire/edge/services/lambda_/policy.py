@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from staticfire.edge.aws import iam_policy
+from staticfire.edge.aws.iam_policy import arn_like, like, listed
 
 ACTION = "lambda:InvokeFunction"
 
 
 def allows(policy: Mapping[str, Any], resource: str, principal: str, source_arn: str | None) -> bool:
-    """Whether the resource, a function or one of its versions or aliases, may be invoked; a denial wins.
+    """Whether the resource, a function or one of its versions or aliases, may be invoked.
 
     A permission holds for its own resource alone: that of an alias is none for the function itself, nor the other way.
     """
-    found = [
-        statement
-        for statement in _listed(policy.get("Statement"))
-        if statement.get("Resource", resource) == resource
-        and _names(statement, principal)
-        and _acts(statement)
-        and _holds(statement.get("Condition") or {}, source_arn)
-    ]
-    effects = {statement.get("Effect") for statement in found}
-    return "Allow" in effects and "Deny" not in effects
-
-
-def _listed(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return list(value) if isinstance(value, list) else [value]
+    statements = [{"Resource": resource, **statement} for statement in listed(policy.get("Statement"))]
+    return iam_policy.allows(
+        {"Statement": statements},
+        ACTION,
+        resource,
+        lambda statement: _names(statement, principal) and _holds(statement.get("Condition") or {}, source_arn),
+    )
 
 
 def _names(statement: Mapping[str, Any], principal: str) -> bool:
@@ -38,21 +31,17 @@ def _names(statement: Mapping[str, Any], principal: str) -> bool:
         return True
     if not isinstance(named, Mapping):
         return False
-    return any(one in ("*", principal) for value in named.values() for one in _listed(value))
-
-
-def _acts(statement: Mapping[str, Any]) -> bool:
-    return any(like(pattern.lower(), ACTION.lower()) for pattern in _listed(statement.get("Action")))
+    return any(name in ("*", principal) for names in named.values() for name in listed(names))
 
 
 def _holds(condition: Mapping[str, Mapping[str, Any]], source_arn: str | None) -> bool:
     """The conditions that AddPermission can write; one that is not known here does not hold."""
     account = source_arn.split(":")[4] if source_arn and source_arn.count(":") >= 5 else ""
     facts = {"aws:sourcearn": source_arn or "", "aws:sourceaccount": account}
-    for operator, wanted in condition.items():
-        for key, values in wanted.items():
+    for operator, operands in condition.items():
+        for key, values in operands.items():
             fact = facts.get(key.lower())
-            if not fact or not _matches(operator.lower(), _listed(values), fact):
+            if not fact or not _matches(operator.lower(), listed(values), fact):
                 return False
     return True
 
@@ -63,15 +52,3 @@ def _matches(operator: str, patterns: Iterable[str], fact: str) -> bool:
     if operator == "stringlike":
         return any(like(pattern, fact) for pattern in patterns)
     return operator == "stringequals" and fact in patterns
-
-
-def arn_like(pattern: str, arn: str) -> bool:
-    """Each of an ARN's six parts is matched by itself, so that no wildcard reaches over a colon of the first five."""
-    patterns, parts = pattern.split(":", 5), arn.split(":", 5)
-    return len(patterns) == len(parts) and all(map(like, patterns, parts))
-
-
-def like(pattern: str, text: str) -> bool:
-    """`*` and `?`, nothing else."""
-    expression = "".join({"*": ".*", "?": "."}.get(letter, re.escape(letter)) for letter in pattern)
-    return re.fullmatch(expression, text, re.DOTALL) is not None

@@ -9,7 +9,7 @@ from typing import Any
 
 from .admission import Concurrency
 from .invocation import Invocation, Result
-from .metrics import Metrics
+from .metrics import FunctionMetrics
 from .model import FunctionConfig
 from .pool import Pool, Prepare
 
@@ -17,7 +17,7 @@ from .pool import Pool, Prepare
 class RunningFunction:
     """Counts are the function's, whatever its versions. A pool whose version changed is kept until it is empty."""
 
-    def __init__(self, prepare: Prepare, metrics: Metrics) -> None:
+    def __init__(self, prepare: Prepare, metrics: FunctionMetrics) -> None:
         self.concurrency = Concurrency()
         self._prepare = prepare
         self._metrics = metrics

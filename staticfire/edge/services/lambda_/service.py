@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from staticfire.edge.aws.calls import AwsError, Scope
+from staticfire.edge.traces.trace_id import new_trace
 
 from .admission import Admission
 from .caller_deadlines import CallerDeadlines
 from .catalog import FunctionCatalog
 from .event_queue import EventQueue, QueuedEvent
+from .function_logs import FunctionLogs
 from .invocation import Invocation
-from .log_shipper import LogShipper
-from .metrics import Metrics
+from .metrics import FunctionMetrics
 from .model import FunctionConfig, FunctionRef, LambdaSettings, Outcome, json_object
 from .policy import allows
 from .running_function import RunningFunction
@@ -45,8 +45,8 @@ class Functions:
         self._functions: dict[tuple[Scope, str], RunningFunction] = {}
         self._runtimes = Runtimes(settings.runtimes)
         self._catalog = FunctionCatalog(emulator)
-        self._logs = LogShipper(emulator)
-        self._metrics = Metrics(emulator)
+        self._logs = FunctionLogs(emulator)
+        self._metrics = FunctionMetrics(emulator)
         self._admission = Admission(self._catalog, self._metrics, settings.account_concurrency)
         self._starter = Starter(emulator, settings, catalog=self._catalog, runtimes=self._runtimes, logs=self._logs)
         self._events = EventQueue(emulator, self._catalog, self._metrics, self._invoke_event, settings.retry_seconds)
@@ -75,7 +75,7 @@ class Functions:
             ref,
             request_id or _new_request_id(),
             payload,
-            trace_id if trace_id and trace_id.isprintable() else _new_trace_id(),
+            trace_id if trace_id and trace_id.isprintable() else new_trace(),
             client_context,
             [] if tail else None,
             self._admission.take(ref, config, function.concurrency),
@@ -179,7 +179,3 @@ def _new_request_id() -> str:
     """A UUID of version 4: a name, not a secret, at a tenth of what the uuid module takes for it."""
     digits = f"{random.getrandbits(128):032x}"
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
-
-
-def _new_trace_id() -> str:
-    return f"Root=1-{int(time.time()):08x}-{random.getrandbits(96):024x};Parent={random.getrandbits(64):016x};Sampled=0"

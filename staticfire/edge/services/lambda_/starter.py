@@ -19,8 +19,8 @@ from .catalog import FunctionCatalog
 from .code import CodeStore
 from .credentials import Credentials, OfAccount, OfRole
 from .execution_environment import ExecutionEnvironment
+from .function_logs import FunctionLogs
 from .function_process import Launch
-from .log_shipper import LogShipper
 from .model import FunctionConfig, FunctionRef, LambdaSettings
 from .pool import Pool
 from .runtimes import RuntimePython, Runtimes
@@ -43,7 +43,7 @@ class Starter:
         *,
         catalog: FunctionCatalog,
         runtimes: Runtimes,
-        logs: LogShipper,
+        logs: FunctionLogs,
     ) -> None:
         self._endpoint = settings.endpoint
         self._catalog = catalog

@@ -11,11 +11,12 @@ import json
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from email import message_from_string, policy
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
+
+from staticfire.host.clock import rfc3339
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ class Mails(Protocol):
         """How many there were."""
 
 
-class Mailbox:
+class MailStore:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._mails = list(_read(path))[-KEPT:]
@@ -79,25 +80,25 @@ class Mailbox:
             self._rewrite()
         return removed
 
-    async def notification(self, told: Mapping[str, Any]) -> None:
-        """What an SNS topic sends to a subscriber, as ministack_main.py hands it over."""
+    async def notification(self, report: Mapping[str, Any]) -> None:
+        """What an SNS topic sends to a subscriber, as ministack_main.py reports it."""
         self._keep(
             Mail(
-                id=told["id"],
-                received_at=now(),
-                account=told["account"],
-                region=told["region"],
+                id=report["id"],
+                received_at=rfc3339(),
+                account=report["account"],
+                region=report["region"],
                 sender=SENDER,
-                to=(told["to"],),
-                subject=told["subject"] or SUBJECT,
-                text=told["text"],
-                topic=told["topic"],
+                to=(report["to"],),
+                subject=report["subject"] or SUBJECT,
+                text=report["text"],
+                topic=report["topic"],
             )
         )
 
-    async def sent(self, told: Mapping[str, Any]) -> None:
-        """What SES sends, as ministack_main.py hands it over."""
-        self._keep(parsed(told["message"], told["source"], told["to"], told["account"], told["region"]))
+    async def sent(self, report: Mapping[str, Any]) -> None:
+        """What SES sends, as ministack_main.py reports it."""
+        self._keep(parsed(report["message"], report["source"], report["to"], report["account"], report["region"]))
 
     def _keep(self, mail: Mail) -> None:
         self._mails.append(mail)
@@ -120,12 +121,12 @@ def parsed(message: str, sender: str, to: Iterable[str], account: str, region: s
     """A mail from its text with headers (RFC 5322); one that cannot be taken apart is kept with that as its text."""
     try:
         identity, subject, text, html = _parts(message)
-    except (LookupError, ValueError, AttributeError) as error:  # charsets that there are not, headers that are none
+    except (LookupError, ValueError, AttributeError) as error:  # unknown charsets, broken headers
         log.warning("a mail from %s cannot be taken apart and is kept as it came: %s", sender, error)
         identity, subject, text, html = "", "", message, ""
     return Mail(
         id=identity or str(uuid4()),
-        received_at=now(),
+        received_at=rfc3339(),
         account=account,
         region=region,
         sender=sender,
@@ -146,10 +147,6 @@ def _parts(message: str) -> tuple[str, str, str, str]:
         text.get_content() if text is not None else "",
         html.get_content() if html is not None else "",
     )
-
-
-def now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _read(path: Path) -> Iterable[Mail]:

@@ -26,6 +26,7 @@ from pg8000.native import Connection, identifier, literal
 
 from staticfire.edge.aws.calls import AwsError, Call
 from staticfire.edge.aws.emulator import Emulator
+from staticfire.edge.config import PostgresConfig
 from staticfire.edge.http1.messages import Response
 from staticfire.postgres_databases import drop, make_database, make_role, set_password
 
@@ -55,16 +56,6 @@ ElementTree.register_namespace("", NAMESPACE)
 
 
 @dataclass(frozen=True, slots=True)
-class PostgresServer:
-    """The Postgres behind, and the superuser that makes roles and databases on it."""
-
-    host: str
-    port: int
-    admin_user: str
-    admin_password: str
-
-
-@dataclass(frozen=True, slots=True)
 class Instance:
     """What of a DB instance lives on the Postgres."""
 
@@ -81,7 +72,7 @@ class Taken(Exception):
 class Rds:
     """The `rds` service as far as it concerns a real server."""
 
-    def __init__(self, emulator: Emulator, postgres: PostgresServer) -> None:
+    def __init__(self, emulator: Emulator, postgres: PostgresConfig) -> None:
         self._emulator = emulator
         self._postgres = postgres
 
@@ -147,8 +138,8 @@ class Rds:
         document = await self._emulator.query(
             call.scope, "rds", "DescribeDBInstances", {"DBInstanceIdentifier": params.get("DBInstanceIdentifier", "")}
         )
-        found = next(document.iter(f"{NS}DBInstance"), None)
-        return None if found is None else _instance(found, params.get("MasterUserPassword", ""))
+        element = next(document.iter(f"{NS}DBInstance"), None)
+        return None if element is None else _instance(element, params.get("MasterUserPassword", ""))
 
     async def _create(self, call: Call, params: Mapping[str, str], document: ElementTree.Element) -> None:
         instance = _instance(next(document.iter(f"{NS}DBInstance")), params["MasterUserPassword"])

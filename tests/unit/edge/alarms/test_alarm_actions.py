@@ -95,8 +95,8 @@ async def test_a_topic_that_is_gone_and_what_is_no_topic_keep_nobody_else_from_b
         await change(sns, AlarmActions=[TOPIC + "-gone", FUNCTION, TOPIC])
     assert [each["TopicArn"] for each in sns.published] == [TOPIC]
     assert [record.getMessage() for record in caplog.records] == [
-        f"alarm errors cannot tell {TOPIC}-gone: NotFound: no such topic",
-        f"alarm errors names {FUNCTION}, which is not told: SNS topics are",
+        f"alarm errors cannot be published to {TOPIC}-gone: NotFound: no such topic",
+        f"alarm errors names {FUNCTION}, which hears nothing: only SNS topics do",
     ]
 
 

@@ -11,8 +11,9 @@ from edge_core_kit import Upstream, serving
 
 from staticfire.edge.aws.calls import Scope
 from staticfire.edge.aws.emulator import Emulator
-from staticfire.edge.emulators.ministack import External, MiniStack
-from staticfire.edge.emulators.pair import Backends, Pair
+from staticfire.edge.emulators.localstack.state import LocalStackState
+from staticfire.edge.emulators.ministack import MiniStack
+from staticfire.edge.emulators.pair import PairedEmulator, PairedState
 from staticfire.edge.http1.client import Client
 from staticfire.edge.http1.messages import Request, Response
 
@@ -20,31 +21,31 @@ SCOPE = Scope("100000000001", "eu-west-1")
 
 
 @asynccontextmanager
-async def both() -> AsyncIterator[tuple[Backends, Upstream, Upstream]]:
+async def both() -> AsyncIterator[tuple[PairedEmulator, Upstream, Upstream]]:
     localstack, filler = Upstream(), Upstream()
     async with serving(localstack.handle) as one, serving(filler.handle) as two:
         emulators = (Emulator(f"http://127.0.0.1:{server.port}", Client()) for server in (one, two))
-        yield Backends(*emulators), localstack, filler
+        yield PairedEmulator(*emulators), localstack, filler
 
 
 @pytest.mark.parametrize("service", ["dynamodb", "s3", "sqs", "events", "monitoring", "iam", "secretsmanager"])
 async def test_LocalStack_answers_what_it_can(service: str) -> None:
-    async with both() as (backends, localstack, filler):
-        await backends.raw(SCOPE, service, "GET", "/")
+    async with both() as (pair, localstack, filler):
+        await pair.raw(SCOPE, service, "GET", "/")
     assert (len(localstack.requests), len(filler.requests)) == (1, 0)
 
 
 @pytest.mark.parametrize("service", ["lambda", "apigateway", "rds", "ecr", "budgets", "cognito-idp", "scheduler"])
 async def test_the_filler_answers_the_rest(service: str) -> None:
-    async with both() as (backends, localstack, filler):
-        await backends.raw(SCOPE, service, "GET", "/")
+    async with both() as (pair, localstack, filler):
+        await pair.raw(SCOPE, service, "GET", "/")
     assert (len(localstack.requests), len(filler.requests)) == (0, 1)
 
 
-async def test_the_filler_is_told_the_account_that_a_session_of_LocalStack_stands_for() -> None:
+async def test_the_filler_gets_the_account_that_a_session_of_LocalStack_stands_for() -> None:
     headers = [("authorization", "AWS4-HMAC-SHA256 Credential=ASIAX/1/eu-west-1/rds/x"), ("x-amz-security-token", "t")]
-    async with both() as (backends, _, filler):
-        await backends.raw(SCOPE, "rds", "POST", "/", headers, b"Action=X", as_is=True)
+    async with both() as (pair, _, filler):
+        await pair.raw(SCOPE, "rds", "POST", "/", headers, b"Action=X", as_is=True)
     sent = filler.requests[0].headers
     assert f"Credential={SCOPE.account}/" in sent.get("authorization")
     assert "x-amz-security-token" not in sent
@@ -88,7 +89,7 @@ async def test_when_LocalStack_lost_its_state_the_filler_is_emptied_before_the_n
         lost.append(filler.emptyings)
 
     async with serving(parameters.handle) as server:
-        pair = Pair(External(Emulator(f"http://127.0.0.1:{server.port}", Client())), filler)
+        pair = PairedState(LocalStackState(Emulator(f"http://127.0.0.1:{server.port}", Client())), filler)
         pair.lost = forget
         first = await pair.instance()
         assert await pair.instance() == first
@@ -105,7 +106,7 @@ async def test_when_LocalStack_lost_its_state_the_filler_is_emptied_before_the_n
 async def test_while_LocalStack_does_not_answer_no_instance_is_told_and_nothing_is_emptied() -> None:
     parameters, filler = Parameters(), Filler()
     async with serving(parameters.handle) as server:
-        pair = Pair(External(Emulator(f"http://127.0.0.1:{server.port}", Client())), filler)
+        pair = PairedState(LocalStackState(Emulator(f"http://127.0.0.1:{server.port}", Client())), filler)
         assert await pair.instance()
     assert await pair.instance() == ""
     assert filler.emptyings == 0

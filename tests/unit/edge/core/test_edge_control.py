@@ -12,10 +12,9 @@ import pytest
 from edge_core_kit import request
 
 from staticfire.edge.aws.calls import AwsError, Scope
-from staticfire.edge.aws.faults import Faults
+from staticfire.edge.aws.faults import ActiveFaults
 from staticfire.edge.config import PostgresConfig
-from staticfire.edge.emulators.ministack import MiniStack
-from staticfire.edge.endpoints import Endpoints, Hearers
+from staticfire.edge.endpoints import Endpoints, Listener
 from staticfire.edge.http1.messages import Response
 from staticfire.edge.services.lambda_.model import FunctionRef, Outcome
 from staticfire.edge.services.mail.mailbox import Mail
@@ -93,17 +92,17 @@ def control(
     emulator: Emulator | None = None,
     postgres: PostgresConfig | None = None,
     mails: Mails | None = None,
-    hearers: Hearers | None = None,
+    listeners: Mapping[str, Listener] | None = None,
 ) -> Endpoints:
     return Endpoints(
-        emulator=cast(MiniStack, emulator or Emulator()),
+        emulator=emulator or Emulator(),
         postgres=postgres,
-        functions=functions or Functions(),
-        http_apis=HttpApis(),
-        faults=Faults(),
-        router=Router(),
+        functions=cast(Any, functions or Functions()),
+        http_apis=cast(Any, HttpApis()),
+        faults=ActiveFaults(),
+        router=cast(Any, Router()),
         mails=mails or Mails(),
-        hearers=hearers or {},
+        listeners=listeners or {},
     )
 
 
@@ -196,10 +195,10 @@ async def test_faults_are_added_listed_with_their_hits_and_cleared() -> None:
 
 
 @pytest.mark.parametrize("body", [{"kind": "explode"}, [], "hang"])
-async def test_what_is_no_fault_is_refused_with_the_reason(body: Any) -> None:
+async def test_what_is_not_a_fault_is_refused_with_the_reason(body: Any) -> None:
     status, answer = await ask(control(), "POST", "faults", body)
     assert status == 400
-    assert "no fault" in answer["message"]
+    assert "not a fault" in answer["message"]
 
 
 async def test_calls_are_told_with_their_counts() -> None:
@@ -251,14 +250,14 @@ async def test_a_reset_says_why_the_mails_are_still_there() -> None:
     assert functions.resets == 1
 
 
-async def test_what_the_emulator_tells_is_heard_and_nobody_elses() -> None:
-    heard: list[Mapping[str, Any]] = []
+async def test_the_emulators_reports_reach_their_listeners_and_nobody_elses_do() -> None:
+    reports: list[Mapping[str, Any]] = []
 
-    async def hear(told: Mapping[str, Any]) -> None:
-        heard.append(told)
+    async def listen(report: Mapping[str, Any]) -> None:
+        reports.append(report)
 
-    part = control(hearers={"alarm": hear})
-    assert (await ask(part, "POST", "told/alarm", {"account": "1"}))[0] == 403
-    assert (await ask(part, "POST", "told/weather", {}, TOKEN))[0] == 404
-    assert (await ask(part, "POST", "told/alarm", {"account": "1"}, TOKEN))[0] == 200
-    assert heard == [{"account": "1"}]
+    part = control(listeners={"alarm": listen})
+    assert (await ask(part, "POST", "emulator/alarm", {"account": "1"}))[0] == 403
+    assert (await ask(part, "POST", "emulator/weather", {}, TOKEN))[0] == 404
+    assert (await ask(part, "POST", "emulator/alarm", {"account": "1"}, TOKEN))[0] == 200
+    assert reports == [{"account": "1"}]

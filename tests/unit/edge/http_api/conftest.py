@@ -6,15 +6,17 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from http_api_names import SCOPE, Incoming
 
 from staticfire.edge.aws.calls import AwsError, Call, Scope
+from staticfire.edge.aws.emulator import Emulator
+from staticfire.edge.http1 import client as http1
 from staticfire.edge.http1.messages import Headers, Request, Response
 from staticfire.edge.services.apigateway import HttpApis
-from staticfire.edge.services.lambda_.model import FunctionRef, Outcome
+from staticfire.edge.services.lambda_ import FunctionRef, Functions, Outcome
 
 PORT = 4566
 
@@ -227,12 +229,12 @@ class Lab:
         self.emulator = ControlPlane()
         self.client = Client()
         self.apis = HttpApis(
-            self.emulator,
-            self.functions,
+            cast(Emulator, self.emulator),
+            cast(Functions, self.functions),
             public_host="127.0.0.1",
             port=PORT,
             state_dir=self._state_dir,
-            client=self.client,
+            client=cast(http1.Client, self.client),
         )
 
     async def call(self, method: str, path: str, body: Any = None, scope: Scope = SCOPE) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from staticfire.edge.services.apigateway.authorizers import policy_allows
+from staticfire.edge.aws.iam_policy import allows
 
 ARN = "arn:aws:execute-api:eu-west-1:123456789012:abc/prod/GET/pets/1"
 
@@ -28,7 +28,7 @@ def statement(effect, resource, action="execute-api:Invoke"):
     ],
 )
 def test_a_policy_is_evaluated_as_iam_does(statements, allowed):
-    assert policy_allows({"Statement": statements}, ARN) is allowed
+    assert allows({"Statement": statements}, "execute-api:Invoke", ARN) is allowed
 
 
 class Gate:

@@ -9,9 +9,9 @@ from typing import Any, cast
 import pytest
 
 from staticfire.edge.aws.calls import AwsError, Call, Scope
-from staticfire.edge.emulators.localstack.mappings import Batch, Mappings
+from staticfire.edge.emulators.localstack.gaps import Scheduler
+from staticfire.edge.emulators.localstack.mappings import Mappings, QueueBatches
 from staticfire.edge.emulators.localstack.queue import Message, Queue
-from staticfire.edge.emulators.localstack.scheduler import Scheduler
 from staticfire.edge.http1.messages import Request
 from staticfire.edge.services.lambda_.model import FunctionRef, Outcome
 from staticfire.edge.services.lambda_.service import Functions
@@ -52,7 +52,7 @@ class Work:
 
 async def run(jobs: Jobs, work: Work, **mapping: Any) -> None:
     described = {"EventSourceArn": ARN, "FunctionArn": FUNCTION, **mapping}
-    batch = Batch(cast(Queue, jobs), cast(Functions, work), described)
+    batch = QueueBatches(cast(Queue, jobs), cast(Functions, work), described)
     while messages := await batch.collect():
         await batch.take(messages)
     await asyncio.gather(*batch.under_way)

@@ -1,4 +1,4 @@
-"""What follows an alarm's change: the SNS topics that it names for the new state are told, once.
+"""What follows an alarm's change: it is published, once, to the SNS topics that the alarm names for the new state.
 
 MiniStack sets the state, so it knows every change that there is, by whomever, and hands each over once.
 """
@@ -27,19 +27,19 @@ class Actions:
         self._emulator = emulator
         self._as_put = as_put
 
-    async def transition(self, told: Mapping[str, Any]) -> None:
-        """A change, as ministack_main.py hands it over."""
-        scope = Scope(told["account"], told["region"])
-        alarm, state = self._as_put(scope, told["alarm"]), told["state"]
-        log.info("alarm %s went from %s to %s: %s", alarm["AlarmName"], told["before"], state, told["reason"])
+    async def transition(self, report: Mapping[str, Any]) -> None:
+        """A change, as ministack_main.py reports it."""
+        scope = Scope(report["account"], report["region"])
+        alarm, state = self._as_put(scope, report["alarm"]), report["state"]
+        log.info("alarm %s went from %s to %s: %s", alarm["AlarmName"], report["before"], state, report["reason"])
         if not alarm.get("ActionsEnabled", True):
             return
-        document = Transition(scope, alarm, told["before"], state, told["reason"], datetime.now(UTC)).document()
+        document = Transition(scope, alarm, report["before"], state, report["reason"], datetime.now(UTC)).document()
         for action in alarm.get(wording.NAMED_FOR[state]) or ():
             if action.split(":")[2:3] == ["sns"]:
                 await self._publish(scope, action, document)
             else:
-                log.warning("alarm %s names %s, which is not told: SNS topics are", alarm["AlarmName"], action)
+                log.warning("alarm %s names %s, which hears nothing: only SNS topics do", alarm["AlarmName"], action)
 
     async def _publish(self, scope: Scope, topic: str, document: Mapping[str, Any]) -> None:
         message = json.dumps(document)
@@ -52,4 +52,4 @@ class Actions:
         try:
             await self._emulator.query(scope, "sns", "Publish", published)
         except AwsError as error:
-            log.warning("alarm %s cannot tell %s: %s", document["AlarmName"], topic, error)
+            log.warning("alarm %s cannot be published to %s: %s", document["AlarmName"], topic, error)

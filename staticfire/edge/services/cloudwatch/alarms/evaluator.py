@@ -17,13 +17,13 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.aws.emulator import Emulator
 
 from .rules import INSUFFICIENT_DATA, STATISTICS, Alarm, Verdict
+from .wording import moment_text
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ Describe = Callable[[Scope, Mapping[str, object]], Awaitable[dict[str, Any]]]
 
 
 @dataclass(slots=True)
-class Watch:
+class AlarmWatch:
     """An account and region with alarms: when to look there again, and up to when each alarm was evaluated."""
 
     due: float = 0.0
@@ -51,13 +51,13 @@ class Alarms:
         self._emulator = emulator
         self._describe = describe
         self._clock = clock
-        self._watches: dict[Scope, Watch] = {}
+        self._watches: dict[Scope, AlarmWatch] = {}
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    async def put(self, told: Mapping[str, Any]) -> None:
-        """An alarm was put, as ministack_main.py tells it: by a call or by a template."""
-        self._watches.setdefault(Scope(told["account"], told["region"]), Watch()).due = 0.0
+    async def put(self, report: Mapping[str, Any]) -> None:
+        """An alarm was put, as ministack_main.py reports it: by a call or by a template."""
+        self._watches.setdefault(Scope(report["account"], report["region"]), AlarmWatch()).due = 0.0
         self._wake.set()
         if self._task is None:
             self._task = asyncio.create_task(self._run())
@@ -85,7 +85,7 @@ class Alarms:
         except TimeoutError:
             return
 
-    async def _look(self, scope: Scope, watch: Watch) -> None:
+    async def _look(self, scope: Scope, watch: AlarmWatch) -> None:
         watch.due = math.inf  # a put while we look brings it forward again
         now = self._clock()
         try:
@@ -96,7 +96,7 @@ class Alarms:
             ends = {alarm: int((now - LATE_SECONDS) // alarm.step) * alarm.step for alarm in states}
             due = [alarm for alarm, end in ends.items() if end > watch.evaluated[alarm]]
             await asyncio.gather(*(self._evaluate(scope, alarm, *states[alarm], ends[alarm]) for alarm in due))
-        except (AwsError, ValueError) as error:  # or an answer that is no document: NaN is none in JSON
+        except (AwsError, ValueError) as error:  # or an answer that is not a document: JSON has no NaN
             log.warning("the alarms of %s in %s cannot be evaluated now: %s", scope.account, scope.region, error)
             watch.due = min(watch.due, now + AGAIN_SECONDS)
             return
@@ -109,25 +109,25 @@ class Alarms:
 
     async def _states(self, scope: Scope) -> dict[Alarm, tuple[str, str]]:
         """The alarms there, each with its state and the reason of it."""
-        found: dict[Alarm, tuple[str, str]] = {}
-        wanted: dict[str, object] = {"AlarmTypes": ["MetricAlarm"], "MaxRecords": PAGE}
+        states: dict[Alarm, tuple[str, str]] = {}
+        request: dict[str, object] = {"AlarmTypes": ["MetricAlarm"], "MaxRecords": PAGE}
         while True:
-            page = await self._describe(scope, wanted)
+            page = await self._describe(scope, request)
             for document in page.get("MetricAlarms", ()):
-                found[Alarm.described(document)] = document["StateValue"], document.get("StateReason") or ""
+                states[Alarm.described(document)] = document["StateValue"], document.get("StateReason") or ""
             if not page.get("NextToken"):
-                return found
-            wanted["NextToken"] = page["NextToken"]
+                return states
+            request["NextToken"] = page["NextToken"]
 
     async def _evaluate(self, scope: Scope, alarm: Alarm, state: str, reason: str, end: int) -> None:
         if alarm.trouble:
             # The state stays the first one; why is all that there is to tell.
             verdict: Verdict | None = Verdict(INSUFFICIENT_DATA, f"Unchecked: {alarm.trouble}.")
-            told = (state, reason)
+            current = (state, reason)
         else:
             verdict = alarm.evaluate(alarm.datapoints(end, await self._measured(scope, alarm, end)), state)
-            told = (state, verdict.reason if verdict else reason)
-        if verdict is None or (verdict.state, verdict.reason) == told:
+            current = (state, verdict.reason if verdict else reason)
+        if verdict is None or (verdict.state, verdict.reason) == current:
             return
         try:
             await self._set(scope, alarm, verdict, end)
@@ -137,7 +137,7 @@ class Alarms:
             log.info("alarm %s was deleted while it was evaluated", alarm.name)
 
     async def _measured(self, scope: Scope, alarm: Alarm, end: int) -> list[dict[str, Any]]:
-        wanted: dict[str, object] = {
+        request: dict[str, object] = {
             "Namespace": alarm.namespace,
             "MetricName": alarm.metric,
             "Dimensions": [{"Name": name, "Value": value} for name, value in alarm.dimensions],
@@ -147,38 +147,38 @@ class Alarms:
             "Statistics": STATISTICS,
         }
         if alarm.is_percentile:
-            wanted["ExtendedStatistics"] = [alarm.statistic]
+            request["ExtendedStatistics"] = [alarm.statistic]
         if alarm.unit:
-            wanted["Unit"] = alarm.unit
-        found = await self._call(scope, "GetMetricStatistics", wanted)
-        datapoints: list[dict[str, Any]] = found.get("Datapoints", [])
+            request["Unit"] = alarm.unit
+        answer = await self._call(scope, "GetMetricStatistics", request)
+        datapoints: list[dict[str, Any]] = answer.get("Datapoints", [])
         return datapoints
 
     async def _set(self, scope: Scope, alarm: Alarm, verdict: Verdict, end: int) -> None:
         data = {
             "version": "1.0",
-            "queryDate": _date(self._clock()),
-            "startDate": _date(verdict.evaluated[-1].start if verdict.evaluated else end - alarm.period),
+            "queryDate": moment_text(self._clock()),
+            "startDate": moment_text(verdict.evaluated[-1].start if verdict.evaluated else end - alarm.period),
             "statistic": alarm.statistic,
             "period": alarm.period,
-            "recentDatapoints": [each.value for each in reversed(verdict.evaluated)],
+            "recentDatapoints": [datapoint.value for datapoint in reversed(verdict.evaluated)],
             "threshold": alarm.threshold,
             "evaluatedDatapoints": [
-                {"timestamp": _date(each.start), "sampleCount": each.samples, "value": each.value}
-                for each in verdict.evaluated
+                {
+                    "timestamp": moment_text(datapoint.start),
+                    "sampleCount": datapoint.samples,
+                    "value": datapoint.value,
+                }
+                for datapoint in verdict.evaluated
             ],
         }
-        wanted = {
+        request = {
             "AlarmName": alarm.name,
             "StateValue": verdict.state,
             "StateReason": verdict.reason,
             "StateReasonData": json.dumps(data),
         }
-        await self._call(scope, "SetAlarmState", wanted)
+        await self._call(scope, "SetAlarmState", request)
 
-    async def _call(self, scope: Scope, operation: str, wanted: Mapping[str, object]) -> dict[str, Any]:
-        return await self._emulator.json(scope, "monitoring", PREFIX + operation, wanted, "1.0")
-
-
-def _date(epoch: float) -> str:
-    return datetime.fromtimestamp(epoch, UTC).isoformat(timespec="milliseconds").replace("+00:00", "+0000")
+    async def _call(self, scope: Scope, operation: str, request: Mapping[str, object]) -> dict[str, Any]:
+        return await self._emulator.json(scope, "monitoring", PREFIX + operation, request, "1.0")

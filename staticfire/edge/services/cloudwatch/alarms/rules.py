@@ -96,7 +96,7 @@ class Alarm:
             name=document["AlarmName"],
             namespace=document.get("Namespace") or "",
             metric=document.get("MetricName") or "",
-            dimensions=tuple((each["Name"], each["Value"]) for each in document.get("Dimensions") or ()),
+            dimensions=tuple((pair["Name"], pair["Value"]) for pair in document.get("Dimensions") or ()),
             statistic=document.get("ExtendedStatistic") or document.get("Statistic") or "",
             unit=document.get("Unit") or "",
             period=int(document.get("Period") or LONGEST_STEP),
@@ -135,30 +135,28 @@ class Alarm:
 
     def datapoints(self, end: int, buckets: Iterable[Mapping[str, Any]]) -> list[Datapoint | None]:
         """The range's datapoints, oldest first, from buckets of `step` seconds."""
-        wanted = [bucket for bucket in buckets if not self.unit or bucket.get("Unit", self.unit) == self.unit]
-        starts = range(end - self.periods * self.period, end, self.period)
-        return [
-            Datapoint.of(
-                start, self.statistic, [each for each in wanted if start <= each["Timestamp"] < start + self.period]
-            )
-            for start in starts
-        ]
+        counted = [bucket for bucket in buckets if not self.unit or bucket.get("Unit", self.unit) == self.unit]
+        datapoints = []
+        for start in range(end - self.periods * self.period, end, self.period):
+            within = [bucket for bucket in counted if start <= bucket["Timestamp"] < start + self.period]
+            datapoints.append(Datapoint.of(start, self.statistic, within))
+        return datapoints
 
     def evaluate(self, range_: Sequence[Datapoint | None], state: str) -> Verdict | None:
         """What follows from the range; `state` is the alarm's now, for the reason's words."""
-        real = [each for each in range_ if each is not None][-self.evaluation_periods :]
+        real = [datapoint for datapoint in range_ if datapoint is not None][-self.evaluation_periods :]
         if not real:
             return self._without_data()
-        if self.few_samples == "ignore" and self.is_percentile and any(self._too_few(each) for each in real):
+        if self.few_samples == "ignore" and self.is_percentile and any(map(self._too_few, real)):
             return None
         filled = self.evaluation_periods - len(real)
-        breaching = sum(self._breaches(each) for each in real)
+        breaching = sum(map(self._breaches, real))
         assumed = filled if self.missing == "breaching" else 0
         if breaching + assumed >= self.datapoints_to_alarm:
             return self._verdict(ALARM, real, filled, breaching, state)
         if filled and self.missing in ("missing", "ignore") and breaching == len(real):
             # Nothing that is known speaks for OK. With the oldest such datapoint old enough, it is an alarm.
-            oldest = len(range_) - next(number for number, each in enumerate(range_) if each is real[0])
+            oldest = len(range_) - next(number for number, datapoint in enumerate(range_) if datapoint is real[0])
             if self.missing == "missing" and oldest >= self.datapoints_to_alarm:
                 return self._verdict(ALARM, real, filled, breaching, state)
             return None
@@ -175,23 +173,22 @@ class Alarm:
 
     def _without_data(self) -> Verdict | None:
         count = self.evaluation_periods
-        one = count == 1
         if self.missing == "ignore":
             return None
         if self.missing == "missing":
             return Verdict(
-                INSUFFICIENT_DATA, f"Insufficient Data: {count} datapoint{' was' if one else 's were'} unknown."
+                INSUFFICIENT_DATA, f"Insufficient Data: {count} datapoint{' was' if count == 1 else 's were'} unknown."
             )
         reason = (
-            f"Threshold Crossed: no datapoints were received for {count} period{'' if one else 's'} and "
-            f"{count} missing datapoint{' was' if one else 's were'} treated as [{TREATED[self.missing]}]."
+            f"Threshold Crossed: no datapoints were received for {count} period{'' if count == 1 else 's'} and "
+            f"{count} missing datapoint{' was' if count == 1 else 's were'} treated as [{TREATED[self.missing]}]."
         )
         return Verdict(ALARM if self.missing == "breaching" else OK, reason)
 
     def _verdict(self, state: str, real: Sequence[Datapoint], filled: int, breaching: int, before: str) -> Verdict:
         crossed = state == ALARM
         counted = breaching if crossed else len(real) - breaching
-        values = ", ".join(f"{each.value} ({_moment(each.start)})" for each in reversed(real))
+        values = ", ".join(f"{datapoint.value} ({_moment(datapoint.start)})" for datapoint in reversed(real))
         verb = "was" if counted == 1 else "were"
         least = self.datapoints_to_alarm if crossed else self.evaluation_periods - self.datapoints_to_alarm + 1
         treated = ""

@@ -30,15 +30,15 @@ class Transition:
     def document(self) -> dict[str, Any]:
         """As subscribers of an SNS topic get it."""
         alarm = self.alarm
-        changed = alarm.get("AlarmConfigurationUpdatedTimestamp")
+        configured = alarm.get("AlarmConfigurationUpdatedTimestamp")
         named = {
             "AlarmName": alarm["AlarmName"],
             "AlarmDescription": alarm.get("AlarmDescription") or None,
             "AWSAccountId": self.scope.account,
-            "AlarmConfigurationUpdatedTimestamp": _time(datetime.fromtimestamp(changed, UTC)) if changed else None,
+            "AlarmConfigurationUpdatedTimestamp": moment_text(configured) if configured else None,
             "NewStateValue": self.state,
             "NewStateReason": self.reason,
-            "StateChangeTime": _time(self.at),
+            "StateChangeTime": moment_text(self.at.timestamp()),
             "Region": region_name(self.scope.region),
             "AlarmArn": alarm["AlarmArn"],
             "OldStateValue": self.before,
@@ -59,7 +59,7 @@ def _trigger(alarm: Mapping[str, Any]) -> dict[str, Any]:
         "Namespace": alarm.get("Namespace") or "",
         **statistic,
         "Unit": alarm.get("Unit"),
-        "Dimensions": [{"value": each["Value"], "name": each["Name"]} for each in alarm.get("Dimensions") or ()],
+        "Dimensions": [{"value": pair["Value"], "name": pair["Name"]} for pair in alarm.get("Dimensions") or ()],
         "Period": alarm.get("Period"),
         "EvaluationPeriods": alarm.get("EvaluationPeriods"),
         **({"DatapointsToAlarm": alarm["DatapointsToAlarm"]} if alarm.get("DatapointsToAlarm") else {}),
@@ -92,7 +92,7 @@ def text(document: Mapping[str, Any]) -> str:
         f"- Alarm Arn: {document['AlarmArn']}",
     ]
     if trigger:
-        dimensions = ", ".join(f"{each['name']} = {each['value']}" for each in trigger["Dimensions"] or ())
+        dimensions = ", ".join(f"{pair['name']} = {pair['value']}" for pair in trigger["Dimensions"] or ())
         periods = trigger["EvaluationPeriods"]
         lines += [
             "",
@@ -116,8 +116,8 @@ def text(document: Mapping[str, Any]) -> str:
         ("ALARM", "AlarmActions"),
         ("INSUFFICIENT_DATA", "InsufficientDataActions"),
     ):
-        told = ", ".join(f"[{arn}]" for arn in document.get(actions) or ())
-        lines.append(f"- {name}: {told}".rstrip())
+        topics = ", ".join(f"[{arn}]" for arn in document.get(actions) or ())
+        lines.append(f"- {name}: {topics}".rstrip())
     return "\n".join(lines) + "\n"
 
 
@@ -136,8 +136,9 @@ def region_name(region: str) -> str:
     return _regions().get(region, region)
 
 
-def _time(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "+0000")
+def moment_text(epoch: float) -> str:
+    """`2026-03-12T19:03:58.000+0000`, as CloudWatch writes it where it writes of alarms."""
+    return datetime.fromtimestamp(epoch, UTC).isoformat(timespec="milliseconds").replace("+00:00", "+0000")
 
 
 def _upper(statistic: str) -> str:

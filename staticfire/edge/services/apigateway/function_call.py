@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from staticfire.edge.aws.calls import Scope
-from staticfire.edge.services.lambda_.model import FunctionRef, Outcome
+from staticfire.edge.services.lambda_ import FunctionRef, Functions, Outcome
 
 from .exchange import Exchange
 from .expressions import with_stage_variables
-from .neighbours import Functions
 
 PRINCIPAL = "apigateway.amazonaws.com"
 
@@ -22,14 +21,12 @@ class NotAllowed(Exception):
 
 def function_text(uri: str) -> str:
     """The function in a URI: `arn:aws:apigateway:R:lambda:path/2015-03-31/functions/ARN/invocations`, or the ARN."""
-    _, found, rest = uri.partition("/functions/")
-    return rest.removesuffix("/invocations") if found else uri
+    _, separator, rest = uri.partition("/functions/")
+    return rest.removesuffix("/invocations") if separator else uri
 
 
 class Callee:
     """The function behind a URI; one with stage variables in it depends on the stage."""
-
-    __slots__ = ("_credentials", "_fixed", "_functions", "_scope", "_uri")
 
     def __init__(self, functions: Functions, scope: Scope, uri: str, credentials: str | None) -> None:
         self._functions = functions
@@ -38,21 +35,21 @@ class Callee:
         self._credentials = credentials
         self._fixed = FunctionRef.parse(function_text(uri), scope) if "${" not in uri else None
 
-    def ref(self, x: Exchange) -> FunctionRef:
+    def ref(self, exchange: Exchange) -> FunctionRef:
         if self._fixed is not None:
             return self._fixed
-        uri = with_stage_variables(self._uri, x.stage.variables)
+        uri = with_stage_variables(self._uri, exchange.stage.variables)
         return FunctionRef.parse(function_text(uri), self._scope)
 
-    async def call(self, x: Exchange, payload: bytes, source_arn: str, seconds: float) -> Outcome:
+    async def call(self, exchange: Exchange, payload: bytes, source_arn: str, seconds: float) -> Outcome:
         """The function's answer, unless it is not allowed or too late. An AwsError says that it could not run."""
-        ref = self.ref(x)
+        ref = self.ref(exchange)
         # With a role in `credentials` the role's policy decides, not the function's: not checked here.
         if self._credentials is None and not await self._functions.allows(ref, PRINCIPAL, source_arn):
             raise NotAllowed(
                 f"{ref.arn} has no permission for {PRINCIPAL} with source {source_arn}: add an aws_lambda_permission"
             )
         try:
-            return await self._functions.invoke(ref, payload, trace_id=x.trace_id, patience=seconds)
+            return await self._functions.invoke(ref, payload, trace_id=exchange.trace_id, patience=seconds)
         except TimeoutError as error:
             raise TimedOut(f"{ref.arn} has not answered within {seconds:g} s") from error

@@ -1,4 +1,4 @@
-"""SNS, EventBridge and S3: where a function is a target, LocalStack is given the function's inbox.
+"""SNS, EventBridge and S3: where a function is to be invoked, LocalStack gets the function's inbox.
 
 On the way in the function's ARN becomes the queue's, on the way out the queue's becomes the function's: Terraform and
 the user see what they wrote.
@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 from staticfire.edge.aws.calls import AwsError, Call
 from staticfire.edge.aws.emulator import Emulator
+from staticfire.edge.http1.hop_by_hop import end_to_end
 from staticfire.edge.http1.messages import Response
 
 from .inbox import Inboxes
@@ -25,7 +26,7 @@ def _is_function(arn: object) -> bool:
     return isinstance(arn, str) and arn.split(":")[2:3] == ["lambda"]
 
 
-class _Part:
+class _Subscriptions:
     def __init__(self, emulator: Emulator, inboxes: Inboxes) -> None:
         self._emulator = emulator
         self._inboxes = inboxes
@@ -36,15 +37,15 @@ class _Part:
     async def _send(self, call: Call, body: bytes, without: Iterable[str] = ()) -> tuple[Response, bytes]:
         """The call with another body; the answer, and its body."""
         request = call.request
-        headers = [header for header in request.headers.items() if not header[0].startswith(tuple(without))]
+        headers = [header for header in end_to_end(request.headers) if not header[0].startswith(tuple(without))]
         answer = await self._emulator.raw(
             call.scope, call.service, request.method, request.target, headers, body, as_is=True
         )
         data = await self._emulator.whole(answer)
-        return Response(answer.status, answer.headers.items(), data), data
+        return Response(answer.status, end_to_end(answer.headers), data), data
 
 
-class Topics(_Part):
+class Topics(_Subscriptions):
     """SNS: `Subscribe` with the protocol lambda."""
 
     async def answer(self, call: Call) -> Response | None:
@@ -80,28 +81,29 @@ class Topics(_Part):
                 protocol.text, endpoint.text = "lambda", function
 
 
-class Rules(_Part):
+class Rules(_Subscriptions):
     """EventBridge: targets of rules."""
 
     async def answer(self, call: Call) -> Response | None:
         if call.operation not in ("PutTargets", "ListTargetsByRule", "ListRuleNamesByTarget"):
             return None
-        wanted = json.loads(await call.body())
-        for target in wanted.get("Targets", ()):
+        request = json.loads(await call.body())
+        for target in request.get("Targets", ()):
             if _is_function(target.get("Arn")):
                 target["Arn"] = await self._inboxes.of(call.scope, "events", target["Arn"])
-        if _is_function(wanted.get("TargetArn")):
-            wanted["TargetArn"] = self._inboxes.known(call.scope, "events", wanted["TargetArn"]) or wanted["TargetArn"]
-        response, data = await self._send(call, json.dumps(wanted).encode())
+        function = request.get("TargetArn")
+        if _is_function(function):
+            request["TargetArn"] = self._inboxes.existing(call.scope, "events", function) or function
+        response, data = await self._send(call, json.dumps(request).encode())
         if call.operation == "ListTargetsByRule" and response.status < 300:
-            found = json.loads(data)
-            for target in found.get("Targets", ()):
+            listed = json.loads(data)
+            for target in listed.get("Targets", ()):
                 target["Arn"] = self._inboxes.function(target["Arn"]) or target["Arn"]
-            response.body = json.dumps(found).encode()
+            response.body = json.dumps(listed).encode()
         return response
 
 
-class Notifications(_Part):
+class Notifications(_Subscriptions):
     """S3: a bucket's notification configuration."""
 
     # They are of the body that the caller sent.

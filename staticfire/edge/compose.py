@@ -1,0 +1,147 @@
+"""What an edge is made of: MiniStack behind it, or LocalStack with MiniStack as its filler.
+
+Each part that is started is handed to `ending`, which stops the parts in the reverse order of their start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+from staticfire.edge.aws.calls import Service
+from staticfire.edge.aws.emulator import Emulator
+from staticfire.edge.aws.faults import ActiveFaults
+from staticfire.edge.aws.router import Router
+from staticfire.edge.emulators.localstack import LocalStack
+from staticfire.edge.emulators.localstack.mail import LocalStackMail
+from staticfire.edge.emulators.localstack.state import LocalStackState
+from staticfire.edge.emulators.ministack import MiniStack
+from staticfire.edge.emulators.pair import PairedEmulator, PairedState
+from staticfire.edge.http1.client import Client
+from staticfire.edge.services.apigateway import HttpApis
+from staticfire.edge.services.cloudwatch.service import CloudWatch
+from staticfire.edge.services.lambda_ import Functions, LambdaSettings
+from staticfire.edge.services.lambda_.api import LambdaApi
+from staticfire.edge.services.mail.mailbox import MailStore
+from staticfire.edge.services.rds.service import Rds
+
+from .app import App
+from .config import EdgeConfig, EmulatorConfig
+from .endpoints import Endpoints
+from .guard import Guard
+
+
+async def on_ministack(config: EdgeConfig, client: Client, port: int, ending: AsyncExitStack) -> App:
+    """MiniStack keeps everything; its alarms are evaluated here."""
+    ministack = _ministack(config, config.emulator, port)
+    ending.push_async_callback(ministack.stop)
+    emulator = await ministack.start(client)
+    cloudwatch = CloudWatch(emulator)
+    ending.push_async_callback(cloudwatch.close)
+    functions = _functions(config, emulator, port)
+    ending.push_async_callback(functions.close)
+    http_apis = _http_apis(config, emulator, functions, port)
+    ending.push_async_callback(http_apis.close)
+    mail = _mail(config)
+    faults = ActiveFaults()
+    services: dict[str, Service] = {"lambda": LambdaApi(functions), "apigateway": http_apis, "monitoring": cloudwatch}
+    router = Router(emulator, services={**services, **_rds(config, emulator)}, faults=faults)
+    endpoints = Endpoints(
+        emulator=ministack,
+        postgres=config.postgres,
+        functions=functions,
+        http_apis=http_apis,
+        faults=faults,
+        router=router,
+        mails=mail,
+        listeners={
+            "mail": mail.sent,
+            "notification": mail.notification,
+            "alarm": cloudwatch.alarms.put,
+            "transition": cloudwatch.actions.transition,
+        },
+    )
+    return App(http_apis=http_apis, guard=_guard(config), endpoints=endpoints, router=router)
+
+
+async def on_localstack(
+    config: EdgeConfig, client: Client, port: int, ending: AsyncExitStack, stop: Callable[[], None]
+) -> App:
+    """LocalStack keeps what it can, MiniStack the rest. `stop` ends the edge."""
+    localstack = Emulator(config.emulator.url, client, name=config.emulator.name, log=config.emulator.log)
+    # Half of the stack goes with the filler: whoever supervises the edge starts both afresh.
+    filler = _ministack(config, config.filler, port, died=stop)
+    ending.push_async_callback(filler.stop)
+    emulator = PairedEmulator(localstack, await filler.start(client))
+    functions = _functions(config, emulator, port)
+    ending.push_async_callback(functions.close)
+    http_apis = _http_apis(config, emulator, functions, port)
+    ending.push_async_callback(http_apis.close)
+    in_front = LocalStack(emulator, functions, config.state_dir)
+    ending.push_async_callback(in_front.close)
+    mail = _mail(config)
+    faults = ActiveFaults()
+    services: dict[str, Service] = {"apigateway": http_apis, **in_front.services, **_rds(config, emulator)}
+    router = Router(emulator, services=services, faults=faults)
+    state = PairedState(LocalStackState(localstack), filler)
+    endpoints = Endpoints(
+        emulator=state,
+        filler=filler,
+        postgres=config.postgres,
+        functions=functions,
+        http_apis=http_apis,
+        faults=faults,
+        router=router,
+        mails=LocalStackMail(emulator, mail),
+        listeners={"mail": mail.sent, "notification": mail.notification},
+    )
+
+    async def lost() -> None:
+        await in_front.reset()
+        await endpoints.forget()
+
+    state.lost = lost
+    return App(http_apis=http_apis, guard=_guard(config), endpoints=endpoints, router=router)
+
+
+def _ministack(
+    config: EdgeConfig, ministack: EmulatorConfig, port: int, died: Callable[[], None] = lambda: None
+) -> MiniStack:
+    return MiniStack(
+        ministack.python,
+        config.state_dir,
+        port=ministack.port,
+        edge_port=port,
+        public_host=config.public_host,
+        enforce_iam=config.enforce_iam,
+        died=died,
+    )
+
+
+def _functions(config: EdgeConfig, emulator: Emulator, port: int) -> Functions:
+    settings = LambdaSettings(
+        state_dir=config.state_dir,
+        endpoint=f"http://127.0.0.1:{port}",
+        runtimes=config.runtimes,
+        account_concurrency=config.account_concurrency,
+        idle_seconds=config.idle_seconds,
+        enforce_iam=config.enforce_iam,
+    )
+    return Functions(emulator, settings)
+
+
+def _http_apis(config: EdgeConfig, emulator: Emulator, functions: Functions, port: int) -> HttpApis:
+    return HttpApis(emulator, functions, public_host=config.public_host, port=port, state_dir=config.state_dir)
+
+
+def _mail(config: EdgeConfig) -> MailStore:
+    return MailStore(config.state_dir / "mail.jsonl")
+
+
+def _rds(config: EdgeConfig, emulator: Emulator) -> dict[str, Service]:
+    """Without a Postgres, RDS is the emulator's alone."""
+    return {} if config.postgres is None else {"rds": Rds(emulator, config.postgres)}
+
+
+def _guard(config: EdgeConfig) -> Guard:
+    return Guard((config.public_host, *config.allow_hosts), config.allow_origins)

@@ -1,0 +1,116 @@
+"""Metrics on their way to CloudWatch: gathered in memory, published every few seconds."""
+
+from __future__ import annotations
+
+import logging
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from staticfire.edge.aws.calls import AwsError, Scope
+from staticfire.edge.aws.emulator import Emulator
+from staticfire.host.clock import rfc3339
+
+from .background import Background
+
+log = logging.getLogger(__name__)
+
+DATA_PER_CALL = 20
+VALUES_PER_DATUM = 150
+
+Dimensions = tuple[tuple[str, str], ...]
+
+
+@dataclass(slots=True)
+class Statistics:
+    """A metric's values, summed up."""
+
+    count: int = 0
+    total: float = 0.0
+    least: float = 0.0
+    most: float = 0.0
+
+    def add(self, value: float) -> None:
+        if value < self.least or not self.count:
+            self.least = value
+        if value > self.most:
+            self.most = value
+        self.count += 1
+        self.total += value
+
+    def merge(self, other: Statistics) -> None:
+        if other.count:
+            self.least = min(self.least, other.least) if self.count else other.least
+            self.most = max(self.most, other.most)
+            self.count += other.count
+            self.total += other.total
+
+
+class Datum(NamedTuple):
+    """A metric since it was last published: its values summed up, or how often each of them occurred."""
+
+    scope: Scope
+    dimensions: Dimensions
+    metric: str
+    unit: str
+    values: Statistics | Mapping[int, int]
+
+    def forms(self) -> Iterator[dict[str, str]]:
+        """As PutMetricData takes it: several where there are many values."""
+        head = {"MetricName": self.metric, "Unit": self.unit, "Timestamp": rfc3339(precision="seconds")}
+        for place, (name, value) in enumerate(self.dimensions, 1):
+            head[f"Dimensions.member.{place}.Name"] = name
+            head[f"Dimensions.member.{place}.Value"] = value
+        if isinstance(self.values, Statistics):
+            yield head | {
+                "StatisticValues.SampleCount": str(self.values.count),
+                "StatisticValues.Sum": str(self.values.total),
+                "StatisticValues.Minimum": str(self.values.least),
+                "StatisticValues.Maximum": str(self.values.most),
+            }
+            return
+        occurred = [(number, count) for number, count in self.values.items() if count]
+        for start in range(0, len(occurred), VALUES_PER_DATUM):
+            form = dict(head)
+            for place, (number, count) in enumerate(occurred[start : start + VALUES_PER_DATUM], 1):
+                form[f"Values.member.{place}"] = str(number)
+                form[f"Counts.member.{place}"] = str(count)
+            yield form
+
+
+class MetricWriter(Background):
+    """Whoever gathers metrics of a namespace: `wake` is called when there are new ones."""
+
+    namespace: str
+
+    def __init__(self, emulator: Emulator, *, interval: float = 2.0) -> None:
+        super().__init__(interval)
+        self._emulator = emulator
+        self._failing = False
+
+    @abstractmethod
+    def take(self) -> Iterator[Datum]:
+        """What was gathered since the last time."""
+
+    async def flush(self) -> bool:
+        forms: dict[Scope, list[dict[str, str]]] = {}
+        for datum in self.take():
+            forms.setdefault(datum.scope, []).extend(datum.forms())
+        for scope, data in forms.items():
+            try:
+                for start in range(0, len(data), DATA_PER_CALL):
+                    await self._put(scope, data[start : start + DATA_PER_CALL])
+            except AwsError as error:
+                if not self._failing:
+                    log.warning("%s metrics cannot be published, these are lost: %s", self.namespace, error.message)
+                self._failing = True
+            else:
+                self._failing = False
+        return False
+
+    async def _put(self, scope: Scope, data: list[dict[str, str]]) -> None:
+        params = {"Namespace": self.namespace}
+        for place, datum in enumerate(data, 1):
+            params |= {f"MetricData.member.{place}.{name}": value for name, value in datum.items()}
+        await self._emulator.query(scope, "monitoring", "PutMetricData", params)

@@ -1,0 +1,1 @@
+"""What one request did: its trace."""
