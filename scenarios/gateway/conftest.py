@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
-from gateway_lab import ECHO, Upstream, claims_of, signed
 
+from scenarios.gateway.lab import ECHO, Upstream, claims_of, signed
 from staticfire.testing.kit import Answer, StackUnderTest
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 import pytest
-from gateway_lab import reply, told
 
+from scenarios.gateway.lab import reply, told
 from staticfire.testing.kit import wait_until
 
 

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
-from gateway_lab import reply
 
+from scenarios.gateway.lab import reply
 from staticfire.testing.kit import FunctionFailed
 
 LIMIT = 64

@@ -8,8 +8,8 @@ import time
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from gateway_lab import claims_of, encoded, published, reply, signed
 
+from scenarios.gateway.lab import claims_of, encoded, published, reply, signed
 from staticfire.testing.kit import wait_until
 
 NOW = int(time.time())

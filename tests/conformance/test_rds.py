@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from fidelity import documented
-from lab import Lab, eventually
 from pg8000.exceptions import DatabaseError
 from pg8000.native import Connection
+
+from tests.conformance.fidelity import documented
+from tests.conformance.lab import Lab, eventually
 
 AREA = "RDS for PostgreSQL"
 CREATE = "AmazonRDS/latest/APIReference/API_CreateDBInstance.html"

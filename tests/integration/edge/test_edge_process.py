@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
-from edge_process_kit import DEADLINE, Edge, eventually
+
+from tests.integration.edge.kit import DEADLINE, Edge, eventually
 
 
 @pytest.fixture

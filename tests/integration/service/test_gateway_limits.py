@@ -10,9 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 import boto3
 import pytest
 from gateway.limits import Limit, Limiter
-from service_kit import CREDENTIALS
 from servicekit import aws
 from servicekit.dynamodb import Table
+
+from tests.integration.service.kit import CREDENTIALS
 
 START = 1_800_000_000  # where windows of a minute and of an hour begin
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import boto3
 import pytest
-from service_kit import CREDENTIALS, SERVICE, Api, Stack
 
 from staticfire.load.integrity import Integrity, check_of
 from staticfire.load.journal import Journal, Writer
+from tests.integration.service.kit import CREDENTIALS, SERVICE, Api, Stack
 
 CHECK = check_of(SERVICE.parent / "loadtests/books/usage.py")
 
