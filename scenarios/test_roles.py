@@ -16,6 +16,7 @@ import pytest
 
 from staticfire.settings import load
 from staticfire.testing.kit import Answer, StackUnderTest, wait_until
+from staticfire.testing.run import Own
 
 
 class Probe(NamedTuple):
@@ -36,15 +37,15 @@ STACKS = sorted(load(Path(__file__).parents[1]).stacks)
 
 
 @pytest.fixture(params=STACKS)
-def stack(request: pytest.FixtureRequest, staticfire_enforcing) -> StackUnderTest:
+def stack(request: pytest.FixtureRequest, staticfire_enforcing: Callable[[str], Own]) -> StackUnderTest:
     return staticfire_enforcing(request.param).stack
 
 
-def test_every_stack_has_a_probe():
+def test_every_stack_has_a_probe() -> None:
     assert sorted(PROBES) == STACKS
 
 
-def test_no_statement_of_a_role_is_for_everything(stack):
+def test_no_statement_of_a_role_is_for_everything(stack: StackUnderTest) -> None:
     statements = {role: list(allowed(stack.aws("iam"), role)) for role in roles(stack)}
 
     assert all(statements.values()), "a role without a policy: this would show nothing"
@@ -54,7 +55,7 @@ def test_no_statement_of_a_role_is_for_everything(stack):
             assert not any(action.endswith(":*") for action in listed(statement["Action"])), (role, statement)
 
 
-def test_the_service_works_with_its_role_and_not_without_its_table(stack):
+def test_the_service_works_with_its_role_and_not_without_its_table(stack: StackUnderTest) -> None:
     numbers = iter(range(1000))
 
     def ask() -> Answer:
@@ -62,12 +63,17 @@ def test_the_service_works_with_its_role_and_not_without_its_table(stack):
         method, path, content = probe.request(next(numbers))
         return stack.api.request(method, path, json=content)
 
+    def refusal() -> Answer | None:
+        answer = ask()
+        return answer if answer.status >= 500 else None
+
     def well() -> bool:
         return ask().status == PROBES[stack.name].status
 
     assert well()
     with without_tables(stack):
-        refused = wait_until(lambda: (answer := ask()).status >= 500 and answer, "the refusal of the table")
+        refused = wait_until(refusal, "the refusal of the table")
+    assert refused is not None
     assert "AccessDenied" not in refused.text, "the answer tells what is inside"
     wait_until(well, "the service, its permission given back")
 

@@ -18,6 +18,16 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from staticfire.testing.kit import Answer
+
+Behaviour = Callable[[BaseHTTPRequestHandler, dict[str, Any]], None]
+TokenOf = Callable[..., str]
+Bearer = Callable[[str], dict[str, str]]
+SessionOf = Callable[..., str]
+Configure = Callable[[Mapping[str, Any]], None]
+# None while there is no such line.
+LineOf = Callable[[Answer], Any]
+
 ECHO = """
 import json
 
@@ -64,7 +74,7 @@ class Upstream:
 
     def __init__(self, listening: str, host: str) -> None:
         self.requests: list[dict[str, Any]] = []
-        self.behaviours: dict[str, Callable[[BaseHTTPRequestHandler, dict[str, Any]], None]] = {}
+        self.behaviours: dict[str, Behaviour] = {}
         upstream = self
 
         class Handler(BaseHTTPRequestHandler):

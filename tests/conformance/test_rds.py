@@ -40,13 +40,14 @@ def create(lab: Lab, **settings: Any) -> dict[str, Any]:
 
 
 def available(lab: Lab, name: str) -> dict[str, Any]:
-    def found() -> dict[str, Any] | None:
-        [instance] = lab.aws("rds").describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
-        address = (instance["Endpoint"]["Address"], instance["Endpoint"]["Port"]) if "Endpoint" in instance else None
-        reached = {"Reached": lab.reached.get(address, address)}
-        return {**instance, **reached} if instance["DBInstanceStatus"] == "available" else None
+    def instance() -> dict[str, Any] | None:
+        [described] = lab.aws("rds").describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
+        if described["DBInstanceStatus"] != "available":
+            return None
+        address = (described["Endpoint"]["Address"], described["Endpoint"]["Port"])
+        return {**described, "Reached": lab.reached.get(address, address)}
 
-    return dict(eventually(found, "an available instance"))
+    return dict(eventually(instance, "an available instance"))
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -11,7 +12,7 @@ from staticfire import boto as aws
 
 
 class Recorder(BaseHTTPRequestHandler):
-    authorizations: list[str]
+    authorizations: ClassVar[list[str]]
 
     def do_GET(self) -> None:
         self.authorizations.append(self.headers["authorization"])
@@ -25,10 +26,12 @@ class Recorder(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def recorder() -> Iterator[tuple[str, list[str]]]:
-    handler = type("Handler", (Recorder,), {"authorizations": []})
-    with HTTPServer(("127.0.0.1", 0), handler) as server:
+    class Handler(Recorder):
+        authorizations: ClassVar[list[str]] = []
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}", handler.authorizations
+        yield f"http://127.0.0.1:{server.server_port}", Handler.authorizations
         server.shutdown()
 
 

@@ -37,7 +37,8 @@ class Stack:
 
     def rows(self, sql: str, **parameters: Any) -> list[list[Any]]:
         with closing(self.connect()) as connection:
-            return connection.run(sql, **parameters)
+            rows: list[list[Any]] = connection.run(sql, **parameters)
+            return rows
 
     def migrate(self, *, up_to: int | None = None) -> None:
         from servicekit import migrations

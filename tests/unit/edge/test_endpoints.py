@@ -60,6 +60,9 @@ class Functions:
     def snapshot(self) -> dict[str, Any]:
         return {"functions": []}
 
+    def kill(self, environment: str) -> bool:
+        return False
+
     async def reset(self) -> None:
         self.resets += 1
 

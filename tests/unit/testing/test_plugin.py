@@ -12,7 +12,7 @@ pytest_plugins = ["pytester"]
 ONE_STACK = '[stacks.only]\nroot = "infra"\n'
 
 
-def test_importing_the_plugin_loads_none_of_what_its_fixtures_need():
+def test_importing_the_plugin_loads_none_of_what_its_fixtures_need() -> None:
     ours = {f"staticfire.{name}" for name in ("settings", "testing.kit", "testing.run")}
     heavy = {"boto3", "pg8000", "urllib3", "rich", *ours}
     code = f"import sys, staticfire.testing.plugin; print(sorted({heavy!r} & set(sys.modules)))"
@@ -21,7 +21,9 @@ def test_importing_the_plugin_loads_none_of_what_its_fixtures_need():
 
 
 @pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["one process", "two workers"])
-def test_tests_that_use_no_fixture_need_no_project_and_leave_nothing(pytester, workers):
+def test_tests_that_use_no_fixture_need_no_project_and_leave_nothing(
+    pytester: pytest.Pytester, workers: tuple[str, ...]
+) -> None:
     pytester.makepyfile("def test_this(): pass")
 
     pytester.runpytest_subprocess("-p", "no:cacheprovider", *workers).assert_outcomes(passed=1)
@@ -29,7 +31,7 @@ def test_tests_that_use_no_fixture_need_no_project_and_leave_nothing(pytester, w
     assert not (pytester.path / ".staticfire").exists()
 
 
-def test_a_fixture_without_a_project_says_where_it_looked_and_what_to_do(pytester):
+def test_a_fixture_without_a_project_says_where_it_looked_and_what_to_do(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_this(api): pass")
 
     result = pytester.runpytest_subprocess()
@@ -39,7 +41,7 @@ def test_a_fixture_without_a_project_says_where_it_looked_and_what_to_do(pyteste
 
 
 @pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["one process", "two workers"])
-def test_which_of_two_stacks_is_meant_must_be_said(pytester, workers):
+def test_which_of_two_stacks_is_meant_must_be_said(pytester: pytest.Pytester, workers: tuple[str, ...]) -> None:
     pytester.makefile(".toml", staticfire=ONE_STACK + '[stacks.other]\nroot = "infra"\n')
     pytester.makepyfile("def test_this(staticfire_stack_name): pass")
 
@@ -49,14 +51,14 @@ def test_which_of_two_stacks_is_meant_must_be_said(pytester, workers):
     result.stdout.fnmatch_lines(["*only, other*", "*staticfire_stack_name*conftest.py*"])
 
 
-def test_the_only_stack_is_the_one_that_is_meant(pytester):
+def test_the_only_stack_is_the_one_that_is_meant(pytester: pytest.Pytester) -> None:
     pytester.makefile(".toml", staticfire=ONE_STACK)
     pytester.makepyfile("def test_this(staticfire_stack_name): assert staticfire_stack_name == 'only'")
 
     pytester.runpytest_subprocess().assert_outcomes(passed=1)
 
 
-def test_a_folder_says_which_stack_it_means(pytester):
+def test_a_folder_says_which_stack_it_means(pytester: pytest.Pytester) -> None:
     pytester.makefile(".toml", staticfire=ONE_STACK + '[stacks.other]\nroot = "infra"\n')
     for name in ("only", "other"):
         (folder := pytester.mkdir(name)).joinpath("conftest.py").write_text(
@@ -70,7 +72,7 @@ def test_a_folder_says_which_stack_it_means(pytester):
 
 
 @pytest.mark.parametrize("given", ["flag", "ini"])
-def test_an_unknown_target_is_refused_with_the_known_ones(pytester, given):
+def test_an_unknown_target_is_refused_with_the_known_ones(pytester: pytest.Pytester, given: str) -> None:
     pytester.makefile(".toml", staticfire=ONE_STACK)
     pytester.makepyfile("def test_this(staticfire_stack): pass")
     flags = ["--staticfire-target=moon"] if given == "flag" else []
@@ -83,7 +85,7 @@ def test_an_unknown_target_is_refused_with_the_known_ones(pytester, given):
     result.stdout.fnmatch_lines(["*There is no target 'moon'.*", "*embedded*"])
 
 
-def test_attaching_to_nothing_is_refused_with_the_remedy(pytester):
+def test_attaching_to_nothing_is_refused_with_the_remedy(pytester: pytest.Pytester) -> None:
     pytester.makefile(".toml", staticfire=ONE_STACK)
     pytester.makepyfile("def test_this(staticfire_stack): pass")
 

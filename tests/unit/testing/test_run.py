@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -21,12 +22,12 @@ time.sleep(600)
 
 
 @pytest.fixture
-def project(tmp_path):
+def project(tmp_path: Path) -> Path:
     (tmp_path / "staticfire.toml").write_text('[stacks.only]\nroot = "infra"\ndatabase = true\n')
     return tmp_path
 
 
-def test_two_runs_at_the_same_time_have_two_slots(tmp_path):
+def test_two_runs_at_the_same_time_have_two_slots(tmp_path: Path) -> None:
     first, second = Slot.claim(tmp_path), Slot.claim(tmp_path)
 
     assert first.state != second.state
@@ -34,7 +35,7 @@ def test_two_runs_at_the_same_time_have_two_slots(tmp_path):
     second.release()
 
 
-def test_a_released_slot_is_used_again(tmp_path):
+def test_a_released_slot_is_used_again(tmp_path: Path) -> None:
     first = Slot.claim(tmp_path)
     first.release()
 
@@ -44,8 +45,9 @@ def test_a_released_slot_is_used_again(tmp_path):
     second.release()
 
 
-def test_the_slot_of_a_killed_run_is_used_again(tmp_path):
+def test_the_slot_of_a_killed_run_is_used_again(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
         held = holder.stdout.readline().strip()
         meanwhile = Slot.claim(tmp_path)
         holder.kill()
@@ -59,18 +61,18 @@ def test_the_slot_of_a_killed_run_is_used_again(tmp_path):
 
 
 @pytest.mark.parametrize(("worker", "number"), [("", 0), ("master", 0), ("gw0", 0), ("gw7", 7), ("gw12", 12)])
-def test_a_worker_has_a_number(worker, number):
+def test_a_worker_has_a_number(worker: str, number: int) -> None:
     assert worker_number(worker) == number
 
 
-def test_each_worker_is_an_account_of_its_own_in_one_state_directory(project):
+def test_each_worker_is_an_account_of_its_own_in_one_state_directory(project: Path) -> None:
     runs = [Run(project, project / "slot", None, worker, Progress()) for worker in (0, 1, 12)]
 
     assert [run.account for run in runs] == ["100000000000", "100000000001", "100000000012"]
     assert {run.settings.state_dir for run in runs} == {project / "slot"}
 
 
-def test_a_run_takes_free_ports_whatever_the_project_says(project, monkeypatch):
+def test_a_run_takes_free_ports_whatever_the_project_says(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STATICFIRE_PORT", "4566")
     monkeypatch.setenv("STATICFIRE_POSTGRES_PORT", "5432")
 
@@ -79,14 +81,14 @@ def test_a_run_takes_free_ports_whatever_the_project_says(project, monkeypatch):
     assert (run.settings.port, run.settings.postgres_port) == (0, 0)
 
 
-def test_a_run_shares_environments_and_packages_with_the_stack_of_up(project):
+def test_a_run_shares_environments_and_packages_with_the_stack_of_up(project: Path) -> None:
     apart, attached = (Run(project, state, None, 0, Progress()).settings for state in (project / "slot", None))
 
     assert apart.cache_dir == attached.cache_dir
     assert apart.state_dir != attached.state_dir
 
 
-def test_an_unknown_stack_is_refused_before_anything_starts(project):
+def test_an_unknown_stack_is_refused_before_anything_starts(project: Path) -> None:
     run = Run(project, project / "slot", None, 0, Progress())
 
     with pytest.raises(UsageError, match="no stack 'onyl'"):

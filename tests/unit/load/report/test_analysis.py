@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
@@ -110,7 +111,8 @@ def test_a_change_is_told_second_by_second_so_that_a_ramp_does_not_blur_it() -> 
 
 
 def test_seconds_without_a_figure_are_left_out_of_a_change() -> None:
-    before = [{"p95_ms": None}, {"p95_ms": 0.0}, *({"p95_ms": 10.0} for _ in range(LEAST_SECONDS))]
+    before: list[dict[str, Any]] = [{"p95_ms": None}, {"p95_ms": 0.0}]
+    before += [{"p95_ms": 10.0}] * LEAST_SECONDS
     after = [{"p95_ms": 10.0}, {"p95_ms": 10.0}, *({"p95_ms": 5.0} for _ in range(LEAST_SECONDS))]
     found = change(before, after, "p95_ms", relative=True)
     assert found is not None

@@ -109,7 +109,7 @@ def test_a_stack_that_cannot_be_planned_has_no_estimate(report: Report) -> None:
 
 
 def test_a_run_that_was_interrupted_at_once_has_a_report(report: Report, schema: Report) -> None:
-    nothing = {"seconds": 0, "requests": 0, "failures": 0, "rate": 0.0}
+    nothing: dict[str, Any] = {"seconds": 0, "requests": 0, "failures": 0, "rate": 0.0}
     nothing |= dict.fromkeys(("p50_ms", "p95_ms", "p99_ms", "max_ms"))
     report |= {"measured": nothing | {"routes": []}, "warm_up": nothing, "interrupted": True, "passed": False}
     report |= {"series": [], "steps": [], "layers": [], "functions": [], "thresholds": []}

@@ -25,11 +25,13 @@ words = st.sampled_from(
 times = st.sampled_from(
     ["2026-11-21T09:30:00Z", "2026-11-21T09:30:00.5+01:00", "2026-11-21", "2026-11-21T09:30:00", ""]
 )
-values = words | times | texts | st.sampled_from([None, True, 1, 1.5, [], {}, {"a": {"b": [1]}}])
-right = {"type": "t", "source": "s", "data": {}, "id": "i", "time": "2026-11-21T09:30:00Z"}
-bodies = st.fixed_dictionaries({}, optional={name: st.just(each) | values for name, each in right.items()}) | (
-    st.sampled_from([right, {**right, "x": 1}, [], None, "event"])
+values: st.SearchStrategy[Any] = (
+    words | times | texts | st.sampled_from([None, True, 1, 1.5, [], {}, {"a": {"b": [1]}}])
 )
+right = {"type": "t", "source": "s", "data": {}, "id": "i", "time": "2026-11-21T09:30:00Z"}
+bodies: st.SearchStrategy[Any] = st.fixed_dictionaries(
+    {}, optional={name: st.just(each) | values for name, each in right.items()}
+) | (st.sampled_from([right, {**right, "x": 1}, [], None, "event"]))
 
 
 def takes(read: Any) -> bool:

@@ -30,7 +30,7 @@ def problems(content: bytes) -> list[str]:
     return [problem["field"] for problem in wrong.value.problems]
 
 
-def test_a_right_one_is_read_with_defaults():
+def test_a_right_one_is_read_with_defaults() -> None:
     read = configuration.read(with_changes())
 
     route = read.routes["ANY /a/{path+}"]
@@ -44,11 +44,11 @@ def test_a_right_one_is_read_with_defaults():
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff"])
-def test_what_is_no_object_is_refused(content):
+def test_what_is_no_object_is_refused(content: bytes) -> None:
     assert len(problems(content)) == 1
 
 
-def test_every_problem_is_named_and_not_only_the_first():
+def test_every_problem_is_named_and_not_only_the_first() -> None:
     found = problems(
         with_changes(
             upstreams={"Server": {"url": "ftp://x"}, "b": {"function": "a:b", "retries": 9}},
@@ -79,7 +79,7 @@ def test_every_problem_is_named_and_not_only_the_first():
 
 @pytest.mark.parametrize("table", ["upstreams", "limits", "routes", "tokens"])
 @pytest.mark.parametrize("value", [7, [], None, "x"])
-def test_a_table_is_an_object(table, value):
+def test_a_table_is_an_object(table: str, value: Any) -> None:
     assert table in {field.partition(".")[0] for field in problems(with_changes(**{table: value}))}
 
 
@@ -100,7 +100,7 @@ def test_a_table_is_an_object(table, value):
         7,
     ],
 )
-def test_an_upstreams_url_names_a_host_and_nothing_else_but_a_path(url):
+def test_an_upstreams_url_names_a_host_and_nothing_else_but_a_path(url: str | int) -> None:
     assert problems(with_changes(upstreams={"a": {"url": url}}, routes={})) == ["upstreams.a.url"]
 
 
@@ -124,9 +124,9 @@ def test_an_upstreams_url_names_a_host_and_nothing_else_but_a_path(url):
         ({"routes": {"GET /{a}/{a}": {"upstream": "server", "auth": "none"}}}, "routes.GET /{a}/{a}"),
     ],
 )
-def test_what_does_not_fit_together_is_named(tables, field):
+def test_what_does_not_fit_together_is_named(tables: dict[str, Any], field: str) -> None:
     assert problems(with_changes(**tables)) == [field]
 
 
-def test_who_may_must_be_said():
+def test_who_may_must_be_said() -> None:
     assert problems(with_changes(routes={"GET /": {"upstream": "server"}})) == ["routes.GET /.auth"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -38,14 +39,16 @@ router = Router(
         ("GET", "/a.b/1", "GET /a.b/{x}", {"x": "1"}),
     ],
 )
-def test_the_most_specific_route_takes_the_request(method, path, key, parameters):
+def test_the_most_specific_route_takes_the_request(
+    method: str, path: str, key: str, parameters: dict[str, Any]
+) -> None:
     match = router.match(method, path)
 
     assert (match.key, match.parameters) == (key, parameters)
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/nothing"), ("GET", "/things"), ("GET", "/aXb/1")])
-def test_where_only_other_methods_have_a_route_they_are_told(method, path):
+def test_where_only_other_methods_have_a_route_they_are_told(method: str, path: str) -> None:
     with pytest.raises(Refused) as refused:
         router.match(method, path)
 
@@ -53,7 +56,7 @@ def test_where_only_other_methods_have_a_route_they_are_told(method, path):
     assert refused.value.headers == {"allow": "POST"}
 
 
-def test_without_any_route_nothing_is_found():
+def test_without_any_route_nothing_is_found() -> None:
     with pytest.raises(Refused) as refused:
         Router([]).match("GET", "/")
 
@@ -73,13 +76,13 @@ def test_without_any_route_nothing_is_found():
         ("/v1/100%25", "v1", "/100%"),
     ],
 )
-def test_a_path_is_read_below_its_stage(raw, stage, path):
+def test_a_path_is_read_below_its_stage(raw: str, stage: str, path: str) -> None:
     assert path_of(raw, stage) == path
 
 
 @pytest.mark.parametrize("times", range(5))
 @pytest.mark.parametrize("bad", ["..", ".", "a\\b", "a\0", "a\r\nb", "a/../b", "\x7f", "..;", ".;a=1/b"])
-def test_what_could_be_another_path_is_refused_however_often_it_is_encoded(bad, times):
+def test_what_could_be_another_path_is_refused_however_often_it_is_encoded(bad: str, times: int) -> None:
     text = bad
     for _ in range(times):
         text = "".join(f"%{byte:02x}" for byte in text.encode())
@@ -90,8 +93,8 @@ def test_what_could_be_another_path_is_refused_however_often_it_is_encoded(bad, 
     assert refused.value.status == 400
 
 
-@given(st.text(st.characters(exclude_categories=("Cs",))))
-def test_an_encoded_path_is_ascii_and_decodes_to_what_it_was(path):
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_an_encoded_path_is_ascii_and_decodes_to_what_it_was(path: str) -> None:
     text = encoded(f"/{path}")
 
     assert text.isascii()
@@ -100,16 +103,16 @@ def test_an_encoded_path_is_ascii_and_decodes_to_what_it_was(path):
 
 
 @pytest.mark.parametrize("query", ["a=b&c=%2F", "", "a=b+c", "x=[1]", "q=http://x/?y"])
-def test_a_query_that_is_one_stays_as_it_is(query):
+def test_a_query_that_is_one_stays_as_it_is(query: str) -> None:
     assert encoded_query(query) == query
 
 
-def test_what_no_query_may_hold_is_encoded():
+def test_what_no_query_may_hold_is_encoded() -> None:
     assert encoded_query("a=b c\r\nHost: x#é") == "a=b%20c%0D%0AHost:%20x%23%C3%A9"
 
 
 @pytest.mark.parametrize("key", ["GET /", "ANY /{a+}", "GET /a/{b}/c", "DELETE /a/{b}/{c+}", "OPTIONS /a.b_~-1"])
-def test_these_are_keys_of_routes(key):
+def test_these_are_keys_of_routes(key: str) -> None:
     assert KEY.fullmatch(key)
 
 
@@ -129,5 +132,5 @@ def test_these_are_keys_of_routes(key):
         "$default",
     ],
 )
-def test_these_are_none(key):
+def test_these_are_none(key: str) -> None:
     assert not KEY.fullmatch(key)

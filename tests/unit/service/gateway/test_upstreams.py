@@ -22,7 +22,7 @@ class Server:
     """Answers each connection's requests by the script: bytes, or what a function of the connection does."""
 
     def __init__(self) -> None:
-        self.script: list[bytes | Callable[[socket.socket], None]] = []
+        self.script: list[bytes | Callable[[socket.socket], object]] = []
         self.requests: list[bytes] = []
         self.connections = 0
         self._listener = socket.create_server(("127.0.0.1", 0))

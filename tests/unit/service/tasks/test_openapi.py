@@ -23,11 +23,11 @@ words = st.sampled_from(["", "a", "a\n", "\0", "open", "lost", "x" * 256, "x" * 
 times = st.sampled_from(
     ["2026-11-21T09:30:00Z", "2026-11-21T09:30:00.5+01:00", "2026-11-21", "2026-11-21T09:30:00", ""]
 )
-values = words | times | texts | st.sampled_from([None, True, 1, 1.5, [], {}])
+values: st.SearchStrategy[Any] = words | times | texts | st.sampled_from([None, True, 1, 1.5, [], {}])
 right = {"title": "t", "description": "d", "status": "done", "due_at": "2026-11-21T09:30:00Z"}
-bodies = st.fixed_dictionaries({}, optional={name: st.just(each) | values for name, each in right.items()}) | (
-    st.sampled_from([right, {**right, "x": 1}, [], None, "task"])
-)
+bodies: st.SearchStrategy[Any] = st.fixed_dictionaries(
+    {}, optional={name: st.just(each) | values for name, each in right.items()}
+) | (st.sampled_from([right, {**right, "x": 1}, [], None, "task"]))
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,7 @@ emails = st.from_regex(r"[ab.\s@\x01]{1,4}@[ab.\s@é]{1,8}", fullmatch=True) | s
         f"a@{'b' * 251}.c",
     ]
 )
-values = emails | words | st.sampled_from([None, True, False, 0, 1, 1.5, [], {}])
+values: st.SearchStrategy[Any] = emails | words | st.sampled_from([None, True, False, 0, 1, 1.5, [], {}])
 bodies = st.fixed_dictionaries(
     {}, optional={name: values for name in ("email", "name", "title", "done", "id")}
 ) | st.fixed_dictionaries({"email": emails, "name": words, "title": words, "done": st.booleans()}).flatmap(

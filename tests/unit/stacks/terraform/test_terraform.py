@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from staticfire import boto
 from staticfire.errors import ApplyError, PrerequisiteError
 from staticfire.host.processes import ProcessRecord
 from staticfire.progress import Progress, Step
@@ -241,7 +242,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
         def delete_object(self, *, Bucket: str, Key: str) -> None:
             deleted.append((Bucket, Key))
 
-    monkeypatch.setattr(terraform.aws, "client", lambda *of: S3())
+    monkeypatch.setattr(boto, "client", lambda *of: S3())
     return deleted
 
 

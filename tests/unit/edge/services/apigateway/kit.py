@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ ACCOUNT = "123456789012"
 REGION = "eu-west-1"
 SCOPE = Scope(ACCOUNT, REGION)
 PORT = 4566
+
+Sent = Mapping[str, str] | Iterable[tuple[str, str]]
 
 
 class Incoming:
@@ -63,7 +65,7 @@ class ControlPlane:
         """Set when the path is read."""
         return self.read_events.setdefault(path, asyncio.Event())
 
-    async def raw(self, scope, service, method, target, headers, body) -> Incoming:
+    async def raw(self, scope: Scope, service: str, method: str, target: str, headers: object, body: bytes) -> Incoming:
         try:
             data = await self.rest(scope, service, method, target, json.loads(body) if body else None)
         except AwsError as error:
@@ -179,7 +181,9 @@ class Client:
         self.requests: list[tuple[str, str, str, list[tuple[str, str]], bytes]] = []
         self.answer: Callable[[str, str, str], Incoming] = lambda method, base, target: Incoming(200, b"{}")
 
-    async def request(self, method, base_url, target, headers, body) -> Incoming:
+    async def request(
+        self, method: str, base_url: str, target: str, headers: Iterable[tuple[str, str]], body: bytes
+    ) -> Incoming:
         self.requests.append((method, base_url, target, list(headers), body))
         await asyncio.sleep(0)
         return self.answer(method, base_url, target)
@@ -204,15 +208,13 @@ class Api:
         self.id = api_id
         self.stage = stage
 
-    async def send(
-        self, method: str, target: str, headers: Mapping[str, str] | list[tuple[str, str]] = (), body: bytes = b""
-    ) -> Answer:
+    async def send(self, method: str, target: str, headers: Sent = (), body: bytes = b"") -> Answer:
         path, _, query = target.partition("?")
         return await self.lab.send(
             Request(method, f"/_aws/execute-api/{self.id}/{self.stage}{path}", query, _headers(headers), body)
         )
 
-    async def event(self, method: str, target: str, headers=(), body: bytes = b"") -> Any:
+    async def event(self, method: str, target: str, headers: Sent = (), body: bytes = b"") -> Any:
         """What the function got."""
         before = len(self.lab.functions.events)
         answer = await self.send(method, target, headers, body)
@@ -220,7 +222,7 @@ class Api:
         return self.lab.functions.events[-1]
 
 
-def _headers(headers) -> Headers:
+def _headers(headers: Sent) -> Headers:
     given = list(headers.items()) if isinstance(headers, Mapping) else list(headers)
     return Headers([("host", f"localhost:{PORT}"), *((name.lower(), value) for name, value in given)])
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,16 +22,16 @@ SCOPE = Scope("123456789012", "eu-west-1")
 
 
 def exchange(
-    method="GET",
-    path="/",
-    query="",
-    headers=(),
-    body=b"",
+    method: str = "GET",
+    path: str = "/",
+    query: str = "",
+    headers: Iterable[tuple[str, str]] = (),
+    body: bytes = b"",
     *,
-    stage=None,
-    key="$default",
-    parameters=None,
-    base_path=None,
+    stage: Stage | None = None,
+    key: str = "$default",
+    parameters: dict[str, str] | None = None,
+    base_path: str | None = None,
 ) -> Exchange:
     x = Exchange(
         Request(method, path, query, Headers(headers), body, peer="192.0.2.1"),
@@ -46,15 +48,15 @@ def exchange(
     return x
 
 
-def version_2(*args, **options):
+def version_2(*args: Any, **options: Any) -> Any:
     return json.loads(events.version_2(exchange(*args, **options)))
 
 
-def version_1(*args, **options):
+def version_1(*args: Any, **options: Any) -> Any:
     return json.loads(events.version_1(exchange(*args, **options)))
 
 
-def test_keys_with_nothing_to_say_are_absent_in_format_2_0():
+def test_keys_with_nothing_to_say_are_absent_in_format_2_0() -> None:
     event = version_2()
     assert set(event) == {
         "version",
@@ -68,7 +70,7 @@ def test_keys_with_nothing_to_say_are_absent_in_format_2_0():
     assert "authorizer" not in event["requestContext"]
 
 
-def test_the_request_context_says_who_and_what():
+def test_the_request_context_says_who_and_what() -> None:
     x = exchange("POST", "/a", headers=[("user-agent", "agent/1")], key="POST /a")
     context = json.loads(events.version_2(x))["requestContext"]
     assert re.fullmatch(r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d \+0000", context.pop("time"))
@@ -91,13 +93,13 @@ def test_the_request_context_says_who_and_what():
     }
 
 
-def test_a_named_stage_is_part_of_the_raw_path():
+def test_a_named_stage_is_part_of_the_raw_path() -> None:
     event = version_2(path="/pets", stage=Stage("prod", variables={"v": "1"}))
     assert event["rawPath"] == event["requestContext"]["http"]["path"] == "/prod/pets"
     assert event["stageVariables"] == {"v": "1"}
 
 
-def test_the_raw_path_has_no_mapping_key_and_the_path_of_format_1_0_has():
+def test_the_raw_path_has_no_mapping_key_and_the_path_of_format_1_0_has() -> None:
     assert version_2(path="/x", base_path="v1")["rawPath"] == "/x"
     assert version_1(path="/x", base_path="v1", stage=Stage("prod"))["path"] == "/v1/x"
     assert version_1(path="/x", base_path="", stage=Stage("prod"))["path"] == "/x"
@@ -113,12 +115,12 @@ def test_the_raw_path_has_no_mapping_key_and_the_path_of_format_1_0_has():
         ("/plain", "/plain"),
     ],
 )
-def test_the_path_is_decoded_apart_from_encoded_percent_signs(raw, decoded):
+def test_the_path_is_decoded_apart_from_encoded_percent_signs(raw: str, decoded: str) -> None:
     assert decoded_path(raw) == decoded
     assert version_2(path=raw)["rawPath"] == decoded
 
 
-def test_repeated_headers_are_joined_and_cookies_are_apart():
+def test_repeated_headers_are_joined_and_cookies_are_apart() -> None:
     headers = [("x-a", "1"), ("cookie", "a=1; b=2"), ("x-a", "2"), ("cookie", "c=3")]
     event = version_2(headers=headers)
     assert event["headers"]["x-a"] == "1,2"
@@ -126,14 +128,14 @@ def test_repeated_headers_are_joined_and_cookies_are_apart():
     assert "cookie" not in event["headers"]
 
 
-def test_what_is_between_client_and_gateway_does_not_reach_the_function():
+def test_what_is_between_client_and_gateway_does_not_reach_the_function() -> None:
     headers = [("connection", "keep-alive"), ("transfer-encoding", "chunked"), ("expect", "100-continue"), ("te", "x")]
     seen = version_2(headers=headers, body=b"abc")["headers"]
     assert not {name for name, _ in headers} & set(seen)
     assert seen["content-length"] == "3"
 
 
-def test_forwarding_headers_are_continued():
+def test_forwarding_headers_are_continued() -> None:
     seen = version_2(headers=[("x-forwarded-for", "203.0.113.9"), ("x-amzn-trace-id", "Root=1-2-3")])["headers"]
     assert seen["x-forwarded-for"] == "203.0.113.9, 192.0.2.1"
     assert (seen["x-forwarded-port"], seen["x-forwarded-proto"]) == ("4566", "http")
@@ -145,7 +147,7 @@ def test_forwarding_headers_are_continued():
 @pytest.mark.parametrize(
     "kind", ["application/json", "text/csv; charset=utf-8", "APPLICATION/XML", "application/javascript"]
 )
-def test_a_body_of_a_text_type_is_text(kind):
+def test_a_body_of_a_text_type_is_text(kind: str) -> None:
     event = version_2("POST", headers=[("content-type", kind)], body="grüße".encode())
     assert (event["body"], event["isBase64Encoded"]) == ("grüße", False)
 
@@ -159,17 +161,17 @@ def test_a_body_of_a_text_type_is_text(kind):
         [("content-type", "application/json"), ("content-encoding", "gzip")],
     ],
 )
-def test_every_other_body_is_base64(headers):
+def test_every_other_body_is_base64(headers: list[tuple[str, str]]) -> None:
     event = version_2("POST", headers=headers, body=b"abc")
     assert (event["body"], event["isBase64Encoded"]) == (base64.b64encode(b"abc").decode(), True)
 
 
-def test_text_that_is_no_utf_8_is_base64():
+def test_text_that_is_no_utf_8_is_base64() -> None:
     event = version_2("POST", headers=[("content-type", "text/plain")], body=b"\xff\xfe")
     assert (base64.b64decode(event["body"]), event["isBase64Encoded"]) == (b"\xff\xfe", True)
 
 
-def test_format_1_0_has_both_forms_of_headers_and_query_and_nulls():
+def test_format_1_0_has_both_forms_of_headers_and_query_and_nulls() -> None:
     event = version_1(
         "POST",
         "/pets/7",
@@ -198,7 +200,7 @@ def test_format_1_0_has_both_forms_of_headers_and_query_and_nulls():
     assert (context["resourcePath"], context["path"]) == ("/pets/{id}", "/prod/pets/7")
 
 
-def test_the_authorizer_events_name_the_route_and_the_identities():
+def test_the_authorizer_events_name_the_route_and_the_identities() -> None:
     x = exchange("GET", "/a", key="GET /a")
     new, old = (json.loads(build(x, ["one", "two"])) for build in (events.authorizer_2, events.authorizer_1))
     arn = "arn:aws:execute-api:eu-west-1:123456789012:abc/$default/GET/a"
@@ -216,7 +218,7 @@ def test_the_authorizer_events_name_the_route_and_the_identities():
 HEADER_NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,8}", fullmatch=True).filter(
     lambda name: not name.startswith(("x-forwarded", "x-amzn", "content-", "te")) and name not in ("cookie", "expect")
 )
-LATIN = st.text(st.characters(max_codepoint=255, blacklist_categories=("Cc",)), max_size=20)
+LATIN = st.text(st.characters(max_codepoint=255, exclude_categories=["Cc"]), max_size=20)
 
 
 @given(
@@ -227,7 +229,9 @@ LATIN = st.text(st.characters(max_codepoint=255, blacklist_categories=("Cc",)), 
     body=st.binary(max_size=200),
     stage=st.sampled_from(["$default", "prod"]),
 )
-def test_any_request_is_a_right_event(path, query, headers, kind, body, stage):
+def test_any_request_is_a_right_event(
+    path: str, query: str, headers: list[tuple[str, str]], kind: str, body: bytes, stage: str
+) -> None:
     sent = [*headers, *([("content-type", kind)] if kind else [])]
     x = exchange("POST", f"/{path}", query, sent, body, stage=Stage(stage))
     event = json.loads(events.version_2(x))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from tests.unit.edge.services.apigateway.kit import Incoming
+from tests.unit.edge.services.apigateway.kit import Answer, Api, Incoming, Lab
 
 ISSUER = "https://issuer.example"
 KEY = rsa.generate_private_key(65537, 2048)
@@ -44,7 +45,12 @@ def issue(method: str, base: str, target: str) -> Incoming:
     return Incoming(200 if document else 404, json.dumps(document).encode())
 
 
-async def guarded(lab, scopes=(), issuer=ISSUER, identity=("$request.header.Authorization",)):
+async def guarded(
+    lab: Lab,
+    scopes: Iterable[str] = (),
+    issuer: str = ISSUER,
+    identity: Iterable[str] = ("$request.header.Authorization",),
+) -> Api:
     """An API whose only route needs a token."""
     lab.client.answer = issue
     api = await lab.api({})
@@ -62,11 +68,11 @@ async def guarded(lab, scopes=(), issuer=ISSUER, identity=("$request.header.Auth
     return api
 
 
-async def bearing(api, text):
+async def bearing(api: Api, text: str) -> Answer:
     return await api.send("GET", "/", {"Authorization": f"Bearer {text}"})
 
 
-async def test_a_valid_token_passes_and_its_claims_are_told_as_text(lab):
+async def test_a_valid_token_passes_and_its_claims_are_told_as_text(lab: Lab) -> None:
     api = await guarded(lab, ["read"])
     answer = await bearing(api, token(scope="read write", admin=True, roles=["a", "b"], n=1))
     told = answer.json()["requestContext"]["authorizer"]["jwt"]
@@ -75,7 +81,7 @@ async def test_a_valid_token_passes_and_its_claims_are_told_as_text(lab):
     assert told["claims"]["exp"] == str(NOW + 600)
 
 
-async def test_a_token_may_come_without_bearer_and_from_the_query(lab):
+async def test_a_token_may_come_without_bearer_and_from_the_query(lab: Lab) -> None:
     api = await guarded(lab)
     assert (await api.send("GET", "/", {"Authorization": token()})).status == 200
     api = await guarded(lab, identity=["$request.querystring.token"])
@@ -83,7 +89,7 @@ async def test_a_token_may_come_without_bearer_and_from_the_query(lab):
     assert answer.json()["requestContext"]["authorizer"]["jwt"]["scopes"] is None
 
 
-async def test_without_a_token_the_answer_is_401_with_a_plain_challenge(lab):
+async def test_without_a_token_the_answer_is_401_with_a_plain_challenge(lab: Lab) -> None:
     answer = await (await guarded(lab)).send("GET", "/")
     assert (answer.status, answer.json()) == (401, {"message": "Unauthorized"})
     assert answer.headers.get("www-authenticate") == "Bearer"
@@ -110,7 +116,7 @@ BAD = {
     "no key named": (token(kid=None), "unable to find a signing key that matches the token's kid"),
     "a symmetric algorithm": (token("s" * 32, algorithm="HS256"), "signing method HS256 is invalid"),
     "an elliptic curve": (token(CURVE, "curve", "ES256"), "signing method ES256 is invalid"),
-    "unsigned": (jwt.encode({"iss": ISSUER}, None, "none", {"kid": "key-1"}), "signing method none is invalid"),
+    "unsigned": (jwt.encode({"iss": ISSUER}, "", "none", {"kid": "key-1"}), "signing method none is invalid"),
     "no token": ("nonsense", "the token is malformed"),
     "a line break in the algorithm": (f"{LINE_BREAK}.e30.e30", "the token is malformed"),
     "claims that are no object": (jwt.PyJWS().encode(b"[1]", KEY, "RS256", {"kid": "key-1"}), "the token is malformed"),
@@ -118,7 +124,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("why", BAD)
-async def test_a_bad_token_is_refused_and_the_challenge_says_why(lab, why):
+async def test_a_bad_token_is_refused_and_the_challenge_says_why(lab: Lab, why: str) -> None:
     text, description = BAD[why]
     answer = await bearing(await guarded(lab, ["read"]), text)
     assert (answer.status, answer.json()) == (401, {"message": "Unauthorized"})
@@ -128,7 +134,7 @@ async def test_a_bad_token_is_refused_and_the_challenge_says_why(lab, why):
 
 
 @pytest.mark.parametrize("claims", [{"aud": None, "client_id": "the-api"}, {"aud": ["x", "another-api"]}])
-async def test_client_id_stands_in_for_aud_and_one_audience_is_enough(lab, claims):
+async def test_client_id_stands_in_for_aud_and_one_audience_is_enough(lab: Lab, claims: dict[str, Any]) -> None:
     assert (await bearing(await guarded(lab), token(**claims))).status == 200
 
 
@@ -142,7 +148,7 @@ async def test_client_id_stands_in_for_aud_and_one_audience_is_enough(lab, claim
         ({"scp": ["read"]}, 200),
     ],
 )
-async def test_one_of_the_routes_scopes_is_needed(lab, claims, status):
+async def test_one_of_the_routes_scopes_is_needed(lab: Lab, claims: dict[str, Any], status: int) -> None:
     answer = await bearing(await guarded(lab, ["read", "admin"]), token(**claims))
     assert answer.status == status
     if status == 403:
@@ -150,21 +156,21 @@ async def test_one_of_the_routes_scopes_is_needed(lab, claims, status):
         assert 'error="insufficient_scope"' in answer.headers.get("www-authenticate")
 
 
-async def test_keys_are_fetched_once(lab):
+async def test_keys_are_fetched_once(lab: Lab) -> None:
     api = await guarded(lab)
     for _ in range(3):
         assert (await bearing(api, token())).status == 200
     assert [target for _, _, target, _, _ in lab.client.requests] == ["/.well-known/openid-configuration", "/keys?v=1"]
 
 
-async def test_strangers_cannot_make_the_keys_be_fetched_again_and_again(lab):
+async def test_strangers_cannot_make_the_keys_be_fetched_again_and_again(lab: Lab) -> None:
     api = await guarded(lab)
     for number in range(5):
         assert (await bearing(api, token(kid=f"stranger-{number}"))).status == 401
     assert len(lab.client.requests) == 2
 
 
-async def test_an_issuer_that_does_not_answer_is_no_permission(lab, caplog):
+async def test_an_issuer_that_does_not_answer_is_no_permission(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
     api = await guarded(lab)
     lab.client.answer = lambda method, base, target: Incoming(503, b"")
     answer = await bearing(api, token())
@@ -173,7 +179,7 @@ async def test_an_issuer_that_does_not_answer_is_no_permission(lab, caplog):
     assert f"{ISSUER}/.well-known/openid-configuration" in caplog.text
 
 
-async def test_a_cognito_user_pool_is_asked_at_the_emulator(lab):
+async def test_a_cognito_user_pool_is_asked_at_the_emulator(lab: Lab) -> None:
     pool = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_pool"
     await bearing(await guarded(lab, issuer=pool), token())
     _, base, target, _, _ = lab.client.requests[0]

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
+from typing import Any
 
-from tests.unit.edge.services.apigateway.kit import Incoming
+import pytest
+
+from tests.unit.edge.services.apigateway.kit import Api, Incoming, Lab
 
 BACKEND = "http://backend.example:8080"
 
 
-async def proxying(lab, route, uri, stage=None, **settings):
+async def proxying(lab: Lab, route: str, uri: str, stage: Mapping[str, Any] | None = None, **settings: Any) -> Api:
     integration = {
         "integrationType": "HTTP_PROXY",
         "integrationMethod": "ANY",
@@ -21,7 +25,7 @@ async def proxying(lab, route, uri, stage=None, **settings):
     return await lab.api({route: "x"}, integration=integration, stage_settings=stage or {})
 
 
-async def test_request_and_response_are_passed_through(lab):
+async def test_request_and_response_are_passed_through(lab: Lab) -> None:
     headers = [("set-cookie", "a=1"), ("set-cookie", "b=2"), ("connection", "close"), ("content-length", "5")]
     lab.client.answer = lambda method, base, target: Incoming(202, b"hello", headers)
     api = await proxying(lab, "ANY /x/{proxy+}", f"{BACKEND}/base/{{proxy}}?fixed=1")
@@ -38,7 +42,7 @@ async def test_request_and_response_are_passed_through(lab):
     assert not {"x-forwarded-for", "connection"} & set(seen)
 
 
-async def test_a_fixed_method_and_stage_variables_are_used(lab):
+async def test_a_fixed_method_and_stage_variables_are_used(lab: Lab) -> None:
     api = await proxying(
         lab,
         "POST /",
@@ -51,7 +55,7 @@ async def test_a_fixed_method_and_stage_variables_are_used(lab):
     assert (method, base, target) == ("PUT", "http://one.example", "/v1")
 
 
-async def test_request_parameters_are_mapped(lab):
+async def test_request_parameters_are_mapped(lab: Lab) -> None:
     parameters = {
         "append:header.x-id": "$request.path.id",
         "append:header.x-both": "$request.header.x-more",
@@ -79,7 +83,7 @@ async def test_request_parameters_are_mapped(lab):
     assert not {"x-gone", "x-none"} & set(headers)
 
 
-async def test_response_parameters_are_mapped_by_the_status_that_came(lab):
+async def test_response_parameters_are_mapped_by_the_status_that_came(lab: Lab) -> None:
     answers = iter([500, 404, 200])
     lab.client.answer = lambda *_: Incoming(
         next(answers), b'{"why": "so"}', [("x-backend", "yes"), ("x-status", "100")]
@@ -96,7 +100,7 @@ async def test_response_parameters_are_mapped_by_the_status_that_came(lab):
     assert (third.status, third.headers.get("x-backend"), "x-why" in third.headers) == (200, "yes", False)
 
 
-async def test_what_a_function_sees_and_answers_is_mapped_too(lab):
+async def test_what_a_function_sees_and_answers_is_mapped_too(lab: Lab) -> None:
     integration = {
         "requestParameters": {"append:header.x-stage": "$context.stage", "append:querystring.n": "1"},
         "responseParameters": {"200": {"overwrite:statuscode": "201"}},
@@ -108,8 +112,8 @@ async def test_what_a_function_sees_and_answers_is_mapped_too(lab):
     assert event["queryStringParameters"] == {"m": "2", "n": "1"}
 
 
-async def test_an_endpoint_that_cannot_be_reached_is_unavailable(lab, caplog):
-    def refuse(method, base, target):
+async def test_an_endpoint_that_cannot_be_reached_is_unavailable(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
+    def refuse(method: str, base: str, target: str) -> Incoming:
         raise ConnectionRefusedError("refused")
 
     lab.client.answer = refuse
@@ -118,17 +122,17 @@ async def test_an_endpoint_that_cannot_be_reached_is_unavailable(lab, caplog):
     assert "backend.example:8080 cannot be reached" in caplog.text
 
 
-async def test_an_endpoint_that_is_too_slow_is_a_504(lab):
+async def test_an_endpoint_that_is_too_slow_is_a_504(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     api = await proxying(lab, "GET /", BACKEND, timeoutInMillis=50)
 
-    async def never(*_):
+    async def never(*_: object) -> None:
         await asyncio.Event().wait()
 
-    lab.client.request = never
+    monkeypatch.setattr(lab.client, "request", never)
     answer = await api.send("GET", "/")
     assert (answer.status, answer.json()) == (504, {"message": "Endpoint request timed out"})
 
 
-async def test_a_uri_that_is_no_url_is_an_internal_error(lab):
+async def test_a_uri_that_is_no_url_is_an_internal_error(lab: Lab) -> None:
     answer = await (await proxying(lab, "GET /", "nonsense")).send("GET", "/")
     assert (answer.status, answer.json()) == (500, {"message": "Internal Server Error"})

@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from typing import Any
 
 import pytest
 
 from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.http1.messages import Headers, Request
 from staticfire.edge.services.apigateway.address import api_domain
-from tests.unit.edge.services.apigateway.kit import ACCOUNT, REGION
+from tests.unit.edge.services.apigateway.kit import ACCOUNT, REGION, Answer, Lab
 
 INTERNAL = {"message": "Internal Server Error"}
 UNAVAILABLE = {"message": "Service Unavailable"}
 
 
-async def test_a_request_reaches_its_function_and_its_answer_comes_back(lab):
+async def test_a_request_reaches_its_function_and_its_answer_comes_back(lab: Lab) -> None:
     api = await lab.api({"POST /usage": "echo"})
     answer = await api.send("POST", "/usage", {"Content-Type": "application/json"}, b'{"a": 1}')
     event = answer.json()
@@ -26,7 +27,7 @@ async def test_a_request_reaches_its_function_and_its_answer_comes_back(lab):
     assert event["requestContext"]["accountId"] == ACCOUNT
 
 
-async def test_the_execute_api_host_names_the_stage_by_the_first_segment_or_means_default(lab):
+async def test_the_execute_api_host_names_the_stage_by_the_first_segment_or_means_default(lab: Lab) -> None:
     api = await lab.api({"GET /x": "echo"}, stage="prod")
     await lab.call("POST", f"/v2/apis/{api.id}/stages", {"stageName": "$default", "autoDeploy": True})
     for path, stage in (("/prod/x", "prod"), ("/x", "$default")):
@@ -37,7 +38,7 @@ async def test_the_execute_api_host_names_the_stage_by_the_first_segment_or_mean
 
 
 @pytest.mark.parametrize("stage", ["$default", "%24default"])
-async def test_the_path_form_always_names_the_stage(lab, stage):
+async def test_the_path_form_always_names_the_stage(lab: Lab, stage: str) -> None:
     api = await lab.api({"GET /x": "echo", "GET /": "echo"})
     for path in ("/x", "/", ""):
         answer = await lab.send(
@@ -51,11 +52,11 @@ async def test_the_path_form_always_names_the_stage(lab, stage):
     ("host", "domain"),
     [("127.0.0.1", "execute-api.localhost"), ("::1", "execute-api.localhost"), ("dev.box", "execute-api.dev.box")],
 )
-async def test_an_apis_host_name_is_below_the_public_host(host, domain):
+async def test_an_apis_host_name_is_below_the_public_host(host: str, domain: str) -> None:
     assert api_domain(host) == domain
 
 
-async def test_what_is_for_no_api_is_not_matched(lab):
+async def test_what_is_for_no_api_is_not_matched(lab: Lab) -> None:
     for host, path in (
         ("localhost:4566", "/"),
         ("sqs.us-east-1.amazonaws.com", "/"),
@@ -64,7 +65,7 @@ async def test_what_is_for_no_api_is_not_matched(lab):
         assert lab.apis.match(Request("GET", path, "", Headers([("host", host)]))) is None
 
 
-async def test_an_unknown_api_stage_or_route_is_not_found(lab):
+async def test_an_unknown_api_stage_or_route_is_not_found(lab: Lab) -> None:
     api = await lab.api({"GET /x": "echo"}, stage="prod")
     for path in (f"/{api.id}/prod/y", f"/{api.id}/beta/x", "/nosuchapi/prod/x", f"/{api.id}"):
         answer = await lab.send(Request("GET", f"/_aws/execute-api{path}", "", Headers([("host", "h")])))
@@ -72,7 +73,7 @@ async def test_an_unknown_api_stage_or_route_is_not_found(lab):
         assert answer.headers.get("apigw-requestid")
 
 
-async def test_a_disabled_endpoint_is_not_found_and_its_custom_domain_serves(lab):
+async def test_a_disabled_endpoint_is_not_found_and_its_custom_domain_serves(lab: Lab) -> None:
     api = await lab.api({"GET /x": "echo"}, disableExecuteApiEndpoint=True)
     assert (await api.send("GET", "/x")).status == 404
     await lab.call("POST", "/v2/domainnames", {"domainName": "api.example.com"})
@@ -82,14 +83,14 @@ async def test_a_disabled_endpoint_is_not_found_and_its_custom_domain_serves(lab
     assert answer.json()["requestContext"]["domainPrefix"] == "api"
 
 
-async def test_the_longest_mapping_of_a_custom_domain_wins(lab):
+async def test_the_longest_mapping_of_a_custom_domain_wins(lab: Lab) -> None:
     one, two = [await lab.api({"$default": "echo"}, stage=stage) for stage in ("prod", "$default")]
     await lab.call("POST", "/v2/domainnames", {"domainName": "API.example.com"})
     for key, api in (("v1", one), ("v1/deep", two)):
         mapping = {"apiId": api.id, "stage": api.stage, "apiMappingKey": key}
         await lab.call("POST", "/v2/domainnames/API.example.com/apimappings", mapping)
 
-    async def get(path):
+    async def get(path: str) -> Answer:
         return await lab.send(Request("GET", path, "", Headers([("host", "api.example.com:4566")])))
 
     assert (await get("/v1/x")).json()["rawPath"] == "/prod/x"
@@ -98,7 +99,7 @@ async def test_the_longest_mapping_of_a_custom_domain_wins(lab):
     assert (await get("/v2")).status == 404
 
 
-async def test_an_api_of_another_account_is_found(lab):
+async def test_an_api_of_another_account_is_found(lab: Lab) -> None:
     other = Scope("100000000001", "us-east-2")
     api = await lab.api({"GET /": "echo"}, scope=other)
     context = (await api.event("GET", "/"))["requestContext"]
@@ -106,7 +107,7 @@ async def test_an_api_of_another_account_is_found(lab):
     assert lab.functions.refs[-1].scope == other
 
 
-async def test_a_second_request_asks_the_emulator_nothing(lab):
+async def test_a_second_request_asks_the_emulator_nothing(lab: Lab) -> None:
     api = await lab.api({"GET /": "echo"})
     await api.send("GET", "/")
     before = len(lab.emulator.reads)
@@ -114,7 +115,7 @@ async def test_a_second_request_asks_the_emulator_nothing(lab):
     assert len(lab.emulator.reads) == before
 
 
-async def test_requests_at_the_same_time_learn_an_api_once(lab):
+async def test_requests_at_the_same_time_learn_an_api_once(lab: Lab) -> None:
     api = await lab.api({"GET /": "echo"})
     before = len(lab.emulator.reads)
     answers = await asyncio.gather(*(api.send("GET", "/") for _ in range(20)))
@@ -122,13 +123,13 @@ async def test_requests_at_the_same_time_learn_an_api_once(lab):
     assert lab.emulator.reads[before:].count(f"/v2/apis/{api.id}/routes") == 1
 
 
-async def test_all_pages_of_a_list_are_read(lab):
+async def test_all_pages_of_a_list_are_read(lab: Lab) -> None:
     lab.emulator.page_size = 2
     api = await lab.api({f"GET /{number}": "echo" for number in range(7)})
     assert (await api.send("GET", "/6")).status == 200
 
 
-async def test_a_write_counts_for_the_next_request(lab):
+async def test_a_write_counts_for_the_next_request(lab: Lab) -> None:
     api = await lab.api({"GET /old": "echo"})
     assert (await api.send("GET", "/new")).status == 404
     target = await lab.integrate(api.id, "echo")
@@ -138,7 +139,7 @@ async def test_a_write_counts_for_the_next_request(lab):
     assert (await api.send("GET", "/new")).status == 404
 
 
-async def test_a_write_while_an_api_is_being_learned_is_not_missed(lab):
+async def test_a_write_while_an_api_is_being_learned_is_not_missed(lab: Lab) -> None:
     api = await lab.api({"GET /old": "echo"})
     target = await lab.integrate(api.id, "echo")
     read = lab.emulator.read_event(f"/v2/apis/{api.id}/routes")
@@ -149,7 +150,7 @@ async def test_a_write_while_an_api_is_being_learned_is_not_missed(lab):
     assert (await api.send("GET", "/new")).status == 200
 
 
-async def test_a_stage_without_auto_deploy_serves_what_was_deployed(lab):
+async def test_a_stage_without_auto_deploy_serves_what_was_deployed(lab: Lab) -> None:
     api = await lab.api({"GET /old": "echo"}, stage="held", stage_settings={"autoDeploy": False})
     assert (await api.send("GET", "/old")).status == 404
     base = f"/v2/apis/{api.id}"
@@ -164,14 +165,14 @@ async def test_a_stage_without_auto_deploy_serves_what_was_deployed(lab):
     assert (await api.send("GET", "/new")).status == 200
 
 
-async def test_descriptions_say_where_the_api_is_served(lab):
+async def test_descriptions_say_where_the_api_is_served(lab: Lab) -> None:
     api = await lab.api({"GET /": "echo"})
     endpoint = f"http://{api.id}.execute-api.localhost:4566"
     assert (await lab.call("GET", f"/v2/apis/{api.id}"))["apiEndpoint"] == endpoint
     assert [one["apiEndpoint"] for one in (await lab.call("GET", "/v2/apis"))["items"]] == [endpoint]
 
 
-async def test_what_the_emulator_forgets_is_remembered(lab):
+async def test_what_the_emulator_forgets_is_remembered(lab: Lab) -> None:
     api = await lab.api({})
     target = await lab.integrate(api.id, "echo", connectionId="link", integrationSubtype="SQS-SendMessage")
     path = f"/v2/apis/{api.id}/{target}"
@@ -182,7 +183,7 @@ async def test_what_the_emulator_forgets_is_remembered(lab):
     assert described["integrationSubtype"] == "SQS-SendMessage"
 
 
-async def test_the_emulator_being_down_is_said(lab):
+async def test_the_emulator_being_down_is_said(lab: Lab) -> None:
     api = await lab.api({"GET /": "echo"})
     lab.emulator.down = True
     answer = await api.send("GET", "/")
@@ -203,8 +204,10 @@ async def test_the_emulator_being_down_is_said(lab):
         (ValueError("secret"), 500, INTERNAL),
     ],
 )
-async def test_a_function_that_cannot_answer_tells_the_client_nothing(lab, caplog, error, status, message):
-    def fail(event):
+async def test_a_function_that_cannot_answer_tells_the_client_nothing(
+    lab: Lab, caplog: pytest.LogCaptureFixture, error: Exception, status: int, message: dict[str, str]
+) -> None:
+    def fail(event: object) -> None:
         raise error
 
     lab.functions.handlers["fails"] = fail
@@ -215,7 +218,9 @@ async def test_a_function_that_cannot_answer_tells_the_client_nothing(lab, caplo
     assert (error.message if isinstance(error, AwsError) else str(error)) in caplog.text
 
 
-async def test_a_malformed_answer_is_an_internal_error_and_the_log_says_why(lab, caplog):
+async def test_a_malformed_answer_is_an_internal_error_and_the_log_says_why(
+    lab: Lab, caplog: pytest.LogCaptureFixture
+) -> None:
     lab.functions.handlers["odd"] = lambda event: {"statusCode": "teapot"}
     api = await lab.api({"GET /": "odd"})
     answer = await api.send("GET", "/")
@@ -223,7 +228,9 @@ async def test_a_malformed_answer_is_an_internal_error_and_the_log_says_why(lab,
     assert "'teapot'" in caplog.text
 
 
-async def test_without_permission_the_answer_is_500_and_the_log_says_what_to_add(lab, caplog):
+async def test_without_permission_the_answer_is_500_and_the_log_says_what_to_add(
+    lab: Lab, caplog: pytest.LogCaptureFixture
+) -> None:
     api = await lab.api({"GET /a/{id}": "echo", "$default": "echo"})
     lab.functions.refused = lambda ref, source_arn: source_arn.endswith("/GET/a/{id}")
     answer = await api.send("GET", "/a/1")
@@ -234,14 +241,14 @@ async def test_without_permission_the_answer_is_500_and_the_log_says_what_to_add
     assert lab.functions.asked == [f"{base}/GET/a/{{id}}", f"{base}/$default"]
 
 
-async def test_a_slow_integration_is_given_up_after_its_time_out(lab):
+async def test_a_slow_integration_is_given_up_after_its_time_out(lab: Lab) -> None:
     api = await lab.api({"GET /": "echo"}, integration={"timeoutInMillis": 50})
     lab.functions.gate = asyncio.Event()
     answer = await api.send("GET", "/")
     assert (answer.status, answer.json()) == (503, UNAVAILABLE)
 
 
-async def test_qualified_functions_and_stage_variables_in_uris(lab):
+async def test_qualified_functions_and_stage_variables_in_uris(lab: Lab) -> None:
     uri = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/{}/invocations"
     lab.functions.handlers["a"] = lab.functions.handlers["echo"]
     qualified = uri.format(f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:a:live")
@@ -261,21 +268,21 @@ async def test_qualified_functions_and_stage_variables_in_uris(lab):
         ({"connectionType": "VPC_LINK", "integrationType": "HTTP_PROXY"}, "VPC"),
     ],
 )
-async def test_what_is_not_served_here_says_so(lab, settings, word):
+async def test_what_is_not_served_here_says_so(lab: Lab, settings: dict[str, Any], word: str) -> None:
     api = await lab.api({"GET /": "x"}, integration=settings)
     answer = await api.send("GET", "/")
     assert answer.status == 501
     assert word in answer.json()["message"]
 
 
-async def test_a_route_without_an_integration_is_an_internal_error(lab):
+async def test_a_route_without_an_integration_is_an_internal_error(lab: Lab) -> None:
     api = await lab.api({})
     await lab.call("POST", f"/v2/apis/{api.id}/routes", {"routeKey": "GET /"})
     answer = await api.send("GET", "/")
     assert (answer.status, answer.json()) == (500, INTERNAL)
 
 
-async def test_a_body_over_10_mb_or_over_lambdas_limit_is_too_large(lab):
+async def test_a_body_over_10_mb_or_over_lambdas_limit_is_too_large(lab: Lab) -> None:
     api = await lab.api({"POST /": "echo"})
     for size in (10 * 1024 * 1024 + 1, 7 * 1024 * 1024):
         answer = await api.send("POST", "/", {"Content-Type": "text/plain"}, b"x" * size)
@@ -283,13 +290,13 @@ async def test_a_body_over_10_mb_or_over_lambdas_limit_is_too_large(lab):
     assert lab.functions.events == []
 
 
-async def test_headers_over_10_kb_are_too_large(lab):
+async def test_headers_over_10_kb_are_too_large(lab: Lab) -> None:
     api = await lab.api({"GET /": "echo"})
     assert (await api.send("GET", "/", {"X-Large": "x" * 8000})).status == 200
     assert (await api.send("GET", "/", {"X-Large": "x" * 10240})).status == 431
 
 
-async def test_over_the_limits_a_route_is_throttled_and_writes_do_not_refill_it(lab):
+async def test_over_the_limits_a_route_is_throttled_and_writes_do_not_refill_it(lab: Lab) -> None:
     settings = {
         "defaultRouteSettings": {"throttlingBurstLimit": 1000, "throttlingRateLimit": 1000},
         "routeSettings": {"GET /tight": {"throttlingBurstLimit": 2, "throttlingRateLimit": 0.0001}},
@@ -302,7 +309,7 @@ async def test_over_the_limits_a_route_is_throttled_and_writes_do_not_refill_it(
     assert (answer.status, answer.json()) == (429, {"message": "Too Many Requests"})
 
 
-async def test_cors_is_answered_by_the_api(lab):
+async def test_cors_is_answered_by_the_api(lab: Lab) -> None:
     cors = {"allowOrigins": ["https://a.example"], "allowMethods": ["POST"]}
     api = await lab.api({"POST /": "echo"}, corsConfiguration=cors)
     asked = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
@@ -315,14 +322,14 @@ async def test_cors_is_answered_by_the_api(lab):
     await lab.call("DELETE", f"/v2/apis/{api.id}/cors")
 
 
-async def test_an_options_route_serves_what_is_no_preflight(lab):
+async def test_an_options_route_serves_what_is_no_preflight(lab: Lab) -> None:
     cors = {"allowOrigins": ["*"]}
     api = await lab.api({"OPTIONS /": "echo"}, corsConfiguration=cors)
     answer = await api.send("OPTIONS", "/", {"Origin": "https://a.example"})
     assert (answer.status, "access-control-allow-origin" in answer.headers) == (200, False)
 
 
-async def test_after_a_reset_everything_is_learned_anew(lab):
+async def test_after_a_reset_everything_is_learned_anew(lab: Lab) -> None:
     api = await lab.api({"GET /": "echo"})
     await api.send("GET", "/")
     lab.emulator.resources.clear()
@@ -330,7 +337,7 @@ async def test_after_a_reset_everything_is_learned_anew(lab):
     assert (await api.send("GET", "/")).status == 503
 
 
-async def test_access_logs_are_lines_of_the_stages_format_in_its_group(lab):
+async def test_access_logs_are_lines_of_the_stages_format_in_its_group(lab: Lab) -> None:
     names = {"id": "requestId", "agent": "identity.userAgent", "s": "status", "e": "integrationErrorMessage"}
     form = json.dumps({key: f"$context.{name}" for key, name in names.items()})
     group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/http/api:*"
@@ -348,7 +355,7 @@ async def test_access_logs_are_lines_of_the_stages_format_in_its_group(lab):
     assert (lines[0]["e"], "teapot" in lines[1]["e"]) == ("-", True)
 
 
-async def test_metrics_count_requests_by_api_stage_and_route(lab):
+async def test_metrics_count_requests_by_api_stage_and_route(lab: Lab) -> None:
     lab.functions.handlers["fails"] = lambda event: {"statusCode": 503}
     settings = {"routeSettings": {"GET /": {"detailedMetricsEnabled": True}}}
     api = await lab.api({"GET /": "echo", "GET /f": "fails"}, stage_settings=settings)

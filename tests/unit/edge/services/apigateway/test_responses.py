@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from staticfire.edge.http1.messages import Response
 from staticfire.edge.services.apigateway.response import Malformed, version_1, version_2
 
+Version = Callable[[bytes], Response]
 
-def answer(result, version=version_2):
+
+def answer(result: Any, version: Version = version_2) -> Response:
     return version(json.dumps(result).encode())
 
 
 @pytest.mark.parametrize(
     ("result", "body"), [("hello", b"hello"), ({"a": 1}, b'{"a": 1}'), ([1], b"[1]"), (None, b"null")]
 )
-def test_json_without_a_status_is_the_body_of_a_200(result, body):
+def test_json_without_a_status_is_the_body_of_a_200(result: Any, body: bytes) -> None:
     response = answer(result)
     assert (response.status, response.headers, response.body) == (200, [("content-type", "application/json")], body)
 
 
-def test_a_structured_answer_is_taken_over():
+def test_a_structured_answer_is_taken_over() -> None:
     response = answer(
         {"statusCode": "201", "headers": {"X-A": 1, "X-B": True, "X-C": None}, "cookies": ["a=1"], "body": "é"}
     )
@@ -37,16 +42,16 @@ def test_a_structured_answer_is_taken_over():
     assert response.body == "é".encode()
 
 
-def test_a_base64_body_is_decoded():
+def test_a_base64_body_is_decoded() -> None:
     assert answer({"statusCode": 200, "isBase64Encoded": True, "body": "AAH/"}).body == b"\x00\x01\xff"
 
 
-def test_hop_by_hop_headers_and_the_length_are_the_gateways():
+def test_hop_by_hop_headers_and_the_length_are_the_gateways() -> None:
     headers = {"Connection": "close", "Transfer-Encoding": "chunked", "Content-Length": "9", "Apigw-Requestid": "x"}
     assert answer({"statusCode": 200, "headers": headers}).headers == []
 
 
-def test_header_text_beyond_ascii_is_utf_8_on_the_wire():
+def test_header_text_beyond_ascii_is_utf_8_on_the_wire() -> None:
     [(_, value)] = answer({"statusCode": 200, "headers": {"x-a": "ü€"}}).headers
     assert value.encode("latin-1").decode("utf-8") == "ü€"
 
@@ -69,23 +74,23 @@ def test_header_text_beyond_ascii_is_utf_8_on_the_wire():
         {"statusCode": 200, "isBase64Encoded": True, "body": "not base64!"},
     ],
 )
-def test_what_is_no_response_is_malformed(result):
+def test_what_is_no_response_is_malformed(result: dict[str, Any]) -> None:
     with pytest.raises(Malformed):
         answer(result)
 
 
-def test_what_is_no_json_is_malformed():
+def test_what_is_no_json_is_malformed() -> None:
     with pytest.raises(Malformed):
         version_2(b"{")
 
 
 @pytest.mark.parametrize("result", [{"message": "hello"}, "text", None])
-def test_format_1_0_infers_nothing(result):
+def test_format_1_0_infers_nothing(result: dict[str, Any] | str | None) -> None:
     with pytest.raises(Malformed):
         answer(result, version_1)
 
 
-def test_format_1_0_merges_both_kinds_of_headers():
+def test_format_1_0_merges_both_kinds_of_headers() -> None:
     response = answer(
         {"statusCode": 200, "headers": {"x-a": "2", "x-b": "3"}, "multiValueHeaders": {"X-A": ["1", "2"]}}, version_1
     )
@@ -102,7 +107,7 @@ ANSWERS = JSON | st.dictionaries(st.sampled_from(KEYS), JSON | st.just(200), max
 
 
 @given(result=ANSWERS, version=st.sampled_from([version_1, version_2]))
-def test_any_answer_is_a_response_or_malformed(result, version):
+def test_any_answer_is_a_response_or_malformed(result: Any, version: Version) -> None:
     try:
         response = answer(result, version)
     except Malformed:

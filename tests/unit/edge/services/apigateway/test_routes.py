@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
 from urllib.parse import quote, unquote
 
 import pytest
@@ -27,58 +29,60 @@ def table(*keys: str) -> RouteTable[str]:
         ("GET", "/", "$default", {}),
     ],
 )
-def test_the_documentations_example_matches_as_documented(method, path, key, parameters):
+def test_the_documentations_example_matches_as_documented(
+    method: str, path: str, key: str, parameters: dict[str, Any]
+) -> None:
     assert table(*KEYS).match(method, path) == (key, parameters)
 
 
-def test_the_requests_method_beats_any_on_the_same_path():
+def test_the_requests_method_beats_any_on_the_same_path() -> None:
     routes = table("ANY /a", "GET /a")
     assert routes.match("GET", "/a") == ("GET /a", {})
     assert routes.match("PUT", "/a") == ("ANY /a", {})
 
 
-def test_a_route_whose_method_does_not_fit_is_passed_over():
+def test_a_route_whose_method_does_not_fit_is_passed_over() -> None:
     routes = table("POST /a/b", "GET /a/{id}", "GET /{proxy+}")
     assert routes.match("GET", "/a/b") == ("GET /a/{id}", {"id": "b"})
     assert routes.match("PUT", "/a/b") is None
 
 
-def test_variables_on_one_path_may_differ_by_method():
+def test_variables_on_one_path_may_differ_by_method() -> None:
     routes = table("GET /users/{id}", "PUT /users/{name}")
     assert routes.match("GET", "/users/1") == ("GET /users/{id}", {"id": "1"})
     assert routes.match("PUT", "/users/1") == ("PUT /users/{name}", {"name": "1"})
 
 
-def test_the_method_beats_any_whatever_the_variables_are_called():
+def test_the_method_beats_any_whatever_the_variables_are_called() -> None:
     routes = table("ANY /users/{id}", "GET /users/{name}")
     assert routes.match("GET", "/users/1") == ("GET /users/{name}", {"name": "1"})
 
 
-def test_a_literal_segment_beats_a_variable_from_the_left():
+def test_a_literal_segment_beats_a_variable_from_the_left() -> None:
     routes = table("GET /{a}/x", "GET /b/{c}")
     assert routes.match("GET", "/b/x") == ("GET /b/{c}", {"c": "x"})
 
 
-def test_the_longer_greedy_prefix_wins():
+def test_the_longer_greedy_prefix_wins() -> None:
     routes = table("GET /{proxy+}", "GET /a/{proxy+}", "GET /a/{b}/{proxy+}")
     assert routes.match("GET", "/a/b/c") == ("GET /a/{b}/{proxy+}", {"b": "b", "proxy": "c"})
     assert routes.match("GET", "/a/b") == ("GET /a/{proxy+}", {"proxy": "b"})
 
 
 @pytest.mark.parametrize("path", ["/pets", "/pets/"])
-def test_a_greedy_variable_needs_something_to_take(path):
+def test_a_greedy_variable_needs_something_to_take(path: str) -> None:
     assert table("GET /pets/{proxy+}").match("GET", path) is None
 
 
-def test_a_variable_takes_no_empty_segment():
+def test_a_variable_takes_no_empty_segment() -> None:
     assert table("GET /pets/{id}").match("GET", "/pets/") is None
 
 
-def test_a_trailing_slash_is_another_path():
+def test_a_trailing_slash_is_another_path() -> None:
     assert table("GET /pets").match("GET", "/pets/") is None
 
 
-def test_segments_are_decoded_one_by_one():
+def test_segments_are_decoded_one_by_one() -> None:
     routes = table("GET /u/{id}", "GET /caf\u00e9/{proxy+}")
     assert routes.match("GET", "/u/a%2Fb%20c") == ("GET /u/{id}", {"id": "a/b c"})
     assert routes.match("GET", "/caf%C3%A9/x%2By/z") == ("GET /caf\u00e9/{proxy+}", {"proxy": "x+y/z"})
@@ -90,14 +94,14 @@ METHODS = st.sampled_from(["GET", "POST", "ANY"])
 
 
 @st.composite
-def route_keys(draw):
+def route_keys(draw: st.DrawFn) -> str:
     segments = draw(st.lists(SEGMENTS, max_size=4, unique=True))
     if draw(st.booleans()):
         segments.append("{rest+}")
     return f"{draw(METHODS)} /{'/'.join(segments)}"
 
 
-def shape(key):
+def shape(key: str) -> tuple[str, tuple[str, ...]]:
     """Two routes may not have the same method and the same path apart from variables' names."""
     method, _, path = key.partition(" ")
     return method, tuple("{}" if part.startswith("{") and "+" not in part else part for part in path.split("/"))
@@ -106,10 +110,10 @@ def shape(key):
 KEY_LISTS = st.lists(st.one_of(route_keys(), st.just("$default")), max_size=8, unique_by=shape)
 
 
-def naive(keys, method, path):
+def naive(keys: Iterable[str], method: str, path: str) -> tuple[str, dict[str, str]] | None:
     """The most specific of all routes that fit: full before greedy, literal before variable, method before ANY."""
     given = [unquote(part) for part in path[1:].split("/")]
-    fitting = []
+    fitting: list[tuple[tuple[Any, ...], str, dict[str, str]]] = []
     for key in keys:
         if key == "$default":
             fitting.append(((2,), key, {}))
@@ -151,6 +155,8 @@ def naive(keys, method, path):
 )
 @example(keys=["GET /{x}", "ANY /a"], method="GET", segments=["a"], encoded=False)
 @example(keys=["ANY /{x}", "GET /{y}"], method="GET", segments=["a"], encoded=False)
-def test_any_table_matches_like_the_naive_reading_of_the_rules(keys, method, segments, encoded):
+def test_any_table_matches_like_the_naive_reading_of_the_rules(
+    keys: list[str], method: str, segments: list[str], encoded: bool
+) -> None:
     path = "/" + "/".join(quote(part, safe="" if encoded else "+") for part in segments)
     assert table(*keys).match(method, path) == naive(keys, method, path)

@@ -15,12 +15,12 @@ import pytest
 
 from staticfire.edge.aws.calls import Call, Scope
 from staticfire.edge.http1.messages import Request
-from staticfire.edge.services.lambda_ import Functions, Outcome
+from staticfire.edge.services.lambda_ import Functions
 from staticfire.layout import Layout
 from staticfire.progress import Progress
 from staticfire.settings import load
 from staticfire.toolchain import runtimes as environments
-from tests.unit.edge.services.lambda_.kit import Lab, digest
+from tests.unit.edge.services.lambda_.kit import Change, Lab, Said, Together, digest
 
 ROOT = Path(__file__).parents[5]
 
@@ -47,13 +47,13 @@ def lab(tmp_path: Path, runtime_python: str, runtime_version: str) -> Lab:
 
 
 @pytest.fixture
-def said() -> Callable[[Outcome], Any]:
+def said() -> Said:
     """An outcome's payload, as a document."""
     return lambda outcome: json.loads(outcome.payload)
 
 
 @pytest.fixture
-def run_together() -> Callable[..., Awaitable[list[Any]]]:
+def run_together() -> Together:
     """Coroutines at the same time; exceptions are results."""
 
     async def together(*coroutines: Awaitable[Any]) -> list[Any]:
@@ -68,7 +68,7 @@ def code_digest() -> Callable[[bytes], str]:
 
 
 @pytest.fixture
-def change() -> Callable[[Functions, str, str], Awaitable[None]]:
+def change() -> Change:
     """A write that the emulator has answered."""
 
     async def passed(functions: Functions, method: str, path: str) -> None:

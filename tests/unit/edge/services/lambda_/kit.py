@@ -8,14 +8,19 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 from staticfire.edge.aws.calls import AwsError, Scope
-from staticfire.edge.services.lambda_ import FunctionRef, Functions
+from staticfire.edge.aws.emulator import Emulator
+from staticfire.edge.services.lambda_ import FunctionRef, Functions, Outcome
+
+Said = Callable[[Outcome], Any]
+Together = Callable[..., Awaitable[list[Any]]]
+Change = Callable[[Functions, str, str], Awaitable[None]]
 
 DEADLINE = 30.0
 PAUSE = 0.01
@@ -43,7 +48,7 @@ class Downloaded:
         return self._data
 
 
-class MemoryEmulator:
+class MemoryEmulator(Emulator):
     """The calls that Functions makes, answered from dictionaries; `down` makes it unreachable."""
 
     def __init__(self) -> None:
@@ -63,13 +68,15 @@ class MemoryEmulator:
             raise AwsError(404, "ResourceNotFoundException", f"Function not found: {path}")
         return json.loads(json.dumps(self.answers[path]))
 
-    async def raw(self, scope: Scope, service: str, method: str, target: str, headers: Any, body: bytes) -> Downloaded:
+    async def raw(
+        self, scope: Scope, service: str, method: str, target: str, headers: Any = (), body: Any = b"", **_: Any
+    ) -> Any:
         self._reach()
         self.asked.append(target)
         return Downloaded(200, self.blobs[target]) if target in self.blobs else Downloaded(404, b"")
 
-    async def whole(self, response: Downloaded) -> bytes:
-        return await response.read()
+    async def whole(self, response: Any) -> bytes:
+        return bytes(await response.read())
 
     async def json(
         self, scope: Scope, service: str, target: str, body: Mapping[str, Any], version: str = "1.1"
@@ -84,7 +91,9 @@ class MemoryEmulator:
             self.sent.append((operation, dict(body)))
         return {}
 
-    async def query(self, scope: Scope, service: str, action: str, params: Mapping[str, str]) -> ElementTree.Element:
+    async def query(
+        self, scope: Scope, service: str, action: str, params: Mapping[str, str], *, token: str = ""
+    ) -> ElementTree.Element:
         self._reach()
         self.sent.append((action, dict(params)))
         return ElementTree.Element("ok")
@@ -126,7 +135,7 @@ class Lab:
         runtimes = {f"python{self.version}": {"python": self.python, "version": self.version}}
         given: dict[str, Any] = {"runtimes": runtimes, "retry_seconds": (0.01, 0.02), **settings}
         functions = Functions(
-            self.emulator,  # type: ignore[arg-type]
+            self.emulator,
             state_dir=self.directory,
             endpoint="http://127.0.0.1:1",
             **given,

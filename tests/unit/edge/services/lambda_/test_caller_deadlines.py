@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from contextvars import Context
+from typing import Any, TypeVarTuple
 
 from staticfire.edge.services.lambda_.caller_deadlines import Patience
 
 SECONDS = 5.0
+Arguments = TypeVarTuple("Arguments")
 
 
-class Clock(asyncio.AbstractEventLoop):
+class Clock(asyncio.BaseEventLoop):
     """A loop of which only the time is used: it passes when a test says so."""
 
     def __init__(self) -> None:
@@ -21,11 +23,18 @@ class Clock(asyncio.AbstractEventLoop):
     def time(self) -> float:
         return self.now
 
+    def is_closed(self) -> bool:
+        return True
+
     def get_debug(self) -> bool:
         return False
 
     def call_later(
-        self, delay: float, callback: Callable[..., object], *args: Any, context: object = None
+        self,
+        delay: float,
+        callback: Callable[[*Arguments], object],
+        *args: *Arguments,
+        context: Context | None = None,
     ) -> asyncio.TimerHandle:
         handle = asyncio.TimerHandle(self.now + delay, callback, args, self)
         self.set.append(handle)

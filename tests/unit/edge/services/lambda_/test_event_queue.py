@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
+
+from tests.unit.edge.services.lambda_.kit import Lab
 
 FAILS = "def handler(e, c): print('try', c.aws_request_id); raise ValueError('always')\n"
 EVENT_CONFIG = "/2019-09-25/functions/f/event-invoke-config"
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:letters"
 
 
-def messages(lab):
+def messages(lab: Lab) -> list[dict[str, Any]]:
     return [body for operation, body in lab.emulator.sent if operation == "SendMessage"]
 
 
-def tries(lab):
+def tries(lab: Lab) -> list[str]:
     return [line for line in lab.emulator.lines.get("/aws/lambda/f", []) if line.startswith("try")]
 
 
-async def test_a_failing_event_is_tried_three_times_with_one_request_id(lab):
+async def test_a_failing_event_is_tried_three_times_with_one_request_id(lab: Lab) -> None:
     ref = lab.deploy(FAILS)
     async with lab.running() as functions:
         request_id = await functions.enqueue(ref, b'{"n": 1}')
@@ -28,7 +31,7 @@ async def test_a_failing_event_is_tried_three_times_with_one_request_id(lab):
     assert tries(lab) == [f"try {request_id}"] * 3
 
 
-async def test_a_given_up_event_goes_to_the_on_failure_destination(lab):
+async def test_a_given_up_event_goes_to_the_on_failure_destination(lab: Lab) -> None:
     ref = lab.deploy(FAILS)
     lab.emulator.answers[EVENT_CONFIG] = {
         "MaximumRetryAttempts": 1,
@@ -62,7 +65,7 @@ async def test_a_given_up_event_goes_to_the_on_failure_destination(lab):
         ("arn:aws:events:us-east-1:000000000000:event-bus/default", "PutEvents"),
     ],
 )
-async def test_a_success_goes_to_the_on_success_destination(lab, destination, operation):
+async def test_a_success_goes_to_the_on_success_destination(lab: Lab, destination: str, operation: str) -> None:
     ref = lab.deploy("def handler(e, c): return 'well'\n")
     lab.emulator.answers[EVENT_CONFIG] = {"DestinationConfig": {"OnSuccess": {"Destination": destination}}}
     async with lab.running() as functions:
@@ -73,7 +76,7 @@ async def test_a_success_goes_to_the_on_success_destination(lab, destination, op
     assert json.loads(text)["responsePayload"] == "well"
 
 
-async def test_a_function_as_destination_gets_the_record(lab):
+async def test_a_function_as_destination_gets_the_record(lab: Lab) -> None:
     ref = lab.deploy("def handler(e, c): return 'well'\n")
     lab.deploy("def handler(e, c): print('got', e['responsePayload'])\n", name="next")
     target = "arn:aws:lambda:us-east-1:000000000000:function:next"
@@ -83,7 +86,7 @@ async def test_a_function_as_destination_gets_the_record(lab):
         await lab.until(lambda: "got well" in lab.emulator.lines.get("/aws/lambda/next", []))
 
 
-async def test_a_dead_letter_queue_gets_the_event_with_the_error_as_attributes(lab):
+async def test_a_dead_letter_queue_gets_the_event_with_the_error_as_attributes(lab: Lab) -> None:
     ref = lab.deploy(FAILS, DeadLetterConfig={"TargetArn": QUEUE})
     async with lab.running() as functions:
         request_id = await functions.enqueue(ref, b'{"n": 1}')
@@ -93,7 +96,7 @@ async def test_a_dead_letter_queue_gets_the_event_with_the_error_as_attributes(l
     assert values == {"RequestID": request_id, "ErrorCode": "200", "ErrorMessage": "always"}
 
 
-async def test_a_throttled_event_waits_for_its_turn(lab):
+async def test_a_throttled_event_waits_for_its_turn(lab: Lab) -> None:
     ref = lab.deploy("import time\ndef handler(e, c): time.sleep(0.2); print('ran')\n", reserved=1)
     async with lab.running() as functions:
         for _ in range(3):
@@ -103,7 +106,7 @@ async def test_a_throttled_event_waits_for_its_turn(lab):
     assert function["throttles"] > 0
 
 
-async def test_with_reserved_concurrency_zero_an_event_is_given_up_at_once(lab):
+async def test_with_reserved_concurrency_zero_an_event_is_given_up_at_once(lab: Lab) -> None:
     ref = lab.deploy(FAILS, reserved=0, DeadLetterConfig={"TargetArn": QUEUE})
     async with lab.running() as functions:
         await functions.enqueue(ref, b"{}")
@@ -112,7 +115,7 @@ async def test_with_reserved_concurrency_zero_an_event_is_given_up_at_once(lab):
     assert tries(lab) == []
 
 
-async def test_an_event_that_is_too_old_is_not_tried_again(lab):
+async def test_an_event_that_is_too_old_is_not_tried_again(lab: Lab) -> None:
     ref = lab.deploy(FAILS)
     lab.emulator.answers[EVENT_CONFIG] = {
         "MaximumEventAgeInSeconds": 60,

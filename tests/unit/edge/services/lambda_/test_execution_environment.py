@@ -9,15 +9,19 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from staticfire.edge.services.lambda_ import Functions
+from tests.unit.edge.services.lambda_.kit import Lab, Said
 
-def environments(functions):
+
+def environments(functions: Functions) -> list[dict[str, Any]]:
     return [one for function in functions.snapshot()["functions"] for one in function["environments"]]
 
 
-async def test_a_handler_answers_and_stays_warm(lab, said):
+async def test_a_handler_answers_and_stays_warm(lab: Lab, said: Said) -> None:
     ref = lab.deploy("count = 0\ndef handler(event, context):\n    global count; count += 1; return [event, count]\n")
     async with lab.running() as functions:
         first = await functions.invoke(ref, b'{"a": 1}')
@@ -29,7 +33,7 @@ async def test_a_handler_answers_and_stays_warm(lab, said):
     assert first.request_id != second.request_id
 
 
-async def test_the_context_is_the_invocations_own(lab, said):
+async def test_the_context_is_the_invocations_own(lab: Lab, said: Said) -> None:
     ref = lab.deploy(
         "def handler(event, c):\n"
         "    return [c.aws_request_id, c.function_name, c.function_version, c.memory_limit_in_mb,\n"
@@ -42,7 +46,7 @@ async def test_the_context_is_the_invocations_own(lab, said):
     assert said(outcome) == [outcome.request_id, "f", "$LATEST", "256", arn, "/aws/lambda/f", True, {"k": "v"}]
 
 
-async def test_nothing_of_the_hosts_environment_is_there(lab, said, monkeypatch):
+async def test_nothing_of_the_hosts_environment_is_there(lab: Lab, said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_OF_THE_HOST", "1")
     monkeypatch.setenv("PYTHONPATH", "/host")
     ref = lab.deploy(
@@ -64,7 +68,7 @@ async def test_nothing_of_the_hosts_environment_is_there(lab, said, monkeypatch)
     assert seen["_X_AMZN_TRACE_ID"].startswith("Root=1-")
 
 
-async def test_the_task_root_comes_before_the_runtimes_packages(lab, said):
+async def test_the_task_root_comes_before_the_runtimes_packages(lab: Lab, said: Said) -> None:
     ref = lab.deploy(
         {
             "app.py": "import sys, os, boto3\ndef handler(e, c): return [sys.path[0] == os.getcwd(), boto3.MINE]\n",
@@ -75,7 +79,7 @@ async def test_the_task_root_comes_before_the_runtimes_packages(lab, said):
         assert said(await functions.invoke(ref, b"{}")) == [True, 1]
 
 
-async def test_a_package_that_is_missing_from_the_zip_fails_as_on_aws(lab, said):
+async def test_a_package_that_is_missing_from_the_zip_fails_as_on_aws(lab: Lab, said: Said) -> None:
     ref = lab.deploy("import pg8000\ndef handler(e, c): return 1\n")
     async with lab.running() as functions:
         outcome = await functions.invoke(ref, b"{}")
@@ -87,7 +91,7 @@ async def test_a_package_that_is_missing_from_the_zip_fails_as_on_aws(lab, said)
     assert function["init_errors"] == 2, "initialised once before and once as part of the invocation"
 
 
-async def test_layers_are_found_and_later_ones_win(lab, said):
+async def test_layers_are_found_and_later_ones_win(lab: Lab, said: Said) -> None:
     base, over = ("arn:aws:lambda:us-east-1:000000000000:layer:" + name for name in ("base:1", "over:2"))
     lab.add_layer(base, {"python/shared.py": "WHO = 'base'", "python/only.py": "X = 1"})
     lab.add_layer(over, {"python/shared.py": "WHO = 'over'"})
@@ -99,7 +103,7 @@ async def test_layers_are_found_and_later_ones_win(lab, said):
         assert said(await functions.invoke(ref, b"{}")) == ["over", 1]
 
 
-async def test_an_exception_is_the_handlers_and_the_environment_lives_on(lab, said):
+async def test_an_exception_is_the_handlers_and_the_environment_lives_on(lab: Lab, said: Said) -> None:
     ref = lab.deploy(
         "import os\ndef handler(event, c):\n    if event: raise ValueError('no')\n    return os.getpid()\n"
     )
@@ -123,7 +127,9 @@ async def test_an_exception_is_the_handlers_and_the_environment_lives_on(lab, sa
         ("ctypes.string_at(0)", "Runtime exited with error: signal: segmentation fault"),
     ],
 )
-async def test_an_end_of_the_process_costs_its_own_invocation_only(lab, said, ending, words):
+async def test_an_end_of_the_process_costs_its_own_invocation_only(
+    lab: Lab, said: Said, ending: str, words: str
+) -> None:
     ref = lab.deploy(f"import ctypes, os, sys\ndef handler(event, c):\n    if event: {ending}\n    return 'well'\n")
     async with lab.running() as functions:
         crashed = await functions.invoke(ref, b"1")
@@ -137,7 +143,7 @@ async def test_an_end_of_the_process_costs_its_own_invocation_only(lab, said, en
     assert said(after) == "well"
 
 
-async def test_a_crash_leaves_a_neighbour_at_work_alone(lab, said):
+async def test_a_crash_leaves_a_neighbour_at_work_alone(lab: Lab, said: Said) -> None:
     ref = lab.deploy(
         "import os, time\ndef handler(event, c):\n    if event == 'crash': os._exit(1)\n    time.sleep(1000)\n",
         Timeout=900,
@@ -154,7 +160,7 @@ async def test_a_crash_leaves_a_neighbour_at_work_alone(lab, said):
     assert said(worked)["errorMessage"].endswith("signal: killed")
 
 
-async def test_a_time_out_kills_all_that_the_function_started(lab, said):
+async def test_a_time_out_kills_all_that_the_function_started(lab: Lab, said: Said) -> None:
     ref = lab.deploy(
         "import subprocess, time\ndef handler(event, c):\n"
         "    child = subprocess.Popen(['sleep', '1000'], start_new_session=True)\n"
@@ -172,7 +178,7 @@ async def test_a_time_out_kills_all_that_the_function_started(lab, said):
     assert "Status: timeout" in outcome.log_tail
 
 
-async def test_each_invocation_has_the_whole_time_for_itself(lab, said):
+async def test_each_invocation_has_the_whole_time_for_itself(lab: Lab, said: Said) -> None:
     ref = lab.deploy("import time\ndef handler(event, c): time.sleep(event)\n", Timeout=1)
     async with lab.running() as functions:
         short = await functions.invoke(ref, b"0.7")
@@ -190,7 +196,7 @@ def running(pid: int) -> bool:
         return False
 
 
-async def test_more_memory_than_configured_ends_the_environment(lab, said):
+async def test_more_memory_than_configured_ends_the_environment(lab: Lab, said: Said) -> None:
     ref = lab.deploy(
         "import time\ndef handler(event, c):\n"
         "    if not event: return 'well'\n"
@@ -207,7 +213,9 @@ async def test_more_memory_than_configured_ends_the_environment(lab, said):
     assert said(after) == "well"
 
 
-async def test_an_init_that_hangs_ends_with_the_functions_time_out(lab, said, monkeypatch):
+async def test_an_init_that_hangs_ends_with_the_functions_time_out(
+    lab: Lab, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("staticfire.edge.services.lambda_.execution_environment.INIT_SECONDS", 0.5)
     ref = lab.deploy("import time\ntime.sleep(1000)\n", Timeout=1)
     async with lab.running() as functions:
@@ -219,7 +227,7 @@ async def test_an_init_that_hangs_ends_with_the_functions_time_out(lab, said, mo
     assert ["Phase: init" in phases[0], "Phase: invoke" in phases[1]] == [True, True]
 
 
-async def test_each_environment_has_its_own_tmp(lab, said):
+async def test_each_environment_has_its_own_tmp(lab: Lab, said: Said) -> None:
     ref = lab.deploy(
         "import os, tempfile, time\nname = os.path.join(tempfile.gettempdir(), 'mark')\n"
         "def handler(event, c):\n"
@@ -233,7 +241,7 @@ async def test_each_environment_has_its_own_tmp(lab, said):
     assert said(again) is True
 
 
-async def test_code_cannot_be_changed_for_another_environment(lab, said):
+async def test_code_cannot_be_changed_for_another_environment(lab: Lab, said: Said) -> None:
     ref = lab.deploy(
         "import os\ndef handler(event, c):\n"
         "    try:\n        open(__file__, 'a').write('x')\n    except OSError as error:\n        return error.errno\n"
@@ -247,7 +255,7 @@ async def test_code_cannot_be_changed_for_another_environment(lab, said):
     assert said(private[0]) == (30 if private[1] == "private" else "written")
 
 
-async def test_a_stranger_cannot_speak_to_the_runtime_api(lab, said):
+async def test_a_stranger_cannot_speak_to_the_runtime_api(lab: Lab, said: Said) -> None:
     ref = lab.deploy("import os\ndef handler(e, c): return os.environ['AWS_LAMBDA_RUNTIME_API']\n")
     async with lab.running() as functions:
         address = said(await functions.invoke(ref, b"{}"))
@@ -262,7 +270,7 @@ async def test_a_stranger_cannot_speak_to_the_runtime_api(lab, said):
         assert said(await functions.invoke(ref, b"{}")) == address
 
 
-async def test_an_answer_to_another_request_is_refused(lab, said):
+async def test_an_answer_to_another_request_is_refused(lab: Lab, said: Said) -> None:
     ref = lab.deploy(
         "import http.client, os\ndef handler(e, c):\n"
         "    api = http.client.HTTPConnection(os.environ['AWS_LAMBDA_RUNTIME_API'])\n"
@@ -273,7 +281,7 @@ async def test_an_answer_to_another_request_is_refused(lab, said):
         assert said(await functions.invoke(ref, b"{}")) == 400
 
 
-async def test_threads_stand_still_between_invocations(lab, said):
+async def test_threads_stand_still_between_invocations(lab: Lab, said: Said) -> None:
     ref = lab.deploy(
         "import threading, time\ncount = 0\n"
         "def tick():\n    global count\n    while True: count += 1; time.sleep(0.005)\n"
@@ -292,7 +300,7 @@ def process_state(pid: int) -> str:
         return file.read().rpartition(")")[2].split()[0]
 
 
-async def test_a_response_over_six_megabytes_is_an_error(lab, said):
+async def test_a_response_over_six_megabytes_is_an_error(lab: Lab, said: Said) -> None:
     ref = lab.deploy("def handler(size, c): return 'x' * size\n")
     async with lab.running() as functions:
         assert len((await functions.invoke(ref, b"6000000")).payload) == 6000002
@@ -301,7 +309,7 @@ async def test_a_response_over_six_megabytes_is_an_error(lab, said):
         assert len((await functions.invoke(ref, b"5")).payload) == 7
 
 
-async def test_an_idle_environment_ends(lab):
+async def test_an_idle_environment_ends(lab: Lab) -> None:
     ref = lab.deploy("def handler(e, c): return 1\n")
     async with lab.running(idle_seconds=0.1) as functions:
         await functions.invoke(ref, b"{}")
@@ -311,7 +319,7 @@ async def test_an_idle_environment_ends(lab):
         await lab.until(lambda: not list((lab.directory / "functions" / "run").iterdir()))
 
 
-async def test_what_a_killed_edge_left_behind_is_removed(lab):
+async def test_what_a_killed_edge_left_behind_is_removed(lab: Lab) -> None:
     left = lab.directory / "functions" / "run" / "1-1" / "tmp"
     left.mkdir(parents=True)
     async with lab.running():
@@ -336,10 +344,11 @@ asyncio.run(main())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
-def test_a_killed_edge_takes_its_environments_along(lab, tmp_path):
+def test_a_killed_edge_takes_its_environments_along(lab: Lab, tmp_path: Path) -> None:
     command = [sys.executable, "-c", EDGE, str(tmp_path), lab.python, lab.version]
     edge = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     try:
+        assert edge.stdout is not None
         pid = int(edge.stdout.readline())
         assert running(pid)
     finally:

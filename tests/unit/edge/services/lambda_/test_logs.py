@@ -6,10 +6,15 @@ import asyncio
 import json
 import logging
 import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
 
 from staticfire.edge.aws.calls import Scope
 from staticfire.edge.services.lambda_.function_process import OutputParser
 from staticfire.edge.services.lambda_.log_shipper import BATCH_EVENTS, LogShipper, _take_batch
+from tests.unit.edge.services.lambda_.kit import Lab
 
 GROUP = "/aws/lambda/f"
 
@@ -19,14 +24,14 @@ def frame(text: str, milliseconds: int = 1000) -> bytes:
     return b"\xa5\x5a\x00\x03" + len(data).to_bytes(4, "big") + (milliseconds * 1000).to_bytes(8, "big") + data
 
 
-def test_lines_and_framed_records_keep_their_order():
+def test_lines_and_framed_records_keep_their_order() -> None:
     parser = OutputParser()
     records = parser.feed(b"one\n" + frame("two\nlines\n") + b"three\nfo")
     assert records == [(None, "one"), (1000, "two\nlines"), (None, "three")]
     assert parser.feed(b"ur\n") == [(None, "four")]
 
 
-def test_output_in_single_bytes_gives_the_same_records():
+def test_output_in_single_bytes_gives_the_same_records() -> None:
     whole = b"one\n" + frame("two\n\xa5") + b"tail " + frame("three") + b"\n"
     parser = OutputParser()
     records = [record for byte in whole for record in parser.feed(bytes([byte]))]
@@ -34,7 +39,7 @@ def test_output_in_single_bytes_gives_the_same_records():
     assert [text for _, text in records] == ["one", "two\n\xa5", "tail ", "three", ""]
 
 
-def test_an_unfinished_line_can_be_ended_and_an_unfinished_frame_stays():
+def test_an_unfinished_line_can_be_ended_and_an_unfinished_frame_stays() -> None:
     parser = OutputParser()
     assert parser.feed(b"half") == []
     assert parser.end_line() == [(None, "half")]
@@ -44,13 +49,13 @@ def test_an_unfinished_line_can_be_ended_and_an_unfinished_frame_stays():
     assert parser.feed(rest) == [(1000, "whole")]
 
 
-def test_a_mark_with_an_impossible_length_is_text():
+def test_a_mark_with_an_impossible_length_is_text() -> None:
     parser = OutputParser()
     records = parser.feed(b"\xa5\x5a\x00\x03\xff\xff\xff\xff12345678\nnext\n")
     assert records[-1] == (None, "next")
 
 
-async def test_an_invocations_lines_stand_between_start_and_report(lab):
+async def test_an_invocations_lines_stand_between_start_and_report(lab: Lab) -> None:
     ref = lab.deploy(
         "import logging\ndef handler(e, c):\n"
         "    print('first'); logging.getLogger().warning('second\\nof two lines'); print('third', end='')\n"
@@ -72,7 +77,7 @@ async def test_an_invocations_lines_stand_between_start_and_report(lab):
     assert len(lines) == 7
 
 
-async def test_the_log_tail_is_the_invocations_own(lab):
+async def test_the_log_tail_is_the_invocations_own(lab: Lab) -> None:
     ref = lab.deploy("def handler(e, c): print('saw', e)\n")
     async with lab.running() as functions:
         await functions.invoke(ref, b"1")
@@ -82,7 +87,7 @@ async def test_the_log_tail_is_the_invocations_own(lab):
     assert "saw 1" not in outcome.log_tail
 
 
-async def test_json_logging_is_json_throughout(lab):
+async def test_json_logging_is_json_throughout(lab: Lab) -> None:
     ref = lab.deploy(
         "import logging\nlog = logging.getLogger()\ndef handler(e, c): log.info('hidden'); log.warning('seen')\n",
         LoggingConfig={"LogFormat": "JSON", "ApplicationLogLevel": "WARN", "LogGroup": "/my/group"},
@@ -103,7 +108,7 @@ async def test_json_logging_is_json_throughout(lab):
     assert re.fullmatch(r"\d{4}/\d\d/\d\d/f\[\$LATEST\][0-9a-f]{32}", stream)
 
 
-async def test_lines_survive_an_emulator_that_is_away_for_a_while(lab, caplog):
+async def test_lines_survive_an_emulator_that_is_away_for_a_while(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
     ref = lab.deploy("def handler(e, c): print('kept', e)\n")
     async with lab.running() as functions:
         await functions.invoke(ref, b"0")
@@ -115,7 +120,9 @@ async def test_lines_survive_an_emulator_that_is_away_for_a_while(lab, caplog):
         await lab.until(lambda: "kept 1" in lab.emulator.lines.get(GROUP, []))
 
 
-async def test_a_full_buffer_drops_the_oldest_and_says_so(lab, caplog, monkeypatch):
+async def test_a_full_buffer_drops_the_oldest_and_says_so(
+    lab: Lab, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("staticfire.edge.services.lambda_.log_shipper.BUFFER_LIMIT", 10)
     lab.emulator.down = True
     lab.deploy("")
@@ -134,13 +141,15 @@ async def test_a_full_buffer_drops_the_oldest_and_says_so(lab, caplog, monkeypat
     assert lab.emulator.lines[GROUP] == ["6", "7", "8", "9", "10"]
 
 
-async def test_lines_that_are_dropped_while_others_are_on_their_way_do_not_disturb_these(lab, monkeypatch):
+async def test_lines_that_are_dropped_while_others_are_on_their_way_do_not_disturb_these(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("staticfire.edge.services.lambda_.log_shipper.BUFFER_LIMIT", 10)
     async with lab.running() as functions:
         config = await functions.describe(lab.deploy(""))
     answer, asked, go_on = lab.emulator.json, asyncio.Event(), asyncio.Event()
 
-    async def slow(*arguments, **named):
+    async def slow(*arguments: Any, **named: Any) -> dict[str, Any]:
         asked.set()
         await go_on.wait()
         return await answer(*arguments, **named)
@@ -162,14 +171,16 @@ async def test_lines_that_are_dropped_while_others_are_on_their_way_do_not_distu
     assert lab.emulator.lines[GROUP] == [f"first {number}" for number in range(8)]
 
 
-async def test_lines_that_come_while_a_batch_is_on_its_way_wait_for_the_next_round(lab, monkeypatch):
+async def test_lines_that_come_while_a_batch_is_on_its_way_wait_for_the_next_round(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with lab.running() as functions:
         config = await functions.describe(lab.deploy(""))
     shipper = LogShipper(lab.emulator)
     stream = shipper.stream(config)
     answer, batches = lab.emulator.json, []
 
-    async def busy(scope, service, target, body, **named):
+    async def busy(scope: Scope, service: str, target: str, body: Mapping[str, Any], **named: Any) -> dict[str, Any]:
         if target.endswith("PutLogEvents"):
             batches.append([event["message"] for event in body["logEvents"]])
             stream.append([(None, f"while {len(batches)}")])
@@ -184,7 +195,7 @@ async def test_lines_that_come_while_a_batch_is_on_its_way_wait_for_the_next_rou
     await shipper.close()
 
 
-async def test_time_never_runs_backwards_in_a_stream(lab):
+async def test_time_never_runs_backwards_in_a_stream(lab: Lab) -> None:
     shipper = LogShipper(lab.emulator)
     async with lab.running() as functions:
         stream = shipper.stream(await functions.describe(lab.deploy("")))
@@ -193,7 +204,7 @@ async def test_time_never_runs_backwards_in_a_stream(lab):
     assert lab.emulator.lines[GROUP] == ["now", "framed long ago", "later"]
 
 
-async def test_a_batch_is_no_larger_than_cloudwatch_takes(lab):
+async def test_a_batch_is_no_larger_than_cloudwatch_takes(lab: Lab) -> None:
     shipper = LogShipper(lab.emulator)
     async with lab.running() as functions:
         stream = shipper.stream(await functions.describe(lab.deploy("")))
@@ -208,7 +219,7 @@ async def test_a_batch_is_no_larger_than_cloudwatch_takes(lab):
     assert len(lab.emulator.lines[GROUP]) == 10_000
 
 
-async def test_metrics_count_every_invocation(lab):
+async def test_metrics_count_every_invocation(lab: Lab) -> None:
     ref = lab.deploy("def handler(e, c): return 1 / e\n")
     async with lab.running() as functions:
         await asyncio.gather(*(functions.invoke(ref, payload) for payload in (b"1", b"0", b"2")))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
+from typing import Any
 
 import pytest
 
 from staticfire.edge.aws.calls import AwsError, Scope
-from staticfire.edge.services.lambda_ import FunctionRef, pool
+from staticfire.edge.services.lambda_ import FunctionRef, Functions, pool
 from staticfire.edge.services.lambda_.pool import ABREAST
+from tests.unit.edge.services.lambda_.kit import Change, Lab, Said, Together
 
 WAITS = """
 import os, time
@@ -19,12 +21,14 @@ def handler(seconds, c):
 """
 
 
-def counters(functions):
+def counters(functions: Functions) -> dict[str, Any]:
     (function,) = functions.snapshot()["functions"]
-    return function
+    return dict(function)
 
 
-async def test_concurrent_invocations_run_in_environments_of_their_own(lab, said, run_together):
+async def test_concurrent_invocations_run_in_environments_of_their_own(
+    lab: Lab, said: Said, run_together: Together
+) -> None:
     ref = lab.deploy(WAITS)
     async with lab.running() as functions:
         outcomes = await run_together(*(functions.invoke(ref, b"0.5") for _ in range(3)))
@@ -34,7 +38,7 @@ async def test_concurrent_invocations_run_in_environments_of_their_own(lab, said
         assert counters(functions)["cold_starts"] == 3
 
 
-async def test_a_sequence_of_invocations_uses_one_environment(lab):
+async def test_a_sequence_of_invocations_uses_one_environment(lab: Lab) -> None:
     ref = lab.deploy(WAITS)
     async with lab.running() as functions:
         for _ in range(50):
@@ -43,12 +47,12 @@ async def test_a_sequence_of_invocations_uses_one_environment(lab):
 
 
 async def test_short_invocations_take_turns_in_few_environments_and_longer_ones_do_not(
-    lab, said, run_together, monkeypatch
-):
+    lab: Lab, said: Said, run_together: Together, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ref = lab.deploy(WAITS)
     async with lab.running() as functions:
 
-        async def environments_of_a_burst(seconds):
+        async def environments_of_a_burst(seconds: bytes) -> int:
             outcomes = await run_together(*(functions.invoke(ref, seconds) for _ in range(ABREAST + 2)))
             return len({said(one) for one in outcomes})
 
@@ -61,7 +65,7 @@ async def test_short_invocations_take_turns_in_few_environments_and_longer_ones_
         assert min(bursts) <= ABREAST, bursts
 
 
-async def test_beyond_reserved_concurrency_an_invocation_is_refused(lab, run_together):
+async def test_beyond_reserved_concurrency_an_invocation_is_refused(lab: Lab, run_together: Together) -> None:
     ref = lab.deploy(WAITS, reserved=2)
     async with lab.running() as functions:
         results = await run_together(*(functions.invoke(ref, b"0.5") for _ in range(5)))
@@ -75,14 +79,14 @@ async def test_beyond_reserved_concurrency_an_invocation_is_refused(lab, run_tog
         assert (await functions.invoke(ref, b"0")).error is None
 
 
-async def test_reserved_concurrency_zero_refuses_everything(lab):
+async def test_reserved_concurrency_zero_refuses_everything(lab: Lab) -> None:
     ref = lab.deploy(WAITS, reserved=0)
     async with lab.running() as functions:
         with pytest.raises(AwsError, match="TooManyRequestsException"):
             await functions.invoke(ref, b"0")
 
 
-async def test_the_accounts_limit_is_shared_and_reservations_come_off_it(lab, run_together):
+async def test_the_accounts_limit_is_shared_and_reservations_come_off_it(lab: Lab, run_together: Together) -> None:
     plain, other, own = (lab.deploy(WAITS, name=name, reserved=reserved) for name, reserved in NAMES)
     async with lab.running(account_concurrency=4) as functions:
         await functions.invoke(own, b"0")
@@ -100,7 +104,9 @@ async def test_the_accounts_limit_is_shared_and_reservations_come_off_it(lab, ru
 NAMES = [("plain", None), ("other", None), ("own", 2)]
 
 
-async def test_new_code_is_used_by_the_next_invocation_and_never_in_the_middle_of_one(lab, said, change):
+async def test_new_code_is_used_by_the_next_invocation_and_never_in_the_middle_of_one(
+    lab: Lab, said: Said, change: Change
+) -> None:
     ref = lab.deploy("import time\ndef handler(e, c): time.sleep(e); return 'old'\n")
     async with lab.running() as functions:
         await functions.invoke(ref, b"0")
@@ -113,7 +119,7 @@ async def test_new_code_is_used_by_the_next_invocation_and_never_in_the_middle_o
         await lab.until(lambda: len(counters(functions)["environments"]) == 1)
 
 
-async def test_new_variables_are_seen_by_the_next_invocation(lab, said, change):
+async def test_new_variables_are_seen_by_the_next_invocation(lab: Lab, said: Said, change: Change) -> None:
     source = "import os\ndef handler(e, c): return os.environ.get('MODE')\n"
     ref = lab.deploy(source, Environment={"Variables": {"MODE": "a"}})
     async with lab.running() as functions:
@@ -124,7 +130,7 @@ async def test_new_variables_are_seen_by_the_next_invocation(lab, said, change):
         assert said(await functions.invoke(ref, b"{}")) == "b"
 
 
-async def test_a_write_that_changes_no_environment_keeps_it_warm(lab, change):
+async def test_a_write_that_changes_no_environment_keeps_it_warm(lab: Lab, change: Change) -> None:
     ref = lab.deploy(WAITS)
     async with lab.running() as functions:
         await functions.invoke(ref, b"0")
@@ -134,7 +140,7 @@ async def test_a_write_that_changes_no_environment_keeps_it_warm(lab, change):
         assert counters(functions)["cold_starts"] == 1
 
 
-async def test_a_deleted_function_ends_its_environments(lab, change):
+async def test_a_deleted_function_ends_its_environments(lab: Lab, change: Change) -> None:
     ref = lab.deploy(WAITS)
     async with lab.running() as functions:
         await functions.invoke(ref, b"0")
@@ -147,7 +153,7 @@ async def test_a_deleted_function_ends_its_environments(lab, change):
         await lab.until(lambda: not _exists(pid))
 
 
-def _exists(pid):
+def _exists(pid: int) -> bool:
     try:
         with open(f"/proc/{pid}/stat"):
             return True
@@ -155,7 +161,7 @@ def _exists(pid):
         return False
 
 
-async def test_nothing_is_kept_of_functions_that_do_not_exist(lab):
+async def test_nothing_is_kept_of_functions_that_do_not_exist(lab: Lab) -> None:
     async with lab.running() as functions:
         for number in range(10):
             with pytest.raises(AwsError, match="Function not found"):
@@ -164,7 +170,7 @@ async def test_nothing_is_kept_of_functions_that_do_not_exist(lab):
         assert functions.snapshot()["functions"] == []
 
 
-async def test_a_caller_that_goes_away_does_not_end_the_invocation(lab):
+async def test_a_caller_that_goes_away_does_not_end_the_invocation(lab: Lab) -> None:
     ref = lab.deploy("import time\ndef handler(e, c): time.sleep(0.3); print('finished')\n")
     async with lab.running() as functions:
         caller = asyncio.ensure_future(functions.invoke(ref, b"{}"))
@@ -174,7 +180,7 @@ async def test_a_caller_that_goes_away_does_not_end_the_invocation(lab):
         await lab.until(lambda: "finished" in lab.emulator.lines.get("/aws/lambda/f", []))
 
 
-async def test_reset_ends_all_environments_and_starts_cold(lab):
+async def test_reset_ends_all_environments_and_starts_cold(lab: Lab) -> None:
     ref = lab.deploy(WAITS)
     async with lab.running() as functions:
         await functions.invoke(ref, b"0")
@@ -184,20 +190,22 @@ async def test_reset_ends_all_environments_and_starts_cold(lab):
         assert counters(functions)["cold_starts"] == 1
 
 
-async def test_a_reset_while_an_invocation_waits_for_a_second_start_fails_it(lab):
+async def test_a_reset_while_an_invocation_waits_for_a_second_start_fails_it(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ref = lab.deploy("raise RuntimeError\n")
     async with lab.running() as functions:
         await functions.describe(ref)
         fetch, again, starts = functions._code.tree, asyncio.Event(), []
 
-        async def fetch_once(*arguments):
+        async def fetch_once(*arguments: Any) -> Any:
             starts.append(arguments)
             if len(starts) > 1:
                 again.set()
                 await asyncio.Event().wait()
             return await fetch(*arguments)
 
-        functions._code.tree = fetch_once
+        monkeypatch.setattr(functions._code, "tree", fetch_once)
         waiting = asyncio.ensure_future(functions.invoke(ref, b"0"))
         await again.wait()
         await functions.reset()
@@ -205,7 +213,7 @@ async def test_a_reset_while_an_invocation_waits_for_a_second_start_fails_it(lab
             await waiting
 
 
-async def test_versions_and_aliases_run_their_own_code(lab, said):
+async def test_versions_and_aliases_run_their_own_code(lab: Lab, said: Said) -> None:
     lab.deploy("def handler(e, c): return ['new', c.function_version]\n")
     lab.deploy("def handler(e, c): return ['one', c.function_version]\n", version="1")
     lab.emulator.answers["/2015-03-31/functions/f/aliases/live"] = {"FunctionVersion": "1"}
@@ -218,7 +226,7 @@ async def test_versions_and_aliases_run_their_own_code(lab, said):
             await functions.invoke(FunctionRef(Scope(), "f", "none"), b"{}")
 
 
-async def test_a_weighted_alias_spreads_over_its_versions(lab):
+async def test_a_weighted_alias_spreads_over_its_versions(lab: Lab) -> None:
     for version in ("1", "2"):
         lab.deploy(f"def handler(e, c): return {version}\n", version=version)
     routing = {"FunctionVersion": "1", "RoutingConfig": {"AdditionalVersionWeights": {"2": 0.5}}}
@@ -236,7 +244,7 @@ async def test_a_weighted_alias_spreads_over_its_versions(lab):
         ({"Runtime": "nodejs22.x"}, "nodejs22.x"),
     ],
 )
-async def test_what_cannot_run_here_is_refused_in_words(lab, config, words):
+async def test_what_cannot_run_here_is_refused_in_words(lab: Lab, config: dict[str, Any], words: str) -> None:
     ref = lab.deploy(WAITS, **config)
     async with lab.running() as functions:
         with pytest.raises(AwsError, match=words) as refused:
@@ -244,7 +252,7 @@ async def test_what_cannot_run_here_is_refused_in_words(lab, config, words):
     assert refused.value.code == "InvalidRuntimeException"
 
 
-async def test_a_version_that_is_not_here_runs_on_the_nearest(lab, said):
+async def test_a_version_that_is_not_here_runs_on_the_nearest(lab: Lab, said: Said) -> None:
     ref = lab.deploy("import sys\ndef handler(e, c): return list(sys.version_info[:2])\n", Runtime="python3.99")
     async with lab.running() as functions:
         assert said(await functions.invoke(ref, b"{}")) == [int(part) for part in lab.version.split(".")]
