@@ -16,6 +16,7 @@ import pytest
 
 from staticfire.settings import load
 from staticfire.testing.kit import ApiAnswer, StackUnderTest, wait_until
+from staticfire.testing.run import OwnStack
 
 
 class Probe(NamedTuple):
@@ -36,25 +37,25 @@ STACKS = sorted(load(Path(__file__).parents[1]).stacks)
 
 
 @pytest.fixture(params=STACKS)
-def stack(request: pytest.FixtureRequest, staticfire_enforcing) -> StackUnderTest:
+def stack(request: pytest.FixtureRequest, staticfire_enforcing: Callable[[str], OwnStack]) -> StackUnderTest:
     return staticfire_enforcing(request.param).stack
 
 
-def test_every_stack_has_a_probe():
+def test_every_stack_has_a_probe() -> None:
     assert sorted(PROBES) == STACKS
 
 
-def test_no_statement_of_a_role_is_for_everything(stack):
+def test_no_statement_of_a_role_is_for_everything(stack: StackUnderTest) -> None:
     statements = {role: list(allowed(stack.aws("iam"), role)) for role in roles(stack)}
 
     assert all(statements.values()), "a role without a policy: this would show nothing"
-    for role, its_statements in statements.items():
-        for statement in its_statements:
+    for role, found in statements.items():
+        for statement in found:
             assert not ("*" in listed(statement["Action"]) and "*" in listed(statement["Resource"])), (role, statement)
             assert not any(action.endswith(":*") for action in listed(statement["Action"])), (role, statement)
 
 
-def test_the_service_works_with_its_role_and_not_without_its_table(stack):
+def test_the_service_works_with_its_role_and_not_without_its_table(stack: StackUnderTest) -> None:
     numbers = iter(range(1000))
 
     def ask() -> ApiAnswer:
@@ -62,12 +63,17 @@ def test_the_service_works_with_its_role_and_not_without_its_table(stack):
         method, path, content = probe.request(next(numbers))
         return stack.api.request(method, path, json=content)
 
+    def refusal() -> ApiAnswer | None:
+        answer = ask()
+        return answer if answer.status >= 500 else None
+
     def well() -> bool:
         return ask().status == PROBES[stack.name].status
 
     assert well()
     with without_tables(stack):
-        refused = wait_until(lambda: (answer := ask()).status >= 500 and answer, "the refusal of the table")
+        refused = wait_until(refusal, "the refusal of the table")
+    assert refused is not None
     assert "AccessDenied" not in refused.text, "the answer tells what is inside"
     wait_until(well, "the service, its permission given back")
 
@@ -80,7 +86,7 @@ def without_tables(stack: StackUnderTest) -> Iterator[None]:
     for role in roles(stack):
         for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
             document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-            kept = [statement for statement in document["Statement"] if not mentions_dynamodb(statement)]
+            kept = [each for each in document["Statement"] if not mentions_dynamodb(each)]
             if kept != document["Statement"]:
                 changed.append({"RoleName": role, "PolicyName": name, "PolicyDocument": json.dumps(document)})
                 narrower = json.dumps({**document, "Statement": kept})
@@ -97,11 +103,9 @@ def roles(stack: StackUnderTest) -> list[str]:
     """The roles of the stack's functions: those of the outputs named `..._function_name`."""
     names = [value for name, value in stack.outputs.items() if name.endswith("_function_name")]
     functions = stack.aws("lambda")
-    names_of_roles = {
-        functions.get_function_configuration(FunctionName=name)["Role"].rpartition("/")[2] for name in names
-    }
-    assert names_of_roles, "no output of the stack names a function"
-    return sorted(names_of_roles)
+    found = {functions.get_function_configuration(FunctionName=name)["Role"].rpartition("/")[2] for name in names}
+    assert found, "no output of the stack names a function"
+    return sorted(found)
 
 
 def allowed(iam: Any, role: str) -> Iterator[dict[str, Any]]:
@@ -112,10 +116,10 @@ def allowed(iam: Any, role: str) -> Iterator[dict[str, Any]]:
     ]
     for attached in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
         version = iam.get_policy(PolicyArn=attached["PolicyArn"])["Policy"]["DefaultVersionId"]
-        policy_version = iam.get_policy_version(PolicyArn=attached["PolicyArn"], VersionId=version)
-        documents.append(policy_version["PolicyVersion"]["Document"])
+        found = iam.get_policy_version(PolicyArn=attached["PolicyArn"], VersionId=version)
+        documents.append(found["PolicyVersion"]["Document"])
     for document in documents:
-        yield from (statement for statement in listed(document["Statement"]) if statement["Effect"] == "Allow")
+        yield from (each for each in listed(document["Statement"]) if each["Effect"] == "Allow")
 
 
 def mentions_dynamodb(statement: dict[str, Any]) -> bool:

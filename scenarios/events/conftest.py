@@ -8,12 +8,12 @@ import hmac
 import json
 import time
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-Headers = dict[str, str]
+from scenarios.events.kit import Event, Headers, Sign, Stored
+from staticfire.testing.kit import AwsClients, StackUnderTest
 
 
 @pytest.fixture(scope="session")
@@ -28,12 +28,12 @@ def event_id() -> str:
 
 
 @pytest.fixture
-def event(event_id: str) -> dict[str, Any]:
+def event(event_id: str) -> Event:
     return {"type": "order.paid", "source": "shop", "id": event_id, "data": {"order": 7, "items": ["ü", 1.5, None]}}
 
 
 @pytest.fixture
-def stored(staticfire_stack, aws) -> Callable[[str], dict[str, Any] | None]:
+def stored(staticfire_stack: StackUnderTest, aws: AwsClients) -> Stored:
     """The item of an event, None where there is none."""
     table = staticfire_stack.outputs["table_name"]
 
@@ -46,7 +46,7 @@ def stored(staticfire_stack, aws) -> Callable[[str], dict[str, Any] | None]:
 
 
 @pytest.fixture
-def signed(staticfire_stack, aws) -> Callable[..., Headers]:
+def signed(staticfire_stack: StackUnderTest, aws: AwsClients) -> Sign:
     """The headers of a signed message, written here from the standard's text and not with the service's own code."""
     arn = staticfire_stack.outputs["signature_secret_arn"]
     secret = aws("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
@@ -66,5 +66,5 @@ def signed(staticfire_stack, aws) -> Callable[..., Headers]:
 
 
 @pytest.fixture
-def body(event: dict[str, Any]) -> bytes:
+def body(event: Event) -> bytes:
     return json.dumps(event).encode()

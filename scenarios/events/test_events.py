@@ -7,12 +7,15 @@ import re
 import time
 import uuid
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
-from staticfire.testing.kit import wait_until
+from scenarios.events.kit import Event, Stored
+from staticfire.testing.kit import AccountFaults, ApiClient, AwsClients, StackUnderTest, wait_until
 
 KIB = 1024
 DATA_LIMIT = 256 * KIB
@@ -20,7 +23,7 @@ MIB = 1024 * KIB
 LIMITS = ["the service's", "Lambda's", "the HTTP API's"]
 
 
-def test_an_event_is_accepted_and_stored_with_where_it_came_from(api, event, stored):
+def test_an_event_is_accepted_and_stored_with_where_it_came_from(api: ApiClient, event: Event, stored: Stored) -> None:
     before = datetime.now(UTC)
 
     answer = api.post("/events", json=event)
@@ -37,7 +40,7 @@ def test_an_event_is_accepted_and_stored_with_where_it_came_from(api, event, sto
     assert item["schema_version"] == "1"
 
 
-def test_an_event_without_an_id_gets_a_ulid(api, event, stored):
+def test_an_event_without_an_id_gets_a_ulid(api: ApiClient, event: Event, stored: Stored) -> None:
     del event["id"]
 
     answers = [api.post("/events", json=event) for _ in range(2)]
@@ -49,7 +52,7 @@ def test_an_event_without_an_id_gets_a_ulid(api, event, stored):
     assert all(stored(identity) for identity in ids)
 
 
-def test_a_repeated_id_is_stored_once_and_answered_as_at_first(api, event, stored):
+def test_a_repeated_id_is_stored_once_and_answered_as_at_first(api: ApiClient, event: Event, stored: Stored) -> None:
     first = api.post("/events", json=event)
     item = stored(event["id"])
 
@@ -61,7 +64,9 @@ def test_a_repeated_id_is_stored_once_and_answered_as_at_first(api, event, store
 
 
 @pytest.mark.parametrize("change", [{"data": {"order": 8}}, {"type": "order.refunded"}, {"source": "another"}])
-def test_another_event_with_a_known_id_is_a_conflict(api, event, stored, change):
+def test_another_event_with_a_known_id_is_a_conflict(
+    api: ApiClient, event: Event, stored: Stored, change: dict[str, Any]
+) -> None:
     assert api.post("/events", json=event).status == 202
     item = stored(event["id"])
 
@@ -72,7 +77,7 @@ def test_another_event_with_a_known_id_is_a_conflict(api, event, stored, change)
     assert stored(event["id"]) == item
 
 
-def test_32_posts_of_one_id_at_the_same_time_store_it_once(api, event):
+def test_32_posts_of_one_id_at_the_same_time_store_it_once(api: ApiClient, event: Event) -> None:
     with ThreadPoolExecutor(32) as threads:
         answers = list(threads.map(lambda _: api.post("/events", json=event), range(32)))
 
@@ -81,7 +86,7 @@ def test_32_posts_of_one_id_at_the_same_time_store_it_once(api, event):
     assert len({answer.json["received_at"] for answer in answers}) == 1
 
 
-def test_an_event_keeps_its_own_time(api, event, stored):
+def test_an_event_keeps_its_own_time(api: ApiClient, event: Event, stored: Stored) -> None:
     event["time"] = "2026-11-20T23:59:59.5+01:00"
 
     assert api.post("/events", json=event).status == 202
@@ -89,7 +94,7 @@ def test_an_event_keeps_its_own_time(api, event, stored):
     assert stored(event["id"])["time"] == event["time"]
 
 
-def test_numbers_are_stored_as_they_were_written(api, event_id, stored):
+def test_numbers_are_stored_as_they_were_written(api: ApiClient, event_id: str, stored: Stored) -> None:
     data = '{"n": 0.1000000000000000055511151231257827, "m": 1e400}'
     body = f'{{"type": "t", "source": "s", "id": "{event_id}", "data": {data}}}'
 
@@ -98,7 +103,9 @@ def test_numbers_are_stored_as_they_were_written(api, event_id, stored):
     assert stored(event_id)["data"] == '{"n":0.1000000000000000055511151231257827,"m":1E+400}'
 
 
-def test_the_events_of_a_type_and_day_are_found_in_the_shards_of_the_index(api, staticfire_stack, aws, event):
+def test_the_events_of_a_type_and_day_are_found_in_the_shards_of_the_index(
+    api: ApiClient, staticfire_stack: StackUnderTest, aws: AwsClients, event: Event
+) -> None:
     event["type"] = f"test.{uuid.uuid4().hex}"
     del event["id"]
     sent = {api.post("/events", json=event).json["event_id"] for _ in range(20)}
@@ -123,7 +130,9 @@ def test_the_events_of_a_type_and_day_are_found_in_the_shards_of_the_index(api, 
     assert len(set(shards.values())) > 1, "all events of the day are in one partition of the index"
 
 
-def test_every_event_is_in_the_stream_for_later_consumers(api, staticfire_stack, aws, event):
+def test_every_event_is_in_the_stream_for_later_consumers(
+    api: ApiClient, staticfire_stack: StackUnderTest, aws: AwsClients, event: Event
+) -> None:
     streams, arn = aws("dynamodbstreams"), staticfire_stack.outputs["stream_arn"]
     table = staticfire_stack.outputs["table_name"]
     description = aws("dynamodb").describe_table(TableName=table)["Table"]
@@ -142,7 +151,9 @@ def test_every_event_is_in_the_stream_for_later_consumers(api, staticfire_stack,
     wait_until(is_there, "the event in the table's stream")
 
 
-def test_an_event_expires_after_its_retention(api, event, stored, staticfire_stack, aws):
+def test_an_event_expires_after_its_retention(
+    api: ApiClient, event: Event, stored: Stored, staticfire_stack: StackUnderTest, aws: AwsClients
+) -> None:
     before = time.time()
     assert api.post("/events", json=event).status == 202
 
@@ -175,7 +186,9 @@ def test_an_event_expires_after_its_retention(api, event, stored, staticfire_sta
         pytest.param({"type": 1, "source": 1, "data": 1, "x": 1}, {"type", "source", "data", "x"}, id="everything"),
     ],
 )
-def test_a_wrong_event_is_refused_with_every_problem_named(api, event, stored, change, fields):
+def test_a_wrong_event_is_refused_with_every_problem_named(
+    api: ApiClient, event: Event, stored: Stored, change: dict[str, Any], fields: set[str]
+) -> None:
     answer = api.post("/events", json=event | change)
 
     assert answer.status == 400
@@ -198,14 +211,14 @@ def test_a_wrong_event_is_refused_with_every_problem_named(api, event, stored, c
         ('{"type": "t", "type": "t", "source": "s", "data": {}}', "type"),
     ],
 )
-def test_what_is_no_event_is_refused_by_name(api, body, field):
+def test_what_is_no_event_is_refused_by_name(api: ApiClient, body: str | bytes, field: str) -> None:
     answer = api.post("/events", body=body)
 
     assert answer.status == 400
     assert [error["field"] for error in answer.json["errors"]] == [field]
 
 
-def test_data_of_256_KiB_is_taken_and_one_byte_more_is_not(api, event, stored):
+def test_data_of_256_KiB_is_taken_and_one_byte_more_is_not(api: ApiClient, event: Event, stored: Stored) -> None:
     event["data"] = {"text": "x" * (DATA_LIMIT - len('{"text":""}'))}
     assert api.post("/events", json=event).status == 202
     assert len(stored(event["id"])["data"]) == DATA_LIMIT
@@ -218,7 +231,7 @@ def test_data_of_256_KiB_is_taken_and_one_byte_more_is_not(api, event, stored):
 
 
 @pytest.mark.parametrize("size", [MIB + 1, 7 * MIB, 11 * MIB], ids=LIMITS)
-def test_a_body_over_any_of_the_limits_is_413(api, event, size):
+def test_a_body_over_any_of_the_limits_is_413(api: ApiClient, event: Event, size: int) -> None:
     event["data"] = {"text": "x" * size}
 
     answer = api.post("/events", json=event)
@@ -230,14 +243,16 @@ def test_a_body_over_any_of_the_limits_is_413(api, event, size):
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/events"), ("GET", "/"), ("POST", "/events/1"), ("PUT", "/events")]
 )
-def test_an_unknown_route_is_not_found(api, method, path):
+def test_an_unknown_route_is_not_found(api: ApiClient, method: str, path: str) -> None:
     answer = api.request(method, path)
 
     assert answer.status == 404
     assert answer.json == {"message": "Not Found"}
 
 
-def test_while_the_table_is_away_the_answer_is_503_and_a_retry_completes_it(api, event, faults, stored):
+def test_while_the_table_is_away_the_answer_is_503_and_a_retry_completes_it(
+    api: ApiClient, event: Event, faults: AccountFaults, stored: Stored
+) -> None:
     with faults("dynamodb", "PutItem", kind="error", status=500, code="InternalServerError"):
         away = api.post("/events", json=event)
     assert away.status == 503
@@ -248,7 +263,9 @@ def test_while_the_table_is_away_the_answer_is_503_and_a_retry_completes_it(api,
     assert stored(event["id"])
 
 
-def test_a_write_that_was_not_answered_at_first_is_no_duplicate(api, event, faults):
+def test_a_write_that_was_not_answered_at_first_is_no_duplicate(
+    api: ApiClient, event: Event, faults: AccountFaults
+) -> None:
     with faults("dynamodb", "PutItem", kind="drop", when="after", times=1):
         answer = api.post("/events", json=event)
 
@@ -256,7 +273,9 @@ def test_a_write_that_was_not_answered_at_first_is_no_duplicate(api, event, faul
     assert api.post("/events", json=event).json == {**answer.json, "duplicate": True}
 
 
-def test_a_write_that_was_never_answered_is_503_and_what_is_sent_again_is_stored_once(api, event, faults, stored):
+def test_a_write_that_was_never_answered_is_503_and_what_is_sent_again_is_stored_once(
+    api: ApiClient, event: Event, faults: AccountFaults, stored: Stored
+) -> None:
     with faults("dynamodb", "PutItem", kind="drop", when="after") as struck:
         answer = api.post("/events", json=event)
         assert struck()
@@ -268,7 +287,7 @@ def test_a_write_that_was_never_answered_is_503_and_what_is_sent_again_is_stored
     assert item == stored(event["id"])
 
 
-def new_images(streams, arn):
+def new_images(streams: Any, arn: str) -> Iterator[dict[str, Any]]:
     """What was put into the table, as its stream tells it."""
     for shard in streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
         iterator = streams.get_shard_iterator(StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")

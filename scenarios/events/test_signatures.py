@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+
+from scenarios.events.kit import Event, Sign, Stored
+from staticfire.testing.kit import ApiClient, AwsClients, StackUnderTest
 
 HEADERS = ["webhook-id", "webhook-timestamp", "webhook-signature"]
 
 
-def test_a_rightly_signed_event_is_accepted(api, event, body, signed, stored):
+def test_a_rightly_signed_event_is_accepted(
+    api: ApiClient, event: Event, body: bytes, signed: Sign, stored: Stored
+) -> None:
     assert api.post("/events", body=body, headers=signed(body)).status == 202
     assert stored(event["id"])
 
 
-def test_one_of_several_signatures_is_enough_while_secrets_are_exchanged(api, body, signed):
+def test_one_of_several_signatures_is_enough_while_secrets_are_exchanged(
+    api: ApiClient, body: bytes, signed: Sign
+) -> None:
     headers = signed(body)
     headers["webhook-signature"] = f"v1,{base64.b64encode(bytes(32)).decode()} {headers['webhook-signature']}"
 
@@ -23,7 +32,9 @@ def test_one_of_several_signatures_is_enough_while_secrets_are_exchanged(api, bo
 
 
 @pytest.mark.parametrize("age", [310, -310], ids=["too old", "of the future"])
-def test_a_message_outside_the_window_is_refused(api, event, body, signed, stored, age):
+def test_a_message_outside_the_window_is_refused(
+    api: ApiClient, event: Event, body: bytes, signed: Sign, stored: Stored, age: int
+) -> None:
     answer = api.post("/events", body=body, headers=signed(body, age=age))
 
     assert answer.status == 401
@@ -41,7 +52,9 @@ def test_a_message_outside_the_window_is_refused(api, event, body, signed, store
     ],
     ids=["another's", "nonsense", "empty", "another message's"],
 )
-def test_a_wrong_signature_is_refused_and_nothing_is_stored(api, event, body, signed, stored, change):
+def test_a_wrong_signature_is_refused_and_nothing_is_stored(
+    api: ApiClient, event: Event, body: bytes, signed: Sign, stored: Stored, change: dict[str, Any]
+) -> None:
     answer = api.post("/events", body=body, headers=signed(body) | change)
 
     assert answer.status == 401
@@ -49,13 +62,15 @@ def test_a_wrong_signature_is_refused_and_nothing_is_stored(api, event, body, si
     assert stored(event["id"]) is None
 
 
-def test_another_body_is_not_what_was_signed(api, event, body, signed, stored):
+def test_another_body_is_not_what_was_signed(
+    api: ApiClient, event: Event, body: bytes, signed: Sign, stored: Stored
+) -> None:
     assert api.post("/events", body=body + b" ", headers=signed(body)).status == 401
     assert stored(event["id"]) is None
 
 
 @pytest.mark.parametrize("missing", HEADERS)
-def test_half_a_signature_is_none(api, body, signed, missing):
+def test_half_a_signature_is_none(api: ApiClient, body: bytes, signed: Sign, missing: str) -> None:
     headers = signed(body)
     del headers[missing]
 
@@ -66,7 +81,7 @@ def test_half_a_signature_is_none(api, body, signed, missing):
 
 
 @pytest.fixture
-def signatures_are_required(staticfire_stack, aws):
+def signatures_are_required(staticfire_stack: StackUnderTest, aws: AwsClients) -> Iterator[None]:
     """As with `signatures = "required"`, for one scenario."""
     functions, name = aws("lambda"), staticfire_stack.outputs["api_function_name"]
     made = functions.get_function_configuration(FunctionName=name)["Environment"]
@@ -81,7 +96,9 @@ def signatures_are_required(staticfire_stack, aws):
 
 
 @pytest.mark.usefixtures("signatures_are_required")
-def test_where_signatures_are_required_an_unsigned_event_is_refused(api, event, body, signed, stored):
+def test_where_signatures_are_required_an_unsigned_event_is_refused(
+    api: ApiClient, event: Event, body: bytes, signed: Sign, stored: Stored
+) -> None:
     refused = api.post("/events", body=body)
 
     assert refused.status == 401
@@ -90,7 +107,9 @@ def test_where_signatures_are_required_an_unsigned_event_is_refused(api, event, 
     assert api.post("/events", body=body, headers=signed(body)).status == 202
 
 
-def test_a_message_that_is_replayed_stores_nothing_again_even_without_an_id(api, event, signed):
+def test_a_message_that_is_replayed_stores_nothing_again_even_without_an_id(
+    api: ApiClient, event: Event, signed: Sign
+) -> None:
     del event["id"]
     body = json.dumps(event).encode()
     headers = signed(body)
@@ -102,7 +121,7 @@ def test_a_message_that_is_replayed_stores_nothing_again_even_without_an_id(api,
     assert first.json["event_id"] == headers["webhook-id"]
 
 
-def test_a_batch_is_signed_as_a_whole_and_replayed_without_effect(api, event, signed):
+def test_a_batch_is_signed_as_a_whole_and_replayed_without_effect(api: ApiClient, event: Event, signed: Sign) -> None:
     del event["id"]
     body = json.dumps({"events": [event, event]}).encode()
     headers = signed(body)

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
-from gateway_lab import ECHO, Upstream, claims_of, signed
 
-from staticfire.testing.kit import ApiAnswer, StackUnderTest
+from scenarios.gateway.lab import ECHO, Bearer, Configure, LineOf, SessionOf, TokenOf, Upstream, claims_of, signed
+from staticfire.testing.kit import AccountLogs, ApiAnswer, ApiClient, StackUnderTest
 
 
 @pytest.fixture(scope="session")
@@ -38,24 +38,24 @@ def secret(staticfire_stack: StackUnderTest) -> str:
 
 
 @pytest.fixture
-def token_of(secret: str) -> Callable[..., str]:
+def token_of(secret: str) -> TokenOf:
     """A token of the stack's issuer for a user; claims that are None are left out."""
     return lambda user, **claims: signed(claims_of(user, **claims), secret.encode())
 
 
 @pytest.fixture
-def bearer() -> Callable[[str], dict[str, str]]:
+def bearer() -> Bearer:
     return lambda token: {"authorization": f"Bearer {token}"}
 
 
 @pytest.fixture
-def session_of(api, token_of, bearer) -> Callable[..., str]:
+def session_of(api: ApiClient, token_of: TokenOf, bearer: Bearer) -> SessionOf:
     """Logs a user in."""
 
     def log_in(user: str, **body: Any) -> str:
         answer = api.post("/auth/login", json=body, headers=bearer(token_of(user)))
         assert answer.status == 201, answer
-        return answer.json["session"]
+        return str(answer.json["session"])
 
     return log_in
 
@@ -75,7 +75,7 @@ def stack(staticfire_stacks: Callable[[str], StackUnderTest], staticfire_stack_n
 
 
 @pytest.fixture(scope="module")
-def configured(stack: StackUnderTest) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+def configured(stack: StackUnderTest) -> Iterator[Configure]:
     """Gives the gateway another configuration, and new environments with it."""
     client = stack.aws("lambda")
     name = stack.outputs["api_function_name"]
@@ -111,13 +111,13 @@ def echo(stack: StackUnderTest) -> Iterator[str]:
 
 
 @pytest.fixture
-def line_of(logs, staticfire_stack: StackUnderTest) -> Callable[[ApiAnswer], dict[str, Any] | None]:
+def line_of(logs: AccountLogs, staticfire_stack: StackUnderTest) -> LineOf:
     """The log line of an answered request; None while there is none."""
 
     def find(answer: ApiAnswer) -> dict[str, Any] | None:
         lines = [json.loads(line) for line in logs(staticfire_stack.outputs["api_function_name"]) if line[:1] == "{"]
         identity = answer.headers["x-request-id"]
-        its_lines = [line for line in lines if line.get("api_request_id") == identity]
-        return its_lines[0] if its_lines else None
+        found = [line for line in lines if line.get("api_request_id") == identity]
+        return found[0] if found else None
 
     return find

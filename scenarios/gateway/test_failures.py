@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 
 import pytest
-from gateway_lab import reply, told
 
-from staticfire.testing.kit import wait_until
+from scenarios.gateway.lab import Configure, LineOf, Upstream, reply, told
+from staticfire.testing.kit import ApiClient, wait_until
+
+Fails = Callable[..., None]
 
 
 @pytest.fixture(autouse=True)
-def routes(configured, upstream):
+def routes(configured: Configure, upstream: Upstream) -> None:
     """A configuration for each scenario, with it new environments: no breaker remembers the one before."""
     upstream.requests.clear()
     route = {"upstream": "server", "auth": "none"}
@@ -32,11 +37,11 @@ def routes(configured, upstream):
 
 
 @pytest.fixture
-def fails(upstream):
+def fails(upstream: Upstream) -> Fails:
     """The first `times` requests for a path fail by a status, the others are answered."""
 
     def prepare(path: str, status: int, times: int) -> None:
-        def behave(handler, request):
+        def behave(handler: BaseHTTPRequestHandler, request: dict[str, Any]) -> None:
             if len(upstream.asked(path)) <= times:
                 reply(handler, status, b'{"from": "upstream"}')
             else:
@@ -49,7 +54,9 @@ def fails(upstream):
 
 @pytest.mark.parametrize("status", [502, 503, 504])
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-def test_what_may_be_repeated_is_tried_again(api, upstream, fails, method, status):
+def test_what_may_be_repeated_is_tried_again(
+    api: ApiClient, upstream: Upstream, fails: Fails, method: str, status: int
+) -> None:
     fails("/server/again", status, times=2)
 
     assert api.request(method, "/server/again").status == 200
@@ -57,7 +64,7 @@ def test_what_may_be_repeated_is_tried_again(api, upstream, fails, method, statu
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
-def test_what_may_act_twice_is_not_repeated(api, upstream, fails, method):
+def test_what_may_act_twice_is_not_repeated(api: ApiClient, upstream: Upstream, fails: Fails, method: str) -> None:
     fails("/server/once", 503, times=1)
 
     answer = api.request(method, "/server/once")
@@ -67,14 +74,14 @@ def test_what_may_act_twice_is_not_repeated(api, upstream, fails, method):
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 429, 500])
-def test_an_answer_that_is_one_is_handed_on(api, upstream, fails, status):
+def test_an_answer_that_is_one_is_handed_on(api: ApiClient, upstream: Upstream, fails: Fails, status: int) -> None:
     fails("/server/final", status, times=9)
 
     assert api.get("/server/final").status == status
     assert len(upstream.asked("/server/final")) == 1
 
 
-def test_a_redirect_is_the_clients_to_follow(api, upstream):
+def test_a_redirect_is_the_clients_to_follow(api: ApiClient, upstream: Upstream) -> None:
     upstream.behaviours["/server/moved"] = lambda handler, _: reply(
         handler, 302, headers=(("location", "http://169.254.169.254/"),)
     )
@@ -84,8 +91,12 @@ def test_a_redirect_is_the_clients_to_follow(api, upstream):
     assert (answer.status, answer.headers["location"]) == (302, "http://169.254.169.254/")
 
 
-def test_an_upstream_that_is_slow_is_given_up(api, upstream):
-    upstream.behaviours["/server/slow"] = lambda handler, request: (time.sleep(3), told(handler, request))
+def test_an_upstream_that_is_slow_is_given_up(api: ApiClient, upstream: Upstream) -> None:
+    def late(handler: BaseHTTPRequestHandler, request: dict[str, Any]) -> None:
+        time.sleep(3)
+        told(handler, request)
+
+    upstream.behaviours["/server/slow"] = late
 
     answer = api.post("/server/slow")
 
@@ -93,20 +104,22 @@ def test_an_upstream_that_is_slow_is_given_up(api, upstream):
     assert len(upstream.asked("/server/slow")) == 1
 
 
-def test_an_upstream_that_is_not_there_is_told_without_its_address(api):
+def test_an_upstream_that_is_not_there_is_told_without_its_address(api: ApiClient) -> None:
     for path in ("/nobody", "/nowhere"):
         answer = api.get(path)
         assert (answer.status, answer.json["message"]) == (502, "The upstream cannot be reached.")
 
 
-def test_a_post_that_reached_nobody_is_tried_again(api, line_of):
+def test_a_post_that_reached_nobody_is_tried_again(api: ApiClient, line_of: LineOf) -> None:
     answer = api.post("/nobody")
 
     assert answer.status == 502
     assert wait_until(lambda: line_of(answer), "the request's log line")["attempts"] == 3
 
 
-def test_an_upstream_that_keeps_failing_is_left_alone_and_tried_again_later(api, upstream, fails):
+def test_an_upstream_that_keeps_failing_is_left_alone_and_tried_again_later(
+    api: ApiClient, upstream: Upstream, fails: Fails
+) -> None:
     fails("/server/down", 503, times=5)
 
     failing = [api.post("/server/down") for _ in range(5)]
@@ -125,7 +138,7 @@ def test_an_upstream_that_keeps_failing_is_left_alone_and_tried_again_later(api,
     assert api.get("/health/ready").json["breakers"]["server"] == "closed"
 
 
-def test_other_upstreams_are_not_left_alone_with_it(api, fails):
+def test_other_upstreams_are_not_left_alone_with_it(api: ApiClient, fails: Fails) -> None:
     fails("/server/down", 503, times=9)
     for _ in range(6):
         api.post("/server/down")
@@ -133,15 +146,15 @@ def test_other_upstreams_are_not_left_alone_with_it(api, fails):
     assert api.get("/nobody").status == 502
 
 
-def test_an_answer_that_is_too_large_for_a_function_is_told(api, upstream):
+def test_an_answer_that_is_too_large_for_a_function_is_told(api: ApiClient, upstream: Upstream) -> None:
     large = b"x" * (5 * 1024 * 1024)
     upstream.behaviours["/server/large"] = lambda handler, _: reply(handler, 200, large, "text/plain")
 
     assert api.post("/server/large").status == 502
 
 
-def test_an_upstream_that_hangs_up_in_the_middle_is_told(api, upstream):
-    def hang_up(handler, _):
+def test_an_upstream_that_hangs_up_in_the_middle_is_told(api: ApiClient, upstream: Upstream) -> None:
+    def hang_up(handler: BaseHTTPRequestHandler, _: object) -> None:
         handler.send_response(200)
         handler.send_header("content-length", "100")
         handler.end_headers()

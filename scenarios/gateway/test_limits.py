@@ -7,14 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from staticfire.testing.kit import wait_until
+from scenarios.gateway.lab import Bearer, Configure, SessionOf, TokenOf, Upstream
+from staticfire.testing.kit import AccountFaults, ApiClient, AwsClients, StackUnderTest, wait_until
 
 LIMIT = 50
 HOUR = 3600
 
 
 @pytest.fixture(autouse=True, scope="module")
-def routes(configured, upstream, uncounted):
+def routes(configured: Configure, upstream: Upstream, uncounted: None) -> None:
     server = {"upstream": "server", "auth": "none"}
     configured(
         {
@@ -41,7 +42,7 @@ def routes(configured, upstream, uncounted):
 
 
 @pytest.fixture(scope="module")
-def uncounted(stack):
+def uncounted(stack: StackUnderTest) -> None:
     """No hits from before: a run may have been here within the hour."""
     client, table = stack.aws("dynamodb"), stack.outputs["limits_table_name"]
     for item in client.scan(TableName=table, ConsistentRead=True)["Items"]:
@@ -49,7 +50,7 @@ def uncounted(stack):
         client.delete_item(TableName=table, Key=key)
 
 
-def test_of_200_parallel_calls_against_a_limit_of_50_exactly_50_pass(api, upstream):
+def test_of_200_parallel_calls_against_a_limit_of_50_exactly_50_pass(api: ApiClient, upstream: Upstream) -> None:
     with ThreadPoolExecutor(40) as threads:
         answers = list(threads.map(lambda _: api.get("/fifty"), range(200)))
 
@@ -57,7 +58,9 @@ def test_of_200_parallel_calls_against_a_limit_of_50_exactly_50_pass(api, upstre
     assert len(upstream.asked("/fifty")) == LIMIT
 
 
-def test_every_answer_tells_the_limit_and_what_is_left_of_it(api, user, token_of, bearer):
+def test_every_answer_tells_the_limit_and_what_is_left_of_it(
+    api: ApiClient, user: str, token_of: TokenOf, bearer: Bearer
+) -> None:
     answers = [api.get("/each", headers=bearer(token_of(user))) for _ in range(3)]
 
     assert [answer.status for answer in answers] == [200, 200, 429]
@@ -73,7 +76,9 @@ def test_every_answer_tells_the_limit_and_what_is_left_of_it(api, user, token_of
     assert answers[2].json["message"]
 
 
-def test_each_user_has_a_limit_of_their_own_however_they_are_known(api, user, token_of, session_of, bearer):
+def test_each_user_has_a_limit_of_their_own_however_they_are_known(
+    api: ApiClient, user: str, token_of: TokenOf, session_of: SessionOf, bearer: Bearer
+) -> None:
     session = session_of(user)
 
     mine = [api.get("/each", headers=bearer(token)).status for token in (token_of(user), session, token_of(user))]
@@ -82,20 +87,20 @@ def test_each_user_has_a_limit_of_their_own_however_they_are_known(api, user, to
     assert (mine, others) == ([200, 200, 429], 200)
 
 
-def test_routes_that_share_a_limit_share_its_hits(api):
+def test_routes_that_share_a_limit_share_its_hits(api: ApiClient) -> None:
     statuses = [api.get(path).status for path in ("/address", "/address-too", "/address", "/address-too")]
 
     assert statuses == [200, 200, 200, 429]
 
 
-def test_as_the_window_slides_requests_pass_again(api, user, token_of, bearer):
+def test_as_the_window_slides_requests_pass_again(api: ApiClient, user: str, token_of: TokenOf, bearer: Bearer) -> None:
     headers = bearer(token_of(user))
     wait_until(lambda: api.get("/quick", headers=headers).status == 429, "a refusal")
 
     wait_until(lambda: api.get("/quick", headers=headers).status == 200, "room in the window")
 
 
-def test_without_its_table_a_limit_lets_pass_or_refuses_as_it_says(api, faults):
+def test_without_its_table_a_limit_lets_pass_or_refuses_as_it_says(api: ApiClient, faults: AccountFaults) -> None:
     with faults("dynamodb", "UpdateItem", kind="error", status=503, code="ServiceUnavailable"):
         passed = [api.get("/open") for _ in range(2)]
         refused = api.get("/closed")
@@ -106,7 +111,9 @@ def test_without_its_table_a_limit_lets_pass_or_refuses_as_it_says(api, faults):
     assert int(refused.headers["retry-after"]) > 0
 
 
-def test_hits_go_by_themselves_when_they_no_longer_count(api, staticfire_stack, aws, user, token_of, bearer):
+def test_hits_go_by_themselves_when_they_no_longer_count(
+    api: ApiClient, staticfire_stack: StackUnderTest, aws: AwsClients, user: str, token_of: TokenOf, bearer: Bearer
+) -> None:
     table = staticfire_stack.outputs["limits_table_name"]
     assert api.get("/each", headers=bearer(token_of(user))).status == 200
 

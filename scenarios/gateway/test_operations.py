@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
-from staticfire.testing.kit import wait_until
+from scenarios.gateway.lab import Bearer, LineOf, SessionOf, TokenOf
+from staticfire.testing.kit import AccountFaults, AccountLogs, ApiClient, AwsClients, StackUnderTest, wait_until
 
 
-def test_it_is_alive_whatever_it_depends_on(api, faults):
+def test_it_is_alive_whatever_it_depends_on(api: ApiClient, faults: AccountFaults) -> None:
     with faults("dynamodb", kind="error", status=503, code="ServiceUnavailable"):
         answer = api.get("/health/live")
 
     assert (answer.status, answer.json) == (200, {"status": "live"})
 
 
-def test_it_is_ready_once_everything_it_depends_on_answers(api):
+def test_it_is_ready_once_everything_it_depends_on_answers(api: ApiClient) -> None:
     answer = api.get("/health/ready")
 
     assert (answer.status, answer.json["status"]) == (200, "ready")
@@ -26,7 +28,7 @@ def test_it_is_ready_once_everything_it_depends_on_answers(api):
         assert check["latency_ms"] >= 0
 
 
-def test_it_is_not_ready_while_a_table_is_away_and_says_which(api, faults):
+def test_it_is_not_ready_while_a_table_is_away_and_says_which(api: ApiClient, faults: AccountFaults) -> None:
     with faults("dynamodb", kind="error", status=503, code="ServiceUnavailable"):
         answer = api.get("/health/ready")
 
@@ -36,7 +38,9 @@ def test_it_is_not_ready_while_a_table_is_away_and_says_which(api, faults):
     assert api.get("/health/ready").status == 200
 
 
-def test_each_request_is_one_line_of_json_with_how_long_it_took(api, session_of, user, bearer, line_of):
+def test_each_request_is_one_line_of_json_with_how_long_it_took(
+    api: ApiClient, session_of: SessionOf, user: str, bearer: Bearer, line_of: LineOf
+) -> None:
     session_of(user)
     answer = api.get("/nowhere")
 
@@ -48,7 +52,16 @@ def test_each_request_is_one_line_of_json_with_how_long_it_took(api, session_of,
     assert line["latency_ms"] >= 0
 
 
-def test_no_log_line_holds_a_credential(api, session_of, token_of, user, bearer, logs, staticfire_stack, line_of):
+def test_no_log_line_holds_a_credential(
+    api: ApiClient,
+    session_of: SessionOf,
+    token_of: TokenOf,
+    user: str,
+    bearer: Bearer,
+    logs: AccountLogs,
+    staticfire_stack: StackUnderTest,
+    line_of: LineOf,
+) -> None:
     token, session = token_of(user), session_of(user)
     api.get("/auth/session", headers=bearer(session))
     last = api.get("/auth/session", headers=bearer(token))
@@ -60,7 +73,9 @@ def test_no_log_line_holds_a_credential(api, session_of, token_of, user, bearer,
     assert token not in text
 
 
-def test_the_stage_takes_2000_requests_a_second_with_bursts_of_5000(staticfire_stack, aws):
+def test_the_stage_takes_2000_requests_a_second_with_bursts_of_5000(
+    staticfire_stack: StackUnderTest, aws: AwsClients
+) -> None:
     outputs = staticfire_stack.outputs
     stage = aws("apigatewayv2").get_stage(ApiId=outputs["api_id"], StageName=outputs["stage"])
 
@@ -69,10 +84,10 @@ def test_the_stage_takes_2000_requests_a_second_with_bursts_of_5000(staticfire_s
     assert stage["AccessLogSettings"]["DestinationArn"]
 
 
-def test_the_access_log_has_a_line_for_each_request(api, aws):
+def test_the_access_log_has_a_line_for_each_request(api: ApiClient, aws: AwsClients) -> None:
     answer = api.get("/health/live")
 
-    def logged():
+    def logged() -> list[dict[str, Any]]:
         pages = aws("logs").get_paginator("filter_log_events").paginate(logGroupName="/aws/http-api/gateway")
         lines = [json.loads(event["message"]) for page in pages for event in page["events"]]
         return [line for line in lines if line["requestId"] == answer.headers["x-request-id"]]
@@ -81,7 +96,9 @@ def test_the_access_log_has_a_line_for_each_request(api, aws):
     assert (line["route"], line["status"]) == ("GET /health/live", "200")
 
 
-def test_a_browser_of_a_named_origin_may_call(staticfire_stack, api, aws):
+def test_a_browser_of_a_named_origin_may_call(
+    staticfire_stack: StackUnderTest, api: ApiClient, aws: AwsClients
+) -> None:
     client, api_id = aws("apigatewayv2"), staticfire_stack.outputs["api_id"]
     cors = {"AllowOrigins": ["https://app.example"], "AllowMethods": ["POST"], "AllowHeaders": ["authorization"]}
     client.update_api(ApiId=api_id, CorsConfiguration=cors)
@@ -96,7 +113,7 @@ def test_a_browser_of_a_named_origin_may_call(staticfire_stack, api, aws):
     assert "access-control-allow-origin" not in refused.headers
 
 
-def test_a_second_apply_changes_nothing(staticfire_stack, aws):
+def test_a_second_apply_changes_nothing(staticfire_stack: StackUnderTest, aws: AwsClients) -> None:
     assert aws("cloudwatch").describe_alarms()["MetricAlarms"], "the stack has no alarms: this would show nothing"
 
     nothing_changes, plan = staticfire_stack.plan()
@@ -111,7 +128,9 @@ def test_a_second_apply_changes_nothing(staticfire_stack, aws):
         ("limits_table_name", ["limiter_key", "window_start"], {}),
     ],
 )
-def test_the_tables_are_keyed_as_they_are_read_and_expire(staticfire_stack, aws, output, keys, indexes):
+def test_the_tables_are_keyed_as_they_are_read_and_expire(
+    staticfire_stack: StackUnderTest, aws: AwsClients, output: str, keys: list[str], indexes: dict[str, Any]
+) -> None:
     name = staticfire_stack.outputs[output]
 
     table = aws("dynamodb").describe_table(TableName=name)["Table"]

@@ -8,15 +8,15 @@ from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
-from gateway_lab import reply
 
-from staticfire.testing.kit import FunctionFailed
+from scenarios.gateway.lab import Bearer, Configure, SessionOf, TokenOf, Upstream, reply
+from staticfire.testing.kit import AccountFunctions, ApiClient, FunctionFailed, StackUnderTest
 
 LIMIT = 64
 
 
 @pytest.fixture(autouse=True, scope="module")
-def routes(configured, upstream, echo):
+def routes(configured: Configure, upstream: Upstream, echo: str) -> None:
     configured(
         {
             "upstreams": {"server": {"url": f"{upstream.url}/base"}, "echo": {"function": echo}},
@@ -34,7 +34,7 @@ def routes(configured, upstream, echo):
     )
 
 
-def test_a_request_reaches_its_server_whole(api):
+def test_a_request_reaches_its_server_whole(api: ApiClient) -> None:
     answer = api.post("/any/a/b%20c?d=e&f=%2Fg", body="héllo", headers={"content-type": "text/plain", "x-mine": "1"})
 
     assert answer.status == 200
@@ -47,7 +47,7 @@ def test_a_request_reaches_its_server_whole(api):
     assert received["headers"]["x-forwarded-host"] == api.url.split("/")[2]
 
 
-def test_bytes_come_through_both_ways(api, upstream):
+def test_bytes_come_through_both_ways(api: ApiClient, upstream: Upstream) -> None:
     data = bytes(range(256))
     upstream.behaviours["/any/bytes"] = lambda handler, request: reply(
         handler, 200, request["body"].encode("latin-1"), "application/octet-stream"
@@ -56,7 +56,7 @@ def test_bytes_come_through_both_ways(api, upstream):
     assert api.post("/any/bytes", body=data, headers={"content-type": "application/octet-stream"}).body == data
 
 
-def test_headers_of_one_connection_stay_there(api, upstream):
+def test_headers_of_one_connection_stay_there(api: ApiClient, upstream: Upstream) -> None:
     upstream.behaviours["/any/hops"] = lambda handler, request: reply(
         handler,
         200,
@@ -72,14 +72,16 @@ def test_headers_of_one_connection_stay_there(api, upstream):
     assert answer.headers["x-kept"] == "2"
 
 
-def test_nobody_can_pretend_to_be_authenticated(api):
+def test_nobody_can_pretend_to_be_authenticated(api: ApiClient) -> None:
     told = api.get("/any/x", headers={"x-authenticated-user": "root", "x-request-id": "mine"}).json
 
     assert "x-authenticated-user" not in told["headers"]
     assert told["headers"]["x-request-id"] != "mine"
 
 
-def test_an_upstream_learns_who_is_calling_and_never_the_credentials(api, user, token_of, session_of, bearer):
+def test_an_upstream_learns_who_is_calling_and_never_the_credentials(
+    api: ApiClient, user: str, token_of: TokenOf, session_of: SessionOf, bearer: Bearer
+) -> None:
     session = session_of(user)
     by_token = api.get("/mine", headers=bearer(token_of(user)))
     by_session = api.get("/mine", headers=bearer(session))
@@ -93,16 +95,18 @@ def test_an_upstream_learns_who_is_calling_and_never_the_credentials(api, user, 
     assert by_cookie.json["headers"]["cookie"] == "other=1"
 
 
-def test_a_credential_of_the_upstreams_own_passes_where_anybody_may_call(api, session_of, user, bearer):
+def test_a_credential_of_the_upstreams_own_passes_where_anybody_may_call(
+    api: ApiClient, session_of: SessionOf, user: str, bearer: Bearer
+) -> None:
     assert api.get("/any/x", headers={"authorization": "Basic YTpi"}).json["headers"]["authorization"] == "Basic YTpi"
     assert "authorization" not in api.get("/any/x", headers=bearer(session_of(user))).json["headers"]
 
 
-def test_a_prefix_is_stripped_where_the_route_says_so(api):
+def test_a_prefix_is_stripped_where_the_route_says_so(api: ApiClient) -> None:
     assert api.get("/stripped/a/b").json["target"] == "/base/a/b"
 
 
-def test_a_function_gets_the_event_of_an_api_of_its_own(api):
+def test_a_function_gets_the_event_of_an_api_of_its_own(api: ApiClient) -> None:
     answer = api.request("PUT", "/fn/things/7?x=1", json={"a": "ü"}, headers={"cookie": "c=1; d=2"})
 
     assert (answer.status, answer.headers["x-echo"]) == (200, "yes")
@@ -116,23 +120,23 @@ def test_a_function_gets_the_event_of_an_api_of_its_own(api):
     assert json.loads(event["body"]) == {"a": "ü"}
 
 
-def test_a_function_that_crashes_tells_the_client_nothing(api):
+def test_a_function_that_crashes_tells_the_client_nothing(api: ApiClient) -> None:
     answer = api.get("/fn/crash")
 
     assert (answer.status, answer.json) == (500, {"message": "Internal Server Error"})
 
 
-def test_the_more_specific_route_wins(api):
+def test_the_more_specific_route_wins(api: ApiClient) -> None:
     assert api.get("/any/special").headers["x-echo"] == "yes"
     assert api.post("/any/special").json["target"] == "/base/any/special"
 
 
 @pytest.mark.parametrize("path", ["/", "/nowhere", "/any", "/only", "/auth/nothing"])
-def test_an_unknown_path_is_not_found(api, path):
+def test_an_unknown_path_is_not_found(api: ApiClient, path: str) -> None:
     assert api.get(path).status == 404
 
 
-def test_another_method_is_not_allowed_and_told_which_is(api):
+def test_another_method_is_not_allowed_and_told_which_is(api: ApiClient) -> None:
     answer = api.request("DELETE", "/only/get")
 
     assert (answer.status, answer.headers["allow"]) == (405, "GET")
@@ -153,10 +157,12 @@ def test_another_method_is_not_allowed_and_told_which_is(api):
         "/any/a%0d%0aHost:%20evil",
     ],
 )
-def test_a_path_that_could_mean_another_one_is_refused(staticfire_stack, upstream, path):
+def test_a_path_that_could_mean_another_one_is_refused(
+    staticfire_stack: StackUnderTest, upstream: Upstream, path: str
+) -> None:
     before = len(upstream.requests)
     parts = urlsplit(staticfire_stack.url)
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
     connection.request("GET", parts.path + path)  # a client that normalises nothing
     answer = connection.getresponse()
     connection.close()
@@ -165,11 +171,11 @@ def test_a_path_that_could_mean_another_one_is_refused(staticfire_stack, upstrea
     assert len(upstream.requests) == before
 
 
-def test_an_encoded_slash_is_a_slash(api):
+def test_an_encoded_slash_is_a_slash(api: ApiClient) -> None:
     assert api.get("/any/a%2Fb").json["target"] == "/base/any/a/b"
 
 
-def test_a_host_in_the_request_chooses_no_upstream(api, upstream):
+def test_a_host_in_the_request_chooses_no_upstream(api: ApiClient, upstream: Upstream) -> None:
     before = len(upstream.requests)
 
     answer = api.get("/any/http://169.254.169.254/latest/meta-data")
@@ -178,7 +184,7 @@ def test_a_host_in_the_request_chooses_no_upstream(api, upstream):
     assert len(upstream.requests) == before + 1
 
 
-def test_a_body_over_the_routes_limit_is_refused(api):
+def test_a_body_over_the_routes_limit_is_refused(api: ApiClient) -> None:
     assert api.post("/small", body="x" * LIMIT).status == 200
 
     answer = api.post("/small", body="x" * (LIMIT + 1))
@@ -187,7 +193,9 @@ def test_a_body_over_the_routes_limit_is_refused(api):
     assert str(LIMIT) in answer.json["message"]
 
 
-def test_a_wrong_configuration_does_not_start_and_every_problem_is_named(stack, configured, functions):
+def test_a_wrong_configuration_does_not_start_and_every_problem_is_named(
+    stack: StackUnderTest, configured: Configure, functions: AccountFunctions
+) -> None:
     configured(
         {
             "upstreams": {"a": {"url": "ftp://x"}, "b": {}},

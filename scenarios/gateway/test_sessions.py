@@ -5,25 +5,33 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from staticfire.testing.kit import wait_until
+from scenarios.gateway.lab import Bearer, SessionOf, TokenOf
+from staticfire.testing.kit import AccountFaults, ApiClient, AwsClients, StackUnderTest, wait_until
+
+Items = Callable[[], list[dict[str, Any]]]
+StatusOf = Callable[[str], int]
 
 
 @pytest.fixture
-def items(staticfire_stack, aws):
+def items(staticfire_stack: StackUnderTest, aws: AwsClients) -> Items:
     """Every item of the sessions' table."""
     table = staticfire_stack.outputs["sessions_table_name"]
     return lambda: aws("dynamodb").scan(TableName=table, ConsistentRead=True)["Items"]
 
 
 @pytest.fixture
-def status_of(api, bearer):
+def status_of(api: ApiClient, bearer: Bearer) -> StatusOf:
     return lambda session: api.get("/auth/session", headers=bearer(session)).status
 
 
-def test_logging_in_makes_a_session_of_the_tokens_user(api, token_of, bearer, user):
+def test_logging_in_makes_a_session_of_the_tokens_user(
+    api: ApiClient, token_of: TokenOf, bearer: Bearer, user: str
+) -> None:
     answer = api.post("/auth/login", headers=bearer(token_of(user)))
 
     assert answer.status == 201
@@ -34,7 +42,9 @@ def test_logging_in_makes_a_session_of_the_tokens_user(api, token_of, bearer, us
     assert described.json == {"user": user, "expires_at": answer.json["expires_at"]}
 
 
-def test_the_cookie_is_kept_from_scripts_other_sites_and_plain_http(api, token_of, bearer, user):
+def test_the_cookie_is_kept_from_scripts_other_sites_and_plain_http(
+    api: ApiClient, token_of: TokenOf, bearer: Bearer, user: str
+) -> None:
     answer = api.post("/auth/login", headers=bearer(token_of(user)))
 
     cookie, *rules = answer.headers["set-cookie"].split("; ")
@@ -43,7 +53,7 @@ def test_the_cookie_is_kept_from_scripts_other_sites_and_plain_http(api, token_o
     assert api.get("/auth/session", headers={"cookie": cookie}).json["user"] == user
 
 
-def test_the_table_holds_no_session_that_could_be_used(session_of, user, items):
+def test_the_table_holds_no_session_that_could_be_used(session_of: SessionOf, user: str, items: Items) -> None:
     session = session_of(user)
 
     text = json.dumps(items())
@@ -52,18 +62,20 @@ def test_the_table_holds_no_session_that_could_be_used(session_of, user, items):
 
 
 @pytest.mark.parametrize("token", [None, "", "s_made-up", "s_" + "A" * 43, "x.y.z", "user#someone"])
-def test_without_a_live_session_there_is_none(api, bearer, token):
+def test_without_a_live_session_there_is_none(api: ApiClient, bearer: Bearer, token: str | None) -> None:
     for method, path in (("GET", "/auth/session"), ("POST", "/auth/logout"), ("POST", "/auth/logout-all")):
         answer = api.request(method, path, headers=bearer(token) if token is not None else {})
         assert answer.status == 401
         assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
-def test_a_session_does_not_log_in_again(api, session_of, bearer, user):
+def test_a_session_does_not_log_in_again(api: ApiClient, session_of: SessionOf, bearer: Bearer, user: str) -> None:
     assert api.post("/auth/login", headers=bearer(session_of(user))).status == 401
 
 
-def test_logging_out_ends_this_session_only(api, session_of, status_of, bearer, user):
+def test_logging_out_ends_this_session_only(
+    api: ApiClient, session_of: SessionOf, status_of: StatusOf, bearer: Bearer, user: str
+) -> None:
     one, other = session_of(user), session_of(user)
 
     answer = api.post("/auth/logout", headers=bearer(one))
@@ -74,8 +86,8 @@ def test_logging_out_ends_this_session_only(api, session_of, status_of, bearer, 
 
 
 def test_logging_out_everywhere_ends_all_sessions_of_the_user_and_of_nobody_else(
-    api, session_of, status_of, bearer, user
-):
+    api: ApiClient, session_of: SessionOf, status_of: StatusOf, bearer: Bearer, user: str
+) -> None:
     mine, stranger = [session_of(user) for _ in range(5)], session_of(f"{user}-2")
 
     assert api.post("/auth/logout-all", headers=bearer(mine[0])).status == 204
@@ -87,8 +99,14 @@ def test_logging_out_everywhere_ends_all_sessions_of_the_user_and_of_nobody_else
 
 
 def test_logging_out_everywhere_holds_even_if_no_session_could_be_deleted(
-    api, session_of, status_of, bearer, user, faults, items
-):
+    api: ApiClient,
+    session_of: SessionOf,
+    status_of: StatusOf,
+    bearer: Bearer,
+    user: str,
+    faults: AccountFaults,
+    items: Items,
+) -> None:
     mine = [session_of(user) for _ in range(3)]
 
     with faults("dynamodb", "Query", kind="error", status=503, code="ServiceUnavailable"):
@@ -98,7 +116,9 @@ def test_logging_out_everywhere_holds_even_if_no_session_could_be_deleted(
     assert [status_of(session) for session in mine] == [401] * 3
 
 
-def test_an_expired_session_is_refused_although_its_item_is_still_there(session_of, status_of, user, items):
+def test_an_expired_session_is_refused_although_its_item_is_still_there(
+    session_of: SessionOf, status_of: StatusOf, user: str, items: Items
+) -> None:
     session = session_of(user, seconds=1)
 
     wait_until(lambda: status_of(session) == 401, "the end of a session of one second")
@@ -107,7 +127,9 @@ def test_an_expired_session_is_refused_although_its_item_is_still_there(session_
     assert int(item["expires_at"]["N"]) <= time.time()
 
 
-def test_the_index_finds_a_users_sessions(session_of, user, staticfire_stack, aws):
+def test_the_index_finds_a_users_sessions(
+    session_of: SessionOf, user: str, staticfire_stack: StackUnderTest, aws: AwsClients
+) -> None:
     session_of(user), session_of(user)
 
     found = aws("dynamodb").query(
@@ -134,14 +156,18 @@ def test_the_index_finds_a_users_sessions(session_of, user, staticfire_stack, aw
         ('{"seconds": 60, "seconds": 61}', "seconds"),
     ],
 )
-def test_a_wrong_body_is_refused_by_name(api, token_of, bearer, user, body, field):
+def test_a_wrong_body_is_refused_by_name(
+    api: ApiClient, token_of: TokenOf, bearer: Bearer, user: str, body: str, field: str
+) -> None:
     answer = api.post("/auth/login", body=body, headers=bearer(token_of(user)))
 
     assert answer.status == 400
     assert [error["field"] for error in answer.json["errors"]] == [field]
 
 
-def test_while_the_table_is_away_nobody_is_let_in_and_nothing_is_told(api, session_of, bearer, user, faults):
+def test_while_the_table_is_away_nobody_is_let_in_and_nothing_is_told(
+    api: ApiClient, session_of: SessionOf, bearer: Bearer, user: str, faults: AccountFaults
+) -> None:
     session = session_of(user)
 
     with faults("dynamodb", kind="error", status=503, code="ServiceUnavailable"):

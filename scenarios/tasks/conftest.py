@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import pytest
 
+from scenarios.tasks.kit import Replace, Task
+from staticfire.testing.kit import ApiAnswer, ApiClient
+
 
 @pytest.fixture(scope="session")
-def staticfire_stack_name():
+def staticfire_stack_name() -> str:
     return "tasks"
 
 
 @pytest.fixture
-def title():
+def title() -> str:
     """A title that no other scenario uses."""
     return f"task {uuid.uuid4().hex[:12]}"
 
 
 @pytest.fixture
-def task(api, title):
+def task(api: ApiClient, title: str) -> Task:
     """A new task, as its answer told it."""
     answer = api.post("/tasks", json={"title": title})
     assert answer.status == 201, answer
-    return answer.json
+    created: Task = answer.json
+    return created
 
 
 @pytest.fixture
-def replace(api):
-    def send(task, expected, **changes):
+def replace(api: ApiClient) -> Replace:
+    def send(task: Task, expected: str | None, **changes: Any) -> ApiAnswer:
         content = {"title": task["title"], "status": task["status"], **changes}
         headers = {} if expected is None else {"if-match": expected}
         return api.request("PUT", f"/tasks/{task['id']}", json=content, headers=headers)

@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from staticfire.testing.kit import FunctionFailed, wait_until
+from scenarios.tasks.kit import Task
+from staticfire.testing.kit import (
+    AccountFaults,
+    AccountFunctions,
+    AccountMailbox,
+    ApiClient,
+    AwsClients,
+    FunctionFailed,
+    wait_until,
+)
 
 PERIODS = 90.0  # seconds that an alarm may take: a few of its periods, on a busy machine
 RECIPIENT = "ops@example.com"
 ERRORS, DURATION = "tasks-LambdaErrorAlarm", "tasks-LambdaDurationAlarm"
 
 
+States = Callable[..., list[str]]
+Watch = Callable[[str], str]
+
+
 @pytest.fixture
-def states(aws):
+def states(aws: AwsClients) -> States:
     """The states of alarms by name."""
 
-    def of(*names):
+    def of(*names: str) -> list[str]:
         alarms = aws("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"]
         return [alarm["StateValue"] for alarm in sorted(alarms, key=lambda alarm: names.index(alarm["AlarmName"]))]
 
@@ -26,7 +40,7 @@ def states(aws):
 
 
 @pytest.fixture
-def stranger(aws, functions):
+def stranger(aws: AwsClients, functions: AccountFunctions) -> Iterator[str]:
     """Another function of the account, which fails whenever it is invoked."""
     name = "stranger"
     packed = io.BytesIO()
@@ -44,11 +58,11 @@ def stranger(aws, functions):
 
 
 @pytest.fixture
-def watch(aws):
+def watch(aws: AwsClients) -> Iterator[Watch]:
     """An alarm like the error alarm, on another function."""
-    made = []
+    made: list[str] = []
 
-    def make(function):
+    def make(function: str) -> str:
         [like] = aws("cloudwatch").describe_alarms(AlarmNames=[ERRORS])["MetricAlarms"]
         kept = (
             "Namespace",
@@ -69,14 +83,16 @@ def watch(aws):
     aws("cloudwatch").delete_alarms(AlarmNames=made)
 
 
-def changes_of(aws, alarm):
+def changes_of(aws: AwsClients, alarm: str) -> list[str]:
     """The states that an alarm went to, in the order of time."""
     history = aws("cloudwatch").describe_alarm_history(AlarmName=alarm, HistoryItemType="StateUpdate")
     items = sorted(history["AlarmHistoryItems"], key=lambda item: item["Timestamp"])
     return [item["HistorySummary"].rpartition(" ")[2] for item in items]
 
 
-def test_another_functions_errors_do_not_set_off_the_alarm(aws, functions, stranger, states, watch):
+def test_another_functions_errors_do_not_set_off_the_alarm(
+    aws: AwsClients, functions: AccountFunctions, stranger: str, states: States, watch: Watch
+) -> None:
     wait_until(lambda: states(ERRORS) == ["OK"], "the alarm at rest", PERIODS)
     before = changes_of(aws, ERRORS)
 
@@ -90,8 +106,8 @@ def test_another_functions_errors_do_not_set_off_the_alarm(aws, functions, stran
 
 
 def test_errors_and_slowness_set_off_their_alarms_are_mailed_once_and_are_over_again(
-    api, aws, faults, mailbox, states, task
-):
+    api: ApiClient, aws: AwsClients, faults: AccountFaults, mailbox: AccountMailbox, states: States, task: Task
+) -> None:
     wait_until(lambda: states(ERRORS, DURATION) == ["OK", "OK"], "the alarms at rest", PERIODS)
     mailbox.empty()
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 
+from staticfire.testing.kit import AwsClients, StackUnderTest
+
 
 @pytest.fixture
-def roots(tmp_path, pytestconfig, staticfire_stack):
+def roots(tmp_path: Path, pytestconfig: pytest.Config, staticfire_stack: StackUnderTest) -> list[Path]:
     """The stack's Terraform root as two people have it, initialised by hand."""
     project = pytestconfig.rootpath
     left_out = shutil.ignore_patterns(".terraform", "*.tfstate*", "localstack_providers_override.tf")
@@ -24,21 +28,25 @@ def roots(tmp_path, pytestconfig, staticfire_stack):
     return roots
 
 
-def ended(terraform, code):
+def ended(terraform: subprocess.Popen[str], code: int) -> str:
     said, _ = terraform.communicate(timeout=120)
     assert terraform.returncode == code, said
     return said
 
 
-def test_a_second_apply_changes_nothing(staticfire_stack):
+def test_a_second_apply_changes_nothing(staticfire_stack: StackUnderTest) -> None:
     nothing_changes, plan = staticfire_stack.plan()
 
     assert nothing_changes, plan
 
 
-def test_of_two_applies_at_the_same_time_one_is_refused_and_names_the_other(staticfire_stack, roots, aws):
+def test_of_two_applies_at_the_same_time_one_is_refused_and_names_the_other(
+    staticfire_stack: StackUnderTest, roots: list[Path], aws: AwsClients
+) -> None:
     here, there = roots
     first = staticfire_stack.tflocal(here, "apply", "-no-color", "-var", "duration_limit=2000")
+    assert first.stdin is not None
+    assert first.stdout is not None
     said = ""
     while "Enter a value:" not in said:  # it asks whether it may, and holds the lock
         read = first.stdout.read(1)
@@ -57,7 +65,7 @@ def test_of_two_applies_at_the_same_time_one_is_refused_and_names_the_other(stat
     assert alarm["Threshold"] == 1000
 
 
-def test_the_state_is_in_the_bucket_encrypted_and_unlocked(staticfire_stack, aws):
+def test_the_state_is_in_the_bucket_encrypted_and_unlocked(staticfire_stack: StackUnderTest, aws: AwsClients) -> None:
     buckets = [bucket["Name"] for bucket in aws("s3").list_buckets()["Buckets"]]
     [bucket] = [name for name in buckets if name.startswith("tf-test-state")]
     keys = [entry["Key"] for entry in aws("s3").list_objects_v2(Bucket=bucket)["Contents"]]
@@ -68,7 +76,7 @@ def test_the_state_is_in_the_bucket_encrypted_and_unlocked(staticfire_stack, aws
     assert state["ServerSideEncryption"] == "AES256"
 
 
-def test_the_dashboard_shows_the_function_in_four_graphs(staticfire_stack, aws):
+def test_the_dashboard_shows_the_function_in_four_graphs(staticfire_stack: StackUnderTest, aws: AwsClients) -> None:
     name = staticfire_stack.outputs["dashboard_name"]
     widgets = json.loads(aws("cloudwatch").get_dashboard(DashboardName=name)["DashboardBody"])["widgets"]
 
@@ -77,7 +85,9 @@ def test_the_dashboard_shows_the_function_in_four_graphs(staticfire_stack, aws):
     assert {metric[3] for widget in widgets for metric in widget["properties"]["metrics"]} == {"tasks-api"}
 
 
-def test_the_alarms_watch_the_function_alone_and_tell_the_topic(staticfire_stack, aws):
+def test_the_alarms_watch_the_function_alone_and_tell_the_topic(
+    staticfire_stack: StackUnderTest, aws: AwsClients
+) -> None:
     alarms = aws("cloudwatch").describe_alarms(AlarmNames=staticfire_stack.outputs["alarm_names"])["MetricAlarms"]
 
     watched = {alarm["MetricName"]: (alarm["ComparisonOperator"], alarm["Threshold"]) for alarm in alarms}

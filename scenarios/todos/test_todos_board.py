@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from staticfire.testing.kit import wait_until
+from scenarios.todos.kit import Stores, User
+from staticfire.testing.kit import AccountFaults, ApiClient, wait_until
 
 
-def counts(user) -> dict[str, int]:
-    return user.dashboard()["counts"]
+def counts(user: User) -> dict[str, int]:
+    return dict(user.dashboard()["counts"])
 
 
-def test_a_todo_is_made_and_described(api, user):
+def test_a_todo_is_made_and_described(api: ApiClient, user: User) -> None:
     answer = api.post(f"/users/{user.id}/todos", json={"title": "Write it down: 名前 🚀"})
 
     assert answer.status == 201
@@ -25,13 +27,13 @@ def test_a_todo_is_made_and_described(api, user):
     assert answer.json["created_at"] == answer.json["updated_at"]
 
 
-def test_a_todo_of_an_unknown_user_is_refused(api, nobody):
+def test_a_todo_of_an_unknown_user_is_refused(api: ApiClient, nobody: str) -> None:
     answer = api.post(f"/users/{nobody}/todos", json={"title": "whose?"})
 
     assert (answer.status, answer.json) == (404, {"message": "There is no such user."})
 
 
-def test_todos_are_listed_newest_first_and_each_once_over_the_pages(api, user):
+def test_todos_are_listed_newest_first_and_each_once_over_the_pages(api: ApiClient, user: User) -> None:
     made = [user.todo(str(n)) for n in range(7)]
 
     listed, path = [], f"/users/{user.id}/todos?limit=3"
@@ -44,13 +46,13 @@ def test_todos_are_listed_newest_first_and_each_once_over_the_pages(api, user):
     assert listed == made[::-1]
 
 
-def test_a_page_that_holds_all_has_no_next(api, user):
+def test_a_page_that_holds_all_has_no_next(api: ApiClient, user: User) -> None:
     made = [user.todo(str(n)) for n in range(3)]
 
     assert api.get(f"/users/{user.id}/todos?limit=3").json == {"todos": made[::-1], "next": None}
 
 
-def test_todos_of_one_user_are_not_anothers(api, user, new_user):
+def test_todos_of_one_user_are_not_anothers(api: ApiClient, user: User, new_user: Callable[[], User]) -> None:
     user.todo()
 
     other = new_user()
@@ -59,7 +61,7 @@ def test_todos_of_one_user_are_not_anothers(api, user, new_user):
     assert counts(other) == {"open": 0, "done": 0, "total": 0}
 
 
-def test_a_todo_is_replaced(api, user):
+def test_a_todo_is_replaced(api: ApiClient, user: User) -> None:
     todo = user.todo("first")
 
     answer = api.request("PUT", f"/todos/{todo['id']}", json={"title": "second", "done": True})
@@ -71,7 +73,7 @@ def test_a_todo_is_replaced(api, user):
     assert counts(user) == {"open": 0, "done": 1, "total": 1}
 
 
-def test_a_todo_is_deleted_once(api, user):
+def test_a_todo_is_deleted_once(api: ApiClient, user: User) -> None:
     kept, todo = user.todo("kept"), user.todo("deleted")
 
     gone, again = (api.request("DELETE", f"/todos/{todo['id']}") for _ in range(2))
@@ -84,7 +86,7 @@ def test_a_todo_is_deleted_once(api, user):
 
 
 @pytest.mark.parametrize("identity", ["x", "0" * 32, "{}-", "{}-01J", "{}-U1M7Y7K2S0Q7XYF5FW4SKFR1C1"])
-def test_what_is_no_todos_id_is_not_found(api, user, identity):
+def test_what_is_no_todos_id_is_not_found(api: ApiClient, user: User, identity: str) -> None:
     path = f"/todos/{identity.format(user.id.replace('-', ''))}"
 
     assert api.request("DELETE", path).status == 404
@@ -104,7 +106,9 @@ def test_what_is_no_todos_id_is_not_found(api, user, identity):
         pytest.param('{"title": 1, "done": null, "id": 2}', {"title", "done", "id"}, id="everything wrong"),
     ],
 )
-def test_a_wrong_todo_is_refused_with_every_problem_named(api, user, body, fields):
+def test_a_wrong_todo_is_refused_with_every_problem_named(
+    api: ApiClient, user: User, body: str, fields: set[str]
+) -> None:
     todo = user.todo()
 
     put = api.request("PUT", f"/todos/{todo['id']}", body=body)
@@ -129,14 +133,14 @@ def test_a_wrong_todo_is_refused_with_every_problem_named(api, user, body, field
         ("page=2&limit=-1", ["limit", "page"]),
     ],
 )
-def test_a_wrong_page_is_refused_by_name(api, user, query, fields):
+def test_a_wrong_page_is_refused_by_name(api: ApiClient, user: User, query: str, fields: list[str]) -> None:
     answer = api.get(f"/users/{user.id}/todos?{query}")
 
     assert answer.status == 400
     assert [error["field"] for error in answer.json["errors"]] == fields
 
 
-def test_the_dashboard_has_the_profile_the_counts_and_the_five_latest(api, user):
+def test_the_dashboard_has_the_profile_the_counts_and_the_five_latest(api: ApiClient, user: User) -> None:
     made = [user.todo(str(n), done=n % 3 == 0) for n in range(7)]
 
     assert user.dashboard() == {
@@ -148,7 +152,9 @@ def test_the_dashboard_has_the_profile_the_counts_and_the_five_latest(api, user)
     }
 
 
-def test_counts_are_exact_when_many_come_change_and_go_at_the_same_time(api, user, stores):
+def test_counts_are_exact_when_many_come_change_and_go_at_the_same_time(
+    api: ApiClient, user: User, stores: Stores
+) -> None:
     """Eight clients on one user: each makes ten todos, finishes six of them, and deletes two of either kind.
 
     A slow emulator makes the service say 503 now and then; a client asks again, as it is told to.
@@ -176,7 +182,9 @@ def test_counts_are_exact_when_many_come_change_and_go_at_the_same_time(api, use
     assert counts(user) == {"open": 16, "done": 32, "total": 48}
 
 
-def test_one_todo_that_all_finish_and_delete_at_the_same_time_is_counted_once(api, user, stores):
+def test_one_todo_that_all_finish_and_delete_at_the_same_time_is_counted_once(
+    api: ApiClient, user: User, stores: Stores
+) -> None:
     todo = user.todo()
 
     def client(n: int) -> int:
@@ -193,7 +201,9 @@ def test_one_todo_that_all_finish_and_delete_at_the_same_time_is_counted_once(ap
     assert counts(user) == {"open": 0, "done": 0, "total": 0}
 
 
-def test_a_todo_whose_answer_is_lost_on_its_way_is_there_once(user, faults, stores):
+def test_a_todo_whose_answer_is_lost_on_its_way_is_there_once(
+    user: User, faults: AccountFaults, stores: Stores
+) -> None:
     with faults("dynamodb", "TransactWriteItems", kind="drop", when="after", times=1) as struck:
         todo = user.todo("once")
         assert struck() == 1
@@ -202,7 +212,9 @@ def test_a_todo_whose_answer_is_lost_on_its_way_is_there_once(user, faults, stor
     assert counts(user) == {"open": 1, "done": 0, "total": 1}
 
 
-def test_without_DynamoDB_a_todo_is_refused_for_now(api, user, faults, stores):
+def test_without_DynamoDB_a_todo_is_refused_for_now(
+    api: ApiClient, user: User, faults: AccountFaults, stores: Stores
+) -> None:
     with faults("dynamodb", "TransactWriteItems", kind="error", status=500, code="InternalServerError"):
         refused = api.post(f"/users/{user.id}/todos", json={"title": "later"})
 

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from staticfire.testing.kit import wait_until
+from scenarios.todos.kit import Stores, User
+from staticfire.testing.kit import (
+    AccountFaults,
+    AccountFunctions,
+    ApiAnswer,
+    ApiClient,
+    AwsClients,
+    StackUnderTest,
+    wait_until,
+)
+
+Delete = Callable[[User], ApiAnswer]
 
 
 @pytest.fixture
-def delete(api):
+def delete(api: ApiClient) -> Delete:
     return lambda user: api.request("DELETE", f"/users/{user.id}")
 
 
-def test_a_deleted_user_is_gone_from_both_stores(api, user, stores, delete):
+def test_a_deleted_user_is_gone_from_both_stores(api: ApiClient, user: User, stores: Stores, delete: Delete) -> None:
     todo = user.todo()
     for n in range(30):  # more than one batch
         user.todo(str(n))
@@ -33,7 +45,7 @@ def test_a_deleted_user_is_gone_from_both_stores(api, user, stores, delete):
     assert stores.todos(user) == []
 
 
-def test_the_address_of_a_deleted_user_is_free(api, user, delete):
+def test_the_address_of_a_deleted_user_is_free(api: ApiClient, user: User, delete: Delete) -> None:
     assert delete(user).status == 204
 
     again = api.post("/users", json={"email": user.email, "name": "Ada"})
@@ -42,7 +54,7 @@ def test_the_address_of_a_deleted_user_is_free(api, user, delete):
     assert again.json["id"] != user.id
 
 
-def test_deleting_a_user_leaves_the_others(new_user, stores, delete):
+def test_deleting_a_user_leaves_the_others(new_user: Callable[[], User], stores: Stores, delete: Delete) -> None:
     user, other = new_user(), new_user()
     user.todo()
     kept = other.todo()
@@ -53,17 +65,19 @@ def test_deleting_a_user_leaves_the_others(new_user, stores, delete):
     assert stores.state(other) == "active"
 
 
-def test_an_unknown_user_cannot_be_deleted(api, nobody):
+def test_an_unknown_user_cannot_be_deleted(api: ApiClient, nobody: str) -> None:
     assert api.request("DELETE", f"/users/{nobody}").status == 404
 
 
-def test_todos_that_are_written_while_their_user_is_deleted_do_not_survive(api, new_user, stores, delete):
+def test_todos_that_are_written_while_their_user_is_deleted_do_not_survive(
+    api: ApiClient, new_user: Callable[[], User], stores: Stores, delete: Delete
+) -> None:
     """Six users, each deleted under the fire of a client of its own."""
     users = [new_user() for _ in range(6)]
     written: Counter[int] = Counter()
     enough = threading.Event()
 
-    def write(user) -> None:
+    def write(user: User) -> None:
         while not enough.is_set():
             status = api.post(f"/users/{user.id}/todos", json={"title": "quick"}).status
             written[status] += 1
@@ -84,7 +98,9 @@ def test_todos_that_are_written_while_their_user_is_deleted_do_not_survive(api, 
     assert [(stores.state(user), stores.todos(user)) for user in users] == [(None, [])] * 6
 
 
-def test_a_todo_that_was_under_way_when_its_user_was_deleted_is_refused(api, user, stores, delete, faults):
+def test_a_todo_that_was_under_way_when_its_user_was_deleted_is_refused(
+    api: ApiClient, user: User, stores: Stores, delete: Delete, faults: AccountFaults
+) -> None:
     with ThreadPoolExecutor(1) as thread:
         with faults("dynamodb", "TransactWriteItems", kind="hang", times=1) as struck:
             late = thread.submit(api.post, f"/users/{user.id}/todos", json={"title": "late"})
@@ -95,7 +111,9 @@ def test_a_todo_that_was_under_way_when_its_user_was_deleted_is_refused(api, use
     assert (stores.state(user), stores.todos(user)) == (None, [])
 
 
-def test_a_first_todo_that_found_its_user_before_the_deletion_is_refused(api, user, stores, delete, faults):
+def test_a_first_todo_that_found_its_user_before_the_deletion_is_refused(
+    api: ApiClient, user: User, stores: Stores, delete: Delete, faults: AccountFaults
+) -> None:
     """DynamoDB does not know the user, so Postgres was asked; then the user goes, and only then the item is written."""
     stores.forget_account(user)
     with ThreadPoolExecutor(1) as thread:
@@ -108,7 +126,7 @@ def test_a_first_todo_that_found_its_user_before_the_deletion_is_refused(api, us
     assert (stores.state(user), stores.todos(user)) == (None, [])
 
 
-def test_a_user_whom_DynamoDB_does_not_know_may_have_todos(user, stores):
+def test_a_user_whom_DynamoDB_does_not_know_may_have_todos(user: User, stores: Stores) -> None:
     stores.forget_account(user)
 
     todo = user.todo("first")
@@ -118,7 +136,16 @@ def test_a_user_whom_DynamoDB_does_not_know_may_have_todos(user, stores):
 
 
 @pytest.fixture(params=["UpdateItem", "BatchWriteItem"], ids=["before the user's item", "before the todos"])
-def killed_in_between(request, api, user, stores, faults, functions, staticfire_stack, delete):
+def killed_in_between(
+    request: pytest.FixtureRequest,
+    api: ApiClient,
+    user: User,
+    stores: Stores,
+    faults: AccountFaults,
+    functions: AccountFunctions,
+    staticfire_stack: StackUnderTest,
+    delete: Delete,
+) -> None:
     """A deletion whose function was killed after Postgres had noted it, and before DynamoDB did what it should."""
     for n in range(3):
         user.todo(str(n))
@@ -131,7 +158,7 @@ def killed_in_between(request, api, user, stores, faults, functions, staticfire_
 
 
 @pytest.mark.usefixtures("killed_in_between")
-def test_the_reconciler_finishes_a_deletion_that_was_killed(api, user, stores):
+def test_the_reconciler_finishes_a_deletion_that_was_killed(api: ApiClient, user: User, stores: Stores) -> None:
     assert api.get(f"/users/{user.id}").status == 404
 
     stores.reconcile()
@@ -141,7 +168,7 @@ def test_the_reconciler_finishes_a_deletion_that_was_killed(api, user, stores):
 
 
 @pytest.mark.usefixtures("killed_in_between")
-def test_trying_again_finishes_a_deletion_that_was_killed(user, stores, delete):
+def test_trying_again_finishes_a_deletion_that_was_killed(user: User, stores: Stores, delete: Delete) -> None:
     answer = delete(user)
 
     assert answer.status in (204, 404)  # 404: the reconciler was quicker
@@ -149,7 +176,9 @@ def test_trying_again_finishes_a_deletion_that_was_killed(user, stores, delete):
 
 
 @pytest.mark.parametrize("operation", ["UpdateItem", "Query", "BatchWriteItem"])
-def test_a_deletion_without_DynamoDB_is_refused_for_now_and_finished_later(user, stores, faults, delete, operation):
+def test_a_deletion_without_DynamoDB_is_refused_for_now_and_finished_later(
+    user: User, stores: Stores, faults: AccountFaults, delete: Delete, operation: str
+) -> None:
     user.todo()
     with faults("dynamodb", operation, kind="drop"):
         refused = delete(user)
@@ -161,7 +190,7 @@ def test_a_deletion_without_DynamoDB_is_refused_for_now_and_finished_later(user,
     assert (stores.state(user), stores.todos(user)) == (None, [])
 
 
-def test_the_reconciler_has_nothing_to_do_with_users_who_stay(user, stores):
+def test_the_reconciler_has_nothing_to_do_with_users_who_stay(user: User, stores: Stores) -> None:
     todo = user.todo()
     stores.reconcile()
     before = stores.account(user)
@@ -172,7 +201,7 @@ def test_the_reconciler_has_nothing_to_do_with_users_who_stay(user, stores):
     assert (stores.account(user), user.dashboard()["latest"]) == (before, [todo])
 
 
-def test_the_reconciler_comes_by_itself(aws, staticfire_stack):
+def test_the_reconciler_comes_by_itself(aws: AwsClients, staticfire_stack: StackUnderTest) -> None:
     """By the rule that Terraform made, every minute."""
     events = aws("events")
     name = staticfire_stack.outputs["reconcile_function_name"]

@@ -7,6 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pg8000.native import Connection
+
+from staticfire.testing.kit import StackUnderTest
+
 ROOT = Path(__file__).parents[2]
 ROUTES = {
     "GET /health",
@@ -26,7 +30,9 @@ def demo(url: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_the_demo_drives_every_endpoint_and_leaves_nothing(staticfire_stack, postgres):
+def test_the_demo_drives_every_endpoint_and_leaves_nothing(
+    staticfire_stack: StackUnderTest, postgres: Connection
+) -> None:
     before = postgres.run("SELECT count(*) FROM todos_users")
 
     done = demo(staticfire_stack.url)
@@ -38,7 +44,7 @@ def test_the_demo_drives_every_endpoint_and_leaves_nothing(staticfire_stack, pos
     assert postgres.run("SELECT count(*) FROM todos_users") == before
 
 
-def test_the_demo_says_what_is_wrong_with_an_answer(staticfire_stack):
+def test_the_demo_says_what_is_wrong_with_an_answer(staticfire_stack: StackUnderTest) -> None:
     done = demo(f"{staticfire_stack.url}/nowhere")
 
     assert done.returncode == 1
@@ -46,7 +52,7 @@ def test_the_demo_says_what_is_wrong_with_an_answer(staticfire_stack):
     assert "remedy:" in done.stderr
 
 
-def test_the_demo_says_that_nobody_answers():
+def test_the_demo_says_that_nobody_answers() -> None:
     done = demo("http://127.0.0.1:9")
 
     assert done.returncode == 1

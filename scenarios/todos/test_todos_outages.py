@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
-from staticfire.testing.kit import wait_until
+from scenarios.todos.kit import User
+from staticfire.testing.kit import AccountFaults, AccountFunctions, ApiAnswer, ApiClient, StackUnderTest, wait_until
 
 DYNAMODB = [
     {"kind": "error", "status": 500, "code": "InternalServerError"},
@@ -14,11 +18,11 @@ DYNAMODB = [
 KINDS = ["answers errors", "drops calls", "hangs"]
 
 
-def states(answer) -> dict[str, str]:
+def states(answer: ApiAnswer) -> dict[str, str]:
     return {name: store["state"] for name, store in answer.json["stores"].items()}
 
 
-def test_both_stores_are_well(api):
+def test_both_stores_are_well(api: ApiClient) -> None:
     answer = api.get("/health")
 
     assert answer.status == 200
@@ -28,7 +32,7 @@ def test_both_stores_are_well(api):
 
 
 @pytest.mark.parametrize("fault", DYNAMODB, ids=KINDS)
-def test_health_tells_that_DynamoDB_is_down(api, faults, fault):
+def test_health_tells_that_DynamoDB_is_down(api: ApiClient, faults: AccountFaults, fault: dict[str, Any]) -> None:
     with faults("dynamodb", **fault):
         answer = api.get("/health")
 
@@ -40,7 +44,7 @@ def test_health_tells_that_DynamoDB_is_down(api, faults, fault):
     assert api.get("/health").status == 200
 
 
-def test_health_tells_that_Postgres_is_down(api, no_postgres):
+def test_health_tells_that_Postgres_is_down(api: ApiClient, no_postgres: Callable[[], None]) -> None:
     no_postgres()
 
     answer = api.get("/health")
@@ -49,7 +53,9 @@ def test_health_tells_that_Postgres_is_down(api, no_postgres):
     assert states(answer) == {"postgres": "down", "dynamodb": "up"}
 
 
-def test_nothing_internal_is_in_the_answers_of_an_outage(api, user, no_postgres):
+def test_nothing_internal_is_in_the_answers_of_an_outage(
+    api: ApiClient, user: User, no_postgres: Callable[[], None]
+) -> None:
     no_postgres()
 
     answers = [api.get(path) for path in ("/health", f"/users/{user.id}", f"/dashboard/{user.id}")]
@@ -58,7 +64,9 @@ def test_nothing_internal_is_in_the_answers_of_an_outage(api, user, no_postgres)
         assert not any(inner in text for inner in ("traceback", "errno", "connection", "secret", "127.0.0.1", "pg8000"))
 
 
-def test_without_Postgres_users_are_refused_for_now_and_todos_go_on(api, user, email, no_postgres):
+def test_without_Postgres_users_are_refused_for_now_and_todos_go_on(
+    api: ApiClient, user: User, email: str, no_postgres: Callable[[], None]
+) -> None:
     todo = user.todo("before")
     no_postgres()
 
@@ -74,7 +82,9 @@ def test_without_Postgres_users_are_refused_for_now_and_todos_go_on(api, user, e
     assert api.request("PUT", f"/todos/{todo['id']}", json={"title": "t", "done": True}).status == 200
 
 
-def test_the_dashboard_without_Postgres_lacks_the_profile_and_says_so(user, no_postgres):
+def test_the_dashboard_without_Postgres_lacks_the_profile_and_says_so(
+    user: User, no_postgres: Callable[[], None]
+) -> None:
     todo = user.todo()
     no_postgres()
 
@@ -88,7 +98,9 @@ def test_the_dashboard_without_Postgres_lacks_the_profile_and_says_so(user, no_p
 
 
 @pytest.mark.parametrize("fault", DYNAMODB, ids=KINDS)
-def test_the_dashboard_without_DynamoDB_lacks_the_todos_and_says_so(api, user, faults, fault):
+def test_the_dashboard_without_DynamoDB_lacks_the_todos_and_says_so(
+    api: ApiClient, user: User, faults: AccountFaults, fault: dict[str, Any]
+) -> None:
     user.todo()
     with faults("dynamodb", **fault):
         dashboard = user.dashboard()
@@ -103,7 +115,9 @@ def test_the_dashboard_without_DynamoDB_lacks_the_todos_and_says_so(api, user, f
     assert user.dashboard()["degraded"] is False
 
 
-def test_a_user_is_made_without_DynamoDB_and_may_have_todos_later(api, email, faults):
+def test_a_user_is_made_without_DynamoDB_and_may_have_todos_later(
+    api: ApiClient, email: str, faults: AccountFaults
+) -> None:
     with faults("dynamodb", kind="drop"):
         made = api.post("/users", json={"email": email, "name": "Ada"})
 
@@ -111,7 +125,9 @@ def test_a_user_is_made_without_DynamoDB_and_may_have_todos_later(api, email, fa
     assert api.post(f"/users/{made.json['id']}/todos", json={"title": "first"}).status == 201
 
 
-def test_the_dashboard_without_both_stores_says_nothing(api, user, faults, no_postgres):
+def test_the_dashboard_without_both_stores_says_nothing(
+    api: ApiClient, user: User, faults: AccountFaults, no_postgres: Callable[[], None]
+) -> None:
     no_postgres()
     with faults("dynamodb", kind="drop"):
         answer = api.get(f"/dashboard/{user.id}")
@@ -120,7 +136,9 @@ def test_the_dashboard_without_both_stores_says_nothing(api, user, faults, no_po
     assert int(answer.headers["retry-after"]) > 0
 
 
-def test_a_user_whom_nobody_can_look_for_is_not_said_to_be_missing(api, nobody, no_postgres):
+def test_a_user_whom_nobody_can_look_for_is_not_said_to_be_missing(
+    api: ApiClient, nobody: str, no_postgres: Callable[[], None]
+) -> None:
     no_postgres()
 
     assert api.get(f"/dashboard/{nobody}").status == 503
@@ -129,7 +147,13 @@ def test_a_user_whom_nobody_can_look_for_is_not_said_to_be_missing(api, nobody, 
 
 
 @pytest.fixture
-def one_environment(api, user, functions, staticfire_stack, sessions):
+def one_environment(
+    api: ApiClient,
+    user: User,
+    functions: AccountFunctions,
+    staticfire_stack: StackUnderTest,
+    sessions: Callable[[], set[int]],
+) -> None:
     """One warm environment, whatever ran before."""
     name = staticfire_stack.outputs["api_function_name"]
     functions.kill(name, state="idle")
@@ -139,7 +163,9 @@ def one_environment(api, user, functions, staticfire_stack, sessions):
 
 
 @pytest.mark.usefixtures("one_environment")
-def test_a_warm_environment_has_one_connection_and_keeps_it(api, user, sessions):
+def test_a_warm_environment_has_one_connection_and_keeps_it(
+    api: ApiClient, user: User, sessions: Callable[[], set[int]]
+) -> None:
     [first] = sessions()
 
     for _ in range(20):
@@ -151,7 +177,9 @@ def test_a_warm_environment_has_one_connection_and_keeps_it(api, user, sessions)
 
 
 @pytest.mark.usefixtures("one_environment")
-def test_a_connection_that_died_is_made_anew_and_no_call_notices(api, user, sessions, end_sessions):
+def test_a_connection_that_died_is_made_anew_and_no_call_notices(
+    api: ApiClient, user: User, sessions: Callable[[], set[int]], end_sessions: Callable[[], None]
+) -> None:
     [first] = sessions()
     for _ in range(3):
         end_sessions()

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import pytest
+from pg8000.native import Connection
+
+from staticfire.testing.kit import AccountFunctions, AwsClients, StackUnderTest
 
 
-def test_a_second_apply_changes_nothing(staticfire_stack):
+def test_a_second_apply_changes_nothing(staticfire_stack: StackUnderTest) -> None:
     nothing_changes, plan = staticfire_stack.plan()
 
     assert nothing_changes, plan
 
 
-def test_the_schema_is_as_the_init_function_left_it(staticfire_stack, functions, postgres):
+def test_the_schema_is_as_the_init_function_left_it(
+    staticfire_stack: StackUnderTest, functions: AccountFunctions, postgres: Connection
+) -> None:
     outputs = staticfire_stack.outputs
     applied = postgres.run("SELECT * FROM schema_migrations ORDER BY version")
 
@@ -23,7 +28,9 @@ def test_the_schema_is_as_the_init_function_left_it(staticfire_stack, functions,
 
 
 @pytest.mark.parametrize("name", ["api", "init", "reconcile"])
-def test_a_function_is_in_private_subnets_and_keeps_its_log_for_a_limited_time(staticfire_stack, aws, name):
+def test_a_function_is_in_private_subnets_and_keeps_its_log_for_a_limited_time(
+    staticfire_stack: StackUnderTest, aws: AwsClients, name: str
+) -> None:
     function = staticfire_stack.outputs[f"{name}_function_name"]
     network = aws("lambda").get_function_configuration(FunctionName=function)["VpcConfig"]
     subnets = aws("ec2").describe_subnets(SubnetIds=network["SubnetIds"])["Subnets"]
@@ -35,7 +42,7 @@ def test_a_function_is_in_private_subnets_and_keeps_its_log_for_a_limited_time(s
     assert [group.get("retentionInDays", 0) > 0 for group in groups] == [True]
 
 
-def test_all_that_takes_tags_names_its_stack(staticfire_stack, aws):
+def test_all_that_takes_tags_names_its_stack(staticfire_stack: StackUnderTest, aws: AwsClients) -> None:
     table = aws("dynamodb").describe_table(TableName=staticfire_stack.outputs["table_name"])["Table"]["TableArn"]
     secret = staticfire_stack.outputs["database_secret_arn"]
 

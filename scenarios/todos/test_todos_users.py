@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
+from pg8000.native import Connection
+
+from scenarios.todos.kit import User
+from staticfire.testing.kit import ApiClient
 
 
-def test_a_user_is_made_and_found(api, email):
+def test_a_user_is_made_and_found(api: ApiClient, email: str) -> None:
     before = datetime.now(UTC)
 
     made = api.post("/users", json={"email": email, "name": "Ada Lovelace"})
@@ -25,7 +30,7 @@ def test_a_user_is_made_and_found(api, email):
 
 
 @pytest.mark.parametrize("spelt", [str, str.lower, str.upper, str.swapcase], ids=["same", "lower", "upper", "swapped"])
-def test_an_address_is_one_users_however_it_is_spelt(api, email, spelt):
+def test_an_address_is_one_users_however_it_is_spelt(api: ApiClient, email: str, spelt: Callable[[str], str]) -> None:
     assert api.post("/users", json={"email": email, "name": "Ada"}).status == 201
 
     answer = api.post("/users", json={"email": spelt(email), "name": "Somebody else"})
@@ -35,13 +40,13 @@ def test_an_address_is_one_users_however_it_is_spelt(api, email, spelt):
     assert [error["field"] for error in answer.json["errors"]] == ["email"]
 
 
-def test_an_accent_is_the_same_as_one_character_and_as_two(api, email):
+def test_an_accent_is_the_same_as_one_character_and_as_two(api: ApiClient, email: str) -> None:
     assert api.post("/users", json={"email": f"\u00e9{email}", "name": "Ada"}).status == 201
 
     assert api.post("/users", json={"email": f"E\u0301{email}", "name": "Ada"}).status == 409
 
 
-def test_32_users_of_one_address_at_the_same_time_leave_one(api, email, postgres):
+def test_32_users_of_one_address_at_the_same_time_leave_one(api: ApiClient, email: str, postgres: Connection) -> None:
     with ThreadPoolExecutor(32) as threads:
         answers = list(threads.map(lambda n: api.post("/users", json={"email": email, "name": str(n)}), range(32)))
 
@@ -75,7 +80,7 @@ def test_32_users_of_one_address_at_the_same_time_leave_one(api, email, postgres
         pytest.param('{"email": 1, "name": null, "b": 1}', {"email", "name", "b"}, id="everything wrong"),
     ],
 )
-def test_a_wrong_user_is_refused_with_every_problem_named(api, body, fields):
+def test_a_wrong_user_is_refused_with_every_problem_named(api: ApiClient, body: str, fields: set[str]) -> None:
     answer = api.post("/users", body=body, headers={"content-type": "application/json"})
 
     assert answer.status == 400
@@ -84,13 +89,13 @@ def test_a_wrong_user_is_refused_with_every_problem_named(api, body, fields):
     assert all(error["problem"] for error in answer.json["errors"])
 
 
-def test_a_body_over_16_KiB_is_refused(api):
+def test_a_body_over_16_KiB_is_refused(api: ApiClient) -> None:
     assert api.post("/users", json={"email": "a@example.com", "name": "x" * 16_384}).status == 413
 
 
 @pytest.mark.parametrize("path", ["/users/{}", "/users/{}/todos", "/dashboard/{}"])
 @pytest.mark.parametrize("unknown", ["{}", "{}0", "ada", "%27%20OR%201=1"])
-def test_an_unknown_user_is_nowhere(api, nobody, path, unknown):
+def test_an_unknown_user_is_nowhere(api: ApiClient, nobody: str, path: str, unknown: str) -> None:
     answer = api.get(path.format(unknown.format(nobody)))
 
     assert (answer.status, answer.json) == (404, {"message": "There is no such user."})
@@ -107,7 +112,7 @@ def test_an_unknown_user_is_nowhere(api, nobody, path, unknown):
         ("DELETE", "/dashboard/{}"),
     ],
 )
-def test_what_is_no_route_is_not_found(api, user, method, path):
+def test_what_is_no_route_is_not_found(api: ApiClient, user: User, method: str, path: str) -> None:
     answer = api.request(method, path.format(user.id))
 
     assert (answer.status, answer.json) == (404, {"message": "Not Found"})

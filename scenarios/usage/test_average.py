@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from pg8000.native import Connection
 
-from staticfire.testing.kit import wait_until
+from staticfire.testing.kit import AccountFunctions, ApiClient, AwsClients, StackUnderTest, wait_until
 
 FEW, MANY = 1_000, 200_000
+Stats = dict[str, Any]
 
 
-def average(api) -> dict[str, Decimal | int | None]:
+def average(api: ApiClient) -> Stats:
     answer = api.get("/stats/average")
     assert answer.status == 200, answer
-    return json.loads(answer.text, parse_float=Decimal, parse_int=Decimal)
+    stats: Stats = json.loads(answer.text, parse_float=Decimal, parse_int=Decimal)
+    return stats
 
 
 @pytest.mark.usefixtures("clean")
-def test_an_empty_service_has_no_average(api):
+def test_an_empty_service_has_no_average(api: ApiClient) -> None:
     assert average(api) == {"average": None, "average_per_user": None, "users": 0, "events": 0, "total": 0}
 
 
 @pytest.mark.usefixtures("clean")
-def test_the_average_of_one_user_is_over_the_events(api):
+def test_the_average_of_one_user_is_over_the_events(api: ApiClient) -> None:
     for usage in (100, 200, 600):
         assert api.post("/usage", json={"user": "one", "usage": usage}).status == 201
 
@@ -32,7 +37,7 @@ def test_the_average_of_one_user_is_over_the_events(api):
 
 
 @pytest.mark.usefixtures("clean")
-def test_the_average_of_several_users_is_over_events_and_over_users(api):
+def test_the_average_of_several_users_is_over_events_and_over_users(api: ApiClient) -> None:
     for user, usage in (("one", 100), ("one", 200), ("two", 30), ("three", 70)):
         assert api.post("/usage", json={"user": user, "usage": usage}).status == 201
 
@@ -43,7 +48,7 @@ def test_the_average_of_several_users_is_over_events_and_over_users(api):
 
 
 @pytest.mark.usefixtures("clean")
-def test_decimals_are_exact(api):
+def test_decimals_are_exact(api: ApiClient) -> None:
     for usage in ("0.1", "0.2"):
         assert api.post("/usage", body=f'{{"user": "one", "usage": {usage}}}').status == 201
 
@@ -53,7 +58,7 @@ def test_decimals_are_exact(api):
 
 
 @pytest.mark.usefixtures("clean")
-def test_a_replay_does_not_move_the_average(api, key):
+def test_a_replay_does_not_move_the_average(api: ApiClient, key: str) -> None:
     for _ in range(3):
         answer = api.post("/usage", json={"user": "one", "usage": 5}, headers={"Idempotency-Key": key})
         assert answer.status == 201
@@ -62,7 +67,13 @@ def test_a_replay_does_not_move_the_average(api, key):
 
 
 @pytest.mark.usefixtures("clean", "no_schema", "schedule_off")
-def test_the_average_costs_the_same_at_a_thousand_events_and_at_200_000(api, postgres, init, version_1, drop_schema):
+def test_the_average_costs_the_same_at_a_thousand_events_and_at_200_000(
+    api: ApiClient,
+    postgres: Connection,
+    init: Callable[[], Any],
+    version_1: Callable[..., None],
+    drop_schema: Callable[[], None],
+) -> None:
     work = {}
     for events in (FEW, MANY):
         drop_schema()
@@ -80,7 +91,7 @@ def test_the_average_costs_the_same_at_a_thousand_events_and_at_200_000(api, pos
     assert 0 < work[MANY] <= work[FEW]
 
 
-def rows_read_by(call, postgres) -> int:
+def rows_read_by(call: Callable[[], object], postgres: Connection) -> int:
     """How many rows of tables and indexes one call made Postgres read."""
     before = rows_read(postgres)
     for _ in range(10):
@@ -88,7 +99,7 @@ def rows_read_by(call, postgres) -> int:
     return (rows_read(postgres) - before) // 10
 
 
-def rows_read(postgres) -> int:
+def rows_read(postgres: Connection) -> int:
     """Postgres's own counters. A session reports to them at its end, so the function's is ended."""
     others = "FROM pg_stat_activity WHERE usename = current_user AND pid <> pg_backend_pid()"
     postgres.run(f"SELECT pg_terminate_backend(pid) {others}")
@@ -100,7 +111,7 @@ def rows_read(postgres) -> int:
 
 
 @pytest.fixture
-def schedule_off(aws, functions, staticfire_stack):
+def schedule_off(aws: AwsClients, functions: AccountFunctions, staticfire_stack: StackUnderTest) -> Iterator[None]:
     """The reconciler does not start by itself, so that all work in the database is the scenario's."""
     events, reconciler = aws("events"), staticfire_stack.outputs["reconcile_function_name"]
     rules = [rule["Name"] for rule in events.list_rules()["Rules"]]

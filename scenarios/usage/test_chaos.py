@@ -13,7 +13,9 @@ from decimal import Decimal
 import botocore.exceptions
 import pytest
 
-from staticfire.testing.kit import wait_until
+from scenarios.usage.kit import BooksOf
+from staticfire.testing.kit import AccountFunctions, ApiAnswer, ApiClient, AwsClients, StackUnderTest, wait_until
+from staticfire.testing.run import OwnStack
 
 pytestmark = pytest.mark.chaos
 
@@ -21,16 +23,18 @@ DEGRADED = 5
 
 
 @pytest.fixture
-def staticfire_stack(staticfire_own):
+def staticfire_stack(staticfire_own: OwnStack) -> StackUnderTest:
     """Every other fixture means the stack apart."""
     return staticfire_own.stack
 
 
-def test_the_first_up_ran_init_exactly_once(staticfire_stack, functions):
+def test_the_first_up_ran_init_exactly_once(staticfire_stack: StackUnderTest, functions: AccountFunctions) -> None:
     assert functions.invocations(staticfire_stack.outputs["init_function_name"]) == 1
 
 
-def test_nothing_acknowledged_is_missing_after_Postgres_was_killed_under_load(staticfire_own, api, books_of):
+def test_nothing_acknowledged_is_missing_after_Postgres_was_killed_under_load(
+    staticfire_own: OwnStack, api: ApiClient, books_of: BooksOf
+) -> None:
     acknowledged: dict[str, Decimal] = {}
     refused: list[int] = []
     enough = threading.Event()
@@ -66,8 +70,10 @@ def test_nothing_acknowledged_is_missing_after_Postgres_was_killed_under_load(st
         assert books.all_in_dynamodb() == books.all_in_postgres()
 
 
-def test_without_Postgres_a_usage_is_refused_for_now_and_a_counted_one_is_replayed(staticfire_own, api, user, books_of):
-    def post(key: str):
+def test_without_Postgres_a_usage_is_refused_for_now_and_a_counted_one_is_replayed(
+    staticfire_own: OwnStack, api: ApiClient, user: str, books_of: BooksOf
+) -> None:
+    def post(key: str) -> ApiAnswer:
         return api.post("/usage", json={"user": user, "usage": 5}, headers={"Idempotency-Key": f"{user}-{key}"})
 
     counted = post("counted")
@@ -92,8 +98,13 @@ def test_without_Postgres_a_usage_is_refused_for_now_and_a_counted_one_is_replay
 
 
 def test_after_the_emulator_was_killed_errors_are_clear_and_up_rebuilds_everything(
-    staticfire_own, staticfire_stack, api, aws, user, books_of
-):
+    staticfire_own: OwnStack,
+    staticfire_stack: StackUnderTest,
+    api: ApiClient,
+    aws: AwsClients,
+    user: str,
+    books_of: BooksOf,
+) -> None:
     for usage in (1, 2, 3.5):
         assert api.post("/usage", json={"user": user, "usage": usage}).status == 201
     with books_of(staticfire_own.stack) as books:

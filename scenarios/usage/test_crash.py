@@ -7,16 +7,29 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from staticfire.testing.kit import wait_until
+from scenarios.usage.kit import Books
+from staticfire.testing.kit import AccountFaults, AccountFunctions, ApiClient, StackUnderTest, wait_until
 
 WRITES = ("UpdateItem", "PutItem", "TransactWriteItems")
 
 
+Body = dict[str, Any]
+
+
 @pytest.fixture
-def killed_in_between(api, user, key, books, functions, faults, staticfire_stack):
+def killed_in_between(
+    api: ApiClient,
+    user: str,
+    key: str,
+    books: Books,
+    functions: AccountFunctions,
+    faults: AccountFaults,
+    staticfire_stack: StackUnderTest,
+) -> Body:
     """A post whose function was killed after Postgres had committed and before DynamoDB was written."""
     name = staticfire_stack.outputs["api_function_name"]
     body = {"user": user, "usage": 12.5}
@@ -29,7 +42,9 @@ def killed_in_between(api, user, key, books, functions, faults, staticfire_stack
     return body
 
 
-def test_a_retry_after_a_kill_between_the_stores_counts_once(killed_in_between, api, user, key, books):
+def test_a_retry_after_a_kill_between_the_stores_counts_once(
+    killed_in_between: Body, api: ApiClient, user: str, key: str, books: Books
+) -> None:
     answer = api.post("/usage", json=killed_in_between, headers={"Idempotency-Key": key})
 
     assert answer.status == 201
@@ -39,14 +54,14 @@ def test_a_retry_after_a_kill_between_the_stores_counts_once(killed_in_between, 
 
 
 @pytest.mark.usefixtures("killed_in_between")
-def test_reconciling_after_a_kill_between_the_stores_counts_once(user, books):
+def test_reconciling_after_a_kill_between_the_stores_counts_once(user: str, books: Books) -> None:
     books.reconcile()
 
     assert books.in_dynamodb(user) == books.in_postgres(user)
     assert (books.in_dynamodb(user).events, books.in_dynamodb(user).total) == (1, Decimal("12.5"))
 
 
-def test_reconciling_twice_changes_nothing(api, user, books):
+def test_reconciling_twice_changes_nothing(api: ApiClient, user: str, books: Books) -> None:
     assert api.post("/usage", json={"user": user, "usage": 3}).status == 201
     books.reconcile(full=True)
     before = books.all_in_dynamodb()
@@ -57,7 +72,9 @@ def test_reconciling_twice_changes_nothing(api, user, books):
     assert books.in_dynamodb(user) == books.in_postgres(user)
 
 
-def test_a_kill_costs_its_own_invocation_and_no_other(killed_in_between, api, user, books):
+def test_a_kill_costs_its_own_invocation_and_no_other(
+    killed_in_between: Body, api: ApiClient, user: str, books: Books
+) -> None:
     answers = [api.post("/usage", json={"user": user, "usage": 1}) for _ in range(5)]
 
     assert [answer.status for answer in answers] == [201] * 5
@@ -74,7 +91,9 @@ def test_a_kill_costs_its_own_invocation_and_no_other(killed_in_between, api, us
     ],
     ids=["answers errors", "drops calls", "loses answers"],
 )
-def test_without_DynamoDB_a_usage_is_refused_for_now_and_its_retry_counts_once(api, user, key, books, faults, fault):
+def test_without_DynamoDB_a_usage_is_refused_for_now_and_its_retry_counts_once(
+    api: ApiClient, user: str, key: str, books: Books, faults: AccountFaults, fault: dict[str, Any]
+) -> None:
     body = {"user": user, "usage": 8}
     with faults("dynamodb", *WRITES, **fault):
         refused = api.post("/usage", json=body, headers={"Idempotency-Key": key})
@@ -90,7 +109,9 @@ def test_without_DynamoDB_a_usage_is_refused_for_now_and_its_retry_counts_once(a
     assert books.in_dynamodb(user).total == Decimal(8)
 
 
-def test_an_older_total_that_arrives_late_does_not_undo_a_newer_one(api, user, books, faults):
+def test_an_older_total_that_arrives_late_does_not_undo_a_newer_one(
+    api: ApiClient, user: str, books: Books, faults: AccountFaults
+) -> None:
     with ThreadPoolExecutor(1) as thread:
         with faults("dynamodb", *WRITES, kind="hang", times=1) as struck:
             late = thread.submit(api.post, "/usage", json={"user": user, "usage": 1})

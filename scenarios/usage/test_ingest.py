@@ -9,13 +9,18 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from pg8000.native import Connection
+
+from scenarios.usage.kit import Books
+from staticfire.testing.kit import ApiAnswer, ApiClient
 
 LIMIT = 16 * 1024
 
 
-def test_a_usage_is_accepted_and_described(api, user):
+def test_a_usage_is_accepted_and_described(api: ApiClient, user: str) -> None:
     before = datetime.now(UTC)
 
     answer = api.post("/usage", json={"user": user, "usage": 150})
@@ -29,7 +34,7 @@ def test_a_usage_is_accepted_and_described(api, user):
     assert "idempotent-replayed" not in answer.headers
 
 
-def test_an_accepted_usage_is_in_both_stores(api, user, books):
+def test_an_accepted_usage_is_in_both_stores(api: ApiClient, user: str, books: Books) -> None:
     answers = [api.post("/usage", json={"user": user, "usage": usage}) for usage in (150, 50.5)]
 
     assert [answer.status for answer in answers] == [201, 201]
@@ -44,7 +49,9 @@ def test_an_accepted_usage_is_in_both_stores(api, user, books):
 @pytest.mark.parametrize(
     "usage", ["0", "0.000001", "1e12", "1E2", "1.500000", "999999999999.999999", "1000000000000.000000"]
 )
-def test_a_usage_at_the_edge_of_what_is_right_is_stored_exactly(api, user, books, usage):
+def test_a_usage_at_the_edge_of_what_is_right_is_stored_exactly(
+    api: ApiClient, user: str, books: Books, usage: str
+) -> None:
     answer = api.post("/usage", body=f'{{"user": "{user}", "usage": {usage}}}')
 
     assert answer.status == 201
@@ -53,7 +60,7 @@ def test_a_usage_at_the_edge_of_what_is_right_is_stored_exactly(api, user, books
 
 
 @pytest.mark.parametrize("name", ["a", "x" * 128, "Ænne Østergård", "名前", "🚀" * 128, "a/b#c?d&e", "' OR 1=1 --"])
-def test_any_name_of_1_to_128_characters_is_a_user(api, books, name):
+def test_any_name_of_1_to_128_characters_is_a_user(api: ApiClient, books: Books, name: str) -> None:
     before = books.in_postgres(name)
 
     answer = api.post("/usage", json={"user": name, "usage": 1})
@@ -105,7 +112,9 @@ def test_any_name_of_1_to_128_characters_is_a_user(api, books, name):
         pytest.param('{"user": 1, "usage": "x", "b": 1, "c": 2}', {"user", "usage", "b", "c"}, id="everything wrong"),
     ],
 )
-def test_a_wrong_body_is_refused_with_every_problem_named(api, postgres, body, fields):
+def test_a_wrong_body_is_refused_with_every_problem_named(
+    api: ApiClient, postgres: Connection, body: str | bytes, fields: set[str]
+) -> None:
     before = postgres.run("SELECT count(*) FROM usage_events")
 
     answer = api.post("/usage", body=body, headers={"content-type": "application/json"})
@@ -126,7 +135,7 @@ def test_a_wrong_body_is_refused_with_every_problem_named(api, postgres, body, f
         pytest.param("", id="empty"),
     ],
 )
-def test_a_wrong_idempotency_key_is_refused_by_name(api, user, books, key):
+def test_a_wrong_idempotency_key_is_refused_by_name(api: ApiClient, user: str, books: Books, key: str) -> None:
     answer = api.post("/usage", json={"user": user, "usage": 1}, headers={"Idempotency-Key": key})
 
     assert answer.status == 400
@@ -134,13 +143,15 @@ def test_a_wrong_idempotency_key_is_refused_by_name(api, user, books, key):
     assert books.in_postgres(user).events == 0
 
 
-def test_an_idempotency_key_of_255_visible_characters_is_right(api, user, key):
+def test_an_idempotency_key_of_255_visible_characters_is_right(api: ApiClient, user: str, key: str) -> None:
     longest = (key + "!~" * 128)[:255]
 
     assert api.post("/usage", json={"user": user, "usage": 1}, headers={"Idempotency-Key": longest}).status == 201
 
 
-def test_a_replayed_key_answers_the_same_and_counts_nothing_again(api, user, key, books):
+def test_a_replayed_key_answers_the_same_and_counts_nothing_again(
+    api: ApiClient, user: str, key: str, books: Books
+) -> None:
     first = api.post("/usage", json={"user": user, "usage": 7}, headers={"Idempotency-Key": key})
     counted = books.in_dynamodb(user)
 
@@ -154,7 +165,7 @@ def test_a_replayed_key_answers_the_same_and_counts_nothing_again(api, user, key
     assert counted.events == 1
 
 
-def test_the_same_body_written_differently_is_a_replay(api, user, key, books):
+def test_the_same_body_written_differently_is_a_replay(api: ApiClient, user: str, key: str, books: Books) -> None:
     first = api.post("/usage", json={"user": user, "usage": 7}, headers={"Idempotency-Key": key})
 
     again = api.post("/usage", body=f'{{ "usage": 7.0,\n "user": "{user}" }}', headers={"idempotency-key": key})
@@ -165,7 +176,9 @@ def test_the_same_body_written_differently_is_a_replay(api, user, key, books):
 
 
 @pytest.mark.parametrize("change", [{"usage": 8}, {"user": "somebody else"}], ids=["usage", "user"])
-def test_the_same_key_with_another_body_is_a_conflict(api, user, key, books, change):
+def test_the_same_key_with_another_body_is_a_conflict(
+    api: ApiClient, user: str, key: str, books: Books, change: dict[str, Any]
+) -> None:
     body = {"user": user, "usage": 7}
     assert api.post("/usage", json=body, headers={"Idempotency-Key": key}).status == 201
     others = books.in_postgres("somebody else")
@@ -178,15 +191,15 @@ def test_the_same_key_with_another_body_is_a_conflict(api, user, key, books, cha
     assert books.in_postgres("somebody else") == others
 
 
-def test_without_a_key_the_same_body_counts_each_time(api, user, books):
+def test_without_a_key_the_same_body_counts_each_time(api: ApiClient, user: str, books: Books) -> None:
     ids = {api.post("/usage", json={"user": user, "usage": 1}).json["id"] for _ in range(3)}
 
     assert len(ids) == 3
     assert books.in_dynamodb(user).events == books.in_postgres(user).events == 3
 
 
-def test_32_posts_of_one_key_at_the_same_time_count_once(api, user, key, books):
-    def post(_):
+def test_32_posts_of_one_key_at_the_same_time_count_once(api: ApiClient, user: str, key: str, books: Books) -> None:
+    def post(_: object) -> ApiAnswer:
         return api.post("/usage", json={"user": user, "usage": 3}, headers={"Idempotency-Key": key})
 
     with ThreadPoolExecutor(32) as threads:
@@ -199,11 +212,13 @@ def test_32_posts_of_one_key_at_the_same_time_count_once(api, user, key, books):
     assert (books.in_postgres(user).events, books.in_dynamodb(user).total) == (1, Decimal(3))
 
 
-def test_200_posts_by_8_threads_over_5_users_add_up_exactly_in_both_stores(api, user, books):
+def test_200_posts_by_8_threads_over_5_users_add_up_exactly_in_both_stores(
+    api: ApiClient, user: str, books: Books
+) -> None:
     users = [f"{user}-{n}" for n in range(5)]
     posts = [(users[n % 5], Decimal(n) / 100) for n in range(200)]
 
-    def post(sent):
+    def post(sent: tuple[str, str]) -> int:
         name, usage = sent
         return api.post("/usage", body=f'{{"user": "{name}", "usage": {usage}}}').status
 
@@ -216,7 +231,7 @@ def test_200_posts_by_8_threads_over_5_users_add_up_exactly_in_both_stores(api, 
         assert (books.in_dynamodb(name).events, books.in_dynamodb(name).total) == (40, expected)
 
 
-def test_a_body_of_exactly_16_KiB_is_taken_and_one_byte_more_is_not(api, user, books):
+def test_a_body_of_exactly_16_KiB_is_taken_and_one_byte_more_is_not(api: ApiClient, user: str, books: Books) -> None:
     body = json.dumps({"user": user, "usage": 1}).encode()
 
     assert api.post("/usage", body=body.ljust(LIMIT)).status == 201
@@ -227,14 +242,16 @@ def test_a_body_of_exactly_16_KiB_is_taken_and_one_byte_more_is_not(api, user, b
     assert books.in_postgres(user).events == 1
 
 
-def test_the_limit_counts_the_bytes_sent_not_their_base64(api, user):
+def test_the_limit_counts_the_bytes_sent_not_their_base64(api: ApiClient, user: str) -> None:
     body = json.dumps({"user": user, "usage": 1}).encode().ljust(LIMIT)
 
     assert api.post("/usage", body=body, headers={"content-type": "application/octet-stream"}).status == 201
 
 
 @pytest.mark.parametrize("content_type", ["application/octet-stream", "image/png", "text/plain", "application/json"])
-def test_a_right_body_is_taken_whatever_content_type_it_came_with(api, user, books, content_type):
+def test_a_right_body_is_taken_whatever_content_type_it_came_with(
+    api: ApiClient, user: str, books: Books, content_type: str
+) -> None:
     body = json.dumps({"user": user, "usage": 2}).encode()
 
     answer = api.post("/usage", body=body, headers={"content-type": content_type})
@@ -243,7 +260,7 @@ def test_a_right_body_is_taken_whatever_content_type_it_came_with(api, user, boo
     assert books.in_dynamodb(user).total == Decimal(2)
 
 
-def test_base64_in_the_body_itself_is_no_json(api, user):
+def test_base64_in_the_body_itself_is_no_json(api: ApiClient, user: str) -> None:
     body = base64.b64encode(json.dumps({"user": user, "usage": 2}).encode())
 
     assert api.post("/usage", body=body).status == 400
@@ -252,7 +269,7 @@ def test_base64_in_the_body_itself_is_no_json(api, user):
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/"), ("GET", "/usage"), ("POST", "/usage/1"), ("POST", "/stats/average")]
 )
-def test_an_unknown_route_is_not_found(api, method, path):
+def test_an_unknown_route_is_not_found(api: ApiClient, method: str, path: str) -> None:
     answer = api.request(method, path)
 
     assert answer.status == 404

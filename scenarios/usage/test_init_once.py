@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from pg8000.native import Connection
+
+from scenarios.usage.kit import Books
+from staticfire.testing.kit import AccountFunctions, ApiClient, StackUnderTest
 
 
-def tables(postgres) -> list[tuple[str, str, str]]:
+def tables(postgres: Connection) -> Any:
     return postgres.run(
         "SELECT table_name, column_name, data_type FROM information_schema.columns"
         " WHERE table_schema = 'public' ORDER BY table_name, column_name"
     )
 
 
-def test_applying_twice_runs_init_once(staticfire_stack, functions, postgres):
+def test_applying_twice_runs_init_once(
+    staticfire_stack: StackUnderTest, functions: AccountFunctions, postgres: Connection
+) -> None:
     init = staticfire_stack.outputs["init_function_name"]
     ran = functions.invocations(init)
     migrations = postgres.run("SELECT * FROM schema_migrations ORDER BY version")
@@ -28,7 +36,9 @@ def test_applying_twice_runs_init_once(staticfire_stack, functions, postgres):
     assert postgres.run("SELECT * FROM schema_migrations ORDER BY version") == migrations
 
 
-def test_a_second_run_of_init_changes_nothing(postgres, init, books, api, user):
+def test_a_second_run_of_init_changes_nothing(
+    postgres: Connection, init: Callable[[], Any], books: Books, api: ApiClient, user: str
+) -> None:
     assert api.post("/usage", json={"user": user, "usage": 4}).status == 201
     before = tables(postgres), postgres.run("SELECT * FROM schema_migrations ORDER BY version")
 
@@ -40,7 +50,9 @@ def test_a_second_run_of_init_changes_nothing(postgres, init, books, api, user):
 
 
 @pytest.mark.usefixtures("no_schema")
-def test_ten_inits_at_the_same_time_leave_one_schema_and_no_error(postgres, init, api, user, books):
+def test_ten_inits_at_the_same_time_leave_one_schema_and_no_error(
+    postgres: Connection, init: Callable[[], Any], api: ApiClient, user: str, books: Books
+) -> None:
     with ThreadPoolExecutor(10) as threads:
         answers = list(threads.map(lambda _: init(), range(10)))
 
@@ -55,7 +67,14 @@ def test_ten_inits_at_the_same_time_leave_one_schema_and_no_error(postgres, init
 
 @pytest.mark.usefixtures("clean", "no_schema")
 @pytest.mark.parametrize("recorded", [False, True], ids=["of the system before this one", "of the first release"])
-def test_an_old_schema_is_carried_forward_without_loss(postgres, init, api, books, version_1, recorded):
+def test_an_old_schema_is_carried_forward_without_loss(
+    postgres: Connection,
+    init: Callable[[], Any],
+    api: ApiClient,
+    books: Books,
+    version_1: Callable[..., None],
+    recorded: bool,
+) -> None:
     usages = {"old-1": [Decimal("0.1"), Decimal("0.2"), Decimal(150)], "old-2": [Decimal("999999999999.999999")]}
     version_1(recorded=recorded)
     for user, amounts in usages.items():

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,8 @@ from staticfire.load.integrity import Integrity, check_of
 from staticfire.load.journal import Journal, Write, Writer
 from staticfire.load.locust_processes import Plan, generating
 from staticfire.load.profiles import PACE, Asked
-from staticfire.testing.kit import StackUnderTest, wait_until
+from staticfire.testing.kit import AccountFaults, AccountFunctions, StackUnderTest, wait_until
+from staticfire.testing.run import OwnStack
 
 pytestmark = [pytest.mark.load, pytest.mark.chaos]
 
@@ -91,7 +93,7 @@ class Load:
 
 
 @pytest.fixture
-def staticfire_stack(staticfire_own):
+def staticfire_stack(staticfire_own: OwnStack) -> StackUnderTest:
     """Every other fixture means the stack apart."""
     return staticfire_own.stack
 
@@ -123,8 +125,8 @@ def assert_explained(refused: int, writes: int, chance: float) -> None:
     ids=["a tenth throttled", "half throttled", "reset", "done and reset", "late", "later than is waited for"],
 )
 def test_with_calls_to_DynamoDB_that_fail_nothing_is_lost_and_retries_leave_few_refusals(
-    load, staticfire_stack, faults, fault, chance
-):
+    load: Load, staticfire_stack: StackUnderTest, faults: AccountFaults, fault: dict[str, Any], chance: float
+) -> None:
     with faults("dynamodb", "UpdateItem", **fault) as struck:
         with load.on(staticfire_stack):
             load.wait_for(WRITES)
@@ -142,8 +144,8 @@ def test_with_calls_to_DynamoDB_that_fail_nothing_is_lost_and_retries_leave_few_
 
 
 def test_with_an_environment_killed_each_second_nothing_is_lost_and_a_kill_costs_one_answer(
-    load, staticfire_stack, functions, faults
-):
+    load: Load, staticfire_stack: StackUnderTest, functions: AccountFunctions, faults: AccountFaults
+) -> None:
     name = staticfire_stack.outputs["api_function_name"]
 
     # Between the two stores for longer, so that this is where most are killed.
@@ -162,7 +164,9 @@ def test_with_an_environment_killed_each_second_nothing_is_lost_and_a_kill_costs
     assert integrity.unacknowledged_stored <= failed
 
 
-def test_with_Postgres_restarted_nothing_is_lost_and_only_what_came_meanwhile_is_refused(load, staticfire_own):
+def test_with_Postgres_restarted_nothing_is_lost_and_only_what_came_meanwhile_is_refused(
+    load: Load, staticfire_own: OwnStack
+) -> None:
     with load.on(staticfire_own.stack):
         load.wait_for(RATE)
         before = load.writes
@@ -178,7 +182,9 @@ def test_with_Postgres_restarted_nothing_is_lost_and_only_what_came_meanwhile_is
     load.check(staticfire_own.stack)
 
 
-def test_with_the_emulator_restarted_up_rebuilds_the_aggregates_and_nothing_is_lost(load, staticfire_own):
+def test_with_the_emulator_restarted_up_rebuilds_the_aggregates_and_nothing_is_lost(
+    load: Load, staticfire_own: OwnStack
+) -> None:
     with load.on(staticfire_own.stack):
         load.wait_for(RATE)
         before = load.writes

@@ -19,7 +19,8 @@ import jsonschema
 import pytest
 
 from staticfire.load.record import Record
-from staticfire.testing.kit import wait_until
+from staticfire.testing.kit import AwsClients, StackUnderTest, wait_until
+from staticfire.testing.run import OwnStack
 
 pytestmark = [pytest.mark.load, pytest.mark.chaos]
 
@@ -36,7 +37,7 @@ PROFILES = {
 
 
 @pytest.fixture
-def staticfire_stack(staticfire_own):
+def staticfire_stack(staticfire_own: OwnStack) -> StackUnderTest:
     """Every other fixture means the stack apart."""
     return staticfire_own.stack
 
@@ -44,7 +45,7 @@ def staticfire_stack(staticfire_own):
 class Loads:
     """`staticfire load usage` on the stack apart: to its end, or as a process that something is done to."""
 
-    def __init__(self, own: Any) -> None:
+    def __init__(self, own: OwnStack) -> None:
         self._own = own
         self.reports: Path = own.settings.state_dir / "reports"
 
@@ -102,13 +103,16 @@ def _heed_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+Deployed = Callable[[], set[str]]
+
+
 @pytest.fixture
-def loads(staticfire_own) -> Loads:
+def loads(staticfire_own: OwnStack) -> Loads:
     return Loads(staticfire_own)
 
 
 @pytest.fixture
-def deployed(aws):
+def deployed(aws: AwsClients) -> Deployed:
     """The names of the functions and APIs that there are for the layers."""
 
     def names() -> set[str]:
@@ -121,7 +125,7 @@ def deployed(aws):
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_a_short_run_of_every_profile_loses_nothing_and_leaves_a_report(loads, profile):
+def test_a_short_run_of_every_profile_loses_nothing_and_leaves_a_report(loads: Loads, profile: str) -> None:
     done, report = loads.run("--profile", profile, "--layers", "0", *PROFILES[profile])
 
     # Whether a step of the ramp holds its rate is the machine's matter.
@@ -139,7 +143,7 @@ def test_a_short_run_of_every_profile_loses_nothing_and_leaves_a_report(loads, p
     assert "usage-api" in {function["name"] for function in report["functions"]}
 
 
-def test_two_workers_measure_one_load_and_the_layers_leave_nothing_behind(loads, deployed):
+def test_two_workers_measure_one_load_and_the_layers_leave_nothing_behind(loads: Loads, deployed: Deployed) -> None:
     done, report = loads.run("--profile", "steady", *PROFILES["steady"], "--workers", "2", "--layers", "1")
 
     assert done.returncode == 0, done.stderr
@@ -154,7 +158,7 @@ def test_two_workers_measure_one_load_and_the_layers_leave_nothing_behind(loads,
     assert report["integrity"]["drifted_users"] == 0
 
 
-def test_a_threshold_that_does_not_hold_fails_the_run_and_is_named(loads):
+def test_a_threshold_that_does_not_hold_fails_the_run_and_is_named(loads: Loads) -> None:
     done, report = loads.run("--profile", "steady", *PROFILES["steady"], "--layers", "0", "--min-rate", "10000")
 
     assert done.returncode == 1
@@ -162,7 +166,7 @@ def test_a_threshold_that_does_not_hold_fails_the_run_and_is_named(loads):
     assert not report["passed"]
 
 
-def test_a_killed_worker_fails_the_run_and_is_named(loads):
+def test_a_killed_worker_fails_the_run_and_is_named(loads: Loads) -> None:
     with loads.started("--profile", "steady", "--duration", "10m", "--rate", "20", "--workers", "2") as (
         process,
         report,
@@ -179,7 +183,7 @@ def test_a_killed_worker_fails_the_run_and_is_named(loads):
     assert loads.processes() == []
 
 
-def test_an_interrupted_run_reports_what_was_measured_and_leaves_no_process(loads):
+def test_an_interrupted_run_reports_what_was_measured_and_leaves_no_process(loads: Loads) -> None:
     with loads.started("--profile", "soak", "--rate", "20") as (process, report):
         wait_until(lambda: _measuring(loads), "a run under way")
         process.send_signal(signal.SIGINT)
@@ -192,7 +196,7 @@ def test_an_interrupted_run_reports_what_was_measured_and_leaves_no_process(load
     assert loads.processes() == []
 
 
-def test_an_interruption_among_the_layers_leaves_none_of_them(loads, deployed):
+def test_an_interruption_among_the_layers_leaves_none_of_them(loads: Loads, deployed: Deployed) -> None:
     options = ("--profile", "steady", *PROFILES["steady"], "--layers", "100")
     with loads.started(*options) as (process, report):
         wait_until(deployed, "the functions of the layers", 120)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 
+from staticfire.testing.kit import AwsClients, StackUnderTest
 
-def test_a_second_apply_changes_nothing_alarms_included(staticfire_stack, aws):
+
+def test_a_second_apply_changes_nothing_alarms_included(staticfire_stack: StackUnderTest, aws: AwsClients) -> None:
     assert aws("cloudwatch").describe_alarms()["MetricAlarms"], "the stack has no alarms: this would show nothing"
 
     nothing_changes, plan = staticfire_stack.plan()
@@ -15,7 +19,7 @@ def test_a_second_apply_changes_nothing_alarms_included(staticfire_stack, aws):
     assert nothing_changes, plan
 
 
-def test_the_outputs_lead_to_everything_that_was_made(staticfire_stack, aws):
+def test_the_outputs_lead_to_everything_that_was_made(staticfire_stack: StackUnderTest, aws: AwsClients) -> None:
     outputs = staticfire_stack.outputs
 
     assert aws("dynamodb").describe_table(TableName=outputs["table_name"])["Table"]["TableStatus"] == "ACTIVE"
@@ -24,11 +28,11 @@ def test_the_outputs_lead_to_everything_that_was_made(staticfire_stack, aws):
         assert aws("lambda").get_function(FunctionName=name)["Configuration"]["State"] == "Active"
 
 
-def test_no_output_tells_the_database_password(staticfire_stack):
+def test_no_output_tells_the_database_password(staticfire_stack: StackUnderTest) -> None:
     assert staticfire_stack.database.password not in json.dumps(staticfire_stack.outputs)
 
 
-def test_the_functions_live_in_private_subnets(staticfire_stack, aws):
+def test_the_functions_live_in_private_subnets(staticfire_stack: StackUnderTest, aws: AwsClients) -> None:
     public = {
         association["SubnetId"]
         for table in aws("ec2").describe_route_tables()["RouteTables"]
@@ -45,7 +49,7 @@ def test_the_functions_live_in_private_subnets(staticfire_stack, aws):
         assert network["SecurityGroupIds"]
 
 
-def test_every_role_may_do_only_what_is_named(staticfire_stack, aws):
+def test_every_role_may_do_only_what_is_named(staticfire_stack: StackUnderTest, aws: AwsClients) -> None:
     for name in function_names(staticfire_stack.outputs):
         role = aws("lambda").get_function_configuration(FunctionName=name)["Role"].rpartition("/")[2]
         statements = list(allowed(aws("iam"), role))
@@ -57,7 +61,7 @@ def test_every_role_may_do_only_what_is_named(staticfire_stack, aws):
                 assert "*" not in as_list(statement["Resource"]), statement
 
 
-def test_the_alarms_watch_this_stack_and_no_other(staticfire_stack, aws):
+def test_the_alarms_watch_this_stack_and_no_other(staticfire_stack: StackUnderTest, aws: AwsClients) -> None:
     watched = {
         dimension["Value"]
         for alarm in aws("cloudwatch").describe_alarms()["MetricAlarms"]
@@ -68,7 +72,9 @@ def test_the_alarms_watch_this_stack_and_no_other(staticfire_stack, aws):
 
 
 @pytest.mark.parametrize("log_group_of", ["api", "init", "reconcile"])
-def test_every_function_keeps_its_log_for_a_limited_time(staticfire_stack, aws, log_group_of):
+def test_every_function_keeps_its_log_for_a_limited_time(
+    staticfire_stack: StackUnderTest, aws: AwsClients, log_group_of: str
+) -> None:
     name = staticfire_stack.outputs[f"{log_group_of}_function_name"]
 
     groups = aws("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{name}")["logGroups"]
@@ -76,15 +82,15 @@ def test_every_function_keeps_its_log_for_a_limited_time(staticfire_stack, aws, 
     assert [group.get("retentionInDays", 0) > 0 for group in groups] == [True]
 
 
-def function_names(outputs) -> list[str]:
+def function_names(outputs: Mapping[str, Any]) -> list[str]:
     return [outputs[f"{name}_function_name"] for name in ("api", "init", "reconcile")]
 
 
-def as_list(value) -> list[str]:
+def as_list(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
 
 
-def allowed(iam, role: str):
+def allowed(iam: Any, role: str) -> Iterator[dict[str, Any]]:
     """Every statement that allows something to `role`, of its own policies and of those attached to it."""
     documents = [
         iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]

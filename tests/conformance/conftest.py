@@ -13,11 +13,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import fidelity
 import pytest
-from lab import Api, Lab
 
 from staticfire.targets.base import Running
+from tests.conformance import fidelity
+from tests.conformance.lab import Api, Lab
 
 ECHO = """
     import json

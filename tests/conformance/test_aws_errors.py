@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from botocore.exceptions import ClientError
-from fidelity import documented
-from lab import Lab, send
+
+from tests.conformance.fidelity import documented
+from tests.conformance.lab import Lab, send
 
 AREA = "AWS API calls"
 LAMBDA = "lambda/latest/api/CommonErrors.html"

@@ -9,8 +9,9 @@ from urllib.parse import urlencode
 from xml.etree import ElementTree
 
 import pytest
-from fidelity import documented
-from lab import Lab, send
+
+from tests.conformance.fidelity import documented
+from tests.conformance.lab import Lab, send
 
 AREA = "CloudWatch"
 ALARM = "AmazonCloudWatch/latest/APIReference/API_MetricAlarm.html"

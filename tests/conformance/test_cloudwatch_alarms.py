@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from fidelity import documented
-from lab import Lab, eventually
+
+from tests.conformance.fidelity import documented
+from tests.conformance.lab import Lab, eventually
 
 AREA = "CloudWatch"
 EVALUATION = "AmazonCloudWatch/latest/monitoring/alarm-evaluation.html"

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from fidelity import NO_STREAMS, documented
-from lab import Lab, Queue, eventually
+
+from tests.conformance.fidelity import NO_STREAMS, documented
+from tests.conformance.lab import Lab, Queue, eventually
 
 AREA = "Event sources"
 RULES = "eventbridge/latest/userguide/eb-run-lambda-schedule.html"

@@ -13,8 +13,9 @@ from typing import Any
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from fidelity import documented
-from lab import Answer, Api, Lab
+
+from tests.conformance.fidelity import documented
+from tests.conformance.lab import Answer, Api, Lab
 
 AREA = "HTTP API: authorizers"
 JWT = "apigateway/latest/developerguide/http-api-jwt-authorizer.html"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fidelity import documented
-from lab import Answer, Api, Lab
+
+from tests.conformance.fidelity import documented
+from tests.conformance.lab import Answer, Api, Lab
 
 AREA = "HTTP API: CORS"
 PAGE = "apigateway/latest/developerguide/http-api-cors.html"

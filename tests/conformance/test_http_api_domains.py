@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
-from fidelity import documented
-from lab import Answer, Api, Lab, send
+
+from tests.conformance.fidelity import documented
+from tests.conformance.lab import Answer, Api, Lab, send
 
 AREA = "HTTP API: custom domains"
 DOMAINS = "apigateway/latest/developerguide/http-api-custom-domain-names.html"

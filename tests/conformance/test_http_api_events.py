@@ -10,8 +10,9 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from fidelity import GATEWAY, documented
-from lab import Api, Lab
+
+from tests.conformance.fidelity import GATEWAY, documented
+from tests.conformance.lab import Api, Lab
 
 AREA = "HTTP API: events"
 PAGE = "apigateway/latest/developerguide/http-api-develop-integrations-lambda.html"

@@ -7,8 +7,9 @@ from contextlib import suppress
 from threading import Thread
 
 import pytest
-from fidelity import documented
-from lab import Answer, Api, Lab, Wire, together
+
+from tests.conformance.fidelity import documented
+from tests.conformance.lab import Answer, Api, Lab, Wire, together
 
 AREA = "HTTP API: quotas"
 PAGE = "apigateway/latest/developerguide/http-api-quotas.html"

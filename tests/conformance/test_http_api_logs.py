@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from fidelity import ADDED_UP, documented
-from lab import Api, Lab, eventually, metric_sum
+
+from tests.conformance.fidelity import ADDED_UP, documented
+from tests.conformance.lab import Api, Lab, eventually, metric_sum
 
 AREA = "HTTP API: access logs and metrics"
 LOGS = "apigateway/latest/developerguide/http-api-logging.html"

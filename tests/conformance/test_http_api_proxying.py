@@ -9,8 +9,9 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from fidelity import documented
-from lab import Api, Lab
+
+from tests.conformance.fidelity import documented
+from tests.conformance.lab import Api, Lab
 
 AREA = "HTTP API: HTTP proxies and parameter mapping"
 PROXY = "apigateway/latest/developerguide/http-api-develop-integrations-http.html"

@@ -6,8 +6,9 @@ import base64
 import json
 
 import pytest
-from fidelity import documented
-from lab import Answer, Api, Lab
+
+from tests.conformance.fidelity import documented
+from tests.conformance.lab import Answer, Api, Lab
 
 AREA = "HTTP API: responses"
 PAGE = "apigateway/latest/developerguide/http-api-develop-integrations-lambda.html"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from fidelity import documented
-from lab import Api, Lab
+
+from tests.conformance.fidelity import documented
+from tests.conformance.lab import Api, Lab
 
 AREA = "HTTP API: routes and stages"
 ROUTES = "apigateway/latest/developerguide/http-api-develop-routes.html"

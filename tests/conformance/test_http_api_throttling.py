@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from fidelity import documented
-from lab import Api, Lab, eventually, together
+from tests.conformance.fidelity import documented
+from tests.conformance.lab import Api, Lab, eventually, together
 
 AREA = "HTTP API: throttling"
 PAGE = "apigateway/latest/developerguide/http-api-throttling.html"

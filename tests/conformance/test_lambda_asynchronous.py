@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from fidelity import documented
-from lab import Lab, Queue, eventually
+
+from tests.conformance.fidelity import documented
+from tests.conformance.lab import Lab, Queue, eventually
 
 AREA = "Lambda: asynchronous invocation"
 ASYNC = "lambda/latest/dg/invocation-async.html"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from fidelity import documented
-from lab import Lab, together
+
+from tests.conformance.fidelity import documented
+from tests.conformance.lab import Lab, together
 
 AREA = "Lambda: concurrency"
 CONCURRENCY = "lambda/latest/dg/lambda-concurrency.html"

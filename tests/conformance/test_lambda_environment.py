@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from fidelity import NO_NAMESPACES, documented
-from lab import Lab, together, zipped
+
+from tests.conformance.fidelity import NO_NAMESPACES, documented
+from tests.conformance.lab import Lab, together, zipped
 
 AREA = "Lambda: execution environment"
 VARIABLES = "lambda/latest/dg/configuration-envvars.html"

@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable
 
 import pytest
-from fidelity import documented
-from lab import Lab, together
+
+from tests.conformance.fidelity import documented
+from tests.conformance.lab import Lab, together
 
 AREA = "Lambda: failures"
 EXCEPTIONS = "lambda/latest/dg/python-exceptions.html"

@@ -7,8 +7,9 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
-from fidelity import documented
-from lab import Lab
+
+from tests.conformance.fidelity import documented
+from tests.conformance.lab import Lab
 
 AREA = "Lambda: invoke"
 INVOKE = "lambda/latest/api/API_Invoke.html"

@@ -7,8 +7,9 @@ import re
 from typing import Any
 
 import pytest
-from fidelity import documented
-from lab import Lab, eventually, metric_sum
+
+from tests.conformance.fidelity import documented
+from tests.conformance.lab import Lab, eventually, metric_sum
 
 AREA = "Lambda: logs and metrics"
 LOGS = "lambda/latest/dg/monitoring-cloudwatchlogs.html"

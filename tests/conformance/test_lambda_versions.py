@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from fidelity import NO_NAMESPACES, documented
-from lab import Lab, zipped
+
+from tests.conformance.fidelity import NO_NAMESPACES, documented
+from tests.conformance.lab import Lab, zipped
 
 AREA = "Lambda: versions, aliases, layers"
 VERSIONS = "lambda/latest/dg/configuration-versions.html"

@@ -9,10 +9,11 @@ from contextlib import ExitStack, suppress
 
 import pytest
 from botocore.exceptions import ClientError
-from fidelity import documented
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lab import Api, Lab, Wire, send
+
+from tests.conformance.fidelity import documented
+from tests.conformance.lab import Api, Lab, Wire, send
 
 AREA = "HTTP and safety"
 HTTP = "https://www.rfc-editor.org/rfc/rfc9112.html"

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from fidelity import documented
-from lab import Lab, eventually
 from pg8000.exceptions import DatabaseError
 from pg8000.native import Connection
+
+from tests.conformance.fidelity import documented
+from tests.conformance.lab import Lab, eventually
 
 AREA = "RDS for PostgreSQL"
 CREATE = "AmazonRDS/latest/APIReference/API_CreateDBInstance.html"
@@ -39,13 +40,14 @@ def create(lab: Lab, **settings: Any) -> dict[str, Any]:
 
 
 def available(lab: Lab, name: str) -> dict[str, Any]:
-    def found() -> dict[str, Any] | None:
-        [instance] = lab.aws("rds").describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
-        address = (instance["Endpoint"]["Address"], instance["Endpoint"]["Port"]) if "Endpoint" in instance else None
-        reached = {"Reached": lab.reached.get(address, address)}
-        return {**instance, **reached} if instance["DBInstanceStatus"] == "available" else None
+    def instance() -> dict[str, Any] | None:
+        [described] = lab.aws("rds").describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
+        if described["DBInstanceStatus"] != "available":
+            return None
+        address = (described["Endpoint"]["Address"], described["Endpoint"]["Port"])
+        return {**described, "Reached": lab.reached.get(address, address)}
 
-    return dict(eventually(found, "an available instance"))
+    return dict(eventually(instance, "an available instance"))
 
 
 @contextmanager

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import os
 from pathlib import Path
 
 import pytest
-import uvloop
 
 from staticfire.layout import Layout
 from staticfire.progress import Progress
@@ -17,16 +14,6 @@ from staticfire.toolchain import runtimes as environments
 
 ROOT = Path(__file__).parents[3]
 DEADLINE = 120.0
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """A test that is a coroutine runs in a uvloop of its own."""
-    if not inspect.iscoroutinefunction(pyfuncitem.obj):
-        return None
-    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
-    uvloop.run(asyncio.wait_for(pyfuncitem.obj(**arguments), DEADLINE))
-    return True
 
 
 @pytest.fixture(scope="session")

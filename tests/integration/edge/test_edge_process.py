@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
-from edge_process_kit import DEADLINE, Edge, eventually
+
+from tests.integration.edge.kit import DEADLINE, Edge, eventually
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def test_an_emulator_that_cannot_start_is_exit_1_with_what_it_said(tmp_path: Pat
         "emulator": {"python": sys.executable},
     }
     (tmp_path / "config.json").write_text(json.dumps(config))
-    command = [sys.executable, "-m", "staticfire.edge", tmp_path / "config.json"]
+    command = [sys.executable, "-m", "staticfire.edge", str(tmp_path / "config.json")]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE)
     assert ended.returncode == 1
     assert "MiniStack did not start: ended with exit status 1" in ended.stderr

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
-from edge_process_kit import Edge
 
 from staticfire.cli.main import run
+from tests.integration.edge.kit import Edge
 
 Fault = Callable[..., tuple[int, str, str]]
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from edge_process_kit import Edge
+
+from tests.integration.edge.kit import Edge
 
 ACCOUNT = "100000000001"
 TRUST = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}

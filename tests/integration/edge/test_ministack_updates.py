@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from edge_process_kit import Edge
+
+from tests.integration.edge.kit import Edge
 
 TABLE = "table"
 SET = "SET #a = :a"

@@ -19,13 +19,13 @@ from typing import Any
 
 import boto3
 import pytest
-from service_kit import CREDENTIALS, Api, Context, Stack, poster
 
 from staticfire.layout import Layout
 from staticfire.progress import Progress
 from staticfire.settings import Settings, load
 from staticfire.targets.postgres.server import Postgres
 from staticfire.toolchain import runtimes as environments
+from tests.integration.service.kit import CREDENTIALS, Api, Context, Stack, poster
 
 ROOT = Path(__file__).parents[3]
 

@@ -6,15 +6,20 @@ import random
 import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import boto3
 import pytest
 from gateway.limits import Limit, Limiter
-from service_kit import CREDENTIALS
 from servicekit import aws
 from servicekit.dynamodb import Table
 
+from tests.integration.service.kit import CREDENTIALS
+
 START = 1_800_000_000  # where windows of a minute and of an hour begin
+
+
+NewTable = Callable[[], Table]
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +41,7 @@ def name(emulator: str) -> str:
 
 
 @pytest.fixture
-def table(emulator: str, name: str) -> Callable[[], Table]:
+def table(emulator: str, name: str) -> NewTable:
     """The table as one more environment has it, with a connection of its own."""
     environ = {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
     environ["AWS_ENDPOINT_URL"] = emulator
@@ -62,7 +67,7 @@ class Environment:
         return self._limiter.hit(limit, client).passes
 
 
-def test_of_200_calls_at_once_exactly_50_pass(table, client):
+def test_of_200_calls_at_once_exactly_50_pass(table: NewTable, client: str) -> None:
     environments = [Environment(table(), START + 30) for _ in range(200)]
 
     with ThreadPoolExecutor(200) as threads:
@@ -71,7 +76,7 @@ def test_of_200_calls_at_once_exactly_50_pass(table, client):
     assert sum(passed) == 50
 
 
-def test_exactly_50_pass_although_the_clocks_are_on_both_sides_of_a_windows_end(table, client):
+def test_exactly_50_pass_although_the_clocks_are_on_both_sides_of_a_windows_end(table: NewTable, client: str) -> None:
     clocks = random.Random(7)
     environments = [Environment(table(), START + 3600 + clocks.uniform(-30, 30)) for _ in range(200)]
 
@@ -81,7 +86,7 @@ def test_exactly_50_pass_although_the_clocks_are_on_both_sides_of_a_windows_end(
     assert sum(passed) == 50
 
 
-def test_an_environment_whose_clock_is_behind_cannot_add_to_a_window_that_is_over(table, client):
+def test_an_environment_whose_clock_is_behind_cannot_add_to_a_window_that_is_over(table: NewTable, client: str) -> None:
     late, early = Environment(table(), START + 59), Environment(table(), START + 60)
     assert [late.passes(limit(3), client) for _ in range(2)] == [True, True]
     assert early.passes(limit(3), client)
@@ -90,7 +95,7 @@ def test_an_environment_whose_clock_is_behind_cannot_add_to_a_window_that_is_ove
     assert not early.passes(limit(3), client)
 
 
-def test_as_the_previous_windows_weight_falls_hits_pass_one_by_one(table, client):
+def test_as_the_previous_windows_weight_falls_hits_pass_one_by_one(table: NewTable, client: str) -> None:
     environment = Environment(table(), START)
     assert sum(environment.passes(limit(10), client) for _ in range(20)) == 10
 
@@ -104,7 +109,7 @@ def test_as_the_previous_windows_weight_falls_hits_pass_one_by_one(table, client
     assert [second for second, count in passed.items() if count] == list(range(66, 120, 6))
 
 
-def test_a_refused_client_passes_at_the_second_that_it_is_told_and_not_before(table, client):
+def test_a_refused_client_passes_at_the_second_that_it_is_told_and_not_before(table: NewTable, client: str) -> None:
     limiter_now = [START + 10.0]
     limiter = Limiter(table(), lambda: limiter_now[0])
     for _ in range(4):
@@ -117,7 +122,7 @@ def test_a_refused_client_passes_at_the_second_that_it_is_told_and_not_before(ta
     assert limiter.hit(limit(4), client).passes
 
 
-def test_after_two_windows_nothing_is_left_of_what_was(table, client):
+def test_after_two_windows_nothing_is_left_of_what_was(table: NewTable, client: str) -> None:
     environment = Environment(table(), START)
     assert sum(environment.passes(limit(5), client) for _ in range(9)) == 5
 
@@ -126,7 +131,7 @@ def test_after_two_windows_nothing_is_left_of_what_was(table, client):
     assert sum(environment.passes(limit(5), client) for _ in range(9)) == 5
 
 
-def test_what_remains_is_counted_down(table, client):
+def test_what_remains_is_counted_down(table: NewTable, client: str) -> None:
     limiter = Limiter(table(), lambda: START)
 
     verdicts = [limiter.hit(limit(3), client) for _ in range(4)]
@@ -141,11 +146,11 @@ def test_what_remains_is_counted_down(table, client):
     assert int(verdicts[3].headers["retry-after"]) == verdicts[3].reset
 
 
-def test_a_refused_client_costs_no_write_while_it_cannot_pass(table, client):
+def test_a_refused_client_costs_no_write_while_it_cannot_pass(table: NewTable, client: str) -> None:
     class Counting(Table):
         updates = 0
 
-        def update(self, *arguments, **clause):
+        def update(self, *arguments: Any, **clause: Any) -> Any:
             self.updates += 1
             return super().update(*arguments, **clause)
 

@@ -8,10 +8,11 @@ from decimal import Decimal
 
 import boto3
 import pytest
-from service_kit import CREDENTIALS
 from servicekit import aws
 from servicekit.dynamodb import Cancelled, ConditionFailed, Table, transact
 from servicekit.errors import Unavailable
+
+from tests.integration.service.kit import CREDENTIALS
 
 
 @pytest.fixture(scope="module")

@@ -8,14 +8,15 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import boto3
 import pytest
-from service_kit import CREDENTIALS, SERVICE, Api, Stack
 
 from staticfire.load.integrity import Integrity, check_of
 from staticfire.load.journal import Journal, Writer
+from staticfire.testing.kit import StackUnderTest
+from tests.integration.service.kit import CREDENTIALS, SERVICE, Api, Stack
 
 CHECK = check_of(SERVICE.parent / "loadtests/books/usage.py")
 
@@ -62,7 +63,7 @@ class Books:
         answer = self._post(user, usage, key=key)
         assert answer["statusCode"] == 201
         self.note(user, usage, key, answer["body"]["id"] if acknowledged else None)
-        return answer["body"] | {"key": key}
+        return {**answer["body"], "key": key}
 
     def note(self, user: str, usage: str, key: str, identity: str | None) -> None:
         number = self._writer.sending({"key": key, "user": user, "usage": usage}, time.time())
@@ -74,7 +75,7 @@ class Books:
         self.stack.dynamodb.put_item(TableName=self.stack.name, Item=item)
 
     def check(self) -> Integrity:
-        return CHECK(self._journal, self)
+        return CHECK(self._journal, cast(StackUnderTest, self))
 
 
 @pytest.fixture

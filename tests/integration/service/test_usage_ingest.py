@@ -10,7 +10,8 @@ from typing import Any
 import boto3
 import pytest
 from pg8000.exceptions import DatabaseError
-from service_kit import CREDENTIALS, Api, Stack, poster
+
+from tests.integration.service.kit import CREDENTIALS, Api, Stack, poster
 
 
 def test_an_accepted_event_is_in_both_stores(stack: Stack, post: Api) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
-from service_kit import Api, Stack
 
 from staticfire.progress import Progress
 from staticfire.settings import Settings
 from staticfire.targets.postgres.server import Postgres
+from tests.integration.service.kit import Api, Stack
 
 
 @pytest.fixture(scope="module")

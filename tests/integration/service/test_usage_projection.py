@@ -4,8 +4,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from service_kit import Stack
 from usage.ledger import Totals
+
+from tests.integration.service.kit import Stack
 
 
 @pytest.fixture

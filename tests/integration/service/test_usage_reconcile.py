@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from service_kit import Api, Context, Stack
+
+from tests.integration.service.kit import Api, Context, Stack
 
 Reconcile = Callable[..., dict[str, Any]]
 

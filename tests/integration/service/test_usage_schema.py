@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from service_kit import MIGRATIONS, Api, Stack
+
+from tests.integration.service.kit import MIGRATIONS, Api, Stack
 
 VERSIONS = len(list(MIGRATIONS.glob("*.sql")))
 

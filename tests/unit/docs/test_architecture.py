@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tree import PACKAGE, first_sentence, tree, written
+from tests.unit.docs.tree import PACKAGE, first_sentence, tree, written
 
 
 def test_the_tree_in_the_document_is_the_tree() -> None:

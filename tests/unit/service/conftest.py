@@ -1,22 +1,13 @@
-"""The services' code on the path as Lambda has it: packages beside each other, the layer's packages with them."""
+"""The services' code, in the variables that Lambda would give it."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
-import hypothesis
 import pytest
 
-SERVICE = Path(__file__).parents[3] / "service"
-sys.path.insert(0, str(SERVICE))
 
-hypothesis.settings.register_profile("service", deadline=None)
-hypothesis.settings.load_profile("service")
-
-
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def lambda_environment() -> Iterator[None]:
     """What modules read when they are imported; nothing is connected to."""
     with pytest.MonkeyPatch.context() as patch:

@@ -10,7 +10,7 @@ import pytest
 CONFIGURATION = {"upstreams": {}, "routes": {}, "tokens": {"issuer": "issuer", "audience": "gateway"}}
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def gateway_environment() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GATEWAY_CONFIGURATION", json.dumps(CONFIGURATION))

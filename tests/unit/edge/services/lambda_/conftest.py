@@ -1,0 +1,78 @@
+"""Functions run for real here: processes of the official runtime client."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from staticfire.edge.aws.calls import Call, Scope
+from staticfire.edge.http1.messages import Request
+from staticfire.edge.services.lambda_ import Functions
+from staticfire.edge.services.lambda_.api import LambdaApi
+from staticfire.layout import Layout
+from staticfire.progress import Progress
+from staticfire.settings import load
+from staticfire.toolchain import runtimes as environments
+from tests.unit.edge.services.lambda_.kit import Change, Lab, Said, Together, digest
+
+ROOT = Path(__file__).parents[5]
+
+
+@pytest.fixture(scope="session")
+def runtime_python() -> str:
+    """A Python with awslambdaric and boto3: a given one, or the stack's."""
+    if given := os.environ.get("STATICFIRE_TEST_RUNTIME"):
+        return given
+    settings = load(ROOT, overrides={"runtimes": [f"python3.{sys.version_info.minor}"]})
+    (python,) = {one.python for one in environments.runtimes(settings, Layout.of(settings), Progress()).values()}
+    return str(python)
+
+
+@pytest.fixture(scope="session")
+def runtime_version(runtime_python: str) -> str:
+    script = "import sys; print('{}.{}'.format(*sys.version_info[:2]))"
+    return subprocess.run([runtime_python, "-c", script], check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def lab(tmp_path: Path, runtime_python: str, runtime_version: str) -> Lab:
+    return Lab(tmp_path, runtime_python, runtime_version)
+
+
+@pytest.fixture
+def said() -> Said:
+    """An outcome's payload, as a document."""
+    return lambda outcome: json.loads(outcome.payload)
+
+
+@pytest.fixture
+def run_together() -> Together:
+    """Coroutines at the same time; exceptions are results."""
+
+    async def together(*coroutines: Awaitable[Any]) -> list[Any]:
+        return list(await asyncio.gather(*coroutines, return_exceptions=True))
+
+    return together
+
+
+@pytest.fixture
+def code_digest() -> Callable[[bytes], str]:
+    return digest
+
+
+@pytest.fixture
+def change() -> Change:
+    """A write that the emulator has answered."""
+
+    async def passed(functions: Functions, method: str, path: str) -> None:
+        await LambdaApi(functions).passed(Call(Request(method, path), "lambda", Scope()), 200)
+
+    return passed

@@ -1,0 +1,190 @@
+"""Functions run for real here: processes of the official runtime client. Only the emulator is a small one in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from staticfire.edge.aws.calls import AwsError, Scope
+from staticfire.edge.aws.emulator import Emulator
+from staticfire.edge.services.lambda_ import FunctionRef, Functions, LambdaSettings, Outcome
+
+Said = Callable[[Outcome], Any]
+Together = Callable[..., Awaitable[list[Any]]]
+Change = Callable[[Functions, str, str], Awaitable[None]]
+
+DEADLINE = 30.0
+PAUSE = 0.01
+
+
+def packed(files: Mapping[str, str]) -> bytes:
+    """The same files, the same bytes: whenever they are packed."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(zipfile.ZipInfo(name), text)
+    return buffer.getvalue()
+
+
+def digest(data: bytes) -> str:
+    return base64.b64encode(hashlib.sha256(data).digest()).decode()
+
+
+class Downloaded:
+    def __init__(self, status: int, data: bytes) -> None:
+        self.status = status
+        self._data = data
+
+    async def read(self) -> bytes:
+        return self._data
+
+
+class MemoryEmulator(Emulator):
+    """The calls that Functions makes, answered from dictionaries; `down` makes it unreachable."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Any] = {}
+        self.blobs: dict[str, bytes] = {}
+        self.asked: list[str] = []
+        self.sent: list[tuple[str, dict[str, Any]]] = []
+        self.groups: set[str] = set()
+        self.streams: set[str] = set()
+        self.lines: dict[str, list[str]] = {}
+        self.down = False
+
+    async def rest(self, scope: Scope, service: str, method: str, path: str, body: object = None) -> Any:
+        self._reach()
+        self.asked.append(path)
+        if path not in self.answers:
+            raise AwsError(404, "ResourceNotFoundException", f"Function not found: {path}")
+        return json.loads(json.dumps(self.answers[path]))
+
+    async def raw(
+        self, scope: Scope, service: str, method: str, target: str, headers: Any = (), body: Any = b"", **_: Any
+    ) -> Any:
+        self._reach()
+        self.asked.append(target)
+        return Downloaded(200, self.blobs[target]) if target in self.blobs else Downloaded(404, b"")
+
+    async def whole(self, response: Any) -> bytes:
+        return bytes(await response.read())
+
+    async def json(
+        self, scope: Scope, service: str, target: str, body: Mapping[str, Any], version: str = "1.1"
+    ) -> dict[str, Any]:
+        self._reach()
+        operation = target.rpartition(".")[2]
+        if service == "logs":
+            self._log(operation, body)
+        elif operation == "GetQueueUrl":
+            return {"QueueUrl": f"http://queue/{body['QueueName']}"}
+        else:
+            self.sent.append((operation, dict(body)))
+        return {}
+
+    async def query(
+        self, scope: Scope, service: str, action: str, params: Mapping[str, str], *, token: str = ""
+    ) -> ElementTree.Element:
+        self._reach()
+        self.sent.append((action, dict(params)))
+        return ElementTree.Element("ok")
+
+    def _reach(self) -> None:
+        if self.down:
+            raise AwsError(503, "ServiceUnavailable", "The emulator does not answer")
+
+    def _log(self, operation: str, body: Mapping[str, Any]) -> None:
+        group, stream = body["logGroupName"], body.get("logStreamName", "")
+        if operation == "CreateLogGroup":
+            self.groups.add(group)
+            return
+        if group not in self.groups:
+            raise AwsError(400, "ResourceNotFoundException", "The specified log group does not exist.")
+        if operation == "CreateLogStream":
+            self.streams.add(stream)
+            return
+        if stream not in self.streams:
+            raise AwsError(400, "ResourceNotFoundException", "The specified log stream does not exist.")
+        times = [event["timestamp"] for event in body["logEvents"]]
+        if times != sorted(times):
+            raise AwsError(400, "InvalidParameterException", "Log events must be in chronological order.")
+        self.lines.setdefault(group, []).extend(event["message"] for event in body["logEvents"])
+
+
+class Lab:
+    """Deploys functions to the emulator in memory, and runs them."""
+
+    def __init__(self, directory: Path, python: str, version: str) -> None:
+        self.directory = directory
+        self.python = python
+        self.version = version
+        self.emulator = MemoryEmulator()
+        self.scope = Scope()
+
+    @asynccontextmanager
+    async def running(self, **settings: Any) -> AsyncIterator[Functions]:
+        runtimes = {f"python{self.version}": {"python": self.python, "version": self.version}}
+        changed: dict[str, Any] = {"runtimes": runtimes, "retry_seconds": (0.01, 0.02), **settings}
+        lambda_settings = LambdaSettings(state_dir=self.directory, endpoint="http://127.0.0.1:1", **changed)
+        functions = Functions(self.emulator, lambda_settings)
+        try:
+            async with asyncio.timeout(120):
+                yield functions
+        finally:
+            await functions.close()
+
+    def deploy(
+        self,
+        source: str | Mapping[str, str],
+        *,
+        name: str = "f",
+        version: str = "$LATEST",
+        reserved: int | None = None,
+        **config: Any,
+    ) -> FunctionRef:
+        data = packed({"app.py": source} if isinstance(source, str) else source)
+        path = f"/2015-03-31/functions/{name}" + ("" if version == "$LATEST" else f"?Qualifier={version}")
+        location = f"/code/{hashlib.sha256(data).hexdigest()}"
+        self.emulator.blobs[location] = data
+        described: dict[str, Any] = {
+            "Configuration": {
+                "FunctionName": name,
+                "Runtime": f"python{self.version}",
+                "Handler": "app.handler",
+                "Timeout": 10,
+                "MemorySize": 256,
+                "CodeSha256": digest(data),
+                "Version": version,
+                **config,
+            },
+            "Code": {"Location": f"http://localhost:4566{location}"},
+        }
+        if reserved is not None:
+            described["Concurrency"] = {"ReservedConcurrentExecutions": reserved}
+        self.emulator.answers[path] = described
+        return FunctionRef(self.scope, name)
+
+    def add_layer(self, arn: str, files: Mapping[str, str]) -> None:
+        data = packed(files)
+        self.emulator.blobs["/layer/" + digest(data)] = data
+        path = "/2018-10-31/layers?find=LayerVersion&Arn=" + arn.replace(":", "%3A")
+        self.emulator.answers[path] = {
+            "Content": {"CodeSha256": digest(data), "Location": "http://localhost:4566/layer/" + digest(data)}
+        }
+
+    async def until(self, condition: Callable[[], Any]) -> Any:
+        """Wait for a condition."""
+        for _ in range(int(DEADLINE / PAUSE)):
+            if found := condition():
+                return found
+            await asyncio.sleep(PAUSE)
+        raise AssertionError(f"The condition did not come true within {DEADLINE:g} s")

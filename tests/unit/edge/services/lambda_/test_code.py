@@ -1,0 +1,169 @@
+"""Zips on disk: unpacked once, never outside of their directory."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import stat
+import sys
+import zipfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from staticfire.edge.aws.calls import AwsError, Scope
+from staticfire.edge.services.lambda_ import FunctionRef
+from staticfire.edge.services.lambda_.code import CodeStore
+from staticfire.edge.services.lambda_.policy import allows
+
+VERSION = "{}.{}".format(*sys.version_info[:2])
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> CodeStore:
+    return CodeStore(tmp_path)
+
+
+def zipped(*entries: tuple[str, str | bytes, int]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data, mode in entries:
+            info = zipfile.ZipInfo(name)
+            info.external_attr = mode << 16
+            archive.writestr(info, data)
+    return buffer.getvalue()
+
+
+def serving(data: bytes, asked: list[int]) -> Callable[[], Awaitable[bytes]]:
+    async def fetch() -> bytes:
+        asked.append(1)
+        return data
+
+    return fetch
+
+
+async def test_a_tree_is_made_once_and_compiled(store: CodeStore, code_digest: Callable[[bytes], str]) -> None:
+    data = zipped(("app.py", "x = 1", 0o100644), ("bin/run", "#!", 0o100755))
+    asked: list[int] = []
+    first = await store.tree(code_digest(data), sys.executable, VERSION, serving(data, asked))
+    again = await store.tree(code_digest(data), sys.executable, VERSION, serving(data, asked))
+    assert first == again
+    assert asked == [1]
+    assert list(first.joinpath("__pycache__").glob("app.*.pyc"))
+    assert stat.S_IMODE(first.joinpath("bin/run").stat().st_mode) == 0o755
+
+
+async def test_what_was_not_used_for_a_week_or_not_finished_goes_with_the_next_start(
+    store: CodeStore, code_digest: Callable[[bytes], str], tmp_path: Path
+) -> None:
+    old, new = zipped(("app.py", "x = 1", 0o100644)), zipped(("app.py", "x = 2", 0o100644))
+    for data in (old, new):
+        await store.tree(code_digest(data), sys.executable, VERSION, serving(data, []))
+    (tmp_path / "code" / "partial-1").mkdir()
+    (tmp_path / "zips" / "partial-2").touch()
+    for path in tmp_path.glob("*/*"):
+        os.utime(path, (0, 0))
+    await store.tree(code_digest(new), sys.executable, VERSION, serving(new, []))
+    CodeStore(tmp_path)
+    digest = hashlib.sha256(new).hexdigest()
+    assert [path.name for path in tmp_path.glob("*/*")] == [f"{digest}-python{VERSION}"]
+
+
+@pytest.mark.parametrize("name", ["../out.py", "/etc/out.py", "a/../../out.py"])
+async def test_an_entry_that_leads_out_is_refused(
+    store: CodeStore, code_digest: Callable[[bytes], str], tmp_path: Path, name: str
+) -> None:
+    data = zipped((name, "x", 0o100644))
+    with pytest.raises(AwsError, match="leads out"):
+        await store.tree(code_digest(data), sys.executable, VERSION, serving(data, []))
+    assert not list(tmp_path.parent.rglob("out.py"))
+    assert not list(tmp_path.joinpath("code").iterdir())
+
+
+async def test_nothing_is_written_through_a_link(
+    store: CodeStore, code_digest: Callable[[bytes], str], tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    data = zipped(("link", str(outside), 0o120777), ("link/out.py", "x", 0o100644))
+    with pytest.raises((AwsError, OSError)):
+        await store.tree(code_digest(data), sys.executable, VERSION, serving(data, []))
+    assert list(outside.iterdir()) == []
+
+
+async def test_what_is_no_zip_is_refused(store: CodeStore, code_digest: Callable[[bytes], str]) -> None:
+    data = b"no zip"
+    with pytest.raises(AwsError, match="InvalidZipFileException"):
+        await store.tree(code_digest(data), sys.executable, VERSION, serving(data, []))
+
+
+async def test_other_code_than_described_is_refused(store: CodeStore, code_digest: Callable[[bytes], str]) -> None:
+    with pytest.raises(AwsError, match="its CodeSha256 says"):
+        await store.tree(code_digest(b"wanted"), sys.executable, VERSION, serving(b"served", []))
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "qualifier", "account"),
+    [
+        ("f", "f", None, "000000000000"),
+        ("f:live", "f", "live", "000000000000"),
+        ("f:$LATEST", "f", "$LATEST", "000000000000"),
+        ("function:f", "f", None, "000000000000"),
+        ("123456789012:function:f:7", "f", "7", "123456789012"),
+        ("arn:aws:lambda:eu-west-1:123456789012:function:f", "f", None, "123456789012"),
+    ],
+)
+def test_references_are_names_partial_arns_and_arns(text: str, name: str, qualifier: str | None, account: str) -> None:
+    ref = FunctionRef.parse(text, Scope())
+    assert (ref.name, ref.qualifier, ref.scope.account) == (name, qualifier, account)
+
+
+@pytest.mark.parametrize("text", ["", "a b", "arn:aws:s3:::bucket", "f:live:more", "../f"])
+def test_what_is_no_reference_is_refused(text: str) -> None:
+    with pytest.raises(AwsError, match="ValidationException"):
+        FunctionRef.parse(text, Scope())
+
+
+def test_two_different_qualifiers_are_refused() -> None:
+    with pytest.raises(AwsError, match="does not match"):
+        FunctionRef.parse("f:1", Scope(), "2")
+
+
+FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:f"
+GATEWAY = "apigateway.amazonaws.com"
+SOURCE = "arn:aws:execute-api:us-east-1:123456789012:api/stage/GET/path/more"
+
+
+@pytest.mark.parametrize(
+    ("statement", "allowed"),
+    [
+        ({"Principal": "*"}, True),
+        ({"Principal": {"Service": GATEWAY}}, True),
+        ({"Principal": {"Service": ["events.amazonaws.com", GATEWAY]}}, True),
+        ({"Principal": {"Service": "events.amazonaws.com"}}, False),
+        ({"Principal": "*", "Action": "lambda:*"}, True),
+        ({"Principal": "*", "Action": "lambda:GetFunction"}, False),
+        ({"Principal": "*", "Condition": {"ArnLike": {"AWS:SourceArn": "arn:aws:execute-api:*:*:api/*"}}}, True),
+        ({"Principal": "*", "Condition": {"ArnLike": {"aws:sourcearn": "arn:*:api/*"}}}, False),
+        ({"Principal": "*", "Condition": {"StringEquals": {"AWS:SourceAccount": "123456789012"}}}, True),
+        ({"Principal": "*", "Condition": {"StringEquals": {"AWS:SourceAccount": "000000000000"}}}, False),
+        ({"Principal": "*", "Condition": {"IpAddress": {"aws:SourceIp": "0.0.0.0/0"}}}, False),
+    ],
+)
+def test_a_statement_holds_or_not(statement: dict[str, Any], allowed: bool) -> None:
+    policy = {"Statement": [{"Effect": "Allow", "Action": "lambda:InvokeFunction", **statement}]}
+    assert allows(policy, FUNCTION, GATEWAY, SOURCE) is allowed
+
+
+def test_a_denial_wins() -> None:
+    allow = {"Effect": "Allow", "Principal": "*", "Action": "lambda:InvokeFunction"}
+    assert not allows({"Statement": [allow, {**allow, "Effect": "Deny"}]}, FUNCTION, GATEWAY, SOURCE)
+
+
+def test_a_permission_of_an_alias_is_none_of_the_function() -> None:
+    allow = {"Effect": "Allow", "Principal": "*", "Action": "lambda:InvokeFunction", "Resource": f"{FUNCTION}:live"}
+    assert not allows({"Statement": [allow]}, FUNCTION, GATEWAY, SOURCE)
+    assert allows({"Statement": [allow]}, f"{FUNCTION}:live", GATEWAY, SOURCE)

@@ -1,0 +1,207 @@
+"""The report: what follows from the figures, its schema, and a page that escapes what it is given."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from staticfire.load.on_aws.deployment import Deployment, price_table
+from staticfire.load.report.document import complete, write
+from staticfire.load.report.page import page
+from staticfire.stacks.terraform.working_copy import Resource
+
+Report = dict[str, Any]
+TABLE = price_table()
+
+
+class Page(HTMLParser):
+    """The elements of a page, and the text that a reader sees."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.words = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attributes)))
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.words += f"{data} "
+
+
+def plan_of(report: Report) -> Deployment:
+    """What Terraform would make, as far as the example's figures need it."""
+    functions = [
+        Resource("f", "aws_lambda_function", {"function_name": each["name"], "memory_size": 512})
+        for each in report["functions"]
+    ]
+    api = Resource("a", "aws_apigatewayv2_api", {})
+    return Deployment.of([*functions, api], TABLE)
+
+
+def completed(report: Report, **given: Any) -> Report:
+    """The document as if its figures had just been measured."""
+    derived = ("knee", "aws", "comparison", "summary")
+    measured = {key: value for key, value in report.items() if key not in derived}
+    return complete(measured, plan_of(report), TABLE, **given)
+
+
+def test_a_real_report_is_as_its_schema_says(report: Report, schema: Report) -> None:
+    jsonschema.Draft202012Validator(schema).validate(report)
+
+
+def test_a_completed_report_is_as_its_schema_says(report: Report, schema: Report) -> None:
+    whole = completed(report, traffic=5_000_000.0, earlier=report)
+    jsonschema.Draft202012Validator(schema).validate(json.loads(json.dumps(whole)))
+
+
+@pytest.mark.parametrize("field", ["knee", "aws", "integrity", "comparison"])
+def test_a_report_may_lack_what_was_not_measured(field: str, report: Report, schema: Report) -> None:
+    report[field] = None
+    jsonschema.Draft202012Validator(schema).validate(report)
+    Page(page(report))
+
+
+def test_the_schema_refuses_a_field_that_it_does_not_know(report: Report, schema: Report) -> None:
+    report["measured"]["p42_ms"] = 1
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(schema).validate(report)
+
+
+def test_a_ramp_answers_with_its_knee(report: Report) -> None:
+    whole = completed(report)
+    assert whole["summary"]["rate"] == whole["knee"]["rate"] == whole["aws"]["rate"]
+    assert whole["summary"]["limited_by"] == "This machine"
+
+
+def test_another_profile_answers_with_what_it_held(report: Report) -> None:
+    whole = completed(report | {"profile": "steady"})
+    assert whole["knee"] is None
+    assert whole["summary"]["rate"] == whole["measured"]["rate"]
+    assert "--profile ramp" in whole["summary"]["limits"][0]
+
+
+def test_a_generator_at_its_limit_is_what_limits(report: Report) -> None:
+    report["generator"]["warning"] = "The generator was the limit."
+    summary = completed(report)["summary"]
+    assert (summary["limited_by"], summary["limits"][0]) == ("The generator", "The generator was the limit.")
+
+
+def test_a_stack_that_cannot_be_planned_has_no_estimate(report: Report) -> None:
+    whole = complete({key: report[key] for key in report if key != "aws"}, None, TABLE)
+    assert whole["aws"] is None
+    assert "Terraform's plan failed" in Page(page(whole)).words
+
+
+def test_a_run_that_was_interrupted_at_once_has_a_report(report: Report, schema: Report) -> None:
+    nothing: dict[str, Any] = {"seconds": 0, "requests": 0, "failures": 0, "rate": 0.0}
+    nothing |= dict.fromkeys(("p50_ms", "p95_ms", "p99_ms", "max_ms"))
+    report |= {"measured": nothing | {"routes": []}, "warm_up": nothing, "interrupted": True, "passed": False}
+    report |= {"series": [], "steps": [], "layers": [], "functions": [], "thresholds": []}
+    report["metered"] = {"requests": 0, "calls": {}, "log_bytes": {}}
+    whole = json.loads(json.dumps(completed(report)))
+    jsonschema.Draft202012Validator(schema).validate(whole)
+    assert Page(page(whole)).open == []
+
+
+def test_both_files_are_written(report: Report, tmp_path: Path) -> None:
+    file = write(tmp_path, report)
+    assert json.loads((tmp_path / "report.json").read_text()) == report
+    assert file.read_text() == page(report)
+
+
+def test_the_first_screen_answers(report: Report) -> None:
+    words = Page(page(report)).words
+    for answer in (
+        "How many writes a second",
+        "Was anything lost",
+        "What limits it",
+        "Local latency is not AWS latency",
+    ):
+        assert words.index(answer) < words.index("Throughput and latency over time")
+
+
+def test_the_page_needs_nothing_from_elsewhere(report: Report) -> None:
+    elements = Page(page(report)).elements
+    assert not {"script", "link", "img", "iframe", "a", "image", "use"} & {tag for tag, _ in elements}
+    assert not {"src", "href", "style", "xlink:href"} & {name for _, attributes in elements for name in attributes}
+    assert "url(" not in page(report)
+    policies = [found["content"] or "" for _, found in elements if found.get("http-equiv") == "Content-Security-Policy"]
+    assert policies[0].startswith("default-src 'none'; style-src 'sha256-")
+
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>&lt;"
+
+
+def hostile(value: Any) -> Any:
+    """The same document, with markup in every text that it holds."""
+    if isinstance(value, str):
+        return value + HOSTILE
+    if isinstance(value, list):
+        return [hostile(each) for each in value]
+    if isinstance(value, dict):
+        return {key: hostile(each) for key, each in value.items()}
+    return value
+
+
+def test_hostile_names_do_not_become_markup(report: Report) -> None:
+    whole = completed(report, earlier=report)
+    whole["integrity"]["examples"] = [{"count": "lost", "what": "key", "found": "nothing"}]
+    whole["failures"], whole["warnings"] = ["failed"], ["doubtful"]
+    mean, evil = Page(page(whole)), Page(page(hostile(copy.deepcopy(whole))))
+    assert [tag for tag, _ in evil.elements if tag in ("script", "img")] == []
+    assert {name for _, found in evil.elements for name in found} == {
+        name for _, found in mean.elements for name in found
+    }
+    assert HOSTILE in evil.words
+
+
+def test_every_element_is_closed(report: Report) -> None:
+    assert Page(page(completed(report, earlier=report))).open == []
+
+
+def drawn(text: str, name: str) -> str:
+    """The path of a plot's line."""
+    found = re.search(rf'<path d="([^"]*)" class="line {name}">', text)
+    assert found is not None
+    return found[1]
+
+
+def test_a_line_has_a_point_for_each_second_and_a_gap_where_nothing_was_answered(report: Report) -> None:
+    whole = drawn(page(report), "p95")
+    assert (whole.count("M"), whole.count("M") + whole.count("L")) == (1, len(report["series"]))
+    report["series"][10]["p95_ms"] = None
+    broken = drawn(page(report), "p95")
+    assert (broken.count("M"), broken.count("M") + broken.count("L")) == (2, len(report["series"]) - 1)
+
+
+def test_a_long_run_is_drawn_in_groups_of_seconds(report: Report) -> None:
+    second = report["series"][-1]
+    report["series"] = [second | {"at": 1000 + number, "p95_ms": 10.0} for number in range(3600)]
+    report["series"][1801]["p95_ms"] = 5000.0
+    text = page(report)
+    assert drawn(text, "p95").count("L") < 300
+    assert "p95 5,000" in text
+
+
+def test_cold_starts_of_a_restarted_edge_count_from_zero_again(report: Report) -> None:
+    for second, total in zip(report["series"], [7, 9, None, 9, 0, 2], strict=False):
+        second["cold_starts"] = total
+    report["series"] = report["series"][:6]
+    told = re.findall(r"(\d+) s: environments [\d,]+, cold starts a second (\d+)<", page(report))
+    assert [count for _, count in told] == ["2", "0", "0", "2"]

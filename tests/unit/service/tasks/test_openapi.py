@@ -1,0 +1,80 @@
+"""The OpenAPI document says what the code does: the same routes, and the same tasks."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from servicekit.errors import Refused
+from servicekit.validation import Fields, read_object
+from tasks.validation import NEW_TASK, PAGE, PAGE_LIMIT, PAGING, STATUSES, TASK, expected
+
+from tests.unit.service import openapi
+
+DOCUMENT = openapi.read("tasks")
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+words = st.sampled_from(["", "a", "a\n", "\0", "open", "lost", "x" * 256, "x" * 257, "ü" * 4096, "ü" * 4097])
+times = st.sampled_from(
+    ["2026-11-21T09:30:00Z", "2026-11-21T09:30:00.5+01:00", "2026-11-21", "2026-11-21T09:30:00", ""]
+)
+values: st.SearchStrategy[Any] = words | times | texts | st.sampled_from([None, True, 1, 1.5, [], {}])
+right = {"title": "t", "description": "d", "status": "done", "due_at": "2026-11-21T09:30:00Z"}
+bodies: st.SearchStrategy[Any] = st.fixed_dictionaries(
+    {}, optional={name: st.just(each) | values for name, each in right.items()}
+) | (st.sampled_from([right, {**right, "x": 1}, [], None, "task"]))
+
+
+@pytest.fixture(scope="module")
+def api() -> Any:
+    import tasks.api
+
+    return tasks.api
+
+
+def takes(body: Any, fields: Fields) -> bool:
+    try:
+        read_object(json.dumps(body).encode(), fields, limit=10**6)
+    except Refused:
+        return False
+    return True
+
+
+def test_the_document_has_the_routes_of_the_code(api: Any) -> None:
+    assert openapi.routes(DOCUMENT) == set(api.ROUTES)
+
+
+def test_the_document_itself_is_right() -> None:
+    for name in DOCUMENT["components"]["schemas"]:
+        Draft202012Validator.check_schema(openapi.schema(DOCUMENT, name).schema)
+
+
+@given(bodies)
+@pytest.mark.parametrize(("name", "fields"), [("NewTask", NEW_TASK), ("WholeTask", TASK)])
+def test_the_document_and_the_code_take_the_same_tasks(name: str, fields: Fields, body: Any) -> None:
+    assert takes(body, fields) == openapi.schema(DOCUMENT, name).is_valid(body)
+
+
+def test_the_document_tells_the_lists_parameters_and_the_statuses() -> None:
+    told = {each["name"]: each["schema"] for each in DOCUMENT["paths"]["/tasks"]["get"]["parameters"]}
+    assert told.keys() == PAGING.keys()
+    assert (told["limit"]["maximum"], told["limit"]["default"]) == (PAGE_LIMIT, PAGE)
+    assert tuple(DOCUMENT["components"]["schemas"]["Status"]["enum"]) == STATUSES
+
+
+@pytest.mark.parametrize("header", ["*", '"1"', 'W/"1"', '"1", "x y"', '"1', "1", "", '"1" "2"', '"a\x7f"', "**"])
+def test_the_document_and_the_code_take_the_same_if_match(header: str) -> None:
+    def is_taken() -> bool:
+        try:
+            expected(header)
+        except Refused:
+            return False
+        return True
+
+    pattern = DOCUMENT["components"]["schemas"]["ETags"]["pattern"].removesuffix("$") + r"\Z"
+    assert is_taken() == bool(re.match(pattern, header))
