@@ -116,7 +116,7 @@ async def test_lines_survive_an_emulator_that_is_away_for_a_while(lab: Lab, capl
         lab.emulator.down = True
         with caplog.at_level(logging.WARNING):
             assert (await functions.invoke(ref, b"1")).error is None
-            await lab.until(lambda: "cannot be shipped now" in caplog.text)
+            await lab.until(lambda: "cannot be sent now" in caplog.text)
         lab.emulator.down = False
         await lab.until(lambda: "kept 1" in lab.emulator.lines.get(GROUP, []))
 
@@ -131,13 +131,13 @@ async def test_a_full_buffer_drops_the_oldest_and_says_so(
         lab.emulator.down = False
         config = await functions.describe(lab.deploy(""))
     lab.emulator.down = True
-    shipper = FunctionLogs(lab.emulator)
-    stream = shipper.stream(config)
+    logs = FunctionLogs(lab.emulator)
+    stream = logs.stream(config)
     with caplog.at_level(logging.WARNING):
         for number in range(11):
             stream.append([(None, str(number))])
     lab.emulator.down = False
-    await shipper.close()
+    await logs.close()
     assert "6 lines of function logs were dropped" in caplog.text
     assert lab.emulator.lines[GROUP] == ["6", "7", "8", "9", "10"]
 
@@ -156,19 +156,19 @@ async def test_lines_that_are_dropped_while_others_are_on_their_way_do_not_distu
         return await answer(*arguments, **named)
 
     monkeypatch.setattr(lab.emulator, "json", slow)
-    shipper = FunctionLogs(lab.emulator)
-    stream = shipper.stream(config)
+    logs = FunctionLogs(lab.emulator)
+    stream = logs.stream(config)
     stream.made = True
     lab.emulator.groups.add(GROUP)
     lab.emulator.streams.add(stream.name)
     stream.append([(None, f"first {number}") for number in range(8)])
-    shipping = asyncio.ensure_future(shipper.flush())
+    sending = asyncio.ensure_future(logs.flush())
     await asked.wait()
     for number in range(3):
         stream.append([(None, f"then {number}")])
     go_on.set()
-    await shipping
-    await shipper.close()
+    await sending
+    await logs.close()
     assert lab.emulator.lines[GROUP] == [f"first {number}" for number in range(8)]
 
 
@@ -177,8 +177,8 @@ async def test_lines_that_come_while_a_batch_is_on_its_way_wait_for_the_next_rou
 ) -> None:
     async with lab.running() as functions:
         config = await functions.describe(lab.deploy(""))
-    shipper = FunctionLogs(lab.emulator)
-    stream = shipper.stream(config)
+    logs = FunctionLogs(lab.emulator)
+    stream = logs.stream(config)
     answer, batches = lab.emulator.json, []
 
     async def busy(scope: Scope, service: str, target: str, body: Mapping[str, Any], **named: Any) -> dict[str, Any]:
@@ -189,26 +189,26 @@ async def test_lines_that_come_while_a_batch_is_on_its_way_wait_for_the_next_rou
 
     monkeypatch.setattr(lab.emulator, "json", busy)
     stream.append([(None, "first"), (None, "second")])
-    await shipper.flush()
+    await logs.flush()
     assert batches == [["first", "second"]]
-    await shipper.flush()
+    await logs.flush()
     assert batches[1:] == [["while 1"]]
-    await shipper.close()
+    await logs.close()
 
 
 async def test_time_never_runs_backwards_in_a_stream(lab: Lab) -> None:
-    shipper = FunctionLogs(lab.emulator)
+    logs = FunctionLogs(lab.emulator)
     async with lab.running() as functions:
-        stream = shipper.stream(await functions.describe(lab.deploy("")))
+        stream = logs.stream(await functions.describe(lab.deploy("")))
     stream.append([(None, "now"), (1, "framed long ago"), (None, "later")])
-    await shipper.close()
+    await logs.close()
     assert lab.emulator.lines[GROUP] == ["now", "framed long ago", "later"]
 
 
 async def test_a_batch_is_no_larger_than_cloudwatch_takes(lab: Lab) -> None:
-    shipper = FunctionLogs(lab.emulator)
+    logs = FunctionLogs(lab.emulator)
     async with lab.running() as functions:
-        stream = shipper.stream(await functions.describe(lab.deploy("")))
+        stream = logs.stream(await functions.describe(lab.deploy("")))
     stream.append([(None, "x" * 300_000)] * 10 + [(None, "y")] * 20_000)
     first = _take_batch(stream.waiting)
     assert sum(len(text) + 26 for _, text in first) <= 1_048_576
@@ -216,7 +216,7 @@ async def test_a_batch_is_no_larger_than_cloudwatch_takes(lab: Lab) -> None:
     while stream.waiting[0][1] != "y":
         stream.waiting.popleft()
     assert len(_take_batch(stream.waiting)) == BATCH_EVENTS
-    await shipper.close()
+    await logs.close()
     assert len(lab.emulator.lines[GROUP]) == 10_000
 
 
