@@ -97,6 +97,7 @@ class MiniStack:
             try:
                 self._process = await asyncio.create_subprocess_exec(
                     self._python,
+                    "-P",  # its own directory has a ministack.py too
                     str(MAIN),
                     stdin=leash,
                     stdout=output,
