@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from staticfire.errors import StaticfireError
+from staticfire.host.files import bytes_in
 from staticfire.host.ports import port_holder, port_is_free
 from staticfire.host.processes import ProcessRecord
-from staticfire.layout import Layout
+from staticfire.layout import NOT_SHARED, Layout, shared_cache
 from staticfire.settings import Settings
 from staticfire.stacks.terraform import working_copy as terraform
 from staticfire.targets.compose import require_engine
 from staticfire.targets.postgres import unprivileged
 from staticfire.targets.postgres.server import machine_binaries
-from staticfire.toolchain import runtimes as environments
+from staticfire.toolchain.runtimes import interpreters, nearest, runtimes_in_use
 
 FREE_GIGABYTES = 1.0
 
@@ -50,6 +51,7 @@ def checks(settings: Settings) -> Iterator[Check]:
         _runtimes,
         _port,
         _disk,
+        _cache,
         _namespaces,
     ):
         yield _guarded(check, settings)
@@ -102,10 +104,10 @@ def _postgres(settings: Settings) -> Check:
 
 
 def _runtimes(settings: Settings) -> Check:
-    machine = environments.interpreters()
+    machine = interpreters()
     lines, missing = [], []
-    for name in environments.wanted_runtimes(settings):
-        interpreter = environments.nearest(name, machine)
+    for name in runtimes_in_use(settings):
+        interpreter = nearest(name, machine)
         lines.append(f"{name} on {interpreter.full_version}")
         if f"python{interpreter.minor}" != name:
             missing.append(name)
@@ -131,6 +133,13 @@ def _disk(settings: Settings) -> Check:
     enough, writable = free >= FREE_GIGABYTES, os.access(place, os.W_OK)
     found = f"{free:.1f} GiB free in {place}{'' if writable else ', which is not writable'}"
     return Check("Disk", enough and writable, found, f"Make room for {FREE_GIGABYTES:.0f} GiB, or set state_dir.")
+
+
+def _cache(settings: Settings) -> Check:
+    cache = Layout.of(settings).cache
+    shared = bool(settings.cache_dir or shared_cache())
+    result = f"{cache}, {bytes_in(cache) / 2**20:.0f} MiB" if shared else NOT_SHARED
+    return Check("Cache", shared, result, needed=False)
 
 
 def _namespaces(settings: Settings) -> Check:

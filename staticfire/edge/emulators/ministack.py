@@ -153,7 +153,7 @@ class MiniStack:
         raise StaticfireError(
             f"MiniStack did not start: {emulator.ended or f'no answer in {START_SECONDS:.0f} s'}.\n{self._said(begin)}",
             checked=[f"{emulator.base_url}{HEALTH}", str(self.log)],
-            remedy="If its environment is damaged, remove .staticfire/envs and run `staticfire up` again.",
+            remedy=f"If its virtual environment is damaged, remove {Path(self._python).parent.parent} and try again.",
         )
 
     def _said(self, begin: int) -> str:

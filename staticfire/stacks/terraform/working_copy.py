@@ -388,9 +388,8 @@ class WorkingCopy:
         if self.provider.mirror:
             environ["TF_CLI_CONFIG_FILE"] = str(self._mirror_configuration(self.provider.mirror))
         elif "TF_PLUGIN_CACHE_DIR" not in os.environ and self.provider.source.startswith("the registry"):
-            cache_directory = self.layout.cache / "terraform-plugins"
-            cache_directory.mkdir(parents=True, exist_ok=True)
-            environ["TF_PLUGIN_CACHE_DIR"] = str(cache_directory)
+            self.layout.providers.mkdir(parents=True, exist_ok=True)
+            environ["TF_PLUGIN_CACHE_DIR"] = str(self.layout.providers)
             environ["TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE"] = "1"
         for name, value in variables.items():
             environ[f"TF_VAR_{name}"] = value if isinstance(value, str) else json.dumps(value)
