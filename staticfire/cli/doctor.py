@@ -16,7 +16,8 @@ from staticfire.host.ports import port_holder, port_is_free
 from staticfire.host.processes import ProcessRecord
 from staticfire.layout import NOT_SHARED, Layout, shared_cache
 from staticfire.settings import Settings
-from staticfire.stacks.terraform import working_copy as terraform
+from staticfire.stacks.terraform import finding as terraform
+from staticfire.stacks.terraform.variables import missing_configuration
 from staticfire.targets.compose import require_engine
 from staticfire.targets.postgres import unprivileged
 from staticfire.targets.postgres.server import machine_binaries
@@ -84,7 +85,8 @@ def _terraform(settings: Settings) -> Check:
 
 
 def _provider(settings: Settings) -> Check:
-    return Check("AWS provider", True, terraform.find_provider(settings, terraform.find_terraform(settings)).source)
+    source = terraform.find_provider(settings, terraform.find_terraform(settings)).source
+    return Check("AWS provider", True, "; ".join(filter(None, (source, missing_configuration()))))
 
 
 def _postgres(settings: Settings) -> Check:

@@ -34,13 +34,8 @@ from staticfire.progress import Progress, progress
 from staticfire.settings import Settings, load
 from staticfire.stacks.packages import build
 from staticfire.stacks.stack import Stack, client, reset
-from staticfire.stacks.terraform.working_copy import (
-    DEFAULT_ACCOUNT,
-    caller_environment,
-    find_provider,
-    find_terraform,
-    is_misleading,
-)
+from staticfire.stacks.terraform.finding import find_provider, find_terraform
+from staticfire.stacks.terraform.variables import DEFAULT_ACCOUNT, caller_variables, is_misleading
 from staticfire.targets.base import Running, degraded, require_running, require_well, target
 
 from . import fault as fault_command
@@ -274,7 +269,7 @@ def _doctor(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def _env(settings: Settings, arguments: argparse.Namespace) -> int:
     running = require_running(settings)
-    values = caller_environment(running.endpoint, running.region, DEFAULT_ACCOUNT)
+    values = caller_variables(running.endpoint, running.region, DEFAULT_ACCOUNT)
     stacks = _stacks(settings, [arguments.stack] if arguments.stack else settings.chosen()[:1], running)
     for stack in stacks:
         values |= stack.shell_environment()

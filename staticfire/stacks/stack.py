@@ -24,7 +24,9 @@ from staticfire.host.files import read_json, write_json
 from staticfire.layout import Layout
 from staticfire.progress import Progress, Step
 from staticfire.settings import Settings
-from staticfire.stacks.terraform.working_copy import DEFAULT_ACCOUNT, Resource, WorkingCopy
+from staticfire.stacks.terraform.output import Resource
+from staticfire.stacks.terraform.variables import DEFAULT_ACCOUNT
+from staticfire.stacks.terraform.working_copy import WorkingCopy
 from staticfire.targets.base import Running
 
 from .packages import build
@@ -138,7 +140,7 @@ class Stack:
         variables = self._variables(built)
         if built and self.layout.build != self.settings.project / WorkingCopy.BUILD:
             variables["packages"] = {name: str(path) for name, path in built.items()}
-        return self._working_copy().shell_environment(variables)
+        return self._working_copy().runner.shell_variables(variables)
 
     def plan_is_empty(self, progress: Progress) -> tuple[bool, str]:
         """Whether another apply would change nothing, and what the plan says."""

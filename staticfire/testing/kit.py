@@ -26,7 +26,7 @@ import urllib3
 from staticfire.edge_client import EdgeClient
 from staticfire.progress import Progress
 from staticfire.stacks.stack import Database, Stack, reset
-from staticfire.stacks.terraform.working_copy import is_misleading
+from staticfire.stacks.terraform.variables import is_misleading
 
 Seen = TypeVar("Seen")
 
