@@ -1,30 +1,31 @@
-# The images of compose.yaml. `edge`: staticfire, with MiniStack's environment and a Lambda runtime's. `load`: Locust.
+# The images of compose.yaml. `edge`: staticfire, MiniStack and a Lambda runtime, each in its virtual environment.
+# `load`: Locust.
 ARG PYTHON_IMAGE=python:3.13-slim
 
-FROM ${PYTHON_IMAGE} AS environments
+FROM ${PYTHON_IMAGE} AS venvs
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
-COPY staticfire/toolchain/requirements/ministack.txt staticfire/toolchain/requirements/runtime.txt requirements/edge.txt ./
+COPY staticfire/toolchain/requirements/ministack.txt staticfire/toolchain/requirements/runtime.txt requirements/cli.txt ./
 # Compiled here: the root file system is read-only later, and a start without .pyc files takes twice as long.
-RUN set -e; for name in edge ministack runtime; do \
+RUN set -e; for name in cli ministack runtime; do \
       python3 -m venv --without-pip /opt/$name; \
       python3 -m pip --python /opt/$name/bin/python install --quiet --no-compile --require-hashes -r $name.txt; \
       /opt/$name/bin/python -m compileall -q -j 0 /opt/$name/lib; \
     done
 COPY staticfire /opt/staticfire/staticfire
-RUN /opt/edge/bin/python -m compileall -q -j 0 /opt/staticfire
+RUN /opt/cli/bin/python -m compileall -q -j 0 /opt/staticfire
 
 FROM ${PYTHON_IMAGE} AS edge
 # tini reaps what functions leave behind.
 RUN apt-get update -qq && apt-get install -yqq --no-install-recommends tini && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --home-dir /state --shell /usr/sbin/nologin staticfire \
  && mkdir /state /project && chown staticfire:staticfire /state
-COPY --from=environments /opt/edge /opt/edge
-COPY --from=environments /opt/ministack /opt/ministack
-COPY --from=environments /opt/runtime /opt/runtime
-COPY --from=environments /opt/staticfire /opt/staticfire
+COPY --from=venvs /opt/cli /opt/cli
+COPY --from=venvs /opt/ministack /opt/ministack
+COPY --from=venvs /opt/runtime /opt/runtime
+COPY --from=venvs /opt/staticfire /opt/staticfire
 COPY docker /opt/staticfire/docker
-ENV PATH=/opt/edge/bin:$PATH PYTHONPATH=/opt/staticfire HOME=/state PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+ENV PATH=/opt/cli/bin:$PATH PYTHONPATH=/opt/staticfire HOME=/state PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER staticfire
 WORKDIR /project
 ENTRYPOINT ["tini", "--"]

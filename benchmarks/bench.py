@@ -22,7 +22,7 @@ from staticfire.settings import Zip
 from staticfire.stacks import packages as build
 from staticfire.targets.base import Running
 from staticfire.targets.postgres.server import Server
-from staticfire.toolchain import runtimes as environments
+from staticfire.toolchain.runtimes import install_emulator
 
 from .deploy import ACCOUNT, REGION, Account, Database, Packages
 from .ministack import ministack
@@ -54,7 +54,7 @@ class Bench:
 
     @cached_property
     def ministack(self) -> Account:
-        python = environments.emulator(Layout.of(self.settings), self._progress)
+        python = install_emulator(Layout.of(self.settings), self._progress)
         endpoint = self._ends.enter_context(ministack(python, self._work / "ministack"))
         return self._deployed("MiniStack alone", endpoint, self._postgres, "bench_ministack")
 

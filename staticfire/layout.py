@@ -1,15 +1,35 @@
 """Every path that staticfire writes.
 
-The state directory belongs to one stack. The cache directory (virtual environments, packages) may be shared by several,
-such as the stack of `make up` and the one of a test run.
+The state directory belongs to one project's stacks and says so to git. The cache directory holds what every project of
+this user can share (virtual environments, requirements, providers); it can be removed whenever no stack runs.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from .settings import Settings
+
+NOT_SHARED = (
+    "neither XDG_CACHE_HOME nor HOME leads to a directory that can be written to, so nothing is shared with other "
+    "projects: virtual environments are in the state directory. STATICFIRE_CACHE_DIR names another place"
+)
+
+
+def shared_cache(variables: Mapping[str, str] = os.environ) -> Path | None:
+    """The user's cache directory of staticfire; None where there is none that can be written to."""
+    named, home = variables.get("XDG_CACHE_HOME", ""), variables.get("HOME", "")
+    if os.path.isabs(named):  # any other value is to be passed over, by the XDG specification
+        cache = Path(named) / "staticfire"
+    elif os.path.isabs(home):
+        cache = Path(home) / ".cache" / "staticfire"
+    else:
+        return None
+    nearest = next(path for path in (cache, *cache.parents) if os.path.exists(path))
+    return cache if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK) else None
 
 
 @dataclass(frozen=True)
@@ -21,7 +41,13 @@ class Layout:
 
     @classmethod
     def of(cls, settings: Settings) -> Layout:
-        return cls(settings.state_dir, settings.cache_dir)
+        return cls(settings.state_dir, settings.cache_dir or shared_cache() or settings.state_dir)
+
+    def make_state(self) -> None:
+        """Make the state directory. Git leaves out a new one, and so all that ever lies in it."""
+        if not self.state.exists():
+            self.state.mkdir(parents=True, exist_ok=True)
+            (self.state / ".gitignore").write_text("*\n")
 
     @property
     def lock(self) -> Path:
@@ -53,12 +79,23 @@ class Layout:
         return self.state / "reports"
 
     @property
-    def envs(self) -> Path:
-        return self.cache / "envs"
+    def build(self) -> Path:
+        """The packages."""
+        return self.state / "build"
 
     @property
-    def build(self) -> Path:
-        return self.cache / "build"
+    def virtual_environments(self) -> Path:
+        return self.cache / "venvs"
+
+    @property
+    def requirements(self) -> Path:
+        """What packages are made of beside the sources."""
+        return self.cache / "requirements"
+
+    @property
+    def providers(self) -> Path:
+        """Terraform's plug-in cache, where the registry serves the provider."""
+        return self.cache / "terraform-plugins"
 
     def process(self, name: str) -> Path:
         return self.state / "processes" / f"{name}.json"

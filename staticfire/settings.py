@@ -13,7 +13,7 @@ an error that names the nearest right one.
 | public_host         | STATICFIRE_PUBLIC_HOST         | the host           |
 | region              | STATICFIRE_REGION              | us-east-1          |
 | state_dir           | STATICFIRE_STATE_DIR           | .staticfire        |
-| cache_dir           | STATICFIRE_CACHE_DIR           | .staticfire        |
+| cache_dir           | STATICFIRE_CACHE_DIR           | ~/.cache/staticfire |
 | postgres_bin        | STATICFIRE_POSTGRES_BIN        | looked for         |
 | postgres_port       | STATICFIRE_POSTGRES_PORT       | 0: a free one      |
 | endpoint            | STATICFIRE_ENDPOINT            | (target `given`)   |
@@ -114,7 +114,7 @@ class Settings:
     public_host: str = ""
     region: str = "us-east-1"
     state_dir: Path = Path(".staticfire")
-    cache_dir: Path = Path(".staticfire")
+    cache_dir: Path | None = None  # the user's own: see layout.py
     postgres_bin: Path | None = None
     postgres_port: int = 0
     endpoint: str = ""

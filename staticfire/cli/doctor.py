@@ -13,15 +13,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from staticfire.errors import PrerequisiteError, StaticfireError
+from staticfire.host.files import bytes_in
 from staticfire.host.ports import port_holder, port_is_free
 from staticfire.host.processes import ProcessRecord
-from staticfire.layout import Layout
+from staticfire.layout import NOT_SHARED, Layout, shared_cache
 from staticfire.settings import Settings
-from staticfire.stacks.terraform import working_copy as terraform
+from staticfire.stacks.terraform import finding as terraform
+from staticfire.stacks.terraform.variables import missing_configuration
 from staticfire.targets.compose import require_engine
 from staticfire.targets.postgres import unprivileged
 from staticfire.targets.postgres.server import machine_binaries
-from staticfire.toolchain import runtimes as environments
+from staticfire.toolchain.runtimes import interpreters, nearest, runtimes_in_use
 
 FREE_GIGABYTES = 1.0
 
@@ -70,6 +72,7 @@ def checks(settings: Settings) -> Iterator[Check]:
         _runtimes,
         _port,
         _disk,
+        _cache,
         _namespaces,
     ):
         yield _guarded(check, settings)
@@ -102,7 +105,8 @@ def _terraform(settings: Settings) -> Check:
 
 
 def _provider(settings: Settings) -> Check:
-    return Check("AWS provider", True, terraform.find_provider(settings, terraform.find_terraform(settings)).source)
+    source = terraform.find_provider(settings, terraform.find_terraform(settings)).source
+    return Check("AWS provider", True, "; ".join(filter(None, (source, missing_configuration()))))
 
 
 def _postgres(settings: Settings) -> Check:
@@ -122,10 +126,10 @@ def _postgres(settings: Settings) -> Check:
 
 
 def _runtimes(settings: Settings) -> Check:
-    machine = environments.interpreters()
+    machine = interpreters()
     lines, missing = [], []
-    for name in environments.wanted_runtimes(settings):
-        interpreter = environments.nearest(name, machine)
+    for name in runtimes_in_use(settings):
+        interpreter = nearest(name, machine)
         lines.append(f"{name} on {interpreter.full_version}")
         if f"python{interpreter.minor}" != name:
             missing.append(name)
@@ -151,6 +155,13 @@ def _disk(settings: Settings) -> Check:
     enough, writable = free >= FREE_GIGABYTES, os.access(place, os.W_OK)
     result = f"{free:.1f} GiB free in {place}{'' if writable else ', which is not writable'}"
     return Check("Disk", enough and writable, result, f"Make room for {FREE_GIGABYTES:.0f} GiB, or set state_dir.")
+
+
+def _cache(settings: Settings) -> Check:
+    cache = Layout.of(settings).cache
+    shared = bool(settings.cache_dir or shared_cache())
+    result = f"{cache}, {bytes_in(cache) / 2**20:.0f} MiB" if shared else NOT_SHARED
+    return Check("Cache", shared, result, needed=False)
 
 
 def _namespaces(settings: Settings) -> Check:

@@ -8,7 +8,7 @@ import shlex
 
 from staticfire.settings import Settings
 from staticfire.stacks.stack import chosen_stacks
-from staticfire.stacks.terraform.working_copy import DEFAULT_ACCOUNT, caller_environment, is_misleading
+from staticfire.stacks.terraform.variables import DEFAULT_ACCOUNT, caller_variables, is_misleading
 from staticfire.targets.base import require_running
 
 
@@ -19,7 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def _env(settings: Settings, arguments: argparse.Namespace) -> int:
     running = require_running(settings)
-    variables = caller_environment(running.endpoint, running.region, DEFAULT_ACCOUNT)
+    variables = caller_variables(running.endpoint, running.region, DEFAULT_ACCOUNT)
     for stack in chosen_stacks(settings, running, [arguments.stack] if arguments.stack else settings.chosen()[:1]):
         variables |= stack.shell_variables()
         if stack.database is not None:

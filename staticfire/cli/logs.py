@@ -10,7 +10,7 @@ from typing import Any
 from staticfire import boto
 from staticfire.errors import UsageError
 from staticfire.settings import Settings
-from staticfire.stacks.terraform.working_copy import DEFAULT_ACCOUNT
+from staticfire.stacks.terraform.variables import DEFAULT_ACCOUNT
 from staticfire.targets.base import Running, require_running
 
 LATE_MILLISECONDS = 60_000

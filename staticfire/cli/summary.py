@@ -11,7 +11,7 @@ from typing import Any
 
 from staticfire.settings import Settings
 from staticfire.stacks.stack import Stack, chosen_stacks
-from staticfire.stacks.terraform.working_copy import DEFAULT_ACCOUNT
+from staticfire.stacks.terraform.variables import DEFAULT_ACCOUNT
 from staticfire.targets.base import Running
 
 

@@ -20,7 +20,7 @@ from staticfire.progress import Progress, progress
 from staticfire.settings import Settings
 from staticfire.stacks.packages import build
 from staticfire.stacks.stack import Stack
-from staticfire.stacks.terraform.working_copy import find_provider, find_terraform
+from staticfire.stacks.terraform.finding import find_provider, find_terraform
 from staticfire.targets.base import TARGETS, target
 
 from .down import end

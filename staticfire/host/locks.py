@@ -15,9 +15,13 @@ from staticfire.layout import Layout
 
 @contextlib.contextmanager
 def file_lock(path: Path) -> Iterator[None]:
-    """Wait for, then hold, a lock on `path`. The kernel drops it when the holder dies, however it dies."""
+    """Wait for, then hold, a lock on `path`. The kernel drops it when the holder dies, however it dies.
+
+    A child that is started with `close_fds=False` holds it as well: what it writes is guarded until it has ended.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a+b") as file:
+        os.set_inheritable(file.fileno(), True)
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -25,7 +29,7 @@ def file_lock(path: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def command_lock(layout: Layout, command: str) -> Iterator[None]:
     """The one lock of a state directory: two commands that change the same stack never run at once."""
-    layout.state.mkdir(parents=True, exist_ok=True)
+    layout.make_state()
     with open(layout.lock, "a+b", buffering=0) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

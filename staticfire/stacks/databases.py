@@ -9,7 +9,7 @@ from typing import Any
 from pg8000.native import Connection, DatabaseError, identifier
 
 from staticfire.postgres_databases import drop, make_database, make_role
-from staticfire.stacks.terraform.working_copy import DEFAULT_ACCOUNT
+from staticfire.stacks.terraform.variables import DEFAULT_ACCOUNT
 from staticfire.targets.postgres.server import Server
 
 KEPT_TABLES = ("schema_migrations",)

@@ -1,9 +1,8 @@
 """Reproducible deployment packages: the same input gives the same bytes, on any machine and on any day.
 
 Entries are sorted, carry one fixed time and one of two modes, are stored and not compressed (zlib's output differs
-from version to version), and leave out what tools drop beside the sources. Requirements are installed by pip from
-hashes, once for each content of their file, and packed from there. A package that did not change is not written
-again.
+from version to version), and leave out what tools drop beside the sources. Requirements are installed from hashes,
+once for all projects of this user, and packed from there. A package that did not change is not written again.
 """
 
 from __future__ import annotations
@@ -12,8 +11,8 @@ import hashlib
 import io
 import os
 import shutil
-import subprocess
 import sys
+import sysconfig
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from staticfire.host.files import write_atomically
 from staticfire.host.locks import file_lock
 from staticfire.layout import Layout
 from staticfire.settings import Zip
+from staticfire.toolchain import venvs
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 LEFT_OUT_DIRECTORIES = {"__pycache__", "tests", "node_modules"}
@@ -90,27 +90,22 @@ def pack(entries: Mapping[str, Path]) -> bytes:
 
 
 def install(requirements: Path, layout: Layout) -> Path:
-    """A directory that holds what `requirements` names, installed once for each content of that file."""
+    """A directory that holds what `requirements` names, installed once for its content and this Python."""
     try:
         content = requirements.read_bytes()
     except FileNotFoundError:
         raise StaticfireError(
             f"The requirements {requirements} do not exist.", remedy="Correct `requirements` in staticfire.toml."
         ) from None
-    target = layout.build / "requirements" / hashlib.sha256(content).hexdigest()[:16]
+    made_of = b"|".join([content, sys.implementation.cache_tag.encode(), sysconfig.get_platform().encode()])
+    target = layout.requirements / hashlib.sha256(made_of).hexdigest()[:16]
     with file_lock(target.with_name(f".{target.name}.lock")):
         if target.is_dir():
             return target
         unfinished = target.with_name(f"{target.name}.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--require-hashes"]
-        command += ["--disable-pip-version-check", "--target", str(unfinished), "--requirement", str(requirements)]
-        run = subprocess.run(command, capture_output=True, text=True, check=False)
-        if run.returncode:
-            raise StaticfireError(
-                f"pip cannot install {requirements}:\n{run.stderr.strip() or run.stdout.strip()}",
-                remedy="Check the network or pip's index configuration, and that every requirement has a hash.",
-            )
+        failure = f"The requirements {requirements} cannot be installed"
+        venvs.install(venvs.locked(requirements), Path(sys.executable), layout, failure, target=unfinished)
         for metadata in unfinished.glob("*.dist-info"):
             for name in ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json"):
                 (metadata / name).unlink(missing_ok=True)

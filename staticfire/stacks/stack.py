@@ -22,7 +22,9 @@ from staticfire.host.files import read_json, write_json
 from staticfire.layout import Layout
 from staticfire.progress import Progress, Step
 from staticfire.settings import Settings
-from staticfire.stacks.terraform.working_copy import DEFAULT_ACCOUNT, Resource, WorkingCopy
+from staticfire.stacks.terraform.output import Resource
+from staticfire.stacks.terraform.variables import DEFAULT_ACCOUNT
+from staticfire.stacks.terraform.working_copy import WorkingCopy
 from staticfire.targets.base import Running
 
 from .databases import StackDatabase, database_name
@@ -45,11 +47,13 @@ class _Inputs:
     copy: WorkingCopy
     packages: Mapping[str, Path]
     variables: Mapping[str, Any]
+    endpoint: str
+    region: str
 
     @property
     def fingerprint(self) -> str:
         digest = hashlib.sha256(self.copy.digest().encode())
-        parts = [self.variables, self.copy.endpoint, self.copy.settings.region]
+        parts = [self.variables, self.endpoint, self.region]
         digest.update(json.dumps(parts, sort_keys=True).encode())
         for _, path in sorted(self.packages.items()):
             digest.update(hashlib.sha256(path.read_bytes()).digest())
@@ -135,7 +139,7 @@ class Stack:
         variables = dict(inputs.variables)
         if inputs.packages and self.layout.build != self.settings.project / WorkingCopy.BUILD:
             variables["packages"] = {name: str(path) for name, path in inputs.packages.items()}
-        return inputs.copy.shell_environment(variables)
+        return inputs.copy.runner.shell_variables(variables)
 
     def plan_is_empty(self, progress: Progress) -> tuple[bool, str]:
         """Whether another apply would change nothing, and what the plan says."""
@@ -198,7 +202,7 @@ class Stack:
             variables["packages"] = copy.packages(packages)
         if self.database is not None:
             variables["database"] = self.database.variable
-        return _Inputs(copy, packages, variables)
+        return _Inputs(copy, packages, variables, self.running.endpoint, self.settings.region)
 
 
 def chosen_stacks(settings: Settings, running: Running, names: Sequence[str] = ()) -> list[Stack]:

@@ -25,11 +25,11 @@ from staticfire.host.files import open_log, read_json, write_json
 from staticfire.host.ports import port_holder, port_is_free
 from staticfire.host.processes import ProcessRecord, start_time
 from staticfire.host.waiting import wait_until
-from staticfire.layout import Layout
+from staticfire.layout import NOT_SHARED, Layout, shared_cache
 from staticfire.progress import Progress
 from staticfire.settings import Settings
 from staticfire.targets.postgres.server import Postgres, Server
-from staticfire.toolchain import runtimes as environments
+from staticfire.toolchain.runtimes import InstalledRuntime, install_emulator, install_runtimes, runtimes_in_use
 
 from .base import Running
 
@@ -61,8 +61,8 @@ class Embedded:
     def start(self, progress: Progress) -> Running:
         self._port_must_be_ours_or_free()
         with ThreadPoolExecutor(4) as pool:
-            emulator = pool.submit(environments.emulator, self.layout, progress)
-            runtimes = pool.submit(environments.runtimes, self.settings, self.layout, progress)
+            emulator = pool.submit(install_emulator, self.layout, progress)
+            runtimes = pool.submit(install_runtimes, self.settings, self.layout, progress)
             server = pool.submit(self.postgres.start, progress).result()
             config = self._config(str(emulator.result()), runtimes.result(), server)
         with progress.step("Edge") as step:
@@ -122,7 +122,7 @@ class Embedded:
     def _config(
         self,
         ministack: str,
-        runtimes: Mapping[str, environments.Runtime],
+        runtimes: Mapping[str, InstalledRuntime],
         server: Server,
     ) -> dict[str, Any]:
         settings = self.settings
@@ -149,8 +149,8 @@ class Embedded:
             "allow_hosts": list(settings.allow_hosts),
         }
 
-    def _notes(self, runtimes: Mapping[str, environments.Runtime], server: Server) -> list[str]:
-        wanted = environments.wanted_runtimes(self.settings)
+    def _notes(self, runtimes: Mapping[str, InstalledRuntime], server: Server) -> list[str]:
+        wanted = runtimes_in_use(self.settings)
         notes = [
             f"{name} is not on this machine: its functions run on Python {runtimes[name].interpreter.full_version}"
             for name in wanted
@@ -158,6 +158,8 @@ class Embedded:
         ]
         if not server.tls:
             notes.append("Postgres has no TLS: its binaries were built without OpenSSL")
+        if self.settings.cache_dir is None and shared_cache() is None:
+            notes.append(NOT_SHARED)
         return notes
 
     def _edge(self) -> ProcessRecord | None:

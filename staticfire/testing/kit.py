@@ -28,7 +28,7 @@ from staticfire.progress import Progress
 from staticfire.stacks.databases import StackDatabase
 from staticfire.stacks.reset import reset
 from staticfire.stacks.stack import Stack
-from staticfire.stacks.terraform.working_copy import is_misleading
+from staticfire.stacks.terraform.variables import is_misleading
 
 Seen = TypeVar("Seen")
 

@@ -106,11 +106,14 @@ def _option(config: pytest.Config, name: str) -> Any:
 def _slot(config: pytest.Config) -> StateSlot:
     """The slot of this run, claimed at the first call."""
     if SLOT not in config.stash:
+        from staticfire.layout import Layout
         from staticfire.settings import load
 
         from .run import StateSlot
 
-        config.stash[SLOT] = StateSlot.claim(load(config.rootpath).state_dir / "pytest")
+        layout = Layout.of(load(config.rootpath))
+        layout.make_state()
+        config.stash[SLOT] = StateSlot.claim(layout.state / "pytest")
     return config.stash[SLOT]
 
 

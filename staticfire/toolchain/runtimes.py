@@ -1,4 +1,4 @@
-"""The environments of a stack: the emulator's, and one for each Lambda runtime in use, on the Python that fits best."""
+"""Lambda runtimes on this machine, each on the Python that fits best, and the emulator's virtual environment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from staticfire.layout import Layout
 from staticfire.progress import Progress
 from staticfire.settings import Settings
 
-from .venvs import Interpreter, environment, interpreter_at, lock_file
+from .venvs import Interpreter, interpreter_at, lock_file, virtual_environment
 
 RUNTIME = re.compile(r"python3\.\d{1,2}")
 KNOWN_RUNTIMES = tuple(f"python3.{minor}" for minor in range(8, 15))
@@ -23,7 +23,7 @@ OLDEST_RUNTIME_PYTHON = (3, 10)  # what the pinned awslambdaric runs on
 
 
 @dataclass(frozen=True)
-class Runtime:
+class InstalledRuntime:
     """How functions of the runtime `name` run here; `substitute` when their Python is not on this machine."""
 
     name: str
@@ -37,15 +37,14 @@ class Runtime:
 
 def interpreters() -> Mapping[str, Interpreter]:
     """The Pythons of this machine that can run functions, by minor version; of two, the newer."""
-    found: dict[str, Interpreter] = {}
+    newest: dict[str, Interpreter] = {}
     candidates = list(_candidates())
     with ThreadPoolExecutor(4) as pool:
-        for interpreter in filter(None, pool.map(interpreter_at, candidates)):
-            known = found.get(interpreter.minor)
-            fit = interpreter.version[:2] >= OLDEST_RUNTIME_PYTHON
-            if fit and (known is None or interpreter.version > known.version):
-                found[interpreter.minor] = interpreter
-    return found
+        pythons = filter(None, pool.map(interpreter_at, candidates))
+        for python in sorted(pythons, key=lambda python: python.version, reverse=True):
+            if python.version[:2] >= OLDEST_RUNTIME_PYTHON:
+                newest.setdefault(python.minor, python)
+    return newest
 
 
 def _candidates() -> Iterator[Path]:
@@ -65,19 +64,19 @@ def _candidates() -> Iterator[Path]:
                 yield python
 
 
-def nearest(runtime: str, known: Mapping[str, Interpreter]) -> Interpreter:
+def nearest(runtime: str, pythons: Mapping[str, Interpreter]) -> Interpreter:
     """The interpreter for `runtime`: its own version, else the nearest; of two as near, the newer."""
-    wanted = int(runtime.removeprefix("python3."))
-    if not known:
+    minor = int(runtime.removeprefix("python3."))
+    if not pythons:
         raise PrerequisiteError(
             "No Python on this machine can run Lambda functions.",
             checked=["PATH, /usr/bin, /usr/local/bin, pyenv's and uv's versions"],
             remedy="Install Python 3.10 or newer, with its venv module.",
         )
-    return min(known.values(), key=lambda found: (abs(found.version[1] - wanted), -found.version[1]))
+    return min(pythons.values(), key=lambda python: (abs(python.version[1] - minor), -python.version[1]))
 
 
-def wanted_runtimes(settings: Settings) -> tuple[str, ...]:
+def runtimes_in_use(settings: Settings) -> tuple[str, ...]:
     """The runtimes that the settings name, else every `python3.N` in the Terraform files of the stacks' trees."""
     if settings.runtimes:
         return settings.runtimes
@@ -96,26 +95,30 @@ def _terraform_files(tree: Path) -> Iterable[Path]:
     return (path for path in tree.rglob("*.tf") if ".terraform" not in path.parts)
 
 
-def runtimes(settings: Settings, layout: Layout, progress: Progress) -> Mapping[str, Runtime]:
-    """Every runtime by name. Those in use get their own Python's environment; the others share the nearest of these."""
+def install_runtimes(settings: Settings, layout: Layout, progress: Progress) -> Mapping[str, InstalledRuntime]:
+    """Every runtime by name. Those in use get one of their own Python; the others share the nearest of these."""
     machine = interpreters()
-    wanted = wanted_runtimes(settings)
-    for name in wanted:
+    names = runtimes_in_use(settings)
+    for name in names:
         if not RUNTIME.fullmatch(name):
-            raise StaticfireError(f"The runtime {name!r} cannot run here: python3.N can.")
-    used = {nearest(name, machine).minor: nearest(name, machine) for name in wanted}
-    built: dict[str, Path] = {}
+            raise StaticfireError(
+                f"Functions of the runtime {name!r} cannot run here.",
+                checked=["runtimes named python3.N can"],
+                remedy="Correct the setting `runtimes` (STATICFIRE_RUNTIMES).",
+            )
+    used = {nearest(name, machine).minor: nearest(name, machine) for name in names}
+    pythons: dict[str, Path] = {}
     for minor, interpreter in used.items():
         with progress.step(f"Runtime python{minor}"):
-            built[minor] = environment(f"runtime-{minor}", lock_file("runtime"), interpreter.path, layout)
+            pythons[minor] = virtual_environment(f"runtime-{minor}", lock_file("runtime"), interpreter.path, layout)
     return {
-        name: Runtime(name, chosen, built[chosen.minor])
-        for name in dict.fromkeys((*KNOWN_RUNTIMES, *wanted))
+        name: InstalledRuntime(name, chosen, pythons[chosen.minor])
+        for name in dict.fromkeys((*KNOWN_RUNTIMES, *names))
         for chosen in [nearest(name, used)]
     }
 
 
-def emulator(layout: Layout, progress: Progress) -> Path:
-    """The interpreter of MiniStack's environment."""
+def install_emulator(layout: Layout, progress: Progress) -> Path:
+    """The interpreter of MiniStack's virtual environment."""
     with progress.step("Emulator (MiniStack)"):
-        return environment("ministack", lock_file("ministack"), Path(sys.executable), layout)
+        return virtual_environment("ministack", lock_file("ministack"), Path(sys.executable), layout)

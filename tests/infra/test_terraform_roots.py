@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from staticfire.settings import load
-from staticfire.stacks.terraform.working_copy import find_provider, find_terraform
+from staticfire.stacks.terraform.finding import find_provider, find_terraform
 
 ROOT = Path(__file__).parents[2]
 VERSIONS = ROOT.glob("infra/**/versions.tf")

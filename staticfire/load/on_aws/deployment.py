@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from staticfire.errors import UsageError
-from staticfire.stacks.terraform.working_copy import Resource
+from staticfire.stacks.terraform.output import Resource
 
 SLOWER = (1, 3, 10)
 TRAFFIC = (1_000_000, 10_000_000, 100_000_000, 1_000_000_000)

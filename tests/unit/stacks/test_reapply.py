@@ -16,7 +16,7 @@ from staticfire.host.files import write_json
 from staticfire.layout import Layout
 from staticfire.settings import Settings
 from staticfire.stacks import reapply
-from staticfire.stacks.terraform.working_copy import DEFAULT_ACCOUNT
+from staticfire.stacks.terraform.variables import DEFAULT_ACCOUNT
 
 
 @dataclass

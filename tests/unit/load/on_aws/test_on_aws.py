@@ -21,7 +21,7 @@ from staticfire.load.on_aws.deployment import (
     price_table,
     tiered,
 )
-from staticfire.stacks.terraform.working_copy import Resource
+from staticfire.stacks.terraform.output import Resource
 
 TABLE = price_table()
 

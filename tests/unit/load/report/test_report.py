@@ -15,7 +15,7 @@ import pytest
 from staticfire.load.on_aws.deployment import Deployment, price_table
 from staticfire.load.report.document import complete, write
 from staticfire.load.report.page import page
-from staticfire.stacks.terraform.working_copy import Resource
+from staticfire.stacks.terraform.output import Resource
 
 Report = dict[str, Any]
 TABLE = price_table()

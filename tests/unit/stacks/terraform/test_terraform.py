@@ -13,8 +13,17 @@ from staticfire.errors import ApplyError, PrerequisiteError
 from staticfire.host.processes import ProcessRecord
 from staticfire.progress import Progress, Step
 from staticfire.settings import Settings, load
-from staticfire.stacks.terraform import working_copy as terraform
-from staticfire.stacks.terraform.working_copy import OVERRIDE, Terraform, WorkingCopy, find_provider, find_terraform
+from staticfire.stacks.terraform import running
+from staticfire.stacks.terraform.finding import Terraform, find_provider, find_terraform
+from staticfire.stacks.terraform.output import ApplyEvents
+from staticfire.stacks.terraform.running import OVERRIDE
+from staticfire.stacks.terraform.variables import (
+    caller_variables,
+    clean_variables,
+    is_misleading,
+    missing_configuration,
+)
+from staticfire.stacks.terraform.working_copy import WorkingCopy
 
 PROVIDER = "registry.terraform.io/hashicorp/aws"
 
@@ -84,24 +93,29 @@ def test_a_provider_where_terraform_looks_by_itself_needs_no_configuration(bin: 
 def test_a_mirror_of_the_settings_must_hold_the_provider(bin: Path, settings: Settings) -> None:
     mirror = bin.parent / "mirror"
     named = load(settings.project, {}, {"provider_mirror": str(mirror)})
-    with pytest.raises(PrerequisiteError, match="holds no AWS provider"):
+    with pytest.raises(PrerequisiteError, match="does not hold the AWS provider"):
         find_provider(named, Terraform(bin / "terraform", "1.11.4"))
     (mirror / PROVIDER).mkdir(parents=True)
     assert find_provider(named, Terraform(bin / "terraform", "1.11.4")).mirror == mirror
 
 
-def test_a_configuration_file_that_is_missing_is_not_handed_on(
+def test_a_configuration_file_that_is_missing_is_named_and_not_handed_on(
     bin: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TF_CLI_CONFIG_FILE", str(bin / "missing.rc"))
-    assert "TF_CLI_CONFIG_FILE" not in terraform._base_environment()
+    assert "TF_CLI_CONFIG_FILE" not in clean_variables()
     assert find_provider(settings, Terraform(bin / "terraform", "1.11.4")).source
+    assert is_misleading("TF_CLI_CONFIG_FILE")
+    assert (
+        missing_configuration()
+        == f"TF_CLI_CONFIG_FILE names {bin / 'missing.rc'}, which is not a file: Terraform runs without it"
+    )
 
 
 def test_the_users_own_aws_configuration_never_reaches_terraform(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "TF_VAR_database", "TF_WORKSPACE"):
         monkeypatch.setenv(name, "mine")
-    assert "mine" not in terraform._base_environment().values()
+    assert "mine" not in clean_variables().values()
 
 
 @pytest.fixture
@@ -159,7 +173,7 @@ def test_the_digest_sees_every_file_and_nothing_that_terraform_made(copy: Workin
 
 def test_a_root_without_terraform_files_is_an_error(bin: Path, settings: Settings) -> None:
     program(bin, "terraform", "Terraform v1.11.4")
-    with pytest.raises(ApplyError, match=r"holds no \*\.tf"):
+    with pytest.raises(ApplyError, match=r"does not hold a \*\.tf"):
         WorkingCopy(settings, settings.stack("shop"), "000000000000", "http://127.0.0.1:1")
 
 
@@ -171,7 +185,7 @@ def test_opentofu_is_shown_terraforms_mirror_under_its_own_registry(bin: Path, s
     (settings.project / "infra/stacks/shop/main.tf").touch()
     named = load(settings.project, {}, {"provider_mirror": str(mirror)})
     copy = WorkingCopy(named, named.stack("shop"), "000000000000", "http://127.0.0.1:1")
-    configuration = Path(copy._environment({})["TF_CLI_CONFIG_FILE"]).read_text()
+    configuration = Path(copy.runner._variables({})["TF_CLI_CONFIG_FILE"]).read_text()
     served = settings.state_dir / "provider-mirror"
     assert str(served) in configuration
     assert "registry.opentofu.org/hashicorp/aws" in configuration
@@ -180,7 +194,7 @@ def test_opentofu_is_shown_terraforms_mirror_under_its_own_registry(bin: Path, s
 
 def test_the_view_counts_resources_and_keeps_diagnostics_whole() -> None:
     step = Step(Progress(), "Apply")
-    view = terraform._View(step)
+    view = ApplyEvents(step)
     hook = {"resource": {"addr": "aws_s3_bucket.one"}, "action": "create"}
     for event in (
         {"type": "planned_change", "change": {"action": "create"}},
@@ -215,7 +229,7 @@ def test_every_line_of_a_child_is_followed_to_its_end(tmp_path: Path) -> None:
     script = "import sys; [print(n, flush=True) for n in range(1000)]; sys.stdout.write('no newline')"
     with open(tmp_path / "log", "wb") as written, open(tmp_path / "log", encoding="utf-8") as output:
         child = subprocess.Popen([sys.executable, "-c", script], stdout=written)
-        assert list(terraform._follow(output, child)) == [*map(str, range(1000)), "no newline"]
+        assert list(running._follow(output, child)) == [*map(str, range(1000)), "no newline"]
 
 
 def test_the_terraform_of_a_killed_run_is_interrupted_before_the_next_one(copy: WorkingCopy) -> None:
@@ -228,7 +242,7 @@ def test_the_terraform_of_a_killed_run_is_interrupted_before_the_next_one(copy: 
     orphan.stdout.readline()
     ProcessRecord.record(copy.layout.process("terraform-100000000001-shop"), orphan.pid)
     (copy.root / OVERRIDE).write_text("left by a killed run")
-    copy._end_orphan()
+    copy.runner.end_orphan()
     assert orphan.wait() == 7
     assert not (copy.root / OVERRIDE).exists()
 
@@ -253,7 +267,7 @@ def test_the_lock_of_a_terraform_that_was_killed_is_removed(copy: WorkingCopy, s
     ProcessRecord.record(copy.layout.process("terraform-100000000001-shop"), killed.pid)
     killed.kill()
     killed.wait()
-    copy._end_orphan()
+    copy.runner.end_orphan()
     assert s3 == [("tf-test-state-100000000001", "shop/terraform.tfstate.tflock")]
 
 
@@ -261,20 +275,20 @@ def test_a_lock_without_a_killed_terraform_of_ours_is_somebody_elses(
     copy: WorkingCopy, s3: list[tuple[str, str]]
 ) -> None:
     (copy.stack.root / "versions.tf").write_text('terraform {\n  backend "s3" {\n    key = "k"\n  }\n}\n')
-    copy._end_orphan()
+    copy.runner.end_orphan()
     assert s3 == []
 
 
 def test_a_terraform_that_cannot_lock_in_the_bucket_is_not_told_to(bin: Path, copy: WorkingCopy) -> None:
-    copy.terraform = Terraform(bin / "terraform", "1.9.8")
+    copy.runner.terraform = Terraform(bin / "terraform", "1.9.8")
     (copy.stack.root / "versions.tf").write_text('terraform { backend "s3" {} }\n')
-    assert "use_lockfile" not in copy.shell_environment({})["TF_CLI_ARGS_init"]
+    assert "use_lockfile" not in copy.runner.shell_variables({})["TF_CLI_ARGS_init"]
 
 
 @pytest.mark.parametrize("block", ['terraform {\n  backend "s3" {}\n}\n', 'terraform { backend "s3" {} }\n'])
 def test_a_state_in_s3_is_kept_in_the_local_one(copy: WorkingCopy, block: str) -> None:
     (copy.stack.root / "versions.tf").write_text(block)
-    assert copy.shell_environment({})["TF_CLI_ARGS_init"].split() == [
+    assert copy.runner.shell_variables({})["TF_CLI_ARGS_init"].split() == [
         "-reconfigure",
         "-backend-config=bucket=tf-test-state-100000000001",
         "-backend-config=use_path_style=true",
@@ -285,10 +299,10 @@ def test_a_state_in_s3_is_kept_in_the_local_one(copy: WorkingCopy, block: str) -
 @pytest.mark.parametrize("block", ["", 'terraform {\n  backend "local" {}\n}\n', '# backend "s3" on AWS\n'])
 def test_any_other_state_stays_where_terraform_puts_it(copy: WorkingCopy, block: str) -> None:
     (copy.stack.root / "versions.tf").write_text(block)
-    assert copy.shell_environment({})["TF_CLI_ARGS_init"] == "-reconfigure"
+    assert copy.runner.shell_variables({})["TF_CLI_ARGS_init"] == "-reconfigure"
 
 
 def test_no_proxy_stands_before_the_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "example.org,localhost")
-    environ = terraform.caller_environment("http://edge:4566", "us-east-1", "000000000000")
+    environ = caller_variables("http://edge:4566", "us-east-1", "000000000000")
     assert environ["NO_PROXY"] == environ["no_proxy"] == "example.org,localhost,127.0.0.1,edge"

@@ -20,7 +20,7 @@ from staticfire.edge.services.lambda_.api import LambdaApi
 from staticfire.layout import Layout
 from staticfire.progress import Progress
 from staticfire.settings import load
-from staticfire.toolchain import runtimes as environments
+from staticfire.toolchain.runtimes import install_runtimes
 from tests.unit.edge.services.lambda_.kit import Change, Lab, Said, Together, digest
 
 ROOT = Path(__file__).parents[5]
@@ -32,7 +32,7 @@ def runtime_python() -> str:
     if given := os.environ.get("STATICFIRE_TEST_RUNTIME"):
         return given
     settings = load(ROOT, overrides={"runtimes": [f"python3.{sys.version_info.minor}"]})
-    (python,) = {one.python for one in environments.runtimes(settings, Layout.of(settings), Progress()).values()}
+    (python,) = {one.python for one in install_runtimes(settings, Layout.of(settings), Progress()).values()}
     return str(python)
 
 

@@ -1,0 +1,240 @@
+"""Run tflocal in a working copy: one at a time, never cut short, and never against what the user configured for AWS.
+
+Terraform writes to the log and not to us, in a session of its own. When this process is killed, Terraform goes on and
+keeps its state whole; the next run ends it. State is in the emulator's S3 and so lives and dies with the resources.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import re
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, TextIO
+
+from botocore.exceptions import ClientError
+
+from staticfire import boto
+from staticfire.errors import ApplyError, PrerequisiteError
+from staticfire.host.files import write_atomically, write_json
+from staticfire.host.processes import ProcessRecord, start_time
+from staticfire.host.waiting import wait_until
+from staticfire.layout import Layout
+from staticfire.settings import Settings, StackSettings
+
+from .finding import PROVIDER, find_provider, find_terraform, registry_of
+from .variables import CONFIGURATION_FILE, DEFAULT_ACCOUNT, caller_variables, clean_variables, missing_configuration
+
+log = logging.getLogger(__name__)
+
+INTERRUPT_SECONDS = 60.0
+OVERRIDE = "localstack_providers_override.tf"  # tflocal writes it into the directory that it runs in
+STATE_KEY = re.compile(r'backend\s+"s3"\s*\{[^}]*?\bkey\s*=\s*"([^"]+)"')
+LOCKS_IN_BUCKET = (1, 10)  # the first versions, of Terraform and of OpenTofu, that do
+S3_BACKEND = re.compile(r'^\s*(?:terraform\s*\{\s*)?backend\s+"s3"', re.MULTILINE)
+
+
+class TerraformRunner:
+    """Terraform for one stack in one account, at work in `root`."""
+
+    def __init__(self, settings: Settings, stack: StackSettings, account: str, endpoint: str, root: Path) -> None:
+        self.terraform = find_terraform(settings)
+        self.provider = find_provider(settings, self.terraform)
+        _say_once(missing_configuration())
+        self.root = root
+        self.endpoint = endpoint
+        self.bucket = "tf-test-state" if account == DEFAULT_ACCOUNT else f"tf-test-state-{account}"
+        self._stack = stack
+        self._account = account
+        self._region = settings.region
+        self._layout = Layout.of(settings)
+        self.log = self._layout.logs / f"terraform-{account}-{stack.name}.log"
+        self._record = self._layout.process(f"terraform-{account}-{stack.name}")
+
+    def make_state_bucket(self) -> None:
+        try:
+            self._s3().create_bucket(Bucket=self.bucket)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
+                raise
+
+    def run(
+        self, arguments: Sequence[str], variables: Mapping[str, Any], read: Callable[[str], None]
+    ) -> tuple[int, list[str]]:
+        """Run tflocal; its exit code and its lines, each of which also goes to `read` as it comes.
+
+        Ctrl-C reaches it once: twice would make it drop its state.
+        """
+        self.end_orphan()
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.log, "ab") as written, open(self.log, encoding="utf-8", errors="replace") as output:
+            written.write(f"\n$ tflocal {' '.join(arguments)}\n".encode())
+            written.flush()
+            output.seek(0, os.SEEK_END)
+            child = subprocess.Popen(
+                self._command(arguments),
+                cwd=self.root,
+                env=self._variables(variables),
+                stdin=subprocess.DEVNULL,
+                stdout=written,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            write_json(self._record, {"pid": child.pid, "started": start_time(child.pid)})
+            try:
+                lines = []
+                for line in filter(str.strip, _follow(output, child)):
+                    lines.append(line)
+                    read(line)
+            except BaseException:
+                child.send_signal(signal.SIGINT)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.wait(INTERRUPT_SECONDS)
+                raise
+            finally:
+                if child.poll() is None:
+                    os.killpg(child.pid, signal.SIGKILL)
+                    child.wait()
+                    self._unlock_state()
+                self._record.unlink(missing_ok=True)
+                (self.root / OVERRIDE).unlink(missing_ok=True)
+        return child.returncode, lines
+
+    def document(self, arguments: Sequence[str], variables: Mapping[str, Any]) -> dict[str, Any]:
+        """What a command prints as JSON: it holds secrets, and no log may."""
+        answer = subprocess.run(
+            self._command(arguments),
+            cwd=self.root,
+            env=self._variables(variables),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if answer.returncode:
+            raise ApplyError(f"terraform {arguments[0]} failed:\n{answer.stderr}")
+        document: dict[str, Any] = json.loads(answer.stdout)
+        return document
+
+    def _variables(self, variables: Mapping[str, Any]) -> dict[str, str]:
+        automation = {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
+        return clean_variables() | self.shell_variables(variables) | automation
+
+    def shell_variables(self, variables: Mapping[str, Any]) -> dict[str, str]:
+        """What tflocal needs beyond the user's own variables, to do what this class does."""
+        init = "-reconfigure"
+        if any(S3_BACKEND.search(file.read_text(encoding="utf-8")) for file in self._stack.root.glob("*.tf")):
+            # With -chdir tflocal does not see the stack's backend: the bucket and the endpoint come from here then.
+            # The endpoint has no names for buckets below it.
+            init += f" -backend-config=bucket={self.bucket} -backend-config=use_path_style=true"
+            if self.terraform.minor >= LOCKS_IN_BUCKET:
+                init += " -backend-config=use_lockfile=true"
+        return {
+            **caller_variables(self.endpoint, self._region, self._account),
+            "TF_CMD": str(self.terraform.path),
+            "TF_CLI_ARGS_init": init,
+            **self._provider_variables(),
+            **{
+                f"TF_VAR_{name}": value if isinstance(value, str) else json.dumps(value)
+                for name, value in variables.items()
+            },
+        }
+
+    def _provider_variables(self) -> dict[str, str]:
+        """Where Terraform finds the provider, and where it keeps one that the registry serves."""
+        if self.provider.mirror:
+            return {CONFIGURATION_FILE: str(self._mirror_configuration(self.provider.mirror))}
+        if not self.provider.from_registry or "TF_PLUGIN_CACHE_DIR" in os.environ:
+            return {}
+        self._layout.providers.mkdir(parents=True, exist_ok=True)
+        keep = {"TF_PLUGIN_CACHE_DIR": str(self._layout.providers)}
+        return {**keep, "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE": "1"}
+
+    def _mirror_configuration(self, mirror: Path) -> Path:
+        """A CLI configuration that names the mirror. OpenTofu sees Terraform's mirror under its own registry's name."""
+        registry = registry_of(mirror)
+        if registry and registry != self.terraform.registry:
+            renamed = self._layout.state / "provider-mirror"
+            renamed.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                (renamed / self.terraform.registry).symlink_to(mirror / registry)
+            mirror = renamed
+        source = json.dumps(f"{self.terraform.registry}/{PROVIDER}")
+        path = self._layout.state / "terraform.rc"
+        text = (
+            "provider_installation {\n"
+            f"  filesystem_mirror {{\n    path    = {json.dumps(str(mirror))}\n    include = [{source}]\n  }}\n"
+            f"  direct {{\n    exclude = [{source}]\n  }}\n"
+            "}\n"
+        )
+        if not path.exists() or path.read_text() != text:
+            write_atomically(path, text.encode())
+        return path
+
+    def _command(self, arguments: Sequence[str]) -> list[str]:
+        tflocal = Path(sysconfig.get_path("scripts")) / "tflocal"
+        if not tflocal.exists():
+            raise PrerequisiteError(
+                "tflocal is not installed beside staticfire.",
+                checked=[str(tflocal)],
+                remedy="Install terraform-local beside it: `pip install terraform-local`.",
+            )
+        return [sys.executable, str(tflocal), *arguments]
+
+    def end_orphan(self) -> None:
+        """End the Terraform of a run that was killed, so that two never work on one state."""
+        if not self._record.exists():
+            return
+        orphan = ProcessRecord.read(self._record)
+        if orphan is None:
+            self._unlock_state()
+            return
+        log.warning("Terraform of an earlier run, process %d, is still at work and is interrupted", orphan.pid)
+        orphan.send(signal.SIGINT)
+        if not wait_until(lambda: not orphan.alive, INTERRUPT_SECONDS):
+            os.killpg(orphan.pid, signal.SIGKILL)
+            self._unlock_state()
+        (self.root / OVERRIDE).unlink(missing_ok=True)
+
+    def _unlock_state(self) -> None:
+        """Remove the lock that a Terraform of ours may have left when it was killed: it stops everybody else."""
+        key = next(filter(None, map(_state_key, self._stack.root.glob("*.tf"))), None)
+        if key is not None:
+            self._s3().delete_object(Bucket=self.bucket, Key=f"{key}.tflock")
+
+    def _s3(self) -> Any:
+        return boto.client(self.endpoint, "us-east-1", self._account, "s3")
+
+
+@cache
+def _say_once(warning: str | None) -> None:
+    if warning:
+        log.warning(warning)
+
+
+def _state_key(file: Path) -> str | None:
+    match = STATE_KEY.search(file.read_text(encoding="utf-8"))
+    return match[1] if match else None
+
+
+def _follow(output: TextIO, child: subprocess.Popen[bytes]) -> Iterator[str]:
+    """The lines that a process writes to a file, until it has ended."""
+    rest = ""
+    while True:
+        ended = child.poll() is not None
+        rest += output.read()
+        *lines, rest = rest.split("\n")
+        yield from lines
+        if ended:
+            if rest:
+                yield rest
+            return
+        time.sleep(0.05)
