@@ -25,11 +25,12 @@ import time
 from pathlib import Path
 from typing import Any, Protocol
 
-from .function_process import FunctionProcess, Launch, Record
+from .function_process import FunctionProcess, Launch
 from .invocation import Invocation, Result
 from .log_shipper import LogStream
 from .memory import MemoryWatch
 from .model import FunctionConfig
+from .output_parser import Record
 from .platform_log import PlatformLog
 from .runtime_api import Reply, RuntimeApi, error_body, event
 from .runtimes import RuntimePython

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 from staticfire.edge.aws.calls import AwsError, Scope
 
-from .function_process import Record
 from .model import FunctionConfig
+from .output_parser import Record
 
 if TYPE_CHECKING:
     from staticfire.edge.aws.emulator import Emulator

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from .function_process import Record
 from .model import FunctionConfig
+from .output_parser import Record
 
 
 class PlatformLog:

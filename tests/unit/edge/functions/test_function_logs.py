@@ -8,7 +8,7 @@ import logging
 import re
 
 from staticfire.edge.aws.calls import Scope
-from staticfire.edge.services.lambda_.function_process import OutputParser
+from staticfire.edge.services.lambda_.output_parser import OutputParser
 from staticfire.edge.services.lambda_.log_shipper import BATCH_EVENTS, LogShipper, _take_batch
 
 GROUP = "/aws/lambda/f"
