@@ -26,10 +26,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from .function_logs import FunctionLog
-from .function_process import FunctionProcess, Launch, Record
+from .function_process import FunctionProcess, Launch
 from .invocation import Invocation, Result
 from .memory import MemoryWatch
 from .model import FunctionConfig
+from .output_parser import Record
 from .platform_log import PlatformLog
 from .runtime_api import Reply, RuntimeApi, error_body, event
 from .runtimes import RuntimePython

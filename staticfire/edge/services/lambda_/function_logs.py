@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.services.cloudwatch.log_writer import LogStream, LogWriter
 
-from .function_process import Record
 from .model import FunctionConfig
+from .output_parser import Record
 
 
 @dataclass(slots=True, eq=False)

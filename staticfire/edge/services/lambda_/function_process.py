@@ -1,10 +1,14 @@
-"""A function's process: its variables, its output, its end.
+"""A function's process: its start, its output, its sleep, its end.
 
 Standard output, standard error and the runtime client's framed log records share one pipe, so that what a function
 writes keeps its order. The edge reads that pipe itself (no transport), so that it can take what is there the moment an
 answer comes in: what was printed before the answer belongs to that invocation.
 
-The process leads a session of its own; whatever it starts is ended with it.
+    launching -> running -> ended
+
+Every function has an *init* of its own (isolation.py), which all that the function starts belongs to, however it
+detaches itself: it sleeps with the function and ends with it. Where the kernel grants namespaces, init's pid comes by a
+pipe, and nothing of the function runs before it is known; elsewhere init is the process that was started.
 """
 
 from __future__ import annotations
@@ -23,6 +27,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .output_parser import OutputParser, Record
+
 if TYPE_CHECKING:
     from .launch import LaunchSettings
 
@@ -32,78 +38,7 @@ LAUNCH = Path(__file__).with_name("launch.py")
 
 READ_SIZE = 64 * 1024
 NO_BYTES = bytes(4)  # what FIONREAD says of an empty pipe
-FRAME_MARK = b"\xa5\x5a\x00"
-FRAME_HEAD = 16
-FRAME_LIMIT = 16 * 1024 * 1024
-LINE_LIMIT = 256 * 1024
-
-# A record: when (milliseconds since the epoch, or None: now), and the text.
-Record = tuple[int | None, str]
-
-
-class OutputParser:
-    """Bytes of the shared pipe into log records.
-
-    A frame is `a55a00LL`, a length and a time in microseconds, then the message; it is one record however many lines it
-    has. Anything else is text, a record a line.
-    """
-
-    def __init__(self) -> None:
-        self._rest = b""
-
-    def feed(self, data: bytes) -> list[Record]:
-        if self._rest:
-            data = self._rest + data
-        records: list[Record] = []
-        position = 0
-        while True:
-            mark = data.find(FRAME_MARK, position)
-            position = self._lines(data, position, len(data) if mark < 0 else mark, records)
-            if mark < 0:
-                break
-            if position < mark:
-                records.append((None, _text(data[position:mark])))
-                position = mark
-            if len(data) - mark < FRAME_HEAD:
-                break
-            size = int.from_bytes(data[mark + 4 : mark + 8], "big")
-            if size > FRAME_LIMIT:
-                position = self._lines(data, mark + len(FRAME_MARK), len(data), records)
-                break
-            end = mark + FRAME_HEAD + size
-            if len(data) < end:
-                break
-            when = int.from_bytes(data[mark + 8 : mark + 16], "big") // 1000
-            records.append((when, _text(data[mark + FRAME_HEAD : end]).removesuffix("\n")))
-            position = end
-        self._rest = data[position:]
-        return records
-
-    def end_line(self) -> list[Record]:
-        """An unfinished line as it is; an unfinished frame stays."""
-        if not self._rest or self._rest.startswith(FRAME_MARK):
-            return []
-        rest, self._rest = self._rest, b""
-        return [(None, _text(rest))]
-
-    @staticmethod
-    def _lines(data: bytes, position: int, end: int, records: list[Record]) -> int:
-        while position < end:
-            newline = data.find(b"\n", position, end)
-            if newline < 0:
-                if end - position < LINE_LIMIT:
-                    break
-                newline = position + LINE_LIMIT
-                records.append((None, _text(data[position:newline])))
-                position = newline
-                continue
-            records.append((None, _text(data[position:newline])))
-            position = newline + 1
-        return position
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "replace").removesuffix("\r")
+GO = b"\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +49,13 @@ class Launch:
     settings: LaunchSettings
     variables: Mapping[str, str]
 
+    @property
+    def is_isolated(self) -> bool:
+        return "place" in self.settings
+
 
 class FunctionProcess:
-    """The process of one execution environment, running from the start; `variables` are those that only it has.
+    """The process of one execution environment, launching from the start; `variables` are those that only it has.
 
     `on_output` gets records in order; `on_exit` comes once, after the last of them.
     """
@@ -133,110 +72,167 @@ class FunctionProcess:
         self._on_output = on_output
         self._on_exit = on_exit
         self._parser = OutputParser()
-        self.frozen = False
+        self._isolated = launch.is_isolated
+        self._stopped: list[int] = []
+        self._killed = False
         self.status: int | None = None
-        self._pipe, output = os.pipe()
+        self._output, output = os.pipe()
+        self._report, report = os.pipe()
+        self._status, status = os.pipe()
+        edge, self._go = os.pipe()
+        described = {**launch.settings, "pipes": {"report": report, "status": status, "edge": edge}}
+        settings = _readable(json.dumps(described).encode())
+        inherited = (output, report, status, edge, settings)
         try:
             self._popen = subprocess.Popen(
-                [launch.python, str(LAUNCH), json.dumps(launch.settings)],
+                [launch.python, str(LAUNCH), str(settings)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                # For the runtime client's records: it closes this one as it ends, and standard output stays.
-                pass_fds=(output,),
+                # The runtime client gets `output` for its records: it closes this one as it ends, and stdout stays.
+                pass_fds=inherited,
                 env={**launch.variables, **variables, "_LAMBDA_TELEMETRY_LOG_FD": str(output)},
                 start_new_session=True,
             )
         except OSError:
-            os.close(self._pipe)
+            for descriptor in (self._output, self._report, self._status, self._go):
+                os.close(descriptor)
             raise
         finally:
-            os.close(output)
-        self.pid = self._popen.pid
-        os.set_blocking(self._pipe, False)
-        self._loop.add_reader(self._pipe, self.drain)
-        self._watch_exit()
+            for descriptor in inherited:
+                os.close(descriptor)
+        self._init = self._popen.pid
+        os.set_blocking(self._output, False)
+        os.set_blocking(self._status, False)
+        self._loop.add_reader(self._output, self.drain)
+        self._loop.add_reader(self._report, self._launched)
+
+    @property
+    def pid(self) -> int:
+        """Of the function's own process, as the machine numbers it; of its init while it launches."""
+        return next(iter(_children(self._init)), self._init) if self._report < 0 else self._init
+
+    @property
+    def frozen(self) -> bool:
+        return bool(self._stopped)
 
     def drain(self) -> None:
         """Take what has been written up to now."""
-        while self._pipe >= 0:
+        while self._output >= 0:
             try:
-                data = os.read(self._pipe, READ_SIZE)
+                data = os.read(self._output, READ_SIZE)
             except BlockingIOError:
                 return
             if not data:
-                self._close_pipe()
+                self._close_output()
                 return
             if records := self._parser.feed(data):
                 self._on_output(records)
 
     def end_line(self) -> None:
         """Take what has been written up to now, an unfinished line too."""
-        if self._pipe >= 0 and fcntl.ioctl(self._pipe, termios.FIONREAD, NO_BYTES) != NO_BYTES:
+        if self._output >= 0 and fcntl.ioctl(self._output, termios.FIONREAD, NO_BYTES) != NO_BYTES:
             self.drain()
         if records := self._parser.end_line():
             self._on_output(records)
 
     def freeze(self) -> None:
         """Between invocations nothing of the function runs."""
-        if not self.frozen and self.status is None:
-            self._signal(signal.SIGSTOP)
-            self.frozen = True
+        if self._stopped or self.status is not None or self._report >= 0:
+            return
+        while fresh := [pid for pid in self.family() if pid not in self._stopped]:
+            for pid in fresh:
+                _signal(pid, signal.SIGSTOP)
+            self._stopped += fresh
 
     def thaw(self) -> None:
-        self._signal(signal.SIGCONT)
-        self.frozen = False
+        stopped, self._stopped = self._stopped, []
+        for pid in stopped:
+            _signal(pid, signal.SIGCONT)
 
     def kill(self) -> None:
         """End the process and all that it started."""
-        for pid in reversed(self.family()):
-            _kill(pid)
-        self._signal(signal.SIGKILL)
+        self._killed = True
+        self._close_go()
+        if not self._isolated:  # there the kernel does it
+            for pid in reversed(self.family()):
+                _signal(pid, signal.SIGKILL)
+        _signal(self._init, signal.SIGKILL)
 
     def owns_socket(self, inode: str) -> bool:
-        """Whether the process, or one that it started, has this socket open."""
+        """Whether the function has this socket open."""
         name = f"socket:[{inode}]"
         return any(name in _open_files(pid) for pid in self.family())
 
     def family(self) -> list[int]:
-        """The process, and those that it started."""
-        return [self.pid, *descendants(self.pid)]
+        """The function's own process and all that it started, without its init. Without /proc: the process group."""
+        return list(descendants(self._init)) if PROC.exists() else [-self._init]
 
-    def _signal(self, number: signal.Signals) -> None:
-        try:
-            os.killpg(self.pid, number)
-        except ProcessLookupError:
-            log.debug("The process group %s has ended already", self.pid)
+    def _launched(self) -> None:
+        """The launcher has said which process the function's init is, or has ended."""
+        said = os.read(self._report, 4)
+        self._loop.remove_reader(self._report)
+        os.close(self._report)
+        self._report = -1
+        if said and self._isolated:
+            self._init = int.from_bytes(said, "little")
+            if self._killed:
+                _signal(self._init, signal.SIGKILL)
+            self._watch(self._popen.pid, self._popen.wait, lambda status: None)
+            pid = self._init
+            self._watch(pid, lambda: os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), self._ended)
+        else:
+            self._watch(self._popen.pid, self._popen.wait, self._ended)
+        if said and not self._killed:
+            os.write(self._go, GO)
+        self._close_go()
 
-    def _watch_exit(self) -> None:
+    def _watch(self, pid: int, wait: Callable[[], int], ended: Callable[[int], None]) -> None:
         if not hasattr(os, "pidfd_open"):
-            threading.Thread(target=self._wait_in_thread, daemon=True).start()
+            threading.Thread(target=lambda: self._loop.call_soon_threadsafe(ended, wait()), daemon=True).start()
             return
-        descriptor = os.pidfd_open(self.pid)
+        descriptor = os.pidfd_open(pid)
 
-        def ended() -> None:
+        def readable() -> None:
             self._loop.remove_reader(descriptor)
             os.close(descriptor)
-            self._ended(self._popen.wait())
+            ended(wait())
 
-        self._loop.add_reader(descriptor, ended)
-
-    def _wait_in_thread(self) -> None:
-        status = self._popen.wait()
-        self._loop.call_soon_threadsafe(self._ended, status)
+        self._loop.add_reader(descriptor, readable)
 
     def _ended(self, status: int) -> None:
-        self.status = status
-        self._signal(signal.SIGKILL)
+        """Init has ended: with what the function's own process ended with, or killed itself."""
+        try:
+            said = os.read(self._status, 4)
+        except BlockingIOError:
+            said = b""
+        os.close(self._status)
+        self.status = int.from_bytes(said, "little", signed=True) if said else status
         self.end_line()
-        self._close_pipe()
-        self._on_exit(status)
+        self._close_output()
+        self._on_exit(self.status)
 
-    def _close_pipe(self) -> None:
-        if self._pipe >= 0:
-            self._loop.remove_reader(self._pipe)
-            os.close(self._pipe)
-            self._pipe = -1
+    def _close_go(self) -> None:
+        if self._go >= 0:
+            os.close(self._go)
+            self._go = -1
+
+    def _close_output(self) -> None:
+        if self._output >= 0:
+            self._loop.remove_reader(self._output)
+            os.close(self._output)
+            self._output = -1
+
+
+PROC = Path("/proc/self/stat")
+
+
+def _readable(content: bytes) -> int:
+    """A pipe that has `content` in it: to be read once, by a process that inherits it."""
+    reading, writing = os.pipe()
+    with open(writing, "wb") as file:
+        file.write(content)
+    return reading
 
 
 def descendants(pid: int) -> Iterator[int]:
@@ -267,8 +263,8 @@ def _open_files(pid: int) -> set[str]:
     return names
 
 
-def _kill(pid: int) -> None:
+def _signal(pid: int, number: signal.Signals) -> None:
     try:
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, number)
     except ProcessLookupError:
         log.debug("The process %s has ended already", pid)

@@ -112,6 +112,7 @@ class FunctionConfig:
     logging: Logging = field(default_factory=lambda: Logging(""))
     package_type: str = "Zip"
     role: str = ""
+    tmp_mb: int = 512
     code_location: str = field(default="", compare=False)
     reserved: int | None = field(default=None, compare=False)
     dead_letter_arn: str | None = field(default=None, compare=False)
@@ -135,6 +136,7 @@ class FunctionConfig:
             logging=Logging.read(config["FunctionName"], config.get("LoggingConfig") or {}),
             package_type=config.get("PackageType") or "Zip",
             role=config.get("Role") or "",
+            tmp_mb=int((config.get("EphemeralStorage") or {}).get("Size") or 512),
             code_location=(described.get("Code") or {}).get("Location") or "",
             reserved=(described.get("Concurrency") or {}).get("ReservedConcurrentExecutions"),
             dead_letter_arn=(config.get("DeadLetterConfig") or {}).get("TargetArn") or None,

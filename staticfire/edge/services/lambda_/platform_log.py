@@ -8,8 +8,8 @@ from typing import Any
 
 from staticfire.host.clock import rfc3339
 
-from .function_process import Record
 from .model import FunctionConfig
+from .output_parser import Record
 
 
 class PlatformLog:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from staticfire.edge.aws.calls import AwsError
 
+from . import isolation as namespaces
 from .function_process import LAUNCH
 from .model import FunctionConfig
 
@@ -38,7 +39,7 @@ class Runtimes:
             name: RuntimePython(f"python{python['version']}", python["python"], python["version"])
             for name, python in configured.items()
         }
-        self._private: bool | None = None
+        self._isolates: bool | None = None
         self._probing = asyncio.Lock()
 
     def choose(self, config: FunctionConfig) -> RuntimePython:
@@ -66,10 +67,11 @@ class Runtimes:
             return exact
         return min(self._installed.values(), key=lambda python: _distance(version, python))
 
-    async def private_mounts(self, runtime: RuntimePython) -> bool:
-        """Whether an execution environment can have a /tmp of its own here; tried once."""
+    async def isolate(self, runtime: RuntimePython) -> bool:
+        """Whether execution environments can be isolated here; tried once."""
         async with self._probing:
-            if self._private is None:
+            if self._isolates is None:
+                namespaces.adopt_orphans()
                 process = await asyncio.create_subprocess_exec(
                     runtime.python,
                     *("-I", str(LAUNCH), "probe"),
@@ -77,13 +79,13 @@ class Runtimes:
                     stdout=asyncio.subprocess.DEVNULL,
                     stderr=asyncio.subprocess.DEVNULL,
                 )
-                self._private = await process.wait() == 0
-        return self._private
+                self._isolates = await process.wait() == 0
+        return self._isolates
 
     @property
-    def tmp(self) -> str:
-        """For the snapshot: "private", "directory" (TMPDIR only), or "unknown" before the first start."""
-        return {True: "private", False: "directory", None: "unknown"}[self._private]
+    def isolation(self) -> str:
+        """For the snapshot: "namespaces", "none" (a TMPDIR of its own only), or "unknown" before the first start."""
+        return {True: "namespaces", False: "none", None: "unknown"}[self._isolates]
 
 
 def _version(runtime: str) -> tuple[int, int] | None:

@@ -131,7 +131,7 @@ class Functions:
             {"account": scope.account, "region": scope.region, "name": name, **function.snapshot()}
             for (scope, name), function in self._functions.items()
         ]
-        return {"tmp": self._runtimes.tmp, "queued_events": len(self._events), "functions": functions}
+        return {"isolation": self._runtimes.isolation, "queued_events": len(self._events), "functions": functions}
 
     def kill(self, identifier: str) -> bool:
         """kill -9 what runs in an execution environment; whether there was one."""

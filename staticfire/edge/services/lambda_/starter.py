@@ -1,7 +1,7 @@
 """What an execution environment needs before its process starts: code, layers, variables, credentials.
 
-Each has a directory of its own, state_dir/functions/run/PID-NUMBER/, with its /tmp, and with a copy of its code where
-mounts cannot be private.
+Where they cannot be isolated, each has a directory of its own, state_dir/functions/run/PID-NUMBER/, with a copy of its
+code, and TMPDIR.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import itertools
 import logging
 import os
 import shutil
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from staticfire.edge.aws.calls import AwsError
@@ -23,7 +24,7 @@ from .function_logs import FunctionLogs
 from .function_process import Launch
 from .model import FunctionConfig, FunctionRef, LambdaSettings
 from .pool import Pool
-from .runtimes import RuntimePython, Runtimes
+from .runtimes import Runtimes
 
 if TYPE_CHECKING:
     from staticfire.edge.aws.emulator import Emulator
@@ -31,6 +32,16 @@ if TYPE_CHECKING:
     from .launch import LaunchSettings
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Where a function finds its code, its layers, the runtime client, and the runtime's programs."""
+
+    task: str
+    opt: str
+    runtime: str
+    bin: str
 
 
 class Starter:
@@ -59,34 +70,39 @@ class Starter:
     async def prepare(self, pool: Pool) -> ExecutionEnvironment:
         config = pool.config
         runtime = self._runtimes.choose(config)
-        private = await self._runtimes.private_mounts(runtime)
+        isolated = await self._runtimes.isolate(runtime)
         code = self._catalog.code_of(config)
-        task_root = await self._code.tree(config.code_sha256, runtime.python, runtime.version, code)
+        tree = await self._code.tree(config.code_sha256, runtime.python, runtime.version, code)
         layers = ""
         if config.layers:
             contents = [await self._catalog.layer(config, arn) for arn in config.layers]
             layers = str(await self._code.layers(contents, runtime.python, runtime.version))
         credentials = await self._credentials.variables(config)
         directory = self._directory / f"{os.getpid()}-{next(self._numbers)}"
-        tmp = directory / "tmp"
-        tmp.mkdir(parents=True)
-        if not private:
-            copy = directory / "task"
-            await asyncio.to_thread(shutil.copytree, task_root, copy, symlinks=True)
-            task_root = copy
         stream = self._logs.stream(config)
-        variables = {**self._variables(config, runtime, stream.name, str(task_root), layers), **credentials}
-        if not private:
-            variables.setdefault("TMPDIR", str(tmp))
         settings: LaunchSettings = {
-            "parent": os.getpid(),
             "handler": config.handler,
-            "task_root": str(task_root),
-            "layers": layers,
-            "tmp": str(tmp),
-            "private": private,
+            "task_root": "/var/task",
+            "layers": layers and "/opt",
             "memory_mb": config.memory,
         }
+        if isolated:
+            settings["place"] = {
+                "code": str(tree),
+                "layers": layers,
+                "runtime": runtime.site_packages,
+                "tmp_mb": config.tmp_mb,
+            }
+            paths = Paths("/var/task", "/opt", "/var/runtime", "/var/lang/bin")
+        else:
+            copy, tmp = directory / "task", directory / "tmp"
+            tmp.mkdir(parents=True)
+            await asyncio.to_thread(shutil.copytree, tree, copy, symlinks=True)
+            settings |= {"task_root": str(copy), "layers": layers}
+            paths = Paths(str(copy), layers or "/opt", runtime.site_packages, runtime.bin)
+        variables = {**self._variables(config, stream.name, paths), **credentials}
+        if not isolated:
+            variables.setdefault("TMPDIR", str(tmp))
         launch = Launch(runtime.python, settings, variables)
         return ExecutionEnvironment(config, runtime, launch, directory=directory, stream=stream, owner=pool)
 
@@ -99,16 +115,13 @@ class Starter:
         except AwsError as error:
             log.warning("The code of %s is not here yet, its first invocation will ask again: %s", ref.arn, error)
 
-    def _variables(
-        self, config: FunctionConfig, runtime: RuntimePython, stream: str, task_root: str, layers: str
-    ) -> dict[str, str]:
+    def _variables(self, config: FunctionConfig, stream: str, paths: Paths) -> dict[str, str]:
         """The variables that AWS documents, the function's own, and where AWS is."""
-        opt = layers or "/opt"
         level = {"AWS_LAMBDA_LOG_LEVEL": config.logging.application_level} if config.logging.application_level else {}
         own = dict(config.variables)
         return {
-            "PATH": f"{runtime.bin}:/usr/local/bin:/usr/bin:/bin:{opt}/bin",
-            "LD_LIBRARY_PATH": f"{task_root}:{task_root}/lib:{opt}/lib",
+            "PATH": f"{paths.bin}:/usr/local/bin:/usr/bin:/bin:{paths.opt}/bin",
+            "LD_LIBRARY_PATH": f"{paths.task}:{paths.task}/lib:{paths.opt}/lib",
             "LANG": "en_US.UTF-8",
             "TZ": ":UTC",
             **own,
@@ -128,7 +141,7 @@ class Starter:
             "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
             "_AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1",
             "_AWS_XRAY_DAEMON_PORT": "2000",
-            "LAMBDA_TASK_ROOT": task_root,
-            "LAMBDA_RUNTIME_DIR": runtime.site_packages,
+            "LAMBDA_TASK_ROOT": paths.task,
+            "LAMBDA_RUNTIME_DIR": paths.runtime,
             "AWS_ENDPOINT_URL": own.get("AWS_ENDPOINT_URL", self._endpoint),
         }

@@ -248,11 +248,11 @@ async def test_code_cannot_be_changed_for_another_environment(lab: Lab, said: Sa
         "    return 'written'\n"
     )
     async with lab.running() as functions:
-        private = (await functions.invoke(ref, b"{}"), functions.snapshot()["tmp"])
+        outcome, isolation = await functions.invoke(ref, b"{}"), functions.snapshot()["isolation"]
     trees = list((lab.directory / "functions" / "code").iterdir())
     assert [tree.joinpath("app.py").read_text().endswith("x") for tree in trees] == [False]
-    assert private[1] in ("private", "directory")
-    assert said(private[0]) == (30 if private[1] == "private" else "written")
+    assert isolation in ("namespaces", "none")
+    assert said(outcome) == (30 if isolation == "namespaces" else "written")
 
 
 async def test_a_stranger_cannot_speak_to_the_runtime_api(lab: Lab, said: Said) -> None:
@@ -336,7 +336,8 @@ async def main():
     lab = Lab(Path(sys.argv[1]), *sys.argv[2:])
     ref = lab.deploy("import os, time\\ndef handler(e, c): return os.getpid()")
     async with lab.running() as functions:
-        print((await functions.invoke(ref, b"{}")).payload.decode(), flush=True)
+        await functions.invoke(ref, b"{}")
+        print(functions.snapshot()["functions"][0]["environments"][0]["pid"], flush=True)
         await asyncio.sleep(1000)
 
 asyncio.run(main())

@@ -14,7 +14,7 @@ import pytest
 from staticfire.edge.aws.calls import Scope
 from staticfire.edge.services.cloudwatch.log_writer import BATCH_EVENTS, _take_batch
 from staticfire.edge.services.lambda_.function_logs import FunctionLogs
-from staticfire.edge.services.lambda_.function_process import OutputParser
+from staticfire.edge.services.lambda_.output_parser import OutputParser
 from tests.unit.edge.services.lambda_.kit import Lab
 
 GROUP = "/aws/lambda/f"
