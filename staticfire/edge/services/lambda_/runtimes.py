@@ -74,7 +74,7 @@ class Runtimes:
                 namespaces.adopt_orphans()
                 process = await asyncio.create_subprocess_exec(
                     runtime.python,
-                    *("-I", str(LAUNCH), "probe"),
+                    *(str(LAUNCH), "probe"),
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=asyncio.subprocess.DEVNULL,
                     stderr=asyncio.subprocess.DEVNULL,

@@ -7,6 +7,7 @@ import base64
 import hashlib
 import io
 import json
+import secrets
 import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -129,6 +130,7 @@ class Lab:
         self.version = version
         self.emulator = MemoryEmulator()
         self.scope = Scope()
+        self.mark = secrets.randbelow(10**9)  # tells this lab's processes from others'
 
     @asynccontextmanager
     async def running(self, **settings: Any) -> AsyncIterator[Functions]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import os
 import signal
@@ -163,14 +164,15 @@ async def test_a_crash_leaves_a_neighbour_at_work_alone(lab: Lab, said: Said) ->
 async def test_a_time_out_kills_all_that_the_function_started(lab: Lab, said: Said) -> None:
     ref = lab.deploy(
         "import subprocess, time\ndef handler(event, c):\n"
-        "    child = subprocess.Popen(['sleep', '1000'], start_new_session=True)\n"
-        "    print('child', child.pid); time.sleep(1000)\n",
+        f"    subprocess.Popen(['sleep', '1000.{lab.mark}'], start_new_session=True)\n"
+        "    time.sleep(1000)\n",
         Timeout=1,
     )
     async with lab.running() as functions:
-        outcome = await functions.invoke(ref, b"{}", tail=True)
-        child = int(outcome.log_tail.split("child ")[1].split()[0])
-        await lab.until(lambda: not running(child))
+        invocation = asyncio.ensure_future(functions.invoke(ref, b"{}", tail=True))
+        await lab.until(lambda: processes(f"1000.{lab.mark}"))
+        outcome = await invocation
+        await lab.until(lambda: not processes(f"1000.{lab.mark}"))
         await lab.until(lambda: not environments(functions))
     message = f"RequestId: {outcome.request_id} Error: Task timed out after 1.00 seconds"
     assert said(outcome) == {"errorType": "Sandbox.Timedout", "errorMessage": message}
@@ -186,6 +188,16 @@ async def test_each_invocation_has_the_whole_time_for_itself(lab: Lab, said: Sai
     assert short.error is None
     assert said(outcome)["errorType"] == "Sandbox.Timedout"
     assert float(outcome.log_tail.partition("\tDuration: ")[2].partition(" ms")[0]) >= 1000
+
+
+def processes(argument: str) -> list[int]:
+    """The machine's processes that were given this argument."""
+    pids = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if argument.encode() in path.read_bytes().split(b"\0"):
+                pids.append(int(path.parent.name))
+    return pids
 
 
 def running(pid: int) -> bool:
@@ -316,7 +328,7 @@ async def test_an_idle_environment_ends(lab: Lab) -> None:
         (environment,) = environments(functions)
         await lab.until(lambda: not environments(functions))
         assert not running(environment["pid"])
-        await lab.until(lambda: not list((lab.directory / "functions" / "run").iterdir()))
+        await lab.until(lambda: not list(lab.directory.glob("functions/run/*")))
 
 
 async def test_what_a_killed_edge_left_behind_is_removed(lab: Lab) -> None:
