@@ -12,7 +12,7 @@ import pytest
 from edge_core_kit import request
 
 from staticfire.edge.aws.calls import AwsError, Scope
-from staticfire.edge.aws.faults import ActiveFaults
+from staticfire.edge.aws.faults import Faults
 from staticfire.edge.config import PostgresConfig
 from staticfire.edge.endpoints import Endpoints, Listener
 from staticfire.edge.http1.messages import Response
@@ -99,7 +99,7 @@ def control(
         postgres=postgres,
         functions=cast(Any, functions or Functions()),
         http_apis=cast(Any, HttpApis()),
-        faults=ActiveFaults(),
+        faults=Faults(),
         router=cast(Any, Router()),
         mails=mails or Mails(),
         listeners=listeners or {},
