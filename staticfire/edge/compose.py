@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 
 from staticfire.edge.aws.calls import Service
 from staticfire.edge.aws.emulator import Emulator
-from staticfire.edge.aws.faults import ActiveFaults
+from staticfire.edge.aws.faults import Faults
 from staticfire.edge.aws.router import Router
 from staticfire.edge.emulators.localstack import LocalStack
 from staticfire.edge.emulators.localstack.mail import LocalStackMail
@@ -22,7 +22,7 @@ from staticfire.edge.services.apigateway import HttpApis
 from staticfire.edge.services.cloudwatch.service import CloudWatch
 from staticfire.edge.services.lambda_ import Functions, LambdaSettings
 from staticfire.edge.services.lambda_.api import LambdaApi
-from staticfire.edge.services.mail.mailbox import MailStore
+from staticfire.edge.services.mail.mailbox import Mailbox
 from staticfire.edge.services.rds.service import Rds
 
 from .app import App
@@ -42,10 +42,15 @@ async def on_ministack(config: EdgeConfig, client: Client, port: int, ending: As
     ending.push_async_callback(functions.close)
     http_apis = _http_apis(config, emulator, functions, port)
     ending.push_async_callback(http_apis.close)
-    mail = _mail(config)
-    faults = ActiveFaults()
-    services: dict[str, Service] = {"lambda": LambdaApi(functions), "apigateway": http_apis, "monitoring": cloudwatch}
-    router = Router(emulator, services={**services, **_rds(config, emulator)}, faults=faults)
+    mailbox = _mailbox(config)
+    faults = Faults()
+    services: dict[str, Service] = {
+        "lambda": LambdaApi(functions),
+        "apigateway": http_apis,
+        "monitoring": cloudwatch,
+        **_rds(config, emulator),
+    }
+    router = Router(emulator, services=services, faults=faults)
     endpoints = Endpoints(
         emulator=ministack,
         postgres=config.postgres,
@@ -53,10 +58,10 @@ async def on_ministack(config: EdgeConfig, client: Client, port: int, ending: As
         http_apis=http_apis,
         faults=faults,
         router=router,
-        mails=mail,
+        mails=mailbox,
         listeners={
-            "mail": mail.sent,
-            "notification": mail.notification,
+            "mail": mailbox.sent,
+            "notification": mailbox.notification,
             "alarm": cloudwatch.alarms.put,
             "transition": cloudwatch.actions.transition,
         },
@@ -79,8 +84,8 @@ async def on_localstack(
     ending.push_async_callback(http_apis.close)
     in_front = LocalStack(emulator, functions, config.state_dir)
     ending.push_async_callback(in_front.close)
-    mail = _mail(config)
-    faults = ActiveFaults()
+    mailbox = _mailbox(config)
+    faults = Faults()
     services: dict[str, Service] = {"apigateway": http_apis, **in_front.services, **_rds(config, emulator)}
     router = Router(emulator, services=services, faults=faults)
     state = PairedState(LocalStackState(localstack), filler)
@@ -92,8 +97,8 @@ async def on_localstack(
         http_apis=http_apis,
         faults=faults,
         router=router,
-        mails=LocalStackMail(emulator, mail),
-        listeners={"mail": mail.sent, "notification": mail.notification},
+        mails=LocalStackMail(emulator, mailbox),
+        listeners={"mail": mailbox.sent, "notification": mailbox.notification},
     )
 
     async def lost() -> None:
@@ -134,8 +139,8 @@ def _http_apis(config: EdgeConfig, emulator: Emulator, functions: Functions, por
     return HttpApis(emulator, functions, public_host=config.public_host, port=port, state_dir=config.state_dir)
 
 
-def _mail(config: EdgeConfig) -> MailStore:
-    return MailStore(config.state_dir / "mail.jsonl")
+def _mailbox(config: EdgeConfig) -> Mailbox:
+    return Mailbox(config.state_dir / "mail.jsonl")
 
 
 def _rds(config: EdgeConfig, emulator: Emulator) -> dict[str, Service]:

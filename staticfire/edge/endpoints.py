@@ -25,7 +25,7 @@ from urllib.parse import parse_qs
 
 from staticfire import __version__
 from staticfire.edge.aws.calls import AwsError, Scope
-from staticfire.edge.aws.faults import ActiveFaults, BadFault
+from staticfire.edge.aws.faults import BadFault, Faults
 from staticfire.edge.aws.router import Router
 from staticfire.edge.emulators.ministack import MiniStack
 from staticfire.edge.emulators.state import EmulatorState
@@ -55,7 +55,7 @@ class Endpoints:
         postgres: PostgresConfig | None,
         functions: Functions,
         http_apis: HttpApis,
-        faults: ActiveFaults,
+        faults: Faults,
         router: Router,
         mails: Mails,
         listeners: Mapping[str, Listener],

@@ -143,7 +143,7 @@ _FIELDS: dict[str, type | tuple[type, ...]] = {
 }
 
 
-class ActiveFaults:
+class Faults:
     def __init__(self) -> None:
         self._faults: dict[str, Fault] = {}
         self._numbers = itertools.count(1)

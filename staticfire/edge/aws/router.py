@@ -16,7 +16,7 @@ from staticfire.edge.http1.messages import Request, Response
 
 from .calls import AwsError, Call, Callers, Scope, Service, error_response
 from .emulator import Emulator
-from .faults import ActiveFaults
+from .faults import Faults
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ UNKNOWN = Scope()
 class Router:
     """`services`: parts of the edge, by the credential scope's service."""
 
-    def __init__(self, emulator: Emulator, *, services: Mapping[str, Service], faults: ActiveFaults) -> None:
+    def __init__(self, emulator: Emulator, *, services: Mapping[str, Service], faults: Faults) -> None:
         self._emulator = emulator
         self._services = services
         self._faults = faults

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from staticfire.edge.aws.calls import AwsError, Scope
-from staticfire.edge.aws.faults import ActiveFaults
+from staticfire.edge.aws.faults import Faults
 from staticfire.edge.config import PostgresConfig
 from staticfire.edge.endpoints import Endpoints, Listener
 from staticfire.edge.http1.messages import Response
@@ -102,7 +102,7 @@ def control(
         postgres=postgres,
         functions=cast(Any, functions or Functions()),
         http_apis=cast(Any, HttpApis()),
-        faults=ActiveFaults(),
+        faults=Faults(),
         router=cast(Any, Router()),
         mails=mails or Mails(),
         listeners=listeners or {},

@@ -12,7 +12,7 @@ from typing import Any
 from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.services.cloudwatch.alarms import wording
-from staticfire.edge.services.mail.mailbox import SENDER, SUBJECT, Mail, MailStore, parsed
+from staticfire.edge.services.mail.mailbox import SENDER, SUBJECT, Mail, Mailbox, parsed
 
 PATH = "/_aws/ses"
 SNS_SENDER = "admin@localstack.com"
@@ -21,12 +21,12 @@ SNS_SENDER = "admin@localstack.com"
 class LocalStackMail:
     """The mails of LocalStack, and those that MiniStack handed over."""
 
-    def __init__(self, emulator: Emulator, store: MailStore) -> None:
+    def __init__(self, emulator: Emulator, mailbox: Mailbox) -> None:
         self._emulator = emulator
-        self._store = store
+        self._mailbox = mailbox
 
     async def find(self, to: str = "", account: str = "") -> list[Mail]:
-        mails = [*await self._kept(), *await self._store.find(to, account)]
+        mails = [*await self._kept(), *await self._mailbox.find(to, account)]
         mine = [mail for mail in mails if mail.is_for(to, account)]
         return sorted(mine, key=lambda mail: mail.received_at, reverse=True)
 
@@ -34,7 +34,7 @@ class LocalStackMail:
         mine = [mail for mail in await self._kept() if mail.is_for(to, account)]
         for mail in mine:
             await self._ask("DELETE", f"{PATH}?id={mail.id}")
-        return len(mine) + await self._store.remove(to, account)
+        return len(mine) + await self._mailbox.remove(to, account)
 
     async def _kept(self) -> list[Mail]:
         """Newest first; LocalStack keeps the newest last."""

@@ -24,7 +24,7 @@ from urllib.parse import quote, unquote
 
 from staticfire.edge.aws.calls import AwsError, Scope
 
-from .model import ApiMapping, Authorizer, HttpApi, Integration, Route, Stage
+from .model import Api, ApiMapping, Authorizer, Integration, Route, Stage
 from .prepared import Definition, Description, PreparedApi
 
 log = logging.getLogger(__name__)
@@ -108,7 +108,7 @@ class ApiCatalog:
         owner = self._owners.get(api_id)
         for scope in dict.fromkeys([*([owner] if owner else []), *self._scopes]):
             try:
-                api = HttpApi.parse(await self._read(scope, f"/v2/apis/{quote(api_id, safe='')}"))
+                api = Api.parse(await self._read(scope, f"/v2/apis/{quote(api_id, safe='')}"))
                 self._owners[api_id] = scope
                 return await self._describe_in(scope, api)
             except AwsError as error:
@@ -117,7 +117,7 @@ class ApiCatalog:
         self._owners.pop(api_id, None)
         return None
 
-    async def _describe_in(self, scope: Scope, api: HttpApi) -> Description:
+    async def _describe_in(self, scope: Scope, api: Api) -> Description:
         current = await self._definition(scope, api.id)
         stages: dict[str, tuple[Stage, Definition | None]] = {}
         for data in await self._items(scope, f"/v2/apis/{api.id}/stages"):
@@ -125,7 +125,7 @@ class ApiCatalog:
             stages[stage.name] = stage, current if stage.auto_deploy else await self._frozen(scope, api, stage, current)
         return Description(scope, api, stages)
 
-    async def _frozen(self, scope: Scope, api: HttpApi, stage: Stage, current: Definition) -> Definition | None:
+    async def _frozen(self, scope: Scope, api: Api, stage: Stage, current: Definition) -> Definition | None:
         """What a stage without auto-deploy serves."""
         deployment = self._deployed.get((api.id, stage.name), stage.deployment_id)
         if deployment is not None:

@@ -39,14 +39,14 @@ class Cors:
 
 
 @dataclass(frozen=True, slots=True)
-class HttpApi:
+class Api:
     id: str
     protocol: str = "HTTP"
     cors: Cors | None = None
     endpoint_disabled: bool = False
 
     @classmethod
-    def parse(cls, data: Json) -> HttpApi:
+    def parse(cls, data: Json) -> Api:
         cors = data.get("corsConfiguration")
         return cls(
             id=data["apiId"],

@@ -17,7 +17,7 @@ from .access_log import AccessLog, access_log
 from .authorizers import RouteGuard, guard_for, route_guard
 from .cors import CorsPolicy
 from .integration import Responder, responder_for
-from .model import Authorizer, HttpApi, Integration, Route, RouteSettings, Stage
+from .model import Api, Authorizer, Integration, Route, RouteSettings, Stage
 from .routes import RouteTable
 from .throttle import Bucket, Buckets
 from .tokens import KeySource
@@ -39,7 +39,7 @@ class Description:
     """An API as the control plane has it: its stages, and what each serves (None: nothing deployed)."""
 
     scope: Scope
-    api: HttpApi
+    api: Api
     stages: Mapping[str, tuple[Stage, Definition | None]]
 
 
@@ -62,7 +62,7 @@ class PreparedStage(NamedTuple):
 
 class PreparedApi(NamedTuple):
     scope: Scope
-    api: HttpApi
+    api: Api
     cors: CorsPolicy | None
     stages: Mapping[str, PreparedStage]
 

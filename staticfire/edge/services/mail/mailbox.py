@@ -61,7 +61,7 @@ class Mails(Protocol):
         """How many there were."""
 
 
-class MailStore:
+class Mailbox:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._mails = list(_read(path))[-KEPT:]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from staticfire.edge.aws.emulator import Emulator
-from staticfire.edge.aws.faults import ActiveFaults, BadFault, Fault
+from staticfire.edge.aws.faults import BadFault, Fault, Faults
 from staticfire.edge.aws.models import UnknownName
 from staticfire.edge.aws.router import Router
 from staticfire.edge.http1.client import Client, ClientResponse
@@ -23,7 +23,7 @@ from tests.unit.edge.kit import Upstream, eventually, serving, signed, wire
 class Stack:
     """A client, the router with its faults, and an emulator's stand-in."""
 
-    def __init__(self, edge: Server, upstream: Upstream, faults: ActiveFaults) -> None:
+    def __init__(self, edge: Server, upstream: Upstream, faults: Faults) -> None:
         self.edge = edge
         self.url = f"http://127.0.0.1:{edge.port}"
         self.upstream = upstream
@@ -45,7 +45,7 @@ class Stack:
 
 
 async def run(test: Any) -> None:
-    upstream, faults = Upstream(), ActiveFaults()
+    upstream, faults = Upstream(), Faults()
     async with serving(upstream.handle) as emulator:
         behind = Emulator(f"http://127.0.0.1:{emulator.port}", Client())
         router = Router(behind, services={}, faults=faults)
@@ -292,14 +292,14 @@ async def test_a_fault_strikes_the_calls_that_it_names(match: dict[str, str], st
     ],
 )
 def test_a_description_that_cannot_be_meant_is_refused(description: dict[str, Any]) -> None:
-    faults = ActiveFaults()
+    faults = Faults()
     with pytest.raises((BadFault, UnknownName)):
         faults.add(description)
     assert not faults
 
 
 def test_clearing_all_counts_what_ended() -> None:
-    faults = ActiveFaults()
+    faults = Faults()
     for _ in range(3):
         assert isinstance(faults.add({"kind": "drop"}), Fault)
     assert (faults.clear("nothing"), faults.clear(), faults.clear()) == (0, 3, 0)

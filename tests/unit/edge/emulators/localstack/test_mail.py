@@ -13,7 +13,7 @@ from staticfire.edge.emulators.localstack.mail import LocalStackMail
 from staticfire.edge.http1.client import Client
 from staticfire.edge.http1.messages import Request, Response
 from staticfire.edge.http1.server import serve
-from staticfire.edge.services.mail.mailbox import MailStore
+from staticfire.edge.services.mail.mailbox import Mailbox
 
 ALARM = {
     "AlarmName": "errors",
@@ -55,7 +55,7 @@ def from_sns(identity: str, text: str, to: str = "ops@example.com") -> dict[str,
 
 
 @asynccontextmanager
-async def kept(path: Path, *messages: dict[str, Any]) -> AsyncIterator[tuple[LocalStackMail, MailStore]]:
+async def kept(path: Path, *messages: dict[str, Any]) -> AsyncIterator[tuple[LocalStackMail, Mailbox]]:
     """LocalStack's mails, read and deleted by id, once SES was asked for anything."""
     left = {message["Id"]: message for message in messages}
     loaded: list[bytes] = []
@@ -74,7 +74,7 @@ async def kept(path: Path, *messages: dict[str, Any]) -> AsyncIterator[tuple[Loc
 
     server = await serve(handle, "127.0.0.1")
     client = Client()
-    mailbox = MailStore(path / "mail.jsonl")
+    mailbox = Mailbox(path / "mail.jsonl")
     try:
         yield LocalStackMail(Emulator(f"http://127.0.0.1:{server.port}", client), mailbox), mailbox
     finally:

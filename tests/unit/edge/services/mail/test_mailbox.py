@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from staticfire.edge.services.mail import mailbox as module
-from staticfire.edge.services.mail.mailbox import MailStore
+from staticfire.edge.services.mail.mailbox import Mailbox
 
 SENT = """\
 Message-ID: <m-1@email.amazonses.com>
@@ -39,7 +39,7 @@ def path(tmp_path: Path) -> Path:
 
 
 async def test_mails_are_told_newest_first_to_whom_they_were_sent(path: Path) -> None:
-    mailbox = MailStore(path)
+    mailbox = Mailbox(path)
     for number, to in enumerate(("a@example.com", "b@example.com", "a@example.com")):
         await mailbox.notification(notification(number, to))
     assert [mail.id for mail in await mailbox.find()] == ["n-2", "n-1", "n-0"]
@@ -48,7 +48,7 @@ async def test_mails_are_told_newest_first_to_whom_they_were_sent(path: Path) ->
 
 
 async def test_a_notification_without_a_subject_gets_that_of_sns(path: Path) -> None:
-    mailbox = MailStore(path)
+    mailbox = Mailbox(path)
     await mailbox.notification(notification())
     [mail] = await mailbox.find()
     assert (mail.subject, mail.sender) == (
@@ -58,7 +58,7 @@ async def test_a_notification_without_a_subject_gets_that_of_sns(path: Path) -> 
 
 
 async def test_what_ses_sends_is_read_with_its_parts(path: Path) -> None:
-    mailbox = MailStore(path)
+    mailbox = Mailbox(path)
     told = {"account": "100000000001", "region": "eu-west-1", "source": "me@example.com"}
     await mailbox.sent({**told, "to": ["you@example.com", "they@example.com"], "message": SENT})
     [mail] = await mailbox.find(to="they@example.com")
@@ -67,33 +67,33 @@ async def test_what_ses_sends_is_read_with_its_parts(path: Path) -> None:
 
 
 async def test_mails_outlive_the_edge_and_removed_ones_do_not(path: Path) -> None:
-    mailbox = MailStore(path)
+    mailbox = Mailbox(path)
     await mailbox.notification(notification(1, "a@example.com"))
     await mailbox.notification(notification(2, "b@example.com"))
     assert await mailbox.remove(to="a@example.com") == 1
-    assert [mail.id for mail in await MailStore(path).find()] == ["n-2"]
+    assert [mail.id for mail in await Mailbox(path).find()] == ["n-2"]
 
 
 async def test_a_line_cut_short_by_a_kill_costs_that_mail_alone(path: Path) -> None:
-    mailbox = MailStore(path)
+    mailbox = Mailbox(path)
     for number in (1, 2):
         await mailbox.notification(notification(number))
     os.truncate(path, os.stat(path).st_size - 20)
-    after = MailStore(path)
+    after = Mailbox(path)
     assert [mail.id for mail in await after.find()] == ["n-1"]
     await after.notification(notification(3))
-    assert [mail.id for mail in await MailStore(path).find()] == ["n-3", "n-1"]
+    assert [mail.id for mail in await Mailbox(path).find()] == ["n-3", "n-1"]
 
 
 async def test_only_the_newest_mails_are_kept_here_and_in_the_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "KEPT", 3)
-    mailbox = MailStore(path)
+    mailbox = Mailbox(path)
     sizes = set()
     for number in range(20):
         await mailbox.notification(notification(number))
         sizes.add(os.stat(path).st_size)
     assert [mail.id for mail in await mailbox.find()] == ["n-19", "n-18", "n-17"]
-    assert [mail.id for mail in await MailStore(path).find()] == ["n-19", "n-18", "n-17"]
+    assert [mail.id for mail in await Mailbox(path).find()] == ["n-19", "n-18", "n-17"]
     assert max(sizes) < 8 * os.stat(path).st_size / 3
 
 
@@ -102,7 +102,7 @@ async def test_only_the_newest_mails_are_kept_here_and_in_the_file(path: Path, m
 )
 async def test_a_mail_that_cannot_be_taken_apart_is_kept_as_it_came(path: Path, header: str) -> None:
     message = f"{header}\n\nread me"
-    mailbox = MailStore(path)
+    mailbox = Mailbox(path)
     await mailbox.sent(
         {"message": message, "source": "a@example.com", "to": ["b@example.com"], "account": "1", "region": "r"}
     )
