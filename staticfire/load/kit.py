@@ -10,8 +10,8 @@
             self.write("POST /orders", {"item": "rope"}, sent={"key": "k-1", "item": "rope"}, headers={...}, check=...)
 
 Such a file runs under plain `locust` with all of its flags. Without `--profile` they mean what they always mean; with
-one, `-u` is the number of users at the highest rate and `-t` the time of all stages together. It depends on Locust and
-the standard library alone.
+one, `-u` is the number of users at the highest rate and `-t` the time of all stages together. At the end of a run users
+finish what they have begun, within what `-s` says, or 30 seconds. It depends on Locust and the standard library alone.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from pathlib import Path
 from typing import Any
 
 import gevent
-from locust import FastHttpUser, LoadTestShape, events
+from locust import FastHttpUser, LoadTestShape, argument_parser, events
 from locust.argument_parser import LocustArgumentParser
 from locust.contrib.fasthttp import ResponseContextManager
 from locust.env import Environment
 from locust.exception import StopUser
-from locust.runners import STATE_CLEANUP, MasterRunner, WorkerRunner
+from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
 
 from staticfire import settings
 from staticfire.errors import StaticfireError
@@ -71,6 +71,7 @@ class HttpUser(FastHttpUser):
     abstract = True
     api: str | None = None
     _writer = journal.writer()
+    _stopped = False
 
     def on_start(self) -> None:
         self.base = api_url((self.host or "").rstrip("/"), self.api)
@@ -99,7 +100,7 @@ class HttpUser(FastHttpUser):
         headers: Mapping[str, str] | None = None,
     ) -> None:
         """`route` is `METHOD /path`, `at` fills in its `{parameters}`; `check` gives what is wrong with the answer."""
-        self._stop_at_the_end()
+        self._go_on_or_stop()
         method, path = route.split(" ", 1)
         url = self.base + path.format_map(at or {})
         with self.client.request(method, url, name=route, headers=dict(headers or {}), catch_response=True) as answer:
@@ -116,7 +117,7 @@ class HttpUser(FastHttpUser):
         at: Mapping[str, str] | None = None,
     ) -> Mapping[str, Any] | None:
         """Send one write, and put it into the journal as `sent`; the answer's object if it was the right one."""
-        self._stop_at_the_end()
+        self._go_on_or_stop()
         method, path = route.split(" ", 1)
         number = self._writer.sending(sent, time.time()) if self._writer else 0
         url = self.base + path.format_map(at or {})
@@ -128,9 +129,13 @@ class HttpUser(FastHttpUser):
                 self._writer.answered(number, time.time(), answer.status_code or None, content)
             return content if _mark(answer, check) else None
 
-    def _stop_at_the_end(self) -> None:
-        """Locust ends users that wait. One that wakes just then would be ended with a request under way."""
-        if self.environment.runner is None or self.environment.runner.state == STATE_CLEANUP:
+    def stop(self, force: bool = False) -> bool:
+        self._stopped = True
+        return bool(super().stop(force))
+
+    def _go_on_or_stop(self) -> None:
+        """Locust ends a user that waits a moment after it decided to. One that wakes meanwhile must send nothing."""
+        if self._stopped:
             raise StopUser
 
 
@@ -183,16 +188,16 @@ def api_url(host: str, api: str | None) -> str:
         return host
     if not isinstance(_ask(host, "/_staticfire/health"), dict):
         return host
-    found = [each for each in _ask(host, "/v2/apis")["items"] if each["name"] == api]
-    if not found:
+    named = [item for item in _ask(host, "/v2/apis")["items"] if item["name"] == api]
+    if not named:
         raise SystemExit(f"There is no HTTP API named {api!r} at {host}.\n  remedy: Apply the stack: `staticfire up`.")
-    identity = found[0]["apiId"]
+    identity = named[0]["apiId"]
     stage = _ask(host, f"/v2/apis/{identity}/stages")["items"][0]["stageName"]
     return f"{host}/_aws/execute-api/{identity}/{stage}"
 
 
 def _ask(host: str, path: str) -> Any:
-    """The JSON below `host`, whatever its status; None when what is there is no JSON."""
+    """The JSON below `host`, whatever its status; None when what is there is not JSON."""
     try:
         with urllib.request.urlopen(host + path, timeout=30) as answer:
             content = answer.read()
@@ -231,9 +236,14 @@ class Measured:
 
 
 class Leader:
-    """Writes the record of the run: its own requests and its workers', and the phases; then judges it."""
+    """Writes the record of the run: its own requests and its workers', and the phases; then judges it.
+
+    `idle`: the workers whose last report says that they have no users, and so nothing under way.
+    """
 
     def __init__(self, path: Path | None, measured: Measured) -> None:
+        self.ended = False
+        self.idle: set[str] = set()
         self._path = path
         self._measured = measured
         self._lines: list[Mapping[str, Any]] = []
@@ -249,9 +259,17 @@ class Leader:
         self.add({"phase": stage.name, "at": time.time(), "users": stage.users, "rate": stage.rate})
 
     def end(self, *, cut: bool = False) -> None:
-        """The run is over; `cut`: in the middle of a phase that is not to count."""
+        """The run is over; `cut`: in the middle of a phase that is not to count. Answers that come later are kept."""
         self.collect()
-        self.add({"phase": None, "at": time.time(), "cut": cut})
+        if not self.ended:
+            self.ended = True
+            self.idle.clear()
+            self.add({"phase": None, "at": time.time(), "cut": cut})
+
+    def report(self, client_id: str, data: dict[str, Any]) -> None:
+        """What a worker tells every few seconds. It counted its users before it took its figures."""
+        self.add(*data.pop("seconds", ()))
+        (self.idle.discard if data["user_count"] else self.idle.add)(client_id)
 
     def collect(self) -> None:
         self.add(*self._measured.take())
@@ -267,7 +285,11 @@ class Leader:
 
 
 class Shape(LoadTestShape):
-    """The stages of a profile in turn. A ramp ends early, once a step that is over did not hold."""
+    """The stages of a profile in turn, and then no users. A ramp ends early, once a step that is over did not hold.
+
+    Locust's master waits half a second for its workers at the end. The shape waits before that, until each has told of
+    its last answers.
+    """
 
     def __init__(self, profile: Profile, stages: list[Stage], leader: Leader, limits: Limits, late: float) -> None:
         self._profile = profile
@@ -281,26 +303,42 @@ class Shape(LoadTestShape):
         self._judged = 0
 
     def tick(self) -> tuple[int, float] | None:
+        if not self._leader.ended:
+            self._go_on()
+        if self._leader.ended:
+            return (0, SPAWN_RATE) if self._workers_are_busy() else None
+        assert self._stage is not None
+        return self._stage.users, SPAWN_RATE
+
+    def _go_on(self) -> None:
         now = time.time()
         if self._stage is None or now >= self._ends:
             if not self._stages:
+                self._ends = now
                 self._leader.end()
-                return None
+                return
             self._stage = self._stages.popleft()
             self._ends = now + self._stage.seconds
             self._leader.begin(self._stage)
             self._unjudged.append(time.time())
-        if self._profile.name == "ramp" and self._over():
+        if self._profile.name == "ramp" and self._step_failed():
+            self._ends = now
             self._leader.end(cut=True)
-            return None
-        return self._stage.users, SPAWN_RATE
+
+    def _workers_are_busy(self) -> bool:
+        """Whether one has not told of its last answers. One that went missing tells nothing, and is not waited for."""
+        if not isinstance(self.runner, MasterRunner) or time.time() > self._ends + STOP_SECONDS + self._late:
+            return False
+        return any(
+            worker.id not in self._leader.idle and worker.state != STATE_MISSING for worker in self.runner.clients.all
+        )
 
     def end(self) -> None:
         """No more stages: users finish what they have begun."""
         self._stages.clear()
         self._ends = 0.0
 
-    def _over(self) -> bool:
+    def _step_failed(self) -> bool:
         """Whether a step did not hold, of those that are over and whose figures have come from all workers."""
         if not self._unjudged or self._unjudged[0] + self._late > time.time():
             return False  # the whole record is read once a step, not at each tick: that would hold up the users
@@ -329,14 +367,15 @@ def _init(environment: Environment, runner: Any, **_: Any) -> None:
     assert options is not None
     measured = Measured()
     environment.events.request.add_listener(measured.request)
+    environment.stop_timeout = environment.stop_timeout or STOP_SECONDS
     if isinstance(runner, WorkerRunner):
         environment.events.report_to_master.add_listener(lambda client_id, data: data.update(seconds=measured.take()))
-        environment.stop_timeout = STOP_SECONDS
         return
     _find_host(environment, options)
     path = os.environ.get(RECORD)
     leader = Leader(Path(path) if path else None, measured)
-    environment.events.worker_report.add_listener(lambda client_id, data: leader.add(*data.pop("seconds", ())))
+    environment.events.worker_report.add_listener(leader.report)
+    environment.events.quitting.add_listener(lambda **_: leader.collect())
     environment.events.cpu_warning.add_listener(
         lambda environment, cpu_usage, **_: leader.add(
             {"warning": f"A load generating process used {cpu_usage:.0f} % of a core.", "at": time.time()}
@@ -364,17 +403,16 @@ def _shape(environment: Environment, options: Namespace, leader: Leader, late: f
         raise SystemExit(f"There is no profile {options.profile!r}; there are: {', '.join(PROFILES)}.")
     asked = Asked(options.rate, options.num_users, options.run_time, options.warm_up)
     limits = Limits(options.max_p95, options.max_errors, options.min_rate)
-    environment.stop_timeout = environment.stop_timeout or STOP_SECONDS
     options.run_time = None  # the shape's own, and Locust would count the warm-up
     # Not an option of Locust's own: its master hands it to the workers.
     options.pace = profile.pace(asked)
     shape = environment.shape_class = Shape(profile, profile.stages(asked), leader, limits, late)
+    shape.runner = environment.runner
     # Locust itself would take this signal only once the shape is over, and die of it before.
     gevent.signal_handler(signal.SIGTERM, shape.end)
 
     def end(environment: Environment, **_: Any) -> None:
-        if not leader.record.ended:  # interrupted
-            leader.end()
+        leader.end()
         thresholds = judge(leader.record, profile.name, limits)
         for threshold in thresholds:
             log.log(logging.INFO if threshold.holds else logging.ERROR, "threshold %s", threshold)
@@ -383,5 +421,8 @@ def _shape(environment: Environment, options: Namespace, leader: Leader, late: f
     environment.events.quitting.add_listener(end)
 
 
+# Locust's worker asks this for each option of every message that changes its users, and its parser is made anew for it.
+# That is a tenth of a second of the CPU, on a busy machine a second, in which it sends nothing and misses heartbeats.
+argument_parser.default_args_dict = cache(argument_parser.default_args_dict)
 events.init_command_line_parser.add_listener(_options)
 events.init.add_listener(_init)
