@@ -29,6 +29,7 @@ from staticfire import __version__
 from staticfire.edge_client import EdgeClient
 from staticfire.errors import PrerequisiteError, StaticfireError, UsageError
 from staticfire.host.locks import command_lock
+from staticfire.host.timespan import parse_timespan
 from staticfire.layout import Layout
 from staticfire.progress import Progress, progress
 from staticfire.settings import Settings, load
@@ -134,7 +135,9 @@ def _parser() -> argparse.ArgumentParser:
     logs = add(_logs, "logs", "The functions' logs, from CloudWatch Logs.")
     logs.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
     logs.add_argument("--function", metavar="NAME", help="of this function only")
-    logs.add_argument("--since", default="10m", help="how far back: 30s, 10m, 2h, 1d (default: 10m)")
+    logs.add_argument(
+        "--since", type=parse_timespan, default="10m", help="how far back: 30s, 10m, 2h, 1d (default: 10m)"
+    )
     mail = add(_mail, "mail", "What was sent by e-mail (SNS, SES), newest first. Nothing leaves this machine.")
     mail.add_argument("--to", default="", metavar="ADDRESS", help="to this address only")
     mail.add_argument("--json", action="store_true", help="print one array instead of text")
@@ -294,7 +297,7 @@ def _env(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _logs(settings: Settings, arguments: argparse.Namespace) -> int:
-    since = time.time() - _seconds(arguments.since)
+    since = time.time() - arguments.since
     running = require_running(settings)
     if arguments.function is not None:
         names = list(_log_groups(client(running, DEFAULT_ACCOUNT, "logs"), ""))
@@ -319,14 +322,6 @@ def _mail(settings: Settings, arguments: argparse.Namespace) -> int:
     if not mails:
         print("No mail.", file=sys.stderr)
     return 0
-
-
-def _seconds(text: str) -> float:
-    units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-    try:
-        return float(text[:-1]) * units[text[-1:]]
-    except (ValueError, KeyError):
-        raise UsageError(f"--since {text!r} is not a length of time.", remedy="Write 30s, 10m, 2h or 1d.") from None
 
 
 def _follow(running: Running, function: str | None, since: float, *, follow: bool) -> None:
