@@ -16,13 +16,13 @@ from staticfire.layout import Layout
 from staticfire.progress import Progress
 from staticfire.settings import Settings, load
 from staticfire.targets.base import Running, target
-from staticfire.toolchain import runtimes as environments
+from staticfire.toolchain import runtimes
 
 from .processes import ROOT, MeasureError
 
 
 def bench_settings(state: Path) -> Settings:
-    """The project's settings, but for what must not meet the user's own stack. Built environments are shared."""
+    """The project's settings, but for what must not meet the user's own stack. Virtual environments are shared."""
     return load(
         ROOT,
         environ={},
@@ -49,8 +49,7 @@ def started(settings: Settings, progress: Progress) -> Iterator[Running]:
 
 def runtime_python(settings: Settings, progress: Progress) -> Path:
     """The interpreter that the functions run on."""
-    runtimes = environments.runtimes(settings, Layout.of(settings), progress)
-    return runtimes[settings.runtimes[0]].python
+    return runtimes.runtimes(settings, Layout.of(settings), progress)[settings.runtimes[0]].python
 
 
 def resident_kilobytes(settings: Settings) -> int:
@@ -63,7 +62,8 @@ def resident_kilobytes(settings: Settings) -> int:
 
 
 def described(endpoint: str, function: str) -> Mapping[str, Any]:
-    """A function as the edge sees it: its environments among the rest."""
+    """A function as the edge sees it: its execution environments among the rest."""
     functions = EdgeClient(endpoint).functions()["functions"]
-    known: Mapping[str, Any] = next((each for each in functions if each["name"] == function), {"environments": []})
-    return known
+    by_name = {entry["name"]: entry for entry in functions}
+    described: Mapping[str, Any] = by_name.get(function, {"environments": []})
+    return described
