@@ -101,5 +101,5 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
                 except ValueError as error:
                     raise StaticfireError(
                         f"The journal {path} is damaged in line {number}: {error}.",
-                        remedy="Integrity cannot be told from it: run the load again.",
+                        remedy="Integrity cannot be judged from it: run the load again.",
                     ) from error

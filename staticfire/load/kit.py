@@ -25,19 +25,18 @@ import time
 import urllib.error
 import urllib.request
 from argparse import Namespace
-from collections import deque
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import gevent
-from locust import FastHttpUser, LoadTestShape, argument_parser, events
+from locust import FastHttpUser, argument_parser, events
 from locust.argument_parser import LocustArgumentParser
 from locust.contrib.fasthttp import ResponseContextManager
 from locust.env import Environment
 from locust.exception import StopUser
-from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
+from locust.runners import MasterRunner, WorkerRunner
 
 from staticfire import settings
 from staticfire.errors import StaticfireError
@@ -46,21 +45,18 @@ from staticfire.host.timespan import parse_seconds
 from staticfire.layout import Layout
 
 from . import journal
-from .draws import Replays, Zipf
-from .profiles import PROFILES, Asked, Profile, Stage
+from .profiles import PROFILES, LoadOptions
+from .random_choices import Replays, Zipf
 from .record import VARIABLE as RECORD
-from .record import Record, Tally
-from .thresholds import Limits, judge, step_holds
+from .shape import STOP_SECONDS, WORKERS_LATE_SECONDS, Leader, RequestTallies, Shape
+from .thresholds import LoadLimits, judge, steps_of
 
 __all__ = ["Check", "HttpUser", "Replays", "Zipf", "object_of", "status"]
 
 log = logging.getLogger("staticfire.load")
 
 UNSHAPED_PACE = 10.0
-SPAWN_RATE = 100.0
 CATCH_UP_SECONDS = 1.0
-STOP_SECONDS = 30.0
-WORKERS_LATE_SECONDS = 4.0
 
 # What is wrong with an answer; None: nothing.
 Check = Callable[[ResponseContextManager], str | None]
@@ -215,141 +211,6 @@ def _ask(host: str, path: str) -> Any:
         return None
 
 
-# -- what was measured
-
-
-class Measured:
-    """Tallies of this process's requests since they were last taken."""
-
-    def __init__(self) -> None:
-        self._tallies: dict[tuple[int, str], Tally] = {}
-
-    def request(self, name: str, response_time: float, exception: Exception | None, **_: Any) -> None:
-        key = (int(time.time()), name)
-        tally = self._tallies.get(key)
-        if tally is None:
-            tally = self._tallies[key] = Tally()
-        tally.add(response_time, exception is not None)
-
-    def take(self) -> list[dict[str, Any]]:
-        taken, self._tallies = self._tallies, {}
-        return [{"second": second, "name": name, **tally.line()} for (second, name), tally in taken.items()]
-
-
-class Leader:
-    """Writes the record of the run: its own requests and its workers', and the phases; then judges it.
-
-    `idle`: the workers whose last report says that they have no users, and so nothing under way.
-    """
-
-    def __init__(self, path: Path | None, measured: Measured) -> None:
-        self.ended = False
-        self.idle: set[str] = set()
-        self._path = path
-        self._measured = measured
-        self._lines: list[Mapping[str, Any]] = []
-
-    def add(self, *lines: Mapping[str, Any]) -> None:
-        self._lines += lines
-        if self._path is not None and lines:
-            with self._path.open("ab") as file:
-                file.write(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
-
-    def begin(self, stage: Stage) -> None:
-        self.collect()
-        self.add({"phase": stage.name, "at": time.time(), "users": stage.users, "rate": stage.rate})
-
-    def end(self, *, cut: bool = False) -> None:
-        """The run is over; `cut`: in the middle of a phase that is not to count. Answers that come later are kept."""
-        self.collect()
-        if not self.ended:
-            self.ended = True
-            self.idle.clear()
-            self.add({"phase": None, "at": time.time(), "cut": cut})
-
-    def report(self, client_id: str, data: dict[str, Any]) -> None:
-        """What a worker tells every few seconds. It counted its users before it took its figures."""
-        self.add(*data.pop("seconds", ()))
-        (self.idle.discard if data["user_count"] else self.idle.add)(client_id)
-
-    def collect(self) -> None:
-        self.add(*self._measured.take())
-
-    def collect_each_second(self) -> None:
-        while True:
-            gevent.sleep(1)
-            self.collect()
-
-    @property
-    def record(self) -> Record:
-        return Record(self._lines)
-
-
-class Shape(LoadTestShape):
-    """The stages of a profile in turn, and then no users. A ramp ends early, once a step that is over did not hold.
-
-    Locust's master waits half a second for its workers at the end. The shape waits before that, until each has told of
-    its last answers.
-    """
-
-    def __init__(self, profile: Profile, stages: list[Stage], leader: Leader, limits: Limits, late: float) -> None:
-        self._profile = profile
-        self._stages = deque(stages)
-        self._leader = leader
-        self._limits = limits
-        self._late = late
-        self._stage: Stage | None = None
-        self._ends = 0.0
-        self._unjudged: deque[float] = deque()  # when the stages began before which nothing was judged yet
-        self._judged = 0
-
-    def tick(self) -> tuple[int, float] | None:
-        if not self._leader.ended:
-            self._go_on()
-        if self._leader.ended:
-            return (0, SPAWN_RATE) if self._workers_are_busy() else None
-        assert self._stage is not None
-        return self._stage.users, SPAWN_RATE
-
-    def _go_on(self) -> None:
-        now = time.time()
-        if self._stage is None or now >= self._ends:
-            if not self._stages:
-                self._ends = now
-                self._leader.end()
-                return
-            self._stage = self._stages.popleft()
-            self._ends = now + self._stage.seconds
-            self._leader.begin(self._stage)
-            self._unjudged.append(time.time())
-        if self._profile.name == "ramp" and self._step_failed():
-            self._ends = now
-            self._leader.end(cut=True)
-
-    def _workers_are_busy(self) -> bool:
-        """Whether one has not told of its last answers. One that went missing tells nothing, and is not waited for."""
-        if not isinstance(self.runner, MasterRunner) or time.time() > self._ends + STOP_SECONDS + self._late:
-            return False
-        return any(
-            worker.id not in self._leader.idle and worker.state != STATE_MISSING for worker in self.runner.clients.all
-        )
-
-    def end(self) -> None:
-        """No more stages: users finish what they have begun."""
-        self._stages.clear()
-        self._ends = 0.0
-
-    def _step_failed(self) -> bool:
-        """Whether a step did not hold, of those that are over and whose figures have come from all workers."""
-        if not self._unjudged or self._unjudged[0] + self._late > time.time():
-            return False  # the whole record is read once a step, not at each tick: that would hold up the users
-        self._unjudged.popleft()
-        record = self._leader.record
-        ready = [step for step in record.measured[:-1] if step.ended + self._late <= time.time()]
-        fresh, self._judged = ready[self._judged :], len(ready)
-        return any(not step_holds(record, step, self._limits) for step in fresh)
-
-
 # -- Locust's events
 
 
@@ -358,15 +219,17 @@ def _options(parser: LocustArgumentParser) -> None:
     group = parser.add_argument_group("Profiles", f"--profile NAME chooses one. {names}.")
     group.add_argument("--rate", type=float, help="highest rate of the profile, in requests a second")
     group.add_argument("--warm-up", type=parse_seconds, default=5.0, help="time before it, which does not count: 5s")
-    group.add_argument("--max-p95", type=float, default=Limits.p95_ms, help="95th percentile, in ms, that must be kept")
-    group.add_argument("--max-errors", type=float, default=Limits.errors, help="share of failures that is allowed")
+    group.add_argument(
+        "--max-p95", type=float, default=LoadLimits.p95_ms, help="95th percentile, in ms, that must be kept"
+    )
+    group.add_argument("--max-errors", type=float, default=LoadLimits.errors, help="share of failures that is allowed")
     group.add_argument("--min-rate", type=float, help="rate that must be kept; default: 0.9 of the profile's")
 
 
 def _init(environment: Environment, runner: Any, **_: Any) -> None:
     options = environment.parsed_options
     assert options is not None
-    measured = Measured()
+    measured = RequestTallies()
     environment.events.request.add_listener(measured.request)
     environment.stop_timeout = environment.stop_timeout or STOP_SECONDS
     if isinstance(runner, WorkerRunner):
@@ -402,19 +265,20 @@ def _shape(environment: Environment, options: Namespace, leader: Leader, late: f
     profile = PROFILES.get(options.profile)
     if profile is None:
         raise SystemExit(f"There is no profile {options.profile!r}; there are: {', '.join(PROFILES)}.")
-    asked = Asked(options.rate, options.num_users, options.run_time, options.warm_up)
-    limits = Limits(options.max_p95, options.max_errors, options.min_rate)
+    chosen = LoadOptions(options.rate, options.num_users, options.run_time, options.warm_up)
+    limits = LoadLimits(options.max_p95, options.max_errors, options.min_rate)
     options.run_time = None  # the shape's own, and Locust would count the warm-up
     # Not an option of Locust's own: its master hands it to the workers.
-    options.pace = profile.pace(asked)
-    shape = environment.shape_class = Shape(profile, profile.stages(asked), leader, limits, late)
+    options.pace = profile.pace(chosen)
+    shape = environment.shape_class = Shape(profile, profile.phases(chosen), leader, limits, late)
     shape.runner = environment.runner
     # Locust itself would take this signal only once the shape is over, and die of it before.
     gevent.signal_handler(signal.SIGTERM, shape.end)
 
     def end(environment: Environment, **_: Any) -> None:
         leader.end()
-        thresholds = judge(leader.record, profile.name, limits)
+        record = leader.record
+        thresholds = judge(record, steps_of(record), profile.name, limits)
         for threshold in thresholds:
             log.log(logging.INFO if threshold.holds else logging.ERROR, "threshold %s", threshold)
         environment.process_exit_code = 0 if all(threshold.holds for threshold in thresholds) else 1
