@@ -63,7 +63,7 @@ class Writer:
 
 
 def writer(environ: Mapping[str, str] = os.environ) -> Writer | None:
-    """The writer that the environment asks for, if any."""
+    """The writer that this process's variables ask for, if any."""
     directory = environ.get(VARIABLE)
     return Writer(Path(directory)) if directory else None
 

@@ -98,9 +98,7 @@ class HttpUser(FastHttpUser):
     ) -> None:
         """`route` is `METHOD /path`, `at` fills in its `{parameters}`; `check` gives what is wrong with the answer."""
         self._go_on_or_stop()
-        method, path = route.split(" ", 1)
-        url = self.base + path.format_map(at or {})
-        with self.client.request(method, url, name=route, headers=dict(headers or {}), catch_response=True) as answer:
+        with self._request(route, at, headers) as answer:
             _mark(answer, check)
 
     def write(
@@ -115,16 +113,19 @@ class HttpUser(FastHttpUser):
     ) -> Mapping[str, Any] | None:
         """Send one write, and put it into the journal as `sent`; the answer's object if it was the right one."""
         self._go_on_or_stop()
-        method, path = route.split(" ", 1)
         number = self._writer.sending(sent, time.time()) if self._writer else 0
-        url = self.base + path.format_map(at or {})
-        with self.client.request(
-            method, url, name=route, json=body, headers=dict(headers or {}), catch_response=True
-        ) as answer:
+        with self._request(route, at, headers, json=body) as answer:
             content = object_of(answer)
             if self._writer:
                 self._writer.answered(number, time.time(), answer.status_code or None, content)
             return content if _mark(answer, check) else None
+
+    def _request(
+        self, route: str, at: Mapping[str, str] | None, headers: Mapping[str, str] | None, **body: Any
+    ) -> ResponseContextManager:
+        method, path = route.split(" ", 1)
+        url = self.base + path.format_map(at or {})
+        return self.client.request(method, url, name=route, headers=dict(headers or {}), catch_response=True, **body)
 
     def stop(self, force: bool = False) -> bool:
         self._stopped = True

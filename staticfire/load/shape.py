@@ -72,7 +72,7 @@ class Leader:
             self.add({"phase": None, "at": time.time(), "cut": cut})
 
     def report(self, client_id: str, data: dict[str, Any]) -> None:
-        """What a worker tells every few seconds. It counted its users before it took its figures."""
+        """What a worker reports every few seconds. It counted its users before it took its figures."""
         self.add(*data.pop("seconds", ()))
         (self.idle.discard if data["user_count"] else self.idle.add)(client_id)
 
@@ -92,7 +92,7 @@ class Leader:
 class Shape(LoadTestShape):
     """The phases of a profile in turn, and then no users. A ramp ends early, once a step that is over did not hold.
 
-    Locust's master waits half a second for its workers at the end. The shape waits before that, until each has told of
+    Locust's master waits half a second for its workers at the end. The shape waits before that, until each has reported
     its last answers.
     """
 
@@ -133,7 +133,7 @@ class Shape(LoadTestShape):
             self._leader.end(cut=True)
 
     def _workers_are_busy(self) -> bool:
-        """Whether one has not told of its last answers. One that went missing tells nothing, and is not waited for."""
+        """Whether one has not reported its last answers. One that went missing is not waited for."""
         if not isinstance(self.runner, MasterRunner) or time.time() > self._ends + STOP_SECONDS + self._late:
             return False
         return any(

@@ -37,7 +37,7 @@ class Work:
 
     @property
     def busy_seconds(self) -> float:
-        """For how long a request keeps environments busy: the W of Little's law."""
+        """For how long a request keeps execution environments busy: the W of Little's law."""
         return sum(self.seconds_in(name) for name in self.invocations)
 
     @property
@@ -69,7 +69,7 @@ class Work:
 
 
 def concurrency(rate: float, busy_seconds: float) -> float:
-    """Little's law: how many environments are busy at that rate."""
+    """Little's law: how many execution environments are busy at that rate."""
     return rate * busy_seconds
 
 
@@ -143,8 +143,8 @@ def _limits(
             str(slower): min(environments / (work.busy_seconds * slower), environments * invocations / work.invoked)
             for slower in SLOWER
         }
-        why = f"Little's law, and {invocations} invocations/s for each environment of the quota"
-        yield AwsLimit(name, f"{environments:,} environments", carries, why, new)
+        why = f"Little's law, and {invocations} invocations/s for each execution environment of the quota"
+        yield AwsLimit(name, f"{environments:,} execution environments", carries, why, new)
     for function in deployment.functions.values():
         if function.reserved is not None and function.name in work.invocations:
             seconds, invoked = work.seconds_in(function.name), work.invocations[function.name]
@@ -154,7 +154,10 @@ def _limits(
             }
             why = "set in the stack's Terraform"
             yield AwsLimit(
-                f"Reserved concurrency of {function.name}", f"{function.reserved:,} environments", carries, why
+                f"Reserved concurrency of {function.name}",
+                f"{function.reserved:,} execution environments",
+                carries,
+                why,
             )
     for database in deployment.databases:
         if database.connections is not None:
@@ -163,7 +166,7 @@ def _limits(
                 f"Connections to Postgres ({database.instance_class})",
                 f"at most {database.connections:,} connections",
                 carries,
-                "one for each busy environment",
+                "one for each busy execution environment",
             )
 
 

@@ -81,7 +81,7 @@ def _templates() -> jinja2.Environment:
         "count": lambda value: f"{value / 1e6:,.4g} M" if value >= 1e6 else f"{value:,.0f}",
         "longer": _longer,
         "busy": lambda need: f"{_busy(need):,}",
-        "environments": _environments,
+        "execution_environments": _execution_environments,
         "interval": _interval,
     }
     return templates
@@ -101,8 +101,8 @@ def _busy(need: Need) -> int:
     return max(1, round(need.environments))
 
 
-def _environments(need: Need) -> str:
-    return f"{_busy(need):,} environment{'s' if _busy(need) > 1 else ''}"
+def _execution_environments(need: Need) -> str:
+    return f"{_busy(need):,} execution environment{'s' if _busy(need) > 1 else ''}"
 
 
 def _bill_lines(report: Report) -> list[tuple[str, list[float | None]]]:
@@ -136,30 +136,19 @@ def _time_plots(report: Report) -> Iterator[Markup]:
     def plot(title: str, unit: str, *lines: PlotLine, times: bool = False, limit: float | None = None) -> Markup:
         return TimePlot(title, unit, seconds, lines, times, limit, marks, aside).draw()
 
-    yield plot(
-        "Rate",
-        "requests/s",
-        PlotLine("answered", [second.rate for second in series], "rate", _mean),
-        PlotLine("asked for", [second.target_rate for second in series], "asked", _mean),
-    )
-    yield plot(
-        "Latency",
-        "ms",
-        PlotLine("p50", [second.p50_ms for second in series], "p50"),
-        PlotLine("p95", [second.p95_ms for second in series], "p95"),
-        PlotLine("p99", [second.p99_ms for second in series], "p99"),
-        times=True,
-        limit=report.limits.p95_ms,
-    )
-    failed = [second.errors for second in series]
-    yield plot("Failed requests", "a second", PlotLine("failed", failed, "errors", sum, bars=True))
-    cold_starts = _increments([second.cold_starts for second in series])
-    yield plot(
-        "Execution environments",
-        "number",
-        PlotLine("environments", [second.environments for second in series], "environments"),
-        PlotLine("cold starts a second", cold_starts, "cold", sum, bars=True),
-    )
+    answered = PlotLine("answered", [second.rate for second in series], "rate", _mean)
+    target = PlotLine("asked for", [second.target_rate for second in series], "asked", _mean)
+    yield plot("Rate", "requests/s", answered, target)
+    p50 = PlotLine("p50", [second.p50_ms for second in series], "p50")
+    p95 = PlotLine("p95", [second.p95_ms for second in series], "p95")
+    p99 = PlotLine("p99", [second.p99_ms for second in series], "p99")
+    yield plot("Latency", "ms", p50, p95, p99, times=True, limit=report.limits.p95_ms)
+    failed = PlotLine("failed", [second.errors for second in series], "errors", sum, bars=True)
+    yield plot("Failed requests", "a second", failed)
+    environments = PlotLine("execution environments", [second.environments for second in series], "environments")
+    increments = _increments([second.cold_starts for second in series])
+    cold_starts = PlotLine("cold starts a second", increments, "cold", sum, bars=True)
+    yield plot("Execution environments", "number", environments, cold_starts)
 
 
 def _mean(values: Sequence[float]) -> float:
