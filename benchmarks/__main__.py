@@ -63,15 +63,15 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _chosen(names: Sequence[str] | None) -> Sequence[Row]:
-    known = {row.name: row for row in ROWS}
-    if unknown := sorted(set(names or ()) - set(known)):
-        raise SystemExit(f"There is no row {', '.join(unknown)}. Rows: {', '.join(known)}.")
+    rows = [row.name for row in ROWS]
+    if unknown := sorted(set(names or ()) - set(rows)):
+        raise SystemExit(f"There is no row {', '.join(unknown)}. Rows: {', '.join(rows)}.")
     return [row for row in ROWS if not names or row.name in names]
 
 
 def _measure(rows: Sequence[Row], rounds: int, seconds: float, progress: Progress) -> report.Samples:
-    wanted = {probe for row in rows for probe in (row.ours, row.other)}
-    probes = {name: probe for name, probe in PROBES.items() if name in wanted}
+    names = {name for row in rows for name in (row.ours, row.other)}
+    probes = {name: probe for name, probe in PROBES.items() if name in names}
     samples = report.Samples({name: [] for name in probes})
     with contextlib.ExitStack() as ends:
         bench = Bench(ends, progress)

@@ -60,10 +60,16 @@ class Bench:
 
     @cached_property
     def floor(self) -> str:
-        """It gets as many workers as Staticfire has environments for the same load."""
+        """It gets as many workers as Staticfire has execution environments for the same load."""
         port = free_port()
         log = self._work / "floor.log"
-        command = [sys.executable, "-m", "benchmarks.floor", str(port), str(self._environments("bench-silent"))]
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.floor",
+            str(port),
+            str(self._execution_environments("bench-silent")),
+        ]
         command += [str(self.python), str(HANDLERS), "silent.handler"]
         process = self._ends.enter_context(child(command, log=log))
         wait_for("the floor", lambda: listens(port), process, log)
@@ -96,10 +102,10 @@ class Bench:
     def plain_loop(self, warm_up: float, seconds: float) -> float:
         """Calls a second of the usage service's handler without Lambda and HTTP, on the stores that ours uses.
 
-        It has as many processes as Staticfire has environments for the same load.
+        It has as many processes as Staticfire has execution environments for the same load.
         """
         path = [self._unpacked_usage, self.unpacked_layer]
-        environment = {
+        variables = {
             **self.ours.service_variables,
             "PATH": os.defpath,
             "PYTHONPATH": os.pathsep.join(map(str, path)),
@@ -108,11 +114,11 @@ class Bench:
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_ENDPOINT_URL": self.emulator,
         }
-        processes = str(self._environments("bench-usage"))
+        processes = str(self._execution_environments("bench-usage"))
         command = [str(self.python), str(ROOT / "benchmarks" / "plain_loop.py"), processes, str(warm_up), str(seconds)]
         run = subprocess.run(
             command,
-            env=environment,
+            env=variables,
             capture_output=True,
             text=True,
             timeout=warm_up + seconds + 60,
@@ -148,7 +154,7 @@ class Bench:
             account.deploy()
             return account
 
-    def _environments(self, function: str) -> int:
+    def _execution_environments(self, function: str) -> int:
         return len(described(self.running.endpoint, function)["environments"]) or CONNECTIONS
 
 

@@ -1,4 +1,4 @@
-"""Cold starts: the first answer of a new environment, and a bare interpreter that imports the same."""
+"""Cold starts: the first answer of a new execution environment, and a bare interpreter that imports the same."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TIMES = 3
 
 
 def first_answer(account: Account, function: str) -> float:
-    """Seconds from sending an invocation that needs a new environment to its answer; the median of a few."""
+    """Seconds from sending an invocation that needs a new execution environment to its answer; the median of a few."""
     return statistics.median(_first_answer(account, function) for _ in range(TIMES))
 
 
@@ -47,11 +47,11 @@ def _invoke(account: Account, function: str) -> float:
 
 def bare(python: Path, path: Path) -> float:
     """Seconds that an interpreter takes to start, import the same and end; the median of a few."""
-    environment = {"PATH": os.defpath, "PYTHONPATH": str(path)}
+    variables = {"PATH": os.defpath, "PYTHONPATH": str(path)}
     command = [str(python), "-c", IMPORTS]
     taken = []
     for _ in range(TIMES):
         begin = time.perf_counter()
-        subprocess.run(command, env=environment, check=True)
+        subprocess.run(command, env=variables, check=True)
         taken.append(time.perf_counter() - begin)
     return statistics.median(taken)

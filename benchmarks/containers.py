@@ -45,11 +45,11 @@ def compose(*arguments: str) -> str:
 def memory(*containers: str) -> dict[str, float]:
     """MiB by container."""
     lines = docker("stats", "--no-stream", "--format", "json", *containers).splitlines()
-    found = {}
-    for each in map(json.loads, lines):
-        used = each["MemUsage"].split()[0]
-        found[each["Name"]] = float(used[:-3]) * UNITS[used[-3:]]
-    return found
+    used = {}
+    for container in map(json.loads, lines):
+        size = container["MemUsage"].split()[0]
+        used[container["Name"]] = float(size[:-3]) * UNITS[size[-3:]]
+    return used
 
 
 def size(image: str) -> float:

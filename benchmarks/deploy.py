@@ -153,7 +153,7 @@ class Account:
         return str(created["FunctionArn"])
 
     def make_cold(self, name: str, mark: str) -> None:
-        """A changed configuration: the next invocation is the first one of a new environment."""
+        """A changed configuration: the next invocation is the first one of a new execution environment."""
         self.client("lambda").update_function_configuration(
             FunctionName=name, Environment={"Variables": {"MARK": mark}}
         )

@@ -71,8 +71,8 @@ def dispatch() -> None:
 async def main(port: int, workers: int, python: str, code: str, handler: str) -> None:
     loop, command = asyncio.get_running_loop(), [python, "-m", "awslambdaric", handler]
     await loop.create_server(RuntimeApi, "127.0.0.1", port + 1)
-    environment = os.environ | {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port + 1}", "PYTHONPATH": code}
-    _workers = [await asyncio.create_subprocess_exec(*command, cwd=code, env=environment) for _ in range(workers)]
+    variables = os.environ | {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port + 1}", "PYTHONPATH": code}
+    _workers = [await asyncio.create_subprocess_exec(*command, cwd=code, env=variables) for _ in range(workers)]
     await (await loop.create_server(Front, "127.0.0.1", port)).serve_forever()
 
 

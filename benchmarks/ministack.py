@@ -17,7 +17,7 @@ def ministack(python: Path, directory: Path) -> Iterator[str]:
     log = directory / "ministack.log"
     temporary = directory / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
-    environment = {
+    variables = {
         "PATH": os.defpath,
         "HOME": str(directory),
         "TMPDIR": str(temporary),
@@ -25,6 +25,6 @@ def ministack(python: Path, directory: Path) -> Iterator[str]:
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
     }
-    with child([python, "-m", "ministack"], log=log, env=environment, cwd=directory) as process:
+    with child([python, "-m", "ministack"], log=log, env=variables, cwd=directory) as process:
         wait_for("MiniStack", lambda: listens(port), process, log)
         yield f"http://127.0.0.1:{port}"

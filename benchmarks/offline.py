@@ -30,7 +30,7 @@ def install() -> None:
 
 
 @contextlib.contextmanager
-def offline(python: Path, layer: Path, handlers: Path, variables: Mapping[str, str], directory: Path) -> Iterator[str]:
+def offline(python: Path, layer: Path, handlers: Path, database: Mapping[str, str], directory: Path) -> Iterator[str]:
     """Its base URL. The handlers run on `python`, with `layer` on their path."""
     node = shutil.which("node")
     if node is None:
@@ -40,8 +40,8 @@ def offline(python: Path, layer: Path, handlers: Path, variables: Mapping[str, s
     shutil.copy(PROJECT / "serverless.yml", directory)
     (directory / "node_modules").symlink_to(MODULES)
     port, lambda_port = free_port(), free_port()
-    environment = {
-        **variables,
+    variables = {
+        **database,
         "PATH": os.pathsep.join([str(python.parent), str(Path(node).parent), os.defpath]),
         "PYTHONPATH": str(layer),
         "HOME": str(directory),
@@ -53,6 +53,6 @@ def offline(python: Path, layer: Path, handlers: Path, variables: Mapping[str, s
     command = [node, str(MODULES / "serverless" / "bin" / "serverless.js"), "offline", "--host", "127.0.0.1"]
     command += ["--httpPort", str(port), "--lambdaPort", str(lambda_port), "--noPrependStageInUrl"]
     log = directory / "offline.log"
-    with child(command, log=log, env=environment, cwd=directory) as process:
+    with child(command, log=log, env=variables, cwd=directory) as process:
         wait_for("serverless-offline", lambda: listens(port), process, log)
         yield f"http://127.0.0.1:{port}"

@@ -22,7 +22,7 @@ from .processes import ROOT, MeasureError
 
 
 def bench_settings(state: Path) -> Settings:
-    """The project's settings, but for what must not meet the user's own stack. Built environments are shared."""
+    """The project's settings, but for what must not meet the user's own stack. Virtual environments are shared."""
     return load(
         ROOT,
         environ={},
@@ -63,7 +63,8 @@ def resident_kilobytes(settings: Settings) -> int:
 
 
 def described(endpoint: str, function: str) -> Mapping[str, Any]:
-    """A function as the edge sees it: its environments among the rest."""
+    """A function as the edge sees it: its execution environments among the rest."""
     functions = EdgeClient(endpoint).functions()["functions"]
-    known: Mapping[str, Any] = next((each for each in functions if each["name"] == function), {"environments": []})
-    return known
+    by_name = {entry["name"]: entry for entry in functions}
+    described: Mapping[str, Any] = by_name.get(function, {"environments": []})
+    return described

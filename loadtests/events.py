@@ -7,7 +7,7 @@ The host (`--host`) is a running stack's endpoint, whose API named `events` is l
 as on AWS. Without one it is the stack that `staticfire up events` started.
 
 Types and sources are drawn as popularity goes: the first type is a large part of all events, which is what the index's
-shards are for. A share of the posts repeats an event that was acknowledged, and must be told to be a duplicate. In
+shards are for. A share of the posts repeats an event that was acknowledged, and must be answered as a duplicate. In
 the journal a write is its `id`, `type` and `source`; a repeated one has `again` too, and a batch is its `ids`.
 """
 
@@ -56,21 +56,21 @@ class EventsClient(kit.HttpUser):
 
     @task(20)
     def post_event(self) -> None:
-        known = replays.draw()
-        body = known or event()
+        repeated = replays.draw()
+        body = repeated or event()
         sent = {name: body[name] for name in ("id", "type", "source")}
         answer = self.write(
             "POST /events",
             body,
-            sent=sent | {"again": True} if known else sent,
-            check=said_to_be(known is not None),
+            sent=sent | {"again": True} if repeated else sent,
+            check=said_to_be(repeated is not None),
         )
-        if answer is not None and not known:
+        if answer is not None and not repeated:
             replays.remember(body)
 
     @task(1)
     def post_batch(self) -> None:
         batch = [event() for _ in range(BATCH)]
         self.write(
-            "POST /events/batch", {"events": batch}, sent={"ids": [each["id"] for each in batch]}, check=accepted
+            "POST /events/batch", {"events": batch}, sent={"ids": [body["id"] for body in batch]}, check=accepted
         )

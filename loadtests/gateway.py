@@ -33,8 +33,8 @@ ok, created, gone = kit.status(200), kit.status(201), kit.status(204)
 
 @cache
 def secret() -> bytes:
-    if given := os.environ.get("GATEWAY_TOKEN_SECRET"):
-        return given.encode()
+    if variable := os.environ.get("GATEWAY_TOKEN_SECRET"):
+        return variable.encode()
     client = aws.client(kit.running_endpoint(), REGION, ACCOUNT, "secretsmanager")
     return str(client.get_secret_value(SecretId=SECRET)["SecretString"]).encode()
 

@@ -61,17 +61,17 @@ class UsageClient(kit.HttpUser):
 
     @task(20)
     def post_usage(self) -> None:
-        known = replays.draw()
-        event = known or Event(uuid.uuid4().hex, f"load-{users.draw()}", random.randrange(1, 1_000_000) / 1000)
+        repeated = replays.draw()
+        event = repeated or Event(uuid.uuid4().hex, f"load-{users.draw()}", random.randrange(1, 1_000_000) / 1000)
         sent: dict[str, Any] = {"key": event.key, "user": event.user, "usage": str(event.usage)}
         answer = self.write(
             ROUTE,
             {"user": event.user, "usage": event.usage},
-            sent=sent | {"again": True} if known else sent,
+            sent=sent | {"again": True} if repeated else sent,
             headers={"idempotency-key": event.key},
-            check=replayed(known) if known else created,
+            check=replayed(repeated) if repeated else created,
         )
-        if answer is not None and not known:
+        if answer is not None and not repeated:
             replays.remember(event._replace(id=answer["id"]))
 
     @task(1)

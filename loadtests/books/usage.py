@@ -93,18 +93,18 @@ def check(journal: Journal, stack: StackUnderTest) -> Integrity:
         doubled: dict[str, str] = {}
         stored: dict[str, str] = {}
         for key, user, identity, rows, ids in connection.run(WRONG):
-            found = f"of {user}; answered {identity or 'nothing'}; stored {ids}"
+            books = f"of {user}; answered {identity or 'nothing'}; stored {ids}"
             if rows > 1:
-                doubled[key] = found
+                doubled[key] = books
             elif identity is None:
-                stored[key] = found
+                stored[key] = books
             else:
-                lost[key] = found
-        users = sorted({each.user for each in keys.values()})
+                lost[key] = books
+        users = sorted({sent.user for sent in keys.values()})
         drifted, reconciled = _drift(stack, connection, users, Counter(keys[key].user for key in stored))
     return Integrity(
         writes=len(keys),
-        acknowledged=sum(1 for each in keys.values() if each.ids),
+        acknowledged=sum(1 for sent in keys.values() if sent.ids),
         lost=len(lost),
         doubled=len(doubled),
         unacknowledged_stored=len(stored),
@@ -180,12 +180,12 @@ def _differing(stack: StackUnderTest, connection: Any, users: Sequence[str]) -> 
 
 def _aggregates(stack: StackUnderTest, users: Sequence[str]) -> dict[str, Sum]:
     dynamodb, table = stack.aws("dynamodb"), stack.outputs["table_name"]
-    found: dict[str, Sum] = {}
-    wanted = [{"pk": {"S": f"USER#{user}"}} for user in users]
-    while wanted:
-        answer = dynamodb.batch_get_item(RequestItems={table: {"Keys": wanted[:BATCH], "ConsistentRead": True}})
+    aggregates: dict[str, Sum] = {}
+    missing = [{"pk": {"S": f"USER#{user}"}} for user in users]
+    while missing:
+        answer = dynamodb.batch_get_item(RequestItems={table: {"Keys": missing[:BATCH], "ConsistentRead": True}})
         for item in answer["Responses"].get(table, []):
             user = item["pk"]["S"].removeprefix("USER#")
-            found[user] = Sum(int(item["events"]["N"]), Decimal(item["total"]["N"]))
-        wanted = wanted[BATCH:] + answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
-    return found
+            aggregates[user] = Sum(int(item["events"]["N"]), Decimal(item["total"]["N"]))
+        missing = missing[BATCH:] + answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
+    return aggregates

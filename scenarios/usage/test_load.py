@@ -21,8 +21,8 @@ import pytest
 
 from staticfire.load.integrity import Integrity, check_of
 from staticfire.load.journal import Journal, Write, Writer
-from staticfire.load.locust_processes import Plan, generating
-from staticfire.load.profiles import PACE, Asked
+from staticfire.load.locust_processes import Plan, locust_run
+from staticfire.load.profiles import PACE, LoadOptions
 from staticfire.testing.kit import AccountFaults, AccountFunctions, StackUnderTest, wait_until
 from staticfire.testing.run import OwnStack
 
@@ -52,10 +52,10 @@ class Load:
     def on(self, stack: StackUnderTest) -> Iterator[None]:
         """Load for the length of the block."""
         self._ends += 1
-        plan = Plan(ROOT / "loadtests/usage.py", stack.url, "steady", Asked(rate=RATE, seconds=600, warm_up=0))
-        with generating(plan, self._directory, ROOT) as generator:
+        plan = Plan(ROOT / "loadtests/usage.py", stack.url, "steady", LoadOptions(rate=RATE, seconds=600, warm_up=0))
+        with locust_run(plan, self._directory, ROOT) as run:
             yield
-            assert generator.running, generator.problem
+            assert run.running, run.problem
 
     @property
     def writes(self) -> list[Write]:

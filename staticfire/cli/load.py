@@ -13,17 +13,20 @@ import argparse
 import importlib.util
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from staticfire.errors import PrerequisiteError, UsageError
 from staticfire.host.locks import command_lock
+from staticfire.host.timespan import parse_seconds
 from staticfire.layout import Layout
-from staticfire.load.profiles import PROFILES, Asked
-from staticfire.load.report import compare
-from staticfire.load.run import LAYER_ROUNDS, Outcome, load_settings, plan_of, run
-from staticfire.load.thresholds import Limits
+from staticfire.load.figures import Figures
+from staticfire.load.profiles import PROFILES, LoadOptions
+from staticfire.load.report.document import Report, read
+from staticfire.load.run import LAYER_ROUNDS, load_settings, plan_of, run
+from staticfire.load.thresholds import LoadLimits
+from staticfire.load.typed_json import to_json
 from staticfire.progress import progress
 from staticfire.settings import Settings
 from staticfire.stacks.stack import Stack
@@ -52,14 +55,15 @@ def _number(kind: Callable[[str], Number], low: float, high: float, what: str) -
     return convert
 
 
-def _span(text: str) -> int:
-    units = {"s": 1, "m": 60, "h": 3600}
-    number, unit = (text[:-1], text[-1:]) if text[-1:] in units else (text, "s")
-    return int(number) * units[unit]
+def _seconds(text: str) -> int:
+    """Locust takes whole ones."""
+    seconds = parse_seconds(text)
+    if not seconds.is_integer() or not 1 <= seconds <= MOST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of seconds from 1 on: write 90s, 10m or 1h")
+    return int(seconds)
 
 
 MOST = 1_000_000
-_seconds = _number(_span, 1, MOST, "a length of time from a second on: 90s, 10m, 1h")
 _count = _number(int, 1, MOST, "a whole number from 1 on")
 _rounds = _number(int, 0, MOST, "a whole number from 0 on")
 _positive = _number(float, 0.01, 1e15, "a number of 0.01 or more")
@@ -72,7 +76,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("stack", nargs="?", help="default: the only one with a Locust file")
     profiles = "; ".join(f"{profile.name} {profile.what}" for profile in PROFILES.values())
     parser.add_argument("--profile", choices=PROFILES, default="ramp", help=f"{profiles} (default: ramp)")
-    parser.add_argument("--duration", type=_seconds, metavar="TIME", help="of all stages: 30s, 10m, 1h")
+    parser.add_argument("--duration", type=_seconds, metavar="TIME", help="of all phases: 30s, 10m, 1h")
     parser.add_argument(
         "--rate", type=_positive, metavar="RPS", help="the profile's highest rate, in requests a second"
     )
@@ -86,7 +90,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--layers", type=_rounds, default=LAYER_ROUNDS, metavar="ROUNDS", help="0: leave the layers out"
     )
-    limits = Limits()
+    limits = LoadLimits()
     parser.add_argument(
         "--max-p95", type=_positive, default=limits.p95_ms, metavar="MS", help="must be kept (default: %(default)s)"
     )
@@ -111,19 +115,21 @@ def _load(settings: Settings, arguments: argparse.Namespace) -> int:
     name = arguments.stack or _only(settings)
     load_settings(settings.stack(name))  # what is wrong with it is said before what does not run
     stack = Stack(settings, name, require_well(settings))
-    asked = Asked(arguments.rate, arguments.users, arguments.duration, arguments.warm_up)
-    limits = Limits(arguments.max_p95, arguments.max_errors, arguments.min_rate)
-    plan = plan_of(stack, arguments.profile, asked, limits, arguments.workers)
-    earlier = compare.read(arguments.compare) if arguments.compare else None
+    options = LoadOptions(arguments.rate, arguments.users, arguments.duration, arguments.warm_up)
+    limits = LoadLimits(arguments.max_p95, arguments.max_errors, arguments.min_rate)
+    plan = plan_of(stack, arguments.profile, options, limits, arguments.workers)
+    earlier = read(arguments.compare) if arguments.compare else None
     with command_lock(Layout.of(settings), "load"), progress(verbose=arguments.verbose) as display:
-        outcome = run(stack, plan, display, layer_rounds=arguments.layers, traffic=arguments.traffic, earlier=earlier)
+        report, page = run(
+            stack, plan, display, layer_rounds=arguments.layers, traffic=arguments.traffic, earlier=earlier
+        )
     if arguments.json:
-        print(json.dumps(outcome.report, indent=2))
+        print(json.dumps(to_json(report), indent=2))
     else:
-        _print(outcome)
-    for failure in outcome.failures:
+        _print(report, page)
+    for failure in report.failures:
         print(f"staticfire: FAILED: {failure}", file=sys.stderr)
-    return INTERRUPTED if outcome.interrupted else FAILED if outcome.failures else 0
+    return INTERRUPTED if report.interrupted else FAILED if report.failures else 0
 
 
 def _only(settings: Settings) -> str:
@@ -137,30 +143,28 @@ def _only(settings: Settings) -> str:
     )
 
 
-def _print(outcome: Outcome) -> None:
-    report = outcome.report
-    for name in ("warm_up", "measured"):
-        part = report[name]
-        print(f"{name.replace('_', '-'):<9} {part['requests']} requests in {part['seconds']} s, {_line(part)}")
-    for route in report["measured"]["routes"]:
-        print(f"  {route['name']:<28} {route['rate']:>8.1f} a second, p95 {_ms(route['p95_ms'])}")
-    for step in report["steps"]:
-        print(f"  {step['name']:<8} asked for {step['target_rate']:.0f}: {step['rate']:.1f}, p95 {_ms(step['p95_ms'])}")
-    if report["integrity"] is not None:
-        books = report["integrity"]
-        counts = ", ".join(f"{books[name]} {name.replace('_', ' ')}" for name in BOOKS)
-        print(f"integrity {counts}")
-    for layer in report["layers"]:
-        print(f"layer     p50 {_ms(layer['p50_ms'])} ({layer['adds_ms']:+.3g}): {layer['what']}")
-    for warning in outcome.warnings:
+def _print(report: Report, page: Path) -> None:
+    print(_line("warm-up", report.warm_up))
+    print(_line("measured", report.measured))
+    for route in report.measured.routes:
+        print(f"  {route.name:<28} {route.rate:>8.1f} a second, p95 {_ms(route.p95_ms)}")
+    for step in report.steps:
+        print(f"  {step.name:<8} asked for {step.target_rate:.0f}: {step.rate:.1f}, p95 {_ms(step.p95_ms)}")
+    if report.integrity is not None:
+        counts = (f"{getattr(report.integrity, name)} {name.replace('_', ' ')}" for name in BOOKS)
+        print(f"integrity {', '.join(counts)}")
+    for layer in report.layers:
+        print(f"layer     p50 {_ms(layer.p50_ms)} ({layer.adds_ms:+.3g}): {layer.what}")
+    for warning in report.warnings:
         print(f"warning   {warning}")
-    print(f"carried   {report['summary']['rate']:.1f} a second. {report['summary']['basis']}")
-    print(f"report    {outcome.page}")
+    print(f"carried   {report.summary.rate:.1f} a second. {report.summary.basis}")
+    print(f"report    {page}")
 
 
-def _line(part: Mapping[str, Any]) -> str:
-    times = ", ".join(f"{name} {_ms(part[f'{name}_ms'])}" for name in ("p50", "p95", "p99"))
-    return f"{part['rate']:.1f} a second, {part['failures']} failed, {times}"
+def _line(name: str, figures: Figures) -> str:
+    times = f"p50 {_ms(figures.p50_ms)}, p95 {_ms(figures.p95_ms)}, p99 {_ms(figures.p99_ms)}"
+    rate = f"{figures.rate:.1f} a second, {figures.failures} failed"
+    return f"{name:<9} {figures.requests} requests in {figures.seconds} s, {rate}, {times}"
 
 
 def _ms(value: float | None) -> str:

@@ -4,7 +4,7 @@ The same Locust file floods a server that answers at once and does nothing. What
 and this number of processes can send here, with the server on the same cores; a run that came near it measured Locust.
 The figure is kept in the cache directory, for this machine, these versions, this file and this number of workers.
 
-`python -m staticfire.load.generator` is that server; it prints its port.
+`python -m staticfire.load.ceiling` is that server; it prints its port.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast
 
@@ -28,9 +28,9 @@ from staticfire.host.locks import file_lock
 from staticfire.host.processes import end_with_parent
 from staticfire.layout import Layout
 
-from .locust_processes import Plan, generating
-from .machine import machine, versions
-from .profiles import CLIENTS, Asked
+from .locust_processes import Plan, locust_run
+from .machine import Machine, versions
+from .profiles import CLIENTS, LoadOptions
 from .thresholds import rate_of
 
 SECONDS = 4
@@ -63,32 +63,32 @@ class Ceiling:
 def ceiling(file: Path, workers: int, layout: Layout, project: Path) -> Ceiling:
     """As measured before on this machine; measured now if it never was."""
     path = layout.cache / "load" / "ceiling.json"
-    identity = json.dumps([machine(), versions(), hashlib.sha256(file.read_bytes()).hexdigest(), workers])
+    identity = json.dumps([asdict(Machine.this()), versions(), hashlib.sha256(file.read_bytes()).hexdigest(), workers])
     key = hashlib.sha256(identity.encode()).hexdigest()[:16]
     with file_lock(path.with_suffix(".lock")):
-        known = read_json(path) or {}
-        if key not in known:
-            known[key] = _measure(file, workers, project)
-            write_json(path, known)
-    return Ceiling(float(known[key]), workers)
+        measured = read_json(path) or {}
+        if key not in measured:
+            measured[key] = _measure(file, workers, project)
+            write_json(path, measured)
+    return Ceiling(float(measured[key]), workers)
 
 
 def _measure(file: Path, workers: int, project: Path) -> float:
-    asked = Asked(users=CLIENTS * workers, seconds=SECONDS, warm_up=WARM_UP_SECONDS)
+    options = LoadOptions(users=CLIENTS * workers, seconds=SECONDS, warm_up=WARM_UP_SECONDS)
     with tempfile.TemporaryDirectory(prefix="staticfire-ceiling-") as directory, trivial_server() as url:
-        plan = Plan(file, url, "flood", asked, workers=workers)
-        with generating(plan, Path(directory), project) as generator:
-            while generator.running:
+        plan = Plan(file, url, "flood", options, workers=workers)
+        with locust_run(plan, Path(directory), project) as run:
+            while run.running:
                 time.sleep(0.1)
-        record = generator.record
+        record = run.record
         tally = record.total(record.measured)
         tally.failures = 0  # the answers are not the service's
         rate = rate_of(tally, record.measured)
-        if generator.problem or not rate:
-            problem = generator.problem or "no request was answered"
+        if run.problem or not rate:
+            problem = run.problem or "no request was answered"
             raise StaticfireError(
                 f"The ceiling of the load generator cannot be measured: {problem}.",
-                checked=[f"the end of what Locust said:\n{generator.said}"],
+                checked=[f"the end of what Locust said:\n{run.said}"],
                 remedy=f"Run it by hand: `locust -f {file} --headless -t 5s`.",
             )
         return round(rate, 1)
@@ -124,8 +124,8 @@ class Answerer(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self.received += data
         while True:
-            head, found, rest = self.received.partition(END_OF_HEAD)
-            if not found:
+            head, end, rest = self.received.partition(END_OF_HEAD)
+            if not end:
                 return
             _, _, length = head.lower().partition(LENGTH)
             size = int(length.split(b"\r\n", 1)[0]) if length else 0

@@ -63,7 +63,7 @@ class Writer:
 
 
 def writer(environ: Mapping[str, str] = os.environ) -> Writer | None:
-    """The writer that the environment asks for, if any."""
+    """The writer that this process's variables ask for, if any."""
     directory = environ.get(VARIABLE)
     return Writer(Path(directory)) if directory else None
 
@@ -101,5 +101,5 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
                 except ValueError as error:
                     raise StaticfireError(
                         f"The journal {path} is damaged in line {number}: {error}.",
-                        remedy="Integrity cannot be told from it: run the load again.",
+                        remedy="Integrity cannot be judged from it: run the load again.",
                     ) from error

@@ -10,8 +10,8 @@
             self.write("POST /orders", {"item": "rope"}, sent={"key": "k-1", "item": "rope"}, headers={...}, check=...)
 
 Such a file runs under plain `locust` with all of its flags. Without `--profile` they mean what they always mean; with
-one, `-u` is the number of users at the highest rate and `-t` the time of all stages together. It depends on Locust and
-the standard library alone.
+one, `-u` is the number of users at the highest rate and `-t` the time of all stages together. At the end of a run users
+finish what they have begun, within what `-s` says, or 30 seconds. It depends on Locust and the standard library alone.
 """
 
 from __future__ import annotations
@@ -25,41 +25,38 @@ import time
 import urllib.error
 import urllib.request
 from argparse import Namespace
-from collections import deque
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import gevent
-from locust import FastHttpUser, LoadTestShape, events
+from locust import FastHttpUser, argument_parser, events
 from locust.argument_parser import LocustArgumentParser
 from locust.contrib.fasthttp import ResponseContextManager
 from locust.env import Environment
 from locust.exception import StopUser
-from locust.runners import STATE_CLEANUP, MasterRunner, WorkerRunner
+from locust.runners import MasterRunner, WorkerRunner
 
 from staticfire import settings
 from staticfire.errors import StaticfireError
 from staticfire.host.files import read_json
+from staticfire.host.timespan import parse_seconds
 from staticfire.layout import Layout
 
 from . import journal
-from .draws import Replays, Zipf
-from .profiles import PROFILES, Asked, Profile, Stage
+from .profiles import PROFILES, LoadOptions
+from .random_choices import Replays, Zipf
 from .record import VARIABLE as RECORD
-from .record import Record, Tally
-from .thresholds import Limits, judge, step_holds
+from .shape import STOP_SECONDS, WORKERS_LATE_SECONDS, Leader, RequestTallies, Shape
+from .thresholds import LoadLimits, judge, steps_of
 
 __all__ = ["Check", "HttpUser", "Replays", "Zipf", "object_of", "status"]
 
 log = logging.getLogger("staticfire.load")
 
 UNSHAPED_PACE = 10.0
-SPAWN_RATE = 100.0
 CATCH_UP_SECONDS = 1.0
-STOP_SECONDS = 30.0
-WORKERS_LATE_SECONDS = 4.0
 
 # What is wrong with an answer; None: nothing.
 Check = Callable[[ResponseContextManager], str | None]
@@ -71,6 +68,7 @@ class HttpUser(FastHttpUser):
     abstract = True
     api: str | None = None
     _writer = journal.writer()
+    _stopped = False
 
     def on_start(self) -> None:
         self.base = api_url((self.host or "").rstrip("/"), self.api)
@@ -99,10 +97,8 @@ class HttpUser(FastHttpUser):
         headers: Mapping[str, str] | None = None,
     ) -> None:
         """`route` is `METHOD /path`, `at` fills in its `{parameters}`; `check` gives what is wrong with the answer."""
-        self._stop_at_the_end()
-        method, path = route.split(" ", 1)
-        url = self.base + path.format_map(at or {})
-        with self.client.request(method, url, name=route, headers=dict(headers or {}), catch_response=True) as answer:
+        self._go_on_or_stop()
+        with self._request(route, at, headers) as answer:
             _mark(answer, check)
 
     def write(
@@ -116,21 +112,28 @@ class HttpUser(FastHttpUser):
         at: Mapping[str, str] | None = None,
     ) -> Mapping[str, Any] | None:
         """Send one write, and put it into the journal as `sent`; the answer's object if it was the right one."""
-        self._stop_at_the_end()
-        method, path = route.split(" ", 1)
+        self._go_on_or_stop()
         number = self._writer.sending(sent, time.time()) if self._writer else 0
-        url = self.base + path.format_map(at or {})
-        with self.client.request(
-            method, url, name=route, json=body, headers=dict(headers or {}), catch_response=True
-        ) as answer:
+        with self._request(route, at, headers, json=body) as answer:
             content = object_of(answer)
             if self._writer:
                 self._writer.answered(number, time.time(), answer.status_code or None, content)
             return content if _mark(answer, check) else None
 
-    def _stop_at_the_end(self) -> None:
-        """Locust ends users that wait. One that wakes just then would be ended with a request under way."""
-        if self.environment.runner is None or self.environment.runner.state == STATE_CLEANUP:
+    def _request(
+        self, route: str, at: Mapping[str, str] | None, headers: Mapping[str, str] | None, **body: Any
+    ) -> ResponseContextManager:
+        method, path = route.split(" ", 1)
+        url = self.base + path.format_map(at or {})
+        return self.client.request(method, url, name=route, headers=dict(headers or {}), catch_response=True, **body)
+
+    def stop(self, force: bool = False) -> bool:
+        self._stopped = True
+        return bool(super().stop(force))
+
+    def _go_on_or_stop(self) -> None:
+        """Locust ends a user that waits a moment after it decided to. One that wakes meanwhile must send nothing."""
+        if self._stopped:
             raise StopUser
 
 
@@ -183,16 +186,16 @@ def api_url(host: str, api: str | None) -> str:
         return host
     if not isinstance(_ask(host, "/_staticfire/health"), dict):
         return host
-    found = [each for each in _ask(host, "/v2/apis")["items"] if each["name"] == api]
-    if not found:
+    named = [item for item in _ask(host, "/v2/apis")["items"] if item["name"] == api]
+    if not named:
         raise SystemExit(f"There is no HTTP API named {api!r} at {host}.\n  remedy: Apply the stack: `staticfire up`.")
-    identity = found[0]["apiId"]
+    identity = named[0]["apiId"]
     stage = _ask(host, f"/v2/apis/{identity}/stages")["items"][0]["stageName"]
     return f"{host}/_aws/execute-api/{identity}/{stage}"
 
 
 def _ask(host: str, path: str) -> Any:
-    """The JSON below `host`, whatever its status; None when what is there is no JSON."""
+    """The JSON below `host`, whatever its status; None when what is there is not JSON."""
     try:
         with urllib.request.urlopen(host + path, timeout=30) as answer:
             content = answer.read()
@@ -209,108 +212,6 @@ def _ask(host: str, path: str) -> Any:
         return None
 
 
-# -- what was measured
-
-
-class Measured:
-    """Tallies of this process's requests since they were last taken."""
-
-    def __init__(self) -> None:
-        self._tallies: dict[tuple[int, str], Tally] = {}
-
-    def request(self, name: str, response_time: float, exception: Exception | None, **_: Any) -> None:
-        key = (int(time.time()), name)
-        tally = self._tallies.get(key)
-        if tally is None:
-            tally = self._tallies[key] = Tally()
-        tally.add(response_time, exception is not None)
-
-    def take(self) -> list[dict[str, Any]]:
-        taken, self._tallies = self._tallies, {}
-        return [{"second": second, "name": name, **tally.line()} for (second, name), tally in taken.items()]
-
-
-class Leader:
-    """Writes the record of the run: its own requests and its workers', and the phases; then judges it."""
-
-    def __init__(self, path: Path | None, measured: Measured) -> None:
-        self._path = path
-        self._measured = measured
-        self._lines: list[Mapping[str, Any]] = []
-
-    def add(self, *lines: Mapping[str, Any]) -> None:
-        self._lines += lines
-        if self._path is not None and lines:
-            with self._path.open("ab") as file:
-                file.write(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
-
-    def begin(self, stage: Stage) -> None:
-        self.collect()
-        self.add({"phase": stage.name, "at": time.time(), "users": stage.users, "rate": stage.rate})
-
-    def end(self, *, cut: bool = False) -> None:
-        """The run is over; `cut`: in the middle of a phase that is not to count."""
-        self.collect()
-        self.add({"phase": None, "at": time.time(), "cut": cut})
-
-    def collect(self) -> None:
-        self.add(*self._measured.take())
-
-    def collect_each_second(self) -> None:
-        while True:
-            gevent.sleep(1)
-            self.collect()
-
-    @property
-    def record(self) -> Record:
-        return Record(self._lines)
-
-
-class Shape(LoadTestShape):
-    """The stages of a profile in turn. A ramp ends early, once a step that is over did not hold."""
-
-    def __init__(self, profile: Profile, stages: list[Stage], leader: Leader, limits: Limits, late: float) -> None:
-        self._profile = profile
-        self._stages = deque(stages)
-        self._leader = leader
-        self._limits = limits
-        self._late = late
-        self._stage: Stage | None = None
-        self._ends = 0.0
-        self._unjudged: deque[float] = deque()  # when the stages began before which nothing was judged yet
-        self._judged = 0
-
-    def tick(self) -> tuple[int, float] | None:
-        now = time.time()
-        if self._stage is None or now >= self._ends:
-            if not self._stages:
-                self._leader.end()
-                return None
-            self._stage = self._stages.popleft()
-            self._ends = now + self._stage.seconds
-            self._leader.begin(self._stage)
-            self._unjudged.append(time.time())
-        if self._profile.name == "ramp" and self._over():
-            self._leader.end(cut=True)
-            return None
-        return self._stage.users, SPAWN_RATE
-
-    def end(self) -> None:
-        """No more stages: users finish what they have begun."""
-        self._stages.clear()
-        self._ends = 0.0
-
-    def _over(self) -> bool:
-        """Whether a step did not hold, of those that are over and whose figures have come from all workers."""
-        if not self._unjudged or self._unjudged[0] + self._late > time.time():
-            return False  # the whole record is read once a step, not at each tick: that would hold up the users
-        self._unjudged.popleft()
-        record = self._leader.record
-        ready = [step for step in record.measured[:-1] if step.ended + self._late <= time.time()]
-        fresh, self._judged = ready[self._judged :], len(ready)
-        return any(not step_holds(record, step, self._limits) for step in fresh)
-
-
 # -- Locust's events
 
 
@@ -318,25 +219,28 @@ def _options(parser: LocustArgumentParser) -> None:
     names = "; ".join(f"{profile.name}: {profile.what}" for profile in PROFILES.values())
     group = parser.add_argument_group("Profiles", f"--profile NAME chooses one. {names}.")
     group.add_argument("--rate", type=float, help="highest rate of the profile, in requests a second")
-    group.add_argument("--warm-up", type=float, default=5.0, help="seconds before it, which do not count")
-    group.add_argument("--max-p95", type=float, default=Limits.p95_ms, help="95th percentile, in ms, that must be kept")
-    group.add_argument("--max-errors", type=float, default=Limits.errors, help="share of failures that is allowed")
+    group.add_argument("--warm-up", type=parse_seconds, default=5.0, help="time before it, which does not count: 5s")
+    group.add_argument(
+        "--max-p95", type=float, default=LoadLimits.p95_ms, help="95th percentile, in ms, that must be kept"
+    )
+    group.add_argument("--max-errors", type=float, default=LoadLimits.errors, help="share of failures that is allowed")
     group.add_argument("--min-rate", type=float, help="rate that must be kept; default: 0.9 of the profile's")
 
 
 def _init(environment: Environment, runner: Any, **_: Any) -> None:
     options = environment.parsed_options
     assert options is not None
-    measured = Measured()
+    measured = RequestTallies()
     environment.events.request.add_listener(measured.request)
+    environment.stop_timeout = environment.stop_timeout or STOP_SECONDS
     if isinstance(runner, WorkerRunner):
         environment.events.report_to_master.add_listener(lambda client_id, data: data.update(seconds=measured.take()))
-        environment.stop_timeout = STOP_SECONDS
         return
     _find_host(environment, options)
     path = os.environ.get(RECORD)
     leader = Leader(Path(path) if path else None, measured)
-    environment.events.worker_report.add_listener(lambda client_id, data: leader.add(*data.pop("seconds", ())))
+    environment.events.worker_report.add_listener(leader.report)
+    environment.events.quitting.add_listener(lambda **_: leader.collect())
     environment.events.cpu_warning.add_listener(
         lambda environment, cpu_usage, **_: leader.add(
             {"warning": f"A load generating process used {cpu_usage:.0f} % of a core.", "at": time.time()}
@@ -362,20 +266,20 @@ def _shape(environment: Environment, options: Namespace, leader: Leader, late: f
     profile = PROFILES.get(options.profile)
     if profile is None:
         raise SystemExit(f"There is no profile {options.profile!r}; there are: {', '.join(PROFILES)}.")
-    asked = Asked(options.rate, options.num_users, options.run_time, options.warm_up)
-    limits = Limits(options.max_p95, options.max_errors, options.min_rate)
-    environment.stop_timeout = environment.stop_timeout or STOP_SECONDS
+    chosen = LoadOptions(options.rate, options.num_users, options.run_time, options.warm_up)
+    limits = LoadLimits(options.max_p95, options.max_errors, options.min_rate)
     options.run_time = None  # the shape's own, and Locust would count the warm-up
     # Not an option of Locust's own: its master hands it to the workers.
-    options.pace = profile.pace(asked)
-    shape = environment.shape_class = Shape(profile, profile.stages(asked), leader, limits, late)
+    options.pace = profile.pace(chosen)
+    shape = environment.shape_class = Shape(profile, profile.phases(chosen), leader, limits, late)
+    shape.runner = environment.runner
     # Locust itself would take this signal only once the shape is over, and die of it before.
     gevent.signal_handler(signal.SIGTERM, shape.end)
 
     def end(environment: Environment, **_: Any) -> None:
-        if not leader.record.ended:  # interrupted
-            leader.end()
-        thresholds = judge(leader.record, profile.name, limits)
+        leader.end()
+        record = leader.record
+        thresholds = judge(record, steps_of(record), profile.name, limits)
         for threshold in thresholds:
             log.log(logging.INFO if threshold.holds else logging.ERROR, "threshold %s", threshold)
         environment.process_exit_code = 0 if all(threshold.holds for threshold in thresholds) else 1
@@ -383,5 +287,8 @@ def _shape(environment: Environment, options: Namespace, leader: Leader, late: f
     environment.events.quitting.add_listener(end)
 
 
+# Locust's worker asks this for each option of every message that changes its users, and its parser is made anew for it.
+# That is a tenth of a second of the CPU, on a busy machine a second, in which it sends nothing and misses heartbeats.
+argument_parser.default_args_dict = cache(argument_parser.default_args_dict)
 events.init_command_line_parser.add_listener(_options)
 events.init.add_listener(_init)

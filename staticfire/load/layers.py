@@ -1,8 +1,8 @@
-"""The same load on less of the service: what each part of it costs.
+"""The layers of a service, which are not Lambda's: the same load on less of it tells what each of them costs.
 
 Beside the stack's API stand, for the length of a block, APIs of the same kind whose function does a part of what the
-stack's own does: the same package with one more file, the same layers, memory, role and variables, another handler. The
-first line of a handler's file says what it is; the last layer is the stack's own API.
+stack's own does: the same package with one more file, the same memory, role, variables and Lambda layers, another
+handler. The first line of a handler's file says what it is; the last layer is the stack's own API.
 
 A layer may write into the stack's stores what the whole service would have written elsewhere too. So the stack's
 `rebuild` functions run afterwards, as they do when an emulator lost its data.
@@ -15,6 +15,7 @@ import contextlib
 import io
 import time
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,10 +28,9 @@ from staticfire.settings import Layers
 from staticfire.stacks.packages import build
 from staticfire.stacks.stack import Stack
 
-from .locust_processes import Plan, generating
-from .profiles import Asked
+from .locust_processes import Plan, locust_run
+from .profiles import LoadOptions
 from .record import Tally
-from .thresholds import Limits
 
 READY_SECONDS = 60.0
 ROUND_SECONDS = 4
@@ -41,14 +41,26 @@ KEPT = ("Runtime", "Role", "Timeout", "MemorySize", "Architectures", "EphemeralS
 
 
 @dataclass(frozen=True)
-class Layer:
+class DeployedLayer:
     name: str
     what: str
     url: str
 
 
+@dataclass(frozen=True)
+class LayerFigures:
+    """What a layer costs; `adds_ms`: the difference of its median to that of the layer before."""
+
+    name: str
+    what: str
+    rate: float
+    p50_ms: float
+    p95_ms: float | None
+    adds_ms: float
+
+
 @contextlib.contextmanager
-def deployed(stack: Stack, layers: Layers) -> Iterator[list[Layer]]:
+def deployed_layers(stack: Stack, layers: Layers) -> Iterator[list[DeployedLayer]]:
     """The layers, from the least to the stack's own API. Nothing of them is left after the block."""
     own = stack.url
     function = stack.outputs.get(layers.function)
@@ -60,11 +72,11 @@ def deployed(stack: Stack, layers: Layers) -> Iterator[list[Layer]]:
         )
     package = _package(stack, layers)
     with contextlib.ExitStack() as undo:
-        made = []
+        deployed = []
         for handler in layers.handlers:
-            place = _Place(stack, function, handler.stem, undo)
-            made.append(Layer(handler.stem.replace("_", " "), _first_line(handler), place.make(package, handler)))
-        yield [*made, Layer("whole", "The whole service, as deployed.", own)]
+            url = _StandIn(stack, function, handler.stem, undo).deploy(package, handler)
+            deployed.append(DeployedLayer(handler.stem.replace("_", " "), _first_line(handler), url))
+        yield [*deployed, DeployedLayer("whole", "The whole service, as deployed.", own)]
 
 
 def _package(stack: Stack, layers: Layers) -> bytes:
@@ -72,7 +84,7 @@ def _package(stack: Stack, layers: Layers) -> bytes:
     packages = build(stack.stack_settings.zips, stack.layout)
     if layers.zip not in packages:
         raise UsageError(
-            f"stacks.{stack.name}.load.layers.zip is {layers.zip!r}, which is no zip of the stack.",
+            f"stacks.{stack.name}.load.layers.zip is {layers.zip!r}, which is not a zip of the stack.",
             checked=[f"the zips are: {', '.join(packages) or 'none'}"],
         )
     buffer = io.BytesIO(packages[layers.zip].read_bytes())
@@ -87,7 +99,7 @@ def _first_line(handler: Path) -> str:
     return text.splitlines()[0]
 
 
-class _Place:
+class _StandIn:
     """One layer's function and API. Both are removed by `undo`; what a killed run left is removed before."""
 
     def __init__(self, stack: Stack, function: str, suffix: str, undo: contextlib.ExitStack) -> None:
@@ -98,7 +110,7 @@ class _Place:
         self._lambda = stack.client("lambda")
         self._gateway = stack.client("apigatewayv2")
 
-    def make(self, package: bytes, handler: Path) -> str:
+    def deploy(self, package: bytes, handler: Path) -> str:
         """The URL of the layer's API."""
         self._remove()
         self._undo.callback(self._remove)
@@ -134,9 +146,9 @@ class _Place:
             ApiId=api, IntegrationType="AWS_PROXY", IntegrationUri=arn, PayloadFormatVersion="2.0"
         )["IntegrationId"]
         targets = {
-            f"integrations/{each['IntegrationId']}"
-            for each in gateway.get_integrations(ApiId=own)["Items"]
-            if self._function in each.get("IntegrationUri", "")
+            f"integrations/{existing['IntegrationId']}"
+            for existing in gateway.get_integrations(ApiId=own)["Items"]
+            if self._function in existing.get("IntegrationUri", "")
         }
         for route in gateway.get_routes(ApiId=own)["Items"]:
             if route.get("Target") in targets:
@@ -174,55 +186,51 @@ def _logging(own: Mapping[str, Any]) -> dict[str, Any]:
     return {"LoggingConfig": own["LoggingConfig"]} if own.get("LoggingConfig") else {}
 
 
-def measure(stack: Stack, layers: Layers, file: Path, rounds: int, directory: Path, step: Step) -> list[dict[str, Any]]:
-    """The layers as in report.json: `adds_ms` is the median's difference to the layer before.
+def measure(
+    stack: Stack, layers: Layers, file: Path, rounds: int, directory: Path, step: Step
+) -> tuple[LayerFigures, ...]:
+    """What each layer costs, from the least to the whole.
 
     All get the same modest rate, in rounds that take turns, so that a slow minute of the machine meets them all alike.
     """
     try:
-        with deployed(stack, layers) as places:
-            tallies = [Tally() for _ in places]
-            seconds = 0
+        with deployed_layers(stack, layers) as deployed:
+            tallies = [Tally() for _ in deployed]
+            seconds: Counter[str] = Counter()
             for number in range(rounds):
-                for place, tally in zip(places, tallies, strict=True):
-                    step.note(f"round {number + 1} of {rounds}: {place.name}")
-                    seconds = _round(stack, place, file, directory / f"{number}-{place.name}", tally)
-        return _rows(places, tallies, seconds * rounds)
+                for layer, tally in zip(deployed, tallies, strict=True):
+                    step.note(f"round {number + 1} of {rounds}: {layer.name}")
+                    seconds[layer.name] += _round(stack, layer, file, directory / f"{number}-{layer.name}", tally)
+        return _figures(deployed, tallies, seconds)
     finally:
         stack.rebuild(stack.outputs, step)
 
 
-def _round(stack: Stack, place: Layer, file: Path, directory: Path, tally: Tally) -> int:
-    asked = Asked(rate=RATE, seconds=ROUND_SECONDS, warm_up=WARM_UP_SECONDS)
-    plan = Plan(file, place.url, "steady", asked, Limits())
-    with generating(plan, directory, stack.settings.project) as generator:
-        while generator.running:
+def _round(stack: Stack, layer: DeployedLayer, file: Path, directory: Path, tally: Tally) -> int:
+    options = LoadOptions(rate=RATE, seconds=ROUND_SECONDS, warm_up=WARM_UP_SECONDS)
+    with locust_run(Plan(file, layer.url, "steady", options), directory, stack.settings.project) as run:
+        while run.running:
             time.sleep(0.05)
-    record = generator.record
+    record = run.record
     measured = record.total(record.measured)
-    if generator.problem or not measured.requests or measured.failed_share > FAILED_SHARE:
+    if run.problem or not measured.requests or measured.failed_share > FAILED_SHARE:
         raise StaticfireError(
-            f"The layer {place.name!r} cannot be measured: "
-            f"{generator.problem or f'{measured.failures} of {measured.requests} requests failed'}.",
-            checked=[f"the end of what Locust said:\n{generator.said}"],
+            f"The layer {layer.name!r} cannot be measured: "
+            f"{run.problem or f'{measured.failures} of {measured.requests} requests failed'}.",
+            checked=[f"the end of what Locust said:\n{run.said}"],
             remedy="See `staticfire logs`; `--layers 0` leaves the layers out.",
         )
     tally += measured
     return sum(len(phase.seconds) for phase in record.measured)
 
 
-def _rows(places: Sequence[Layer], tallies: Sequence[Tally], seconds: int) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    for place, tally in zip(places, tallies, strict=True):
+def _figures(
+    deployed: Sequence[DeployedLayer], tallies: Sequence[Tally], seconds: Mapping[str, int]
+) -> tuple[LayerFigures, ...]:
+    figures: list[LayerFigures] = []
+    for layer, tally in zip(deployed, tallies, strict=True):
         p50 = tally.percentile(0.5) or 0.0
-        rows.append(
-            {
-                "name": place.name,
-                "what": place.what,
-                "rate": round(tally.requests / seconds, 2) if seconds else 0.0,
-                "p50_ms": p50,
-                "p95_ms": tally.percentile(0.95),
-                "adds_ms": round(p50 - rows[-1]["p50_ms"], 3) if rows else p50,
-            }
-        )
-    return rows
+        adds = p50 - figures[-1].p50_ms if figures else p50
+        rate = tally.requests / seconds[layer.name] if seconds[layer.name] else 0.0
+        figures.append(LayerFigures(layer.name, layer.what, rate, p50, tally.percentile(0.95), adds))
+    return tuple(figures)

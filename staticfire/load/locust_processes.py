@@ -1,8 +1,8 @@
 """Locust as processes of its own: one that leads, and workers beside it where there is to be more than one.
 
-    generating --profile is over--> ended       the leader ends by itself, its workers with it
-               --stop(), Ctrl-C---> ended       users finish what they have begun, for a while
-               --one was killed---> failed      the others are ended too: a part of the load is no measurement
+    running --profile is over--> ended       the leader ends by itself, its workers with it
+            --stop(), Ctrl-C---> ended       users finish what they have begun, for a while
+            --one was killed---> failed      the others are ended too: a part of the load is not a measurement
 
 All of them end with this process, however it ends.
 """
@@ -23,9 +23,9 @@ from staticfire.host.processes import end_with_parent
 from staticfire.host.waiting import wait_until
 
 from . import journal, record
-from .profiles import Asked
+from .profiles import LoadOptions
 from .record import Following, Record
-from .thresholds import Limits
+from .thresholds import LoadLimits
 
 STOP_SECONDS = 10.0
 TAIL = 2000
@@ -38,26 +38,26 @@ class Plan:
     file: Path
     host: str
     profile: str
-    asked: Asked
-    limits: Limits = field(default_factory=Limits)
+    options: LoadOptions
+    limits: LoadLimits = field(default_factory=LoadLimits)
     workers: int = 1
 
-    def options(self) -> list[str]:
-        options = {
+    def flags(self) -> list[str]:
+        flags = {
             "--host": self.host,
             "--profile": self.profile,
-            "--rate": self.asked.rate,
-            "--users": self.asked.users,
-            "--run-time": self.asked.seconds,
-            "--warm-up": self.asked.warm_up,
+            "--rate": self.options.rate,
+            "--users": self.options.users,
+            "--run-time": self.options.seconds,
+            "--warm-up": self.options.warm_up,
             "--max-p95": self.limits.p95_ms,
             "--max-errors": self.limits.errors,
             "--min-rate": self.limits.rate,
         }
-        return [f"{name}={value}" for name, value in options.items() if value is not None]
+        return [f"{name}={value}" for name, value in flags.items() if value is not None]
 
 
-class Generator:
+class LocustRun:
     """The processes of one run, and what they write into `directory`."""
 
     def __init__(self, plan: Plan, directory: Path, project: Path) -> None:
@@ -67,7 +67,7 @@ class Generator:
         self._following = Following(self._record)
         self._project = project
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        lead = ["--headless", "--only-summary", f"--csv={directory / 'locust'}", "--csv-full-history", *plan.options()]
+        lead = ["--headless", "--only-summary", f"--csv={directory / 'locust'}", "--csv-full-history", *plan.flags()]
         if plan.workers == 1:
             self._start("Locust", plan.file, lead)
             return
@@ -78,11 +78,11 @@ class Generator:
             worker = ["--worker", "--master-host=127.0.0.1", f"--master-port={port}"]
             self._start(f"Locust's worker {number}", plan.file, worker)
 
-    def _start(self, name: str, file: Path, options: Sequence[str]) -> None:
+    def _start(self, name: str, file: Path, flags: Sequence[str]) -> None:
         kept = {key: value for key, value in os.environ.items() if not key.startswith("LOCUST_")}
         with self.log.open("ab") as output:
             self._processes[name] = subprocess.Popen(
-                [sys.executable, "-m", "locust", f"--locustfile={file}", *options],
+                [sys.executable, "-m", "locust", f"--locustfile={file}", *flags],
                 cwd=self._project,
                 env=kept | {journal.VARIABLE: str(self.journal), record.VARIABLE: str(self._record)},
                 stdin=subprocess.DEVNULL,
@@ -148,13 +148,13 @@ def _end(code: int) -> str:
 
 
 @contextlib.contextmanager
-def generating(plan: Plan, directory: Path, project: Path) -> Iterator[Generator]:
-    """A run of Locust; nothing of it is left after the block."""
+def locust_run(plan: Plan, directory: Path, project: Path) -> Iterator[LocustRun]:
+    """A run of Locust; no process of it is left after the block."""
     directory.mkdir(parents=True, exist_ok=True)
-    generator = Generator(plan, directory, project)
+    run = LocustRun(plan, directory, project)
     try:
-        yield generator
-        generator.stop(STOP_SECONDS)
+        yield run
+        run.stop(STOP_SECONDS)
     except BaseException:
-        generator.stop(0)
+        run.stop(0)
         raise

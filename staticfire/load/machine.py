@@ -6,25 +6,28 @@ import importlib.metadata
 import os
 import platform
 import subprocess
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from staticfire import __version__
 
 PACKAGES = ("locust", "httptools", "uvloop", "boto3")
 
 
-def machine() -> Mapping[str, Any]:
-    return {
-        "processor": processor(),
-        "cores": cores(),
-        "memory_mb": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20,
-        "system": f"{platform.system()} {platform.release()}",
-    }
+@dataclass(frozen=True)
+class Machine:
+    processor: str
+    cores: int
+    memory_mb: int
+    system: str
+
+    @classmethod
+    def this(cls) -> Machine:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return cls(processor(), cores(), memory // 2**20, f"{platform.system()} {platform.release()}")
 
 
-def versions() -> Mapping[str, str]:
+def versions() -> dict[str, str]:
     installed = {name: importlib.metadata.version(name) for name in PACKAGES}
     return {"staticfire": __version__, "python": platform.python_version(), **installed}
 

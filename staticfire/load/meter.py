@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -22,27 +23,36 @@ LINES = 3000
 REPORTS = ("REPORT RequestId:", '"type": "platform.report"', '"type":"platform.report"')
 
 
+@dataclass(frozen=True)
+class Metered:
+    """AWS API calls by service and operation; bytes of log lines that each invocation writes, by group."""
+
+    requests: int
+    calls: Mapping[str, Mapping[str, int]]
+    log_bytes: Mapping[str, float]
+
+
 class Meter:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
-        self._control = EdgeClient(stack.running.endpoint)
+        self._edge = EdgeClient(stack.running.endpoint)
         self._before = self._calls()
 
-    def read(self, requests: int, log_groups: Sequence[str]) -> dict[str, Any]:
-        """As in report.json. `requests` came in since the meter was made; `log_groups` are the stack's."""
+    def read(self, requests: int, log_groups: Sequence[str]) -> Metered:
+        """`requests` came in since the meter was made; `log_groups` are the stack's."""
         calls: dict[str, dict[str, int]] = {}
         for (service, operation), count in sorted((self._calls() - self._before).items()):
             calls.setdefault(service, {})[operation] = count
         logs = self._stack.client("logs")
         sizes = {group: size for group in log_groups if (size := line_bytes(logs, group)) is not None}
-        return {"requests": requests, "calls": calls, "log_bytes": sizes}
+        return Metered(requests, calls, sizes)
 
     def _calls(self) -> Counter[tuple[str, str]]:
-        found: Counter[tuple[str, str]] = Counter()
-        for call in self._control.calls():
+        counts: Counter[tuple[str, str]] = Counter()
+        for call in self._edge.calls():
             if call["account"] == self._stack.account:
-                found[call["service"], call["operation"] or ""] += call["count"]
-        return found
+                counts[call["service"], call["operation"] or ""] += call["count"]
+        return counts
 
 
 def line_bytes(logs: Any, group: str) -> float | None:
@@ -60,8 +70,8 @@ def line_bytes(logs: Any, group: str) -> float | None:
 
 def _newest(logs: Any, group: str) -> Iterator[str]:
     """The lines of the streams that were written last."""
-    asked: Mapping[str, Any] = {"logGroupName": group, "orderBy": "LastEventTime", "descending": True, "limit": STREAMS}
-    for stream in logs.describe_log_streams(**asked)["logStreams"]:
+    newest: Mapping[str, Any] = {"orderBy": "LastEventTime", "descending": True, "limit": STREAMS}
+    for stream in logs.describe_log_streams(logGroupName=group, **newest)["logStreams"]:
         answer = logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"], limit=LINES // STREAMS)
         for event in answer["events"]:
             yield event["message"]

@@ -51,12 +51,15 @@ class Tally:
 
     def percentile(self, share: float) -> float | None:
         """The shortest time within which `share` (0 to 1) of the requests were answered; None when there are none."""
-        wanted, seen = share * self.times.total(), 0
+        rank, seen = share * self.times.total(), 0
         for milliseconds, count in sorted(self.times.items()):
             seen += count
-            if seen >= wanted:
+            if seen >= rank:
                 return milliseconds
         return None
+
+    def percentiles(self) -> dict[str, float | None]:
+        return {f"p{percent}_ms": self.percentile(percent / 100) for percent in (50, 95, 99)}
 
     @property
     def failed_share(self) -> float:
@@ -84,7 +87,7 @@ def total(tallies: Iterable[Tally]) -> Tally:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A part of the run, as the warm-up or a step; `rate` is what its users were to hold."""
+    """A stretch of the run at one load, as the warm-up or a step; `rate` is what its users were to hold."""
 
     name: str
     begun: float
@@ -142,12 +145,12 @@ class Record:
 
     def routes(self, phases: Iterable[Phase]) -> dict[str, Tally]:
         """What was answered in these phases, a tally a route."""
-        found: dict[str, Tally] = {}
+        tallies: dict[str, Tally] = {}
         for phase in phases:
             for second in phase.seconds:
                 for name, tally in self.seconds.get(second, {}).items():
-                    found.setdefault(name, Tally()).__iadd__(tally)
-        return found
+                    tallies.setdefault(name, Tally()).__iadd__(tally)
+        return tallies
 
     def total(self, phases: Iterable[Phase]) -> Tally:
         return total(self.routes(phases).values())

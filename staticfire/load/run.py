@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from staticfire.errors import ApplyError, StaticfireError, UsageError
 from staticfire.host.clock import rfc3339
-from staticfire.load.on_aws.deployment import Deployment, price_table
-from staticfire.load.report.document import complete, write
 from staticfire.progress import Progress, Step
 from staticfire.settings import LoadSettings, StackSettings
 from staticfire.stacks.stack import Stack
@@ -31,32 +28,34 @@ from staticfire.testing.kit import StackUnderTest
 
 from . import layers
 from .ceiling import Ceiling, ceiling
-from .figures import figures, latest, summary
-from .integrity import check_of
+from .figures import in_words, latest, measured_of, series_of, warm_up_of
+from .integrity import Integrity, check_of
 from .journal import Journal
-from .locust_processes import Generator, Plan, generating
-from .machine import machine, revision, versions
+from .locust_processes import LocustRun, Plan, locust_run
+from .machine import Machine, revision, versions
 from .meter import Meter
-from .profiles import Asked
-from .record import Phase, Record
-from .thresholds import Limits, judge, step_holds
-from .watch import Watch, durations
+from .on_aws.bill import price_table
+from .on_aws.deployment import Deployment
+from .profiles import LoadOptions
+from .record import Record
+from .report.conclusions import complete
+from .report.document import GeneratorUse, LoadRun, Report
+from .report.page import write
+from .samples import Sampler, invoked_functions
+from .thresholds import LoadLimits, LoadStep, judge, steps_of
 
-SCHEMA = 1
 LAYER_ROUNDS = 3
+STEPPED = ("ramp", "spike")
 
 
 @dataclass
-class Outcome:
-    """What a run left in its directory, what it measured, and why it failed, if it did."""
+class Troubles:
+    """Why a run failed, what makes its figures doubtful, and what cut it short."""
 
-    directory: Path
-    report: dict[str, Any] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     interrupted: bool = False
     lost_a_process: bool = False
-    page: Path | None = None
 
 
 def load_settings(stack: StackSettings) -> LoadSettings:
@@ -82,11 +81,11 @@ def run(
     *,
     layer_rounds: int = LAYER_ROUNDS,
     traffic: float | None = None,
-    earlier: Mapping[str, Any] | None = None,
-) -> Outcome:
-    """Load the stack, look up what became of the writes, measure the layers, and write the report.
+    earlier: Report | None = None,
+) -> tuple[Report, Path]:
+    """Load the stack, look up what became of the writes, measure the layers, and write the report; where its page is.
 
-    `traffic` is what a month's costs are told for besides, `earlier` the report that this one is compared with.
+    `traffic`: a month's requests to be costed besides the usual; `earlier`: the report to compare this one with.
     """
     described = load_settings(stack.stack_settings)
     table = price_table(described.prices)
@@ -96,64 +95,64 @@ def run(
     with display.step("Ceiling of the load generator") as step:
         most = ceiling(plan.file, plan.workers, stack.layout, project)
         step.done(f"{most.rps:.0f} requests a second")
-    outcome = Outcome(_new_directory(stack))
-    deployment = _deployment(stack, table, outcome, display)
-    started = datetime.now(UTC)
+    directory, troubles = _new_directory(stack), Troubles()
+    deployment = _deployment(stack, table, troubles, display)
+    started = rfc3339(precision="seconds")
     meter = Meter(stack)
-    with Watch(stack) as watch, display.step(f"Load {stack.name}: {plan.profile}") as step:
-        generator = _generate(plan, outcome, project, step)
-        record = generator.record
-        step.done(summary(record))
-    outcome.warnings += [*record.warnings, *watch.warnings]
+    with Sampler(stack) as sampler, display.step(f"Load {stack.name}: {plan.profile}") as step:
+        locust = _generate(plan, directory, troubles, project, step)
+        record = locust.record
+        measured = measured_of(record)
+        step.done(in_words(measured))
+    troubles.warnings += [*record.warnings, *sampler.warnings]
     requests = sum(tally.requests for routes in record.seconds.values() for tally in routes.values())
     metered = meter.read(requests, deployment.log_groups if deployment else [])
-    thresholds = judge(record, plan.profile, plan.limits)
-    if not outcome.interrupted:
-        outcome.failures += [f"threshold {threshold}" for threshold in thresholds if not threshold.holds]
-    measured = {
-        "schema": SCHEMA,
-        "stack": stack.name,
-        "profile": plan.profile,
-        "asked": asdict(plan.asked),
-        "limits": asdict(plan.limits),
-        "target": stack.settings.target,
-        "started": rfc3339(started, "seconds"),
-        "seconds": round(sum(phase.ended - phase.begun for phase in record.phases), 1),
-        "interrupted": outcome.interrupted,
-        "machine": dict(machine()),
-        "versions": dict(versions()),
-        "revision": revision(project),
-        **figures(record, watch.samples, plan.profile),
-        "generator": _generator(most, record, outcome),
-        "thresholds": [asdict(threshold) for threshold in thresholds],
-        "metered": metered,
-        "functions": durations(stack, watch.invoked(), _answering(record, plan).ended),
-        "integrity": _integrity(stack, described, generator, outcome, display),
-        "layers": _layers(stack, described, layer_rounds, outcome, display),
-    }
-    outcome.report = {
-        **complete(measured, deployment, table, traffic=traffic, earlier=earlier),
-        "failures": outcome.failures,
-        "warnings": outcome.warnings,
-        "passed": not outcome.failures and not outcome.interrupted,
-    }
-    outcome.page = write(outcome.directory, outcome.report)
-    return outcome
+    steps = steps_of(record)
+    thresholds = judge(record, steps, plan.profile, plan.limits)
+    if not troubles.interrupted:
+        troubles.failures += [f"threshold {threshold}" for threshold in thresholds if not threshold.holds]
+    load_run = LoadRun(
+        stack=stack.name,
+        profile=plan.profile,
+        options=plan.options,
+        limits=plan.limits,
+        target=stack.settings.target,
+        started=started,
+        seconds=round(sum(phase.ended - phase.begun for phase in record.phases), 1),
+        machine=Machine.this(),
+        versions=versions(),
+        revision=revision(project),
+        warm_up=warm_up_of(record),
+        measured=measured,
+        series=series_of(record, sampler.samples),
+        steps=tuple(steps) if plan.profile in STEPPED else (),
+        generator=_generator_use(most, record, troubles),
+        thresholds=tuple(thresholds),
+        metered=metered,
+        functions=invoked_functions(stack, sampler.invoked(), _answering_until(record, steps, plan)),
+        integrity=_integrity(stack, described, locust, troubles, display),
+        layers=_layers(stack, described, layer_rounds, directory, troubles, display),
+        interrupted=troubles.interrupted,
+        failures=tuple(troubles.failures),
+        warnings=tuple(troubles.warnings),
+    )
+    report = complete(load_run, deployment, table, traffic=traffic, earlier=earlier)
+    return report, write(directory, report)
 
 
-def _deployment(stack: Stack, table: Mapping[str, Any], outcome: Outcome, display: Progress) -> Deployment | None:
+def _deployment(stack: Stack, table: Mapping[str, Any], troubles: Troubles, display: Progress) -> Deployment | None:
     """What AWS would run, from Terraform; a load run without it is worth having all the same."""
     try:
         return Deployment.of(stack.on_aws(display), table)
     except ApplyError as error:
-        outcome.warnings.append(f"What AWS would run is not known, so neither needs nor costs are told. {error}")
+        troubles.warnings.append(f"What AWS would run is not known, so the report has no needs and no costs. {error}")
         return None
 
 
-def _answering(record: Record, plan: Plan) -> Phase:
-    """The phase whose figures the report answers with: of a ramp the last step that held, else the last one."""
-    held = [phase for phase in record.measured if step_holds(record, phase, plan.limits)]
-    return held[-1] if held and plan.profile == "ramp" else record.phases[-1]
+def _answering_until(record: Record, steps: Sequence[LoadStep], plan: Plan) -> float:
+    """The end of the phase whose figures the report answers with: of a ramp the last step that held, else the last."""
+    held = [phase for phase, step in zip(record.measured, steps, strict=True) if not step.broken_by(plan.limits)]
+    return held[-1].ended if held and plan.profile == "ramp" else record.phases[-1].ended
 
 
 def _new_directory(stack: Stack) -> Path:
@@ -167,74 +166,69 @@ def _new_directory(stack: Stack) -> Path:
     raise StaticfireError(f"{stack.layout.reports} has a hundred reports of {moment}.")
 
 
-def _generate(plan: Plan, outcome: Outcome, project: Path, step: Step) -> Generator:
-    with generating(plan, outcome.directory, project) as generator:
+def _generate(plan: Plan, directory: Path, troubles: Troubles, project: Path, step: Step) -> LocustRun:
+    with locust_run(plan, directory, project) as locust:
         try:
-            while generator.running:
+            while locust.running:
                 time.sleep(0.5)
-                step.note(latest(generator.newest))
+                step.note(latest(locust.newest))
         except KeyboardInterrupt:
-            outcome.interrupted = True
+            troubles.interrupted = True
             step.note("interrupted; what is under way is waited for")
-        problem = None if outcome.interrupted else generator.problem
-    if not generator.record.seconds:
+        problem = None if troubles.interrupted else locust.problem
+    if not locust.record.seconds:
         raise StaticfireError(
             "Nothing was measured.",
-            checked=[problem or "the run was interrupted", f"the end of {generator.log}:\n{generator.said}"],
+            checked=[problem or "the run was interrupted", f"the end of {locust.log}:\n{locust.said}"],
             remedy=f"Run it by hand: `locust -f {plan.file} --headless --profile {plan.profile}`.",
         )
     if problem:
-        outcome.lost_a_process = True
-        outcome.failures.append(f"generator: {problem}, and a part of the load was missing; see {generator.log}")
-    return generator
+        troubles.lost_a_process = True
+        troubles.failures.append(f"generator: {problem}, so a part of the load was missing; see {locust.log}")
+    return locust
 
 
-def _generator(most: Ceiling, record: Record, outcome: Outcome) -> dict[str, Any]:
+def _generator_use(most: Ceiling, record: Record, troubles: Troubles) -> GeneratorUse:
     """Its share of what it can do, in the second that it did the most."""
     seconds = [second for phase in record.measured for second in phase.seconds]
     rates = [sum(tally.requests for tally in record.seconds.get(second, {}).values()) for second in seconds]
     rate = max(rates, default=0)
     warning = most.warning(rate)
     if warning:
-        outcome.warnings.append(warning)
-    return {
-        "processes": most.workers,
-        "ceiling_rps": most.rps,
-        "used_share": round(most.share_of(rate), 4),
-        "warning": warning,
-    }
+        troubles.warnings.append(warning)
+    return GeneratorUse(most.workers, most.rps, most.share_of(rate), warning)
 
 
 def _integrity(
-    stack: Stack, described: LoadSettings, generator: Generator, outcome: Outcome, display: Progress
-) -> dict[str, Any] | None:
+    stack: Stack, described: LoadSettings, locust: LocustRun, troubles: Troubles, display: Progress
+) -> Integrity | None:
     """The verdict of the stack's own books; None when it has none."""
     if described.integrity is None:
         return None
     with display.step("Integrity") as step:
-        verdict = check_of(described.integrity)(Journal(generator.journal), StackUnderTest(stack, display))
+        verdict = check_of(described.integrity)(Journal(locust.journal), StackUnderTest(stack, display))
         step.done("holds" if verdict.holds else "FAILS")
     if not verdict.holds:
-        outcome.failures.append(f"integrity: {verdict}")
-    return verdict.as_dict()
+        troubles.failures.append(f"integrity: {verdict}")
+    return verdict
 
 
 def _layers(
-    stack: Stack, described: LoadSettings, rounds: int, outcome: Outcome, display: Progress
-) -> list[dict[str, Any]]:
-    if described.layers is None or outcome.interrupted or outcome.lost_a_process or not rounds:
-        return []
+    stack: Stack, described: LoadSettings, rounds: int, directory: Path, troubles: Troubles, display: Progress
+) -> tuple[layers.LayerFigures, ...]:
+    if described.layers is None or troubles.interrupted or troubles.lost_a_process or not rounds:
+        return ()
     try:
         with display.step("Layers") as step:
-            return layers.measure(stack, described.layers, described.file, rounds, outcome.directory / "layers", step)
+            return layers.measure(stack, described.layers, described.file, rounds, directory / "layers", step)
     except (StaticfireError, BotoCoreError, ClientError) as error:  # what was measured before is worth its report
-        outcome.failures.append(f"layers: {error}")
+        troubles.failures.append(f"layers: {error}")
     except KeyboardInterrupt:
-        outcome.interrupted = True
-    return []
+        troubles.interrupted = True
+    return ()
 
 
-def plan_of(stack: Stack, profile: str, asked: Asked, limits: Limits, workers: int) -> Plan:
+def plan_of(stack: Stack, profile: str, options: LoadOptions, limits: LoadLimits, workers: int) -> Plan:
     """The stack's own Locust file against its own API."""
     url = stack.url
     if url is None:
@@ -242,4 +236,4 @@ def plan_of(stack: Stack, profile: str, asked: Asked, limits: Limits, workers: i
             f"The stack {stack.name!r} has no HTTP API: its outputs name no `api_id`.",
             checked=[f"outputs: {', '.join(sorted(stack.outputs))}"],
         )
-    return Plan(load_settings(stack.stack_settings).file, url, profile, asked, limits, workers)
+    return Plan(load_settings(stack.stack_settings).file, url, profile, options, limits, workers)

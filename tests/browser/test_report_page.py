@@ -17,7 +17,8 @@ from typing import Any, Literal
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
-from staticfire.load.report.document import HTML, write
+from staticfire.load.report.document import HTML, read
+from staticfire.load.report.page import write
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "load-report.example.json"
 VARIABLE = "STATICFIRE_SCREENSHOT"
@@ -88,7 +89,7 @@ def report() -> dict[str, Any]:
 
 @pytest.fixture
 def opened(browser: Browser, report: dict[str, Any], tmp_path: Path) -> Iterator[Open]:
-    write(tmp_path, report)
+    write(tmp_path, read(EXAMPLE))
     contexts = []
 
     def open_page(width: int = WIDE, scheme: Literal["light", "dark"] = "light") -> Opened:

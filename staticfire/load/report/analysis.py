@@ -1,7 +1,7 @@
 """What the figures of a run mean: its knee, its noise, and what is surely different between two runs.
 
-The knee is the highest rate at which a step held: its 95th percentile and its errors within the limits, its rate no
-less than nine tenths of what was asked for. The true one lies between that step and the lowest above it that failed.
+The knee is the highest rate at which a step held: its 95th percentile and its errors within the limits, its rate not
+less than nine tenths of its target. The true one lies between that step and the lowest above it that failed.
 
 Noise. Seconds of one run are alike: a slow one is followed by a slow one, so many seconds tell less than as many
 independent figures would. The series is therefore cut into a few long parts, and how far the medians of these lie apart
@@ -12,13 +12,14 @@ second by second (the tenth of a step with the tenth of the same step), so that 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import fmean, median, stdev
-from typing import Any
 
-from staticfire.load.thresholds import Step
+from staticfire.load.figures import RouteFigures
+from staticfire.load.thresholds import LoadLimits, LoadStep
+from staticfire.load.typed_json import json_name
 
 BATCHES = 6
 # Student's t for 95 % and BATCHES - 1 degrees of freedom.
@@ -27,11 +28,11 @@ STUDENT = 2.571
 LEAST_SECONDS = 5 * BATCHES
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Knee:
-    """`found`: some step holds and one above it does not. `holds_at`, `fails_at`: the loads it lies between."""
+    """`met`: some step holds and one above it does not. `holds_at`, `fails_at`: the loads it lies between."""
 
-    found: bool
+    met: bool = field(metadata=json_name("found"))
     rate: float | None
     p95_ms: float | None
     limit_ms: float
@@ -40,23 +41,33 @@ class Knee:
     why: str
 
 
-def knee(steps: Sequence[Step], limit_ms: float, most_errors: float) -> Knee | None:
+def knee(steps: Sequence[LoadStep], limits: LoadLimits) -> Knee | None:
     """The highest rate that a step held; None without steps. The order of the steps does not matter."""
     if not steps:
         return None
-    broken = {step: step.broken_by(limit_ms, most_errors) for step in steps}
+    broken = {step: step.broken_by(limits) for step in steps}
     holding = [step for step, why in broken.items() if not why]
+    limit_ms = limits.p95_ms
     if not holding:
         lowest = min(steps, key=lambda step: step.load)
-        return Knee(False, None, None, limit_ms, None, lowest.load, f"Not even the first step holds: {broken[lowest]}.")
+        why = f"Not even the first step holds: {broken[lowest]}."
+        return Knee(met=False, rate=None, p95_ms=None, limit_ms=limit_ms, holds_at=None, fails_at=lowest.load, why=why)
     best = max(holding, key=lambda step: step.rate)
     above = [step for step, why in broken.items() if why and step.load > best.load]
-    if not above:
-        why = "Every step holds: the knee lies above. Ramp up to a higher rate."
-        return Knee(False, best.rate, best.p95_ms, limit_ms, best.load, None, why)
-    first = min(above, key=lambda step: step.load)
-    asked = f"{first.load:,.0f} {'users' if first.target_rate is None else 'requests/s'}"
-    return Knee(True, best.rate, best.p95_ms, limit_ms, best.load, first.load, f"At {asked}, {broken[first]}.")
+    first = min(above, key=lambda step: step.load, default=None)
+    why = "Every step holds: the knee lies above. Ramp up to a higher rate."
+    if first is not None:
+        load = f"{first.load:,.0f} {'users' if first.target_rate is None else 'requests/s'}"
+        why = f"At {load}, {broken[first]}."
+    return Knee(
+        met=first is not None,
+        rate=best.rate,
+        p95_ms=best.p95_ms,
+        limit_ms=limit_ms,
+        holds_at=best.load,
+        fails_at=None if first is None else first.load,
+        why=why,
+    )
 
 
 @dataclass(frozen=True)
@@ -79,19 +90,18 @@ def noise(values: Sequence[float]) -> Interval | None:
     return Interval(middle - reach, middle, middle + reach)
 
 
-def change(
-    before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]], value: str, *, relative: bool
-) -> Interval | None:
-    """How much a value of the series changed, second by second; relative: as a share of what it was before."""
-    of: Callable[[float, float], float] = (lambda old, new: new / old - 1) if relative else (lambda old, new: new - old)
-    pairs = ((old[value], new[value]) for old, new in zip(before, after, strict=False))
-    return noise([of(old, new) for old, new in pairs if old is not None and new is not None and (old or not relative)])
+def change(pairs: Iterable[tuple[float | None, float | None]], *, relative: bool) -> Interval | None:
+    """How much a value changed, second by second; relative: as a share of what it was before."""
+    measured = [(old, new) for old, new in pairs if old is not None and new is not None]
+    if relative:
+        return noise([new / old - 1 for old, new in measured if old])
+    return noise([new - old for old, new in measured])
 
 
-def writes_share(routes: Sequence[Mapping[str, Any]]) -> float:
+def writes_share(routes: Sequence[RouteFigures]) -> float:
     """Which share of the requests wrote, by the method that a route's name begins with."""
-    requests = sum(route["requests"] for route in routes)
-    writes = sum(route["requests"] for route in routes if route["name"].partition(" ")[0] in WRITING)
+    requests = sum(route.requests for route in routes)
+    writes = sum(route.requests for route in routes if route.name.partition(" ")[0] in WRITING)
     return writes / requests if requests else 0.0
 
 

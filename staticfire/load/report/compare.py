@@ -5,159 +5,130 @@ change is more than SLACK beyond the machine's own drift: two runs on a shared m
 noise tells. The drift is that of the first layer, the empty handler, whose code is the same in both.
 
 Of a knee only the steps around it are known, and the next step is a matter of noise: knees differ when one run held a
-higher load than the one at which the other had failed. Runs of another stack, profile or machine, or with another load
-asked for, are set side by side without a verdict.
+higher load than the one at which the other had failed. Runs of another stack, profile or machine, or with other
+options, are set side by side without a verdict.
 """
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from staticfire.errors import UsageError
+from staticfire.load.figures import MeasuredFigures, Second
 from staticfire.load.record import WARM_UP
+from staticfire.load.typed_json import to_json
 
-from .analysis import LEAST_SECONDS, Interval, change
+from .analysis import LEAST_SECONDS, Interval, Knee, change
+from .document import Comparison, EarlierRun, LoadRun, Measure, Report
 
 SLACK = 0.05
 # Of errors, the share of all requests; relative changes of something near none say nothing.
 SLACK_ERRORS = 0.001
 SAME = "no difference beyond noise"
 
-
-@dataclass(frozen=True)
-class Measure:
-    """One line of the comparison. `low` to `high`: where the change lies by chance in 95 of 100 runs."""
-
-    name: str
-    before: float | None
-    after: float | None
-    change: float | None
-    low: float | None
-    high: float | None
-    verdict: str
+Pairs = Sequence[tuple[Second, Second]]
 
 
-def read(path: Path) -> dict[str, Any]:
-    """An earlier report: its report.json, or the directory that holds it."""
-    file = path / "report.json" if path.is_dir() else path
-    try:
-        document = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"{file} cannot be compared with: {error}.", remedy="Name the report.json of a run."
-        ) from error
-    if not isinstance(document, dict) or document.get("schema") != 1:
-        raise UsageError(f"{file} is no report of a load run.", remedy="Name the report.json of a run.")
-    return document
-
-
-def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """The report's part `comparison`."""
+def compare(before: Report, after: LoadRun, knee: Knee | None) -> Comparison:
+    """The report's part `comparison`. `knee` is that of the run `after`."""
     differences = _differences(before, after)
     drift = _drift(before, after)
     slack = SLACK + abs(drift or 0.0)
-    seconds = _aligned(before, after)
+    pairs = _aligned(before, after)
     measures = []
-    for name, key, higher_is_better in MEASURES:
-        found = change(*seconds, key, relative=True)
-        then, now = (report["measured"][key] for report in (before, after))
-        measures.append(_judged(name, then, now, found, slack, higher_is_better=higher_is_better))
-    measures += [_errors(before, after, seconds), *_knees(before, after)]
+    for name, of, higher_is_better in MEASURES:
+        moved = change([(of(old), of(new)) for old, new in pairs], relative=True)
+        values = of(before.measured), of(after.measured)
+        measures.append(_judged(name, *values, moved, slack, higher_is_better=higher_is_better))
+    measures += [_errors(before, after, pairs), *_knees(before.knee, knee)]
     if differences:
-        measures = [Measure(**(asdict(measure) | {"verdict": "not comparable"})) for measure in measures]
-    return {
-        "with": {key: before[key] for key in ("stack", "profile", "started", "revision")},
-        "differences": differences,
-        "machine_drift": drift,
-        "measures": [asdict(measure) for measure in measures],
-    }
+        measures = [replace(measure, verdict="not comparable") for measure in measures]
+    return Comparison(
+        earlier=EarlierRun(before.stack, before.profile, before.started, before.revision),
+        differences=tuple(differences),
+        machine_drift=drift,
+        measures=tuple(measures),
+    )
 
 
-MEASURES = (
-    ("requests/s", "rate", True),
-    ("p50 ms", "p50_ms", False),
-    ("p95 ms", "p95_ms", False),
-    ("p99 ms", "p99_ms", False),
+MEASURES: Sequence[tuple[str, Callable[[Second | MeasuredFigures], float | None], bool]] = (
+    ("requests/s", lambda figures: figures.rate, True),
+    ("p50 ms", lambda figures: figures.p50_ms, False),
+    ("p95 ms", lambda figures: figures.p95_ms, False),
+    ("p99 ms", lambda figures: figures.p99_ms, False),
 )
 
 
-def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+def _differences(before: Report, after: LoadRun) -> list[str]:
     """What makes the two runs different questions, instead of two answers to one."""
-    found = [
-        f"{name}: {before.get(name)} before, {after.get(name)} now"
-        for name in ("stack", "profile", "target", "asked")
-        if before.get(name) != after.get(name)
-    ]
-    machines = [{key: report["machine"].get(key) for key in ("processor", "cores")} for report in (before, after)]
-    if machines[0] != machines[1]:
-        found.append(f"machine: {machines[0]} before, {machines[1]} now")
-    return found
+    questions = {
+        "stack": (before.stack, after.stack),
+        "profile": (before.profile, after.profile),
+        "target": (before.target, after.target),
+        "options": (to_json(before.options), to_json(after.options)),
+        "machine": tuple({"processor": run.machine.processor, "cores": run.machine.cores} for run in (before, after)),
+    }
+    return [f"{name}: {then} before, {now} now" for name, (then, now) in questions.items() if then != now]
 
 
-def _drift(before: Mapping[str, Any], after: Mapping[str, Any]) -> float | None:
+def _drift(before: Report, after: LoadRun) -> float | None:
     """How much slower the empty handler became, as a share; None where a run has no layers, or others."""
-    first = [report["layers"][0] for report in (before, after) if report["layers"]]
-    if len(first) < 2 or first[0]["name"] != first[1]["name"]:
+    first = [run.layers[0] for run in (before, after) if run.layers]
+    if len(first) < 2 or first[0].name != first[1].name:
         return None
-    drift: float = first[1]["p50_ms"] / first[0]["p50_ms"] - 1
-    return drift
+    return first[1].p50_ms / first[0].p50_ms - 1
 
 
-Series = Sequence[Mapping[str, Any]]
-
-
-def _aligned(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Series, Series]:
+def _aligned(before: Report, after: LoadRun) -> Pairs:
     """The seconds that both runs have: the first of a step with the first of that step, and so on."""
-    numbered = []
-    for report in (before, after):
-        seen: Counter[str] = Counter()
-        seconds = {}
-        for second in report["series"]:
-            if second["phase"] != WARM_UP:
-                seconds[second["phase"], seen[second["phase"]]] = second
-                seen[second["phase"]] += 1
-        numbered.append(seconds)
-    common = [key for key in numbered[0] if key in numbered[1]]
-    return [numbered[0][key] for key in common], [numbered[1][key] for key in common]
+    then, now = _numbered(before.series), _numbered(after.series)
+    return [(then[key], now[key]) for key in then if key in now]
 
 
-def _errors(before: Mapping[str, Any], after: Mapping[str, Any], seconds: tuple[Series, Series]) -> Measure:
-    old, new = ([{"share": _share(each["errors"], each["errors"] + each["rate"])} for each in half] for half in seconds)
-    found = change(old, new, "share", relative=False)
-    then, now = (_share(each["measured"]["failures"], each["measured"]["requests"]) for each in (before, after))
-    return _judged("failed share", then, now, found, SLACK_ERRORS, higher_is_better=False)
+def _numbered(series: Sequence[Second]) -> dict[tuple[str, int], Second]:
+    seen: Counter[str] = Counter()
+    seconds = {}
+    for second in series:
+        if second.phase != WARM_UP:
+            seconds[second.phase, seen[second.phase]] = second
+            seen[second.phase] += 1
+    return seconds
 
 
-def _share(part: float, whole: float) -> float:
-    return part / whole if whole else 0.0
+def _errors(before: Report, after: LoadRun, pairs: Pairs) -> Measure:
+    moved = change([(_failed(old), _failed(new)) for old, new in pairs], relative=False)
+    then, now = (_share(run.measured.failures, run.measured.requests) for run in (before, after))
+    return _judged("failed share", then, now, moved, SLACK_ERRORS, higher_is_better=False)
+
+
+def _failed(second: Second) -> float:
+    return _share(second.errors, second.errors + second.rate)
+
+
+def _share(some: float, whole: float) -> float:
+    return some / whole if whole else 0.0
 
 
 def _judged(
     name: str,
     before: float | None,
     after: float | None,
-    found: Interval | None,
+    moved: Interval | None,
     slack: float,
     *,
     higher_is_better: bool,
 ) -> Measure:
-    if found is None:
-        return Measure(
-            name, before, after, None, None, None, f"no verdict: fewer than {LEAST_SECONDS} seconds in common"
-        )
+    if moved is None:
+        none = f"no verdict: fewer than {LEAST_SECONDS} seconds in common"
+        return Measure(name, before, after, None, None, None, none)
     verdict = SAME
-    if abs(found.middle) > slack and (found.low > 0 or found.high < 0):
-        verdict = "better" if (found.middle > 0) == higher_is_better else "worse"
-    return Measure(name, before, after, found.middle, found.low, found.high, verdict)
+    if abs(moved.middle) > slack and (moved.low > 0 or moved.high < 0):
+        verdict = "better" if (moved.middle > 0) == higher_is_better else "worse"
+    return Measure(name, before, after, moved.middle, moved.low, moved.high, verdict)
 
 
-def _knees(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Measure]:
-    old, new = before["knee"], after["knee"]
+def _knees(old: Knee | None, new: Knee | None) -> list[Measure]:
     if old is None or new is None:
         return []
     verdict = SAME
@@ -165,11 +136,10 @@ def _knees(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Measure]
         verdict = "better"
     elif _above(old, new):
         verdict = "worse"
-    relative = new["rate"] / old["rate"] - 1 if old["rate"] and new["rate"] else None
-    return [Measure("knee, requests/s", old["rate"], new["rate"], relative, None, None, verdict)]
+    relative = new.rate / old.rate - 1 if old.rate and new.rate else None
+    return [Measure("knee, requests/s", old.rate, new.rate, relative, None, None, verdict)]
 
 
-def _above(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def _above(knee: Knee, other: Knee) -> bool:
     """Whether one run held a higher load than the one at which the other had failed."""
-    held, failed = one["holds_at"], other["fails_at"]
-    return held is not None and failed is not None and held > failed
+    return knee.holds_at is not None and other.fails_at is not None and knee.holds_at > other.fails_at

@@ -1,96 +1,139 @@
-"""The report of a load run: what was measured and what follows from it, as report.json and as a page.
-
-docs/load-report.schema.json describes the document. `complete` adds what follows from the figures: the knee, what it
-needs and costs on AWS, the comparison, and the summary, which answers in a few words.
-"""
+"""The report of a load run: its parts, and report.json, which docs/load-report.schema.json describes."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from staticfire.host.files import write_atomically, write_json
-from staticfire.load.on_aws import deployment as aws
-from staticfire.load.thresholds import Step
+from staticfire.errors import UsageError
+from staticfire.load.figures import Figures, MeasuredFigures, Second
+from staticfire.load.integrity import Integrity
+from staticfire.load.layers import LayerFigures
+from staticfire.load.machine import Machine
+from staticfire.load.meter import Metered
+from staticfire.load.on_aws.estimate import AwsEstimate
+from staticfire.load.profiles import LoadOptions
+from staticfire.load.samples import InvokedFunction
+from staticfire.load.thresholds import LoadLimits, LoadStep, Threshold
+from staticfire.load.typed_json import json_name, of_json
 
-from .analysis import knee, writes_share
-from .compare import compare
-from .page import page
+from .analysis import Knee
 
+SCHEMA = 1
 JSON, HTML = "report.json", "report.html"
 
 
-def complete(
-    document: Mapping[str, Any],
-    deployment: aws.Deployment | None,
-    table: Mapping[str, Any],
-    *,
-    traffic: float | None = None,
-    earlier: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """The document with what follows from it. `deployment` None: what AWS would run is not known."""
-    limits = document["limits"]
-    found = knee([Step.of(step) for step in document["steps"]], limits["p95_ms"], limits["errors"])
-    whole = {**document, "knee": None if found is None or document["profile"] != "ramp" else asdict(found)}
-    carried = _carried(whole)
-    whole["aws"] = None if deployment is None else aws.estimate(document, carried["rate"], deployment, table, traffic)
-    whole["comparison"] = None if earlier is None else compare(earlier, whole)
-    whole["summary"] = carried | _limits(whole)
-    return whole
+@dataclass(frozen=True)
+class GeneratorUse:
+    """What the load generator did, as a share of what it can do on this machine."""
+
+    processes: int
+    ceiling_rps: float
+    used_share: float
+    warning: str | None
 
 
-def write(directory: Path, document: Mapping[str, Any]) -> Path:
-    """Write both files; the page's path."""
-    write_json(directory / JSON, document)
-    write_atomically(directory / HTML, page(document).encode())
-    return directory / HTML
+@dataclass(frozen=True)
+class Measure:
+    """One line of a comparison. `low` to `high`: where the change lies by chance in 95 of 100 runs."""
+
+    name: str
+    before: float | None
+    after: float | None
+    change: float | None
+    low: float | None
+    high: float | None
+    verdict: str
 
 
-def _carried(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The rate that the report answers with: the knee's, else the one that was measured."""
-    found, measured = document["knee"], document["measured"]
-    rate, p95, basis = measured["rate"], measured["p95_ms"], "The rate that this run held, not the most that it can."
-    if found is not None and found["rate"] is not None:
-        rate, p95 = found["rate"], found["p95_ms"]
-        basis = (
-            "The highest rate at which a step held: the knee."
-            if found["found"]
-            else "Every step held: it carries more."
-        )
-    elif found is not None:
-        basis = "No step held its limits."
-    return {"rate": rate, "writes": rate * writes_share(measured["routes"]), "p95_ms": p95, "basis": basis}
+@dataclass(frozen=True)
+class EarlierRun:
+    stack: str
+    profile: str
+    started: str
+    revision: str
 
 
-def _limits(document: Mapping[str, Any]) -> dict[str, Any]:
-    """What limits the rate: in a word, and in sentences. What makes the measurement itself doubtful comes first."""
-    found, generator = document["knee"], document["generator"]
-    said = []
-    if generator["warning"]:
-        word = "The generator"
-        said.append(generator["warning"])
-    elif found is None:
-        word = "Not looked for"
-        said.append("This profile does not look for the limit; `--profile ramp` does.")
-    elif not found["found"] and found["rate"] is not None:
-        word = "Not reached"
-        said.append(found["why"])
-    else:
-        word = "This machine"
-        said.append(found["why"])
-    if layers := document["layers"]:
-        largest = max(layers, key=lambda layer: layer["adds_ms"])
-        said.append(
-            f"The layer that adds most to a request's time here is “{largest['name']}”: {largest['adds_ms']:.3g} of "
-            f"{layers[-1]['p50_ms']:.3g} ms."
-        )
-    estimate = document["aws"]
-    ceilings = [each for each in estimate["ceilings"] if not each["new_accounts_only"]] if estimate else []
-    if ceilings:
-        first = ceilings[0]
-        least, most = min(first["carries"].values()), max(first["carries"].values())
-        span = f"{least:,.0f}" if least == most else f"{least:,.0f} to {most:,.0f}"
-        said.append(f"On AWS the first limit is: {first['name']}, {first['limit']}: {span} requests/s.")
-    return {"limited_by": word, "limits": said}
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """`differences`: what makes the runs different questions; `machine_drift`: by how much the empty handler slowed."""
+
+    earlier: EarlierRun = field(metadata=json_name("with"))
+    differences: tuple[str, ...]
+    machine_drift: float | None
+    measures: tuple[Measure, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """The answers in a few words. `rate`: the knee's, else the one that was measured, as `basis` says."""
+
+    rate: float
+    writes: float
+    p95_ms: float | None
+    basis: str
+    limited_by: str
+    limits: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadRun:
+    """What a run measured."""
+
+    schema: int = SCHEMA
+    stack: str
+    profile: str
+    options: LoadOptions = field(metadata=json_name("asked"))
+    limits: LoadLimits
+    target: str
+    started: str
+    seconds: float
+    interrupted: bool
+    machine: Machine
+    versions: Mapping[str, str]
+    revision: str
+    warm_up: Figures
+    measured: MeasuredFigures
+    series: tuple[Second, ...]
+    steps: tuple[LoadStep, ...]
+    generator: GeneratorUse
+    thresholds: tuple[Threshold, ...]
+    metered: Metered
+    functions: tuple[InvokedFunction, ...]
+    integrity: Integrity | None
+    layers: tuple[LayerFigures, ...]
+    failures: tuple[str, ...]
+    warnings: tuple[str, ...]
+    passed: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "passed", not self.failures and not self.interrupted)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report(LoadRun):
+    """A run, and what follows from its figures (conclusions.py)."""
+
+    knee: Knee | None
+    aws: AwsEstimate | None
+    comparison: Comparison | None
+    summary: Summary
+
+
+def read(path: Path) -> Report:
+    """An earlier report: its report.json, or the directory that holds it."""
+    file = path / JSON if path.is_dir() else path
+    remedy = "Name the report.json of a run."
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{file} cannot be compared with: {error}.", remedy=remedy) from error
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise UsageError(f"{file} is not the report of a load run.", remedy=remedy)
+    try:
+        report: Report = of_json(Report, document)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{file} is not a whole report: {error!r} in it.", remedy=remedy) from error
+    return report

@@ -1,16 +1,17 @@
-"""Plots as inline SVG: no script, no library. What the pointer is over is told by a text that CSS shows.
+"""Plots as inline SVG, drawn by hand: a library would bring scripts, which the page's policy forbids.
 
-Colours are classes (see report.css), which know light and dark; lines differ by their dashes too, so that nothing hangs
-on colour alone.
+What the pointer is over is told by a text that CSS shows. Colours are classes (see report.css), which know light and
+dark; lines differ by their dashes too, so that nothing hangs on colour alone.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from .markup import Markup, element
+from markupsafe import Markup, escape
 
 WIDTH, HEIGHT = 560, 220
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 40, 34
@@ -20,8 +21,31 @@ POINTS = 240
 LOG_FROM = 30.0
 
 
+Child: TypeAlias = "str | Iterable[Child] | None"
+
+
+def element(name: str, /, *children: Child, **attributes: str | float | None) -> Markup:
+    """An element of SVG. All text in it is escaped. `class_` is class, `aria_label` is aria-label; None: not there."""
+    named = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(_short(value))}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
+    return Markup(f"<{name}{named}>{''.join(map(_content, children))}</{name}>")
+
+
+def _content(child: Child) -> str:
+    if child is None or isinstance(child, str):
+        return escape(child or "")
+    return "".join(map(_content, child))
+
+
+def _short(value: str | float) -> str:
+    return f"{value:.5g}" if isinstance(value, float) else str(value)
+
+
 @dataclass(frozen=True)
-class Line:
+class PlotLine:
     """A value a second, None where there is none. `colour`: a class; `summed`: how several seconds become one point."""
 
     name: str
@@ -48,8 +72,7 @@ class Axis:
     def ticks(self) -> list[float]:
         if self.log:
             powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-            found = [10.0**power for power in powers]
-            return [tick for tick in found if self.low <= tick <= self.high]
+            return [10.0**power for power in powers if self.low <= 10.0**power <= self.high]
         step = nice((self.high - self.low) / 4)
         first = math.ceil(self.low / step)
         return [number * step for number in range(first, math.floor(self.high / step + 1e-9) + 1)]
@@ -87,7 +110,7 @@ class TimePlot:
     title: str
     unit: str
     seconds: Sequence[int]
-    lines: Sequence[Line]
+    lines: Sequence[PlotLine]
     times: bool = False
     limit: float | None = None
     marks: Sequence[tuple[int, str]] = ()
@@ -133,21 +156,21 @@ class TimePlot:
         """For each point a band that shows its values while the pointer is over it."""
         width = max(across.at(size) - across.at(0), 1.0)
         for second, *values in zip(at, *grouped, strict=True):
-            told = [
+            texts = [
                 f"{line.name} {figure(value)}"
                 for line, value in zip(self.lines, values, strict=True)
                 if value is not None
             ]
-            yield readout(across.at(second) - width / 2, width, f"{second} s: {', '.join(told)}")
+            yield readout(across.at(second) - width / 2, width, f"{second} s: {', '.join(texts)}")
 
 
-def _grouped(line: Line, size: int) -> list[float | None]:
+def _grouped(line: PlotLine, size: int) -> list[float | None]:
     groups = (line.values[start : start + size] for start in range(0, len(line.values), size))
     present = ([value for value in group if value is not None] for group in groups)
     return [line.summed(group) if group else None for group in present]
 
 
-def _drawn(line: Line, values: Sequence[tuple[int, float | None]], size: int, across: Axis, up: Axis) -> Markup:
+def _drawn(line: PlotLine, values: Sequence[tuple[int, float | None]], size: int, across: Axis, up: Axis) -> Markup:
     points = [(across.at(second), value) for second, value in values]
     if line.bars:
         width = max((across.at(size) - across.at(0)) * 0.8, 1.0)
@@ -292,7 +315,7 @@ def _cross(x: float, y: float) -> str:
 
 
 def stacked_bar(title: str, parts: Sequence[tuple[str, float]], unit: str) -> Markup:
-    """What one thing after the other adds. What takes away is told, and drawn as nothing."""
+    """What one thing after the other adds. What takes away has its figure, and is drawn as nothing."""
     total = sum(max(value, 0.0) for _, value in parts) or 1.0
     height = 70 + 18 * math.ceil(len(parts) / 2)
     x, drawn, names = float(LEFT), [], []

@@ -121,8 +121,8 @@ def test_a_row_that_is_gone_is_lost_and_its_user_drifts(books: Books) -> None:
     assert (integrity.acknowledged, integrity.lost, integrity.doubled, integrity.drifted_users) == (2, 1, 0, 1)
     assert not integrity.holds
     [lost, drifted] = integrity.examples
-    assert (lost.count, lost.what, gone["id"] in lost.found) == ("lost", gone["key"], True)
-    assert (drifted.what, drifted.found) == ("a", "Postgres has 1 events, 2.000000; DynamoDB has 2 events, 3")
+    assert (lost.count, lost.what, gone["id"] in lost.books) == ("lost", gone["key"], True)
+    assert (drifted.what, drifted.books) == ("a", "Postgres has 1 events, 2.000000; DynamoDB has 2 events, 3")
 
 
 @pytest.mark.parametrize("change", ["usage = usage + 1", "user_id = 'x'", "id = gen_random_uuid()"])

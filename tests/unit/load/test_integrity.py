@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +10,7 @@ import pytest
 from staticfire.errors import StaticfireError, UsageError
 from staticfire.load.integrity import EXAMPLES, Integrity, check_of, examples_of
 from staticfire.load.journal import Journal, Writer
+from staticfire.load.typed_json import to_json
 from staticfire.testing.kit import StackUnderTest
 
 STACK = cast(StackUnderTest, None)
@@ -32,7 +32,7 @@ def test_what_was_never_acknowledged_or_was_mended_is_none(count: str) -> None:
 
 def test_the_report_has_the_counts_the_verdict_and_a_few_examples() -> None:
     lost = examples_of("lost", {f"k-{number}": "stored nothing" for number in range(100)})
-    told = json.loads(json.dumps(Integrity(writes=100, acknowledged=100, lost=100, users=3, examples=lost).as_dict()))
+    told = to_json(Integrity(writes=100, acknowledged=100, lost=100, users=3, examples=lost))
 
     assert len(told["examples"]) == EXAMPLES
     assert told["examples"][0] == {"count": "lost", "what": "k-0", "found": "stored nothing"}

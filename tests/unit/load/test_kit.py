@@ -46,6 +46,7 @@ class Shop:
     keys: list[str] = field(default_factory=list)
     status: int = 201
     api: str = "shop"
+    seconds: float = 0.0
 
     def answer(self, method: str, path: str, key: str) -> tuple[int, Any]:
         if path == "/_staticfire/health":
@@ -58,6 +59,7 @@ class Shop:
             return 404, {"message": "Not Found"}
         if self.status == 201:
             self.keys.append(key)
+        time.sleep(self.seconds)
         return self.status, {"id": key, "message": "as asked for"}
 
 
@@ -129,6 +131,11 @@ class Locust:
     def record(self) -> Record:
         return Record.read(self._record)
 
+    @property
+    def recorded(self) -> int:
+        """All requests in the record."""
+        return sum(tally.requests for routes in self.record.seconds.values() for tally in routes.values())
+
     def acknowledged(self) -> list[str]:
         return [write.sent["key"] for write in Journal(self.journal) if write.status == 201]
 
@@ -148,6 +155,12 @@ def eventually(look: Callable[[], object]) -> None:
 SHORT = ("--profile", "steady", "--rate", "40", "-t", "3", "--warm-up", "1", "--max-p95", "60000", "--min-rate", "1")
 
 
+def processes() -> tuple[str, ...]:
+    """On a port of their own: Locust's is one for the whole machine."""
+    port = str(free_port())
+    return "--processes", "2", "--master-bind-port", port, "--master-port", port
+
+
 def test_a_profile_runs_to_its_end_and_every_write_is_in_the_journal(shop: Shop, locust: Locust) -> None:
     code, said = locust.run("--host", shop.url, *SHORT)
     assert code == 0, said
@@ -156,8 +169,7 @@ def test_a_profile_runs_to_its_end_and_every_write_is_in_the_journal(shop: Shop,
         ("warm-up", 8, 40.0),
         ("steady", 8, 40.0),
     ]
-    tallies = [tally for routes in locust.record.seconds.values() for tally in routes.values()]
-    assert sum(tally.requests for tally in tallies) == len(shop.keys)
+    assert locust.recorded == len(shop.keys)
     assert {name for routes in locust.record.seconds.values() for name in routes} == {"POST /orders"}
 
 
@@ -238,15 +250,31 @@ def test_two_workers_by_hand_make_one_record(shop: Shop, locust: Locust) -> None
             worker.wait()
     assert len(list(locust.journal.iterdir())) == 2
     assert sorted(locust.acknowledged()) == sorted(shop.keys)
+    assert locust.recorded == len(shop.keys)
     assert locust.record.total(locust.record.measured).requests > 0
     assert locust.record.ended
 
 
 def test_locusts_own_processes_make_one_record(shop: Shop, locust: Locust) -> None:
-    code, said = locust.run("--processes", "2", "--host", shop.url, *SHORT)
+    code, said = locust.run(*processes(), "--host", shop.url, *SHORT)
     assert code == 0, said
     assert len(list(locust.journal.iterdir())) == 2
     assert sorted(locust.acknowledged()) == sorted(shop.keys)
+
+
+@pytest.mark.parametrize("run", ["a profile", "two processes", "Locust's own flags"])
+def test_what_is_under_way_at_the_end_is_answered_and_recorded(shop: Shop, locust: Locust, run: str) -> None:
+    shop.seconds = 0.7  # longer than a user's pace: each of them waits for an answer when the end comes
+    options = {
+        "a profile": SHORT,
+        "two processes": (*processes(), *SHORT),
+        "Locust's own flags": ("-u", "8", "-t", "2"),
+    }
+    code, said = locust.run("--host", shop.url, *options[run])
+    assert code == 0, said
+    assert shop.keys
+    assert sorted(locust.acknowledged()) == sorted(shop.keys)
+    assert locust.recorded == len(shop.keys)
 
 
 def test_a_killed_generator_leaves_every_write_in_the_journal(shop: Shop, locust: Locust) -> None:

@@ -7,43 +7,43 @@ from collections import Counter
 
 import pytest
 
-from staticfire.load.draws import Replays, Zipf
-from staticfire.load.profiles import PACE, PROFILES, STEPS, Asked, Stage
+from staticfire.load.profiles import PACE, PROFILES, STEPS, LoadOptions, PlannedPhase
+from staticfire.load.random_choices import Replays, Zipf
 from staticfire.load.record import WARM_UP
 
 
-def stages(profile: str, asked: Asked) -> list[Stage]:
-    return PROFILES[profile].stages(asked)
+def phases(profile: str, options: LoadOptions) -> list[PlannedPhase]:
+    return PROFILES[profile].phases(options)
 
 
 def test_steady_holds_the_rate_that_was_asked_for() -> None:
-    assert stages("steady", Asked(rate=100, seconds=30, warm_up=4)) == [
-        Stage(WARM_UP, 4, 100, 20),
-        Stage("steady", 30, 100, 20),
+    assert phases("steady", LoadOptions(rate=100, seconds=30, warm_up=4)) == [
+        PlannedPhase(WARM_UP, 4, 100, 20),
+        PlannedPhase("steady", 30, 100, 20),
     ]
 
 
 def test_a_given_number_of_users_shares_the_rate() -> None:
-    asked = Asked(rate=100, users=400, warm_up=0)
-    assert PROFILES["steady"].pace(asked) == 0.25
-    assert stages("steady", asked)[0].users == 400
+    options = LoadOptions(rate=100, users=400, warm_up=0)
+    assert PROFILES["steady"].pace(options) == 0.25
+    assert phases("steady", options)[0].users == 400
 
 
-def test_users_are_enough_for_the_rate_of_every_stage() -> None:
+def test_users_are_enough_for_the_rate_of_every_phase() -> None:
     for name, profile in PROFILES.items():
-        asked = Asked(rate=333)
-        for stage in stages(name, asked):
-            assert stage.rate is None or stage.users * profile.pace(asked) >= stage.rate - 1e-6
+        options = LoadOptions(rate=333)
+        for phase in phases(name, options):
+            assert phase.rate is None or phase.users * profile.pace(options) >= phase.rate - 1e-6
 
 
 def test_a_rate_below_one_users_pace_is_held_too() -> None:
-    asked = Asked(rate=0.5, warm_up=0)
-    assert PROFILES["steady"].pace(asked) == 0.5
-    assert stages("steady", asked)[0].users == 1
+    options = LoadOptions(rate=0.5, warm_up=0)
+    assert PROFILES["steady"].pace(options) == 0.5
+    assert phases("steady", options)[0].users == 1
 
 
 def test_a_ramp_ends_at_its_rate_and_begins_far_below() -> None:
-    steps = stages("ramp", Asked(rate=320, seconds=110, warm_up=0))
+    steps = phases("ramp", LoadOptions(rate=320, seconds=110, warm_up=0))
     assert [step.name for step in steps] == [f"step {number}" for number in range(1, STEPS + 1)]
     rates = [step.rate or 0 for step in steps]
     assert rates == sorted(rates)
@@ -53,17 +53,17 @@ def test_a_ramp_ends_at_its_rate_and_begins_far_below() -> None:
 
 
 def test_a_spike_goes_up_and_comes_back() -> None:
-    before, spike, after = stages("spike", Asked(rate=100, seconds=30, warm_up=0))
+    before, spike, after = phases("spike", LoadOptions(rate=100, seconds=30, warm_up=0))
     assert (before.rate, spike.rate, after.rate) == (20, 100, 20)
 
 
 def test_a_flood_holds_no_rate_and_nobody_waits() -> None:
-    assert PROFILES["flood"].pace(Asked(users=4)) == 0
-    assert stages("flood", Asked(users=4, warm_up=0)) == [Stage("flood", 10, None, 4)]
+    assert PROFILES["flood"].pace(LoadOptions(users=4)) == 0
+    assert phases("flood", LoadOptions(users=4, warm_up=0)) == [PlannedPhase("flood", 10, None, 4)]
 
 
 def test_users_pace_themselves_where_nobody_says_how() -> None:
-    assert PROFILES["soak"].pace(Asked()) == PACE
+    assert PROFILES["soak"].pace(LoadOptions()) == PACE
 
 
 def test_the_hottest_user_is_drawn_as_often_as_zipf_says() -> None:

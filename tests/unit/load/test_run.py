@@ -22,8 +22,8 @@ def test_layers_that_aws_refuses_are_a_failure_of_the_run_and_not_its_end(
 
     monkeypatch.setattr(layers, "measure", refused)
     described = LoadSettings(tmp_path / "shop.py", layers=Layers("function", "shop", ()))
-    outcome = run.Outcome(tmp_path)
-    assert run._layers(cast(Stack, None), described, 1, outcome, Progress()) == []
-    [failure] = outcome.failures
+    troubles = run.Troubles()
+    assert run._layers(cast(Stack, None), described, 1, tmp_path, troubles, Progress()) == ()
+    [failure] = troubles.failures
     assert failure.startswith("layers: ")
     assert "http://127.0.0.1:1" in failure

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from staticfire.load.record import Record, Tally
-from staticfire.load.thresholds import Limits, judge
+from staticfire.load.thresholds import LoadLimits, Threshold, judge, steps_of
 
-LIMITS = Limits(p95_ms=100, errors=0.01)
+LIMITS = LoadLimits(p95_ms=100, errors=0.01)
 
 
 def record(*parts: tuple[str, float | None, int, float, float]) -> Record:
@@ -22,8 +22,12 @@ def record(*parts: tuple[str, float | None, int, float, float]) -> Record:
     return Record([*lines, {"phase": None, "at": len(parts) * 10 + 0.5, "cut": False}])
 
 
-def verdicts(found: Record, profile: str, limits: Limits = LIMITS) -> dict[str, bool]:
-    return {threshold.name: threshold.holds for threshold in judge(found, profile, limits)}
+def judged(run: Record, profile: str, limits: LoadLimits) -> list[Threshold]:
+    return judge(run, steps_of(run), profile, limits)
+
+
+def verdicts(run: Record, profile: str, limits: LoadLimits = LIMITS) -> dict[str, bool]:
+    return {threshold.name: threshold.holds for threshold in judged(run, profile, limits)}
 
 
 def test_a_run_that_keeps_all_holds() -> None:
@@ -39,8 +43,8 @@ def test_each_threshold_fails_alone() -> None:
 
 def test_a_rate_that_was_named_counts_instead_of_the_profiles() -> None:
     slow = record(("steady", 50, 40, 20, 0))
-    assert verdicts(slow, "steady", Limits(100, 0.01, rate=39))["rate"]
-    assert not verdicts(slow, "steady", Limits(100, 0.01, rate=41))["rate"]
+    assert verdicts(slow, "steady", LoadLimits(100, 0.01, rate=39))["rate"]
+    assert not verdicts(slow, "steady", LoadLimits(100, 0.01, rate=41))["rate"]
 
 
 def test_nothing_measured_holds_nothing() -> None:
@@ -50,7 +54,7 @@ def test_nothing_measured_holds_nothing() -> None:
 def test_a_ramp_counts_by_its_last_step_that_held() -> None:
     ramp = record(("step 1", 20, 20, 20, 0), ("step 2", 40, 40, 90, 0), ("step 3", 80, 60, 300, 0.2))
     assert verdicts(ramp, "ramp") == {"rate": True}
-    [threshold] = judge(ramp, "ramp", Limits(100, 0.01, rate=50))
+    [threshold] = judged(ramp, "ramp", LoadLimits(100, 0.01, rate=50))
     assert (threshold.value, threshold.holds) == (40, False)
     assert str(threshold) == "rate: 40, at least 50: FAILS"
 

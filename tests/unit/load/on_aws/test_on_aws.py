@@ -9,18 +9,13 @@ from typing import Any
 import pytest
 
 from staticfire.errors import UsageError
-from staticfire.load.on_aws.deployment import (
-    Database,
-    Deployment,
-    Work,
-    bill,
-    ceilings,
-    concurrency,
-    estimate,
-    max_connections,
-    price_table,
-    tiered,
-)
+from staticfire.load.meter import Metered
+from staticfire.load.on_aws.bill import bill, price_table, tiered
+from staticfire.load.on_aws.capacity import Work, concurrency, limits_of
+from staticfire.load.on_aws.deployment import Deployment, PlannedDatabase, max_connections
+from staticfire.load.on_aws.estimate import AwsEstimate
+from staticfire.load.on_aws.estimate import estimate as estimate_of
+from staticfire.load.samples import Durations, InvokedFunction
 from staticfire.stacks.terraform.output import Resource
 
 TABLE = price_table()
@@ -67,7 +62,7 @@ def test_littles_law() -> None:
 def test_the_plan_says_what_aws_would_run() -> None:
     assert SHOP.functions["shop-api"].memory_mb == 512
     assert SHOP.functions["shop-nightly"].scheduled
-    assert SHOP.databases == [Database("db.t4g.micro", 20, 1, 107)]
+    assert SHOP.databases == (PlannedDatabase("db.t4g.micro", 20, 1, 107),)
     assert (SHOP.throttle, SHOP.nat_gateways, SHOP.addresses, SHOP.secrets, SHOP.alarms) == (500, 1, 1, 1, 2)
     assert SHOP.log_groups == ["/aws/lambda/shop-api", "/aws/lambda/shop-nightly", "/aws/http-api/shop"]
 
@@ -85,7 +80,7 @@ def test_a_parameter_group_sets_max_connections() -> None:
         resource("aws_db_parameter_group", name="big", parameter=[{"name": "max_connections", "value": "400"}]),
         resource("aws_db_instance", instance_class="db.t4g.micro", parameter_group_name="big", multi_az=True),
     ]
-    assert Deployment.of(plan, TABLE).databases == [Database("db.t4g.micro", 0, 2, 395)]
+    assert Deployment.of(plan, TABLE).databases == (PlannedDatabase("db.t4g.micro", 0, 2, 395),)
 
 
 def test_the_lowest_throttle_of_all_routes_counts() -> None:
@@ -98,7 +93,7 @@ def test_the_lowest_throttle_of_all_routes_counts() -> None:
 
 
 def carried(work: Work, deployment: Deployment = SHOP) -> dict[str, dict[str, float]]:
-    return {ceiling.name: dict(ceiling.carries) for ceiling in ceilings(work, deployment, TABLE)}
+    return {limit.name: dict(limit.carries) for limit in limits_of(work, deployment, TABLE)}
 
 
 def test_each_limit_lets_through_what_littles_law_says() -> None:
@@ -126,7 +121,7 @@ def test_reserved_concurrency_is_a_limit() -> None:
 
 
 def test_limits_are_told_the_lowest_first() -> None:
-    names = [ceiling.name for ceiling in ceilings(WORK, SHOP, TABLE)]
+    names = [limit.name for limit in limits_of(WORK, SHOP, TABLE)]
     assert names[:2] == ["Lambda concurrency of a new account", "Throttle of the stage"]
 
 
@@ -177,70 +172,69 @@ def test_a_class_without_a_price_is_said_and_not_guessed() -> None:
     deployment = Deployment.of(plan, TABLE)
     assert costs(0, WORK, deployment)["RDS: db.x9z.large"] is None
     assert not [name for name in carried(WORK, deployment) if name.startswith("Connections")]
-    month = estimate(MEASURED, 300, deployment, TABLE, None)["costs"][0]
-    assert month["without"] == ["RDS db.x9z.large"]
+    assert estimate(300, deployment).costs[0].without == ("RDS db.x9z.large",)
 
 
-MEASURED: dict[str, Any] = {
-    "functions": [
-        {"name": "shop-api", "invocations": 1000, "duration_ms": {"mean": 20.0}},
-        {"name": "shop-nightly", "invocations": 7, "duration_ms": {"mean": 900.0}},
-        {"name": "shop-layer-empty", "invocations": 50, "duration_ms": {"mean": 1.0}},
-    ],
-    "metered": {
-        "requests": 1000,
-        "calls": {"dynamodb": {"UpdateItem": 900, "TransactWriteItems": 50, "GetItem": 200}, "s3": {"": 9}},
-        "log_bytes": {"/aws/lambda/shop-api": 450.0, "/aws/lambda/shop-nightly": 999.0, "/aws/http-api/shop": 250.0},
-    },
-}
+def invoked(name: str, invocations: int, mean_ms: float) -> InvokedFunction:
+    return InvokedFunction(name, 512, "arm64", invocations, Durations(mean_ms, mean_ms, mean_ms))
+
+
+FUNCTIONS = [invoked("shop-api", 1000, 20.0), invoked("shop-nightly", 7, 900.0), invoked("shop-layer-empty", 50, 1.0)]
+METERED = Metered(
+    requests=1000,
+    calls={"dynamodb": {"UpdateItem": 900, "TransactWriteItems": 50, "GetItem": 200}, "s3": {"": 9}},
+    log_bytes={"/aws/lambda/shop-api": 450.0, "/aws/lambda/shop-nightly": 999.0, "/aws/http-api/shop": 250.0},
+)
+
+
+def estimate(rate: float, deployment: Deployment = SHOP, traffic: float | None = None) -> AwsEstimate:
+    return estimate_of(FUNCTIONS, METERED, rate, deployment, TABLE, traffic)
 
 
 def test_what_a_request_uses_is_what_the_run_counted() -> None:
-    work = Work.of(MEASURED["functions"], MEASURED["metered"], SHOP)
+    work = Work.of(FUNCTIONS, METERED, SHOP)
     assert work.invocations == {"shop-api": 1.0}
     # 900 updates and 50 transactions, which take twice the units, of 1,000 requests
     assert (work.write_units, work.read_units, work.log_bytes) == (1.0, 0.2, 700.0)
 
 
 def test_an_estimate_tells_needs_by_how_much_slower_aws_is() -> None:
-    needs = {need["slower"]: need for need in estimate(MEASURED, 300, SHOP, TABLE, None)["needs"]}
-    assert [round(need["environments"], 6) for need in needs.values()] == [6, 18, 60]
+    needs = {need.slower: need for need in estimate(300).needs}
+    assert [round(need.environments, 6) for need in needs.values()] == [6, 18, 60]
     # 300 invocations a second take a quota of 30 environments, though six would do.
-    assert [need["quota"] for need in needs.values()] == [30, 30, 60]
-    assert needs[1]["within_account"]
-    assert not needs[1]["within_new_account"]
+    assert [need.quota for need in needs.values()] == [30, 30, 60]
+    assert needs[1].within_account
+    assert not needs[1].within_new_account
 
 
 def test_environments_beyond_the_first_thousand_come_a_thousand_each_ten_seconds() -> None:
     # 300,000 requests/s of 20 ms: 6,000 environments, 1,000 of them at once.
-    needs = estimate(MEASURED, 300_000, SHOP, TABLE, None)["needs"]
-    assert needs[0]["ramp_seconds"] == 50
-    assert not needs[0]["within_account"]
+    needs = estimate(300_000).needs
+    assert needs[0].ramp_seconds == 50
+    assert not needs[0].within_account
 
 
-def test_the_traffic_that_is_asked_for_is_among_the_months() -> None:
-    months = estimate(MEASURED, 300, SHOP, TABLE, 25_000_000.0)["costs"]
-    assert [month["requests"] for month in months if month["given"]] == [25_000_000]
-    assert [month["requests"] for month in months] == sorted(month["requests"] for month in months)
+def test_the_traffic_that_the_caller_chose_is_among_the_months() -> None:
+    months = estimate(300, traffic=25_000_000.0).costs
+    assert [month.requests for month in months if month.chosen] == [25_000_000]
+    assert [month.requests for month in months] == sorted(month.requests for month in months)
 
 
 def test_an_estimate_says_that_local_latency_is_not_that_of_aws() -> None:
-    assert any(
-        "Local latency is not AWS latency" in text for text in estimate(MEASURED, 1, SHOP, TABLE, None)["assumptions"]
-    )
+    assert any("Local latency is not AWS latency" in text for text in estimate(1).assumptions)
 
 
 def test_a_stack_without_functions_or_databases_has_an_estimate() -> None:
-    bare = estimate(MEASURED, 300, Deployment.of([], TABLE), TABLE, None)
-    assert (bare["needs"], bare["ceilings"]) == ([], [])
+    bare = estimate(300, Deployment.of([], TABLE))
+    assert (bare.needs, bare.ceilings) == ((), ())
     # DynamoDB's calls were counted all the same.
-    assert {item["service"] for item in bare["costs"][0]["items"]} == {"DynamoDB"}
+    assert {item.service for item in bare.costs[0].items} == {"DynamoDB"}
 
 
 def test_provisioned_tables_are_said_to_be_missing() -> None:
     plan = [resource("aws_dynamodb_table", name="fixed", billing_mode="PROVISIONED")]
-    told = estimate(MEASURED, 1, Deployment.of(plan, TABLE), TABLE, None)["not_counted"]
-    assert "the provisioned capacity of the table fixed" in told
+    not_counted = estimate(1, Deployment.of(plan, TABLE)).not_counted
+    assert "the provisioned capacity of the table fixed" in not_counted
 
 
 def test_a_project_overrides_single_prices(tmp_path: Path) -> None:

@@ -3,34 +3,46 @@
 from __future__ import annotations
 
 import random
-from typing import Any
 
 import pytest
 
+from staticfire.load.figures import RouteFigures
+from staticfire.load.record import Phase, Record, Tally
 from staticfire.load.report.analysis import LEAST_SECONDS, Knee, change, knee, noise, writes_share
-from staticfire.load.thresholds import Step
+from staticfire.load.thresholds import LoadLimits, LoadStep
 
-LIMIT_MS = 250.0
-
-
-def step(load: float, rate: float | None = None, p95: float | None = 20.0, failed: float = 0.0) -> Step:
-    return Step(users=10, target_rate=load, rate=load if rate is None else rate, p95_ms=p95, failed=failed)
+LIMITS = LoadLimits(p95_ms=250.0, errors=0.01)
 
 
-def knee_of(*steps: Step) -> Knee:
-    found = knee(steps, LIMIT_MS, 0.01)
-    assert found is not None
-    return found
+def step(load: float, rate: float | None = None, p95: float | None = 20.0, failed: float = 0.0) -> LoadStep:
+    return LoadStep(
+        name=f"at {load}",
+        users=10,
+        target_rate=load,
+        rate=load if rate is None else rate,
+        requests=1000,
+        errors=round(1000 * failed),
+        seconds=10,
+        p50_ms=p95,
+        p95_ms=p95,
+        p99_ms=p95,
+    )
+
+
+def knee_of(*steps: LoadStep) -> Knee:
+    bend = knee(steps, LIMITS)
+    assert bend is not None
+    return bend
 
 
 def test_the_knee_is_the_highest_rate_at_which_a_step_held() -> None:
-    found = knee_of(step(100), step(200, 199), step(400, 396, p95=251), step(800, 500, p95=900))
-    assert (found.found, found.rate, found.holds_at, found.fails_at) == (True, 199, 200, 400)
-    assert found.why == "At 400 requests/s, p95 was 251 ms (limit 250 ms)."
+    bend = knee_of(step(100), step(200, 199), step(400, 396, p95=251), step(800, 500, p95=900))
+    assert (bend.met, bend.rate, bend.holds_at, bend.fails_at) == (True, 199, 200, 400)
+    assert bend.why == "At 400 requests/s, p95 was 251 ms (limit 250 ms)."
 
 
 def test_the_limit_itself_is_kept() -> None:
-    assert knee_of(step(100), step(200, p95=LIMIT_MS), step(400, p95=300)).rate == 200
+    assert knee_of(step(100), step(200, p95=LIMITS.p95_ms), step(400, p95=300)).rate == 200
 
 
 @pytest.mark.parametrize(
@@ -41,36 +53,40 @@ def test_the_limit_itself_is_kept() -> None:
         (step(400, 0, p95=None), "nothing was answered"),
     ],
 )
-def test_a_step_also_breaks_by_its_rate_and_its_errors(broken: Step, why: str) -> None:
-    found = knee_of(step(200), broken)
-    assert (found.rate, found.why) == (200, f"At 400 requests/s, {why}.")
+def test_a_step_also_breaks_by_its_rate_and_its_errors(broken: LoadStep, why: str) -> None:
+    bend = knee_of(step(200), broken)
+    assert (bend.rate, bend.why) == (200, f"At 400 requests/s, {why}.")
 
 
 def test_one_step_that_breaks_below_others_that_hold_is_not_the_knee() -> None:
-    found = knee_of(step(100), step(200, p95=300), step(400), step(800, p95=300))
-    assert (found.rate, found.fails_at) == (400, 800)
+    bend = knee_of(step(100), step(200, p95=300), step(400), step(800, p95=300))
+    assert (bend.rate, bend.fails_at) == (400, 800)
 
 
 def test_where_every_step_holds_the_knee_lies_above() -> None:
-    found = knee_of(step(100), step(200))
-    assert (found.found, found.rate, found.fails_at) == (False, 200, None)
-    assert "lies above" in found.why
+    bend = knee_of(step(100), step(200))
+    assert (bend.met, bend.rate, bend.fails_at) == (False, 200, None)
+    assert "lies above" in bend.why
 
 
 def test_where_no_step_holds_there_is_no_rate() -> None:
-    found = knee_of(step(200, p95=300), step(100, p95=299))
-    assert (found.found, found.rate, found.fails_at) == (False, None, 100)
-    assert "p95 was 299 ms" in found.why
+    bend = knee_of(step(200, p95=300), step(100, p95=299))
+    assert (bend.met, bend.rate, bend.fails_at) == (False, None, 100)
+    assert "p95 was 299 ms" in bend.why
 
 
 def test_without_steps_there_is_no_knee() -> None:
-    assert knee([], LIMIT_MS, 0.01) is None
+    assert knee([], LIMITS) is None
 
 
 def test_a_step_counts_its_failures_as_a_share() -> None:
-    line = {"users": 4, "target_rate": None, "rate": 9.0, "p95_ms": 5.0, "errors": 1, "requests": 10}
-    assert Step.of(line) == Step(4, None, 9.0, 5.0, 0.1)
-    assert Step.of(line | {"requests": 0, "errors": 0}).failed == 0
+    tally = Tally(10, 1)
+    tally.times[5.0] = 10
+    phase = Phase("step 1", begun=0.5, ended=2.5, users=4, rate=None)
+    counted = LoadStep.of(Record([{"second": 1, "name": "GET /", **tally.line()}]), phase)
+    assert (counted.users, counted.load, counted.rate, counted.p95_ms) == (4, 4, 9.0, 5.0)
+    assert (counted.requests, counted.errors, counted.failed_share) == (10, 1, 0.1)
+    assert LoadStep.of(Record([]), phase).failed_share == 0
 
 
 def drifting(seed: int, seconds: int = 60, level: float = 100.0) -> list[float]:
@@ -83,17 +99,17 @@ def drifting(seed: int, seconds: int = 60, level: float = 100.0) -> list[float]:
 
 
 def test_the_noise_of_a_series_holds_its_true_level_most_of_the_time() -> None:
-    found = [noise(drifting(seed)) for seed in range(40)]
-    missed = [one for one in found if one is None or not one.low <= 100 <= one.high]
+    intervals = [noise(drifting(seed)) for seed in range(40)]
+    missed = [interval for interval in intervals if interval is None or not interval.low <= 100 <= interval.high]
     assert len(missed) <= 8
 
 
 def test_the_interval_is_students_over_the_medians_of_six_parts() -> None:
     parts = [10, 12, 11, 13, 9, 11]
-    found = noise([float(value) for part in parts for value in (part, part, part - 5, part, part + 7)])
-    assert found is not None
+    interval = noise([float(value) for part in parts for value in (part, part, part - 5, part, part + 7)])
+    assert interval is not None
     # The mean is 11, the standard deviation is sqrt(2), and 2.571 * sqrt(2) / sqrt(6) is 1.4844.
-    assert (found.low, found.middle, found.high) == pytest.approx((9.5156, 11, 12.4844), abs=1e-4)
+    assert (interval.low, interval.middle, interval.high) == pytest.approx((9.5156, 11, 12.4844), abs=1e-4)
 
 
 def test_a_few_seconds_tell_no_noise() -> None:
@@ -102,28 +118,20 @@ def test_a_few_seconds_tell_no_noise() -> None:
 
 
 def test_a_change_is_told_second_by_second_so_that_a_ramp_does_not_blur_it() -> None:
-    before = [{"p95_ms": float(second)} for second in range(1, 61)]
-    after = [{"p95_ms": 1.2 * second} for second in range(1, 61)]
-    found = change(before, after, "p95_ms", relative=True)
-    assert found is not None
-    assert found.low == pytest.approx(0.2)
-    assert found.high == pytest.approx(0.2)
+    interval = change([(float(second), 1.2 * second) for second in range(1, 61)], relative=True)
+    assert interval is not None
+    assert interval.low == pytest.approx(0.2)
+    assert interval.high == pytest.approx(0.2)
 
 
 def test_seconds_without_a_figure_are_left_out_of_a_change() -> None:
-    before: list[dict[str, Any]] = [{"p95_ms": None}, {"p95_ms": 0.0}]
-    before += [{"p95_ms": 10.0}] * LEAST_SECONDS
-    after = [{"p95_ms": 10.0}, {"p95_ms": 10.0}, *({"p95_ms": 5.0} for _ in range(LEAST_SECONDS))]
-    found = change(before, after, "p95_ms", relative=True)
-    assert found is not None
-    assert found.middle == -0.5
+    interval = change([(None, 10.0), (0.0, 10.0), *[(10.0, 5.0)] * LEAST_SECONDS], relative=True)
+    assert interval is not None
+    assert interval.middle == -0.5
 
 
 def test_routes_that_write_are_known_by_their_method() -> None:
-    routes = [
-        {"name": "POST /a", "requests": 60},
-        {"name": "DELETE /a/{id}", "requests": 15},
-        {"name": "GET /POST", "requests": 25},
-    ]
+    counts = {"POST /a": 60, "DELETE /a/{id}": 15, "GET /POST": 25}
+    routes = [RouteFigures.of(Tally(requests), [], name=name) for name, requests in counts.items()]
     assert writes_share(routes) == 0.75
     assert writes_share([]) == 0

@@ -11,7 +11,13 @@ from typing import Any
 import pytest
 
 from staticfire.errors import UsageError
-from staticfire.load.report.compare import compare, read
+from staticfire.load.report.compare import compare
+from staticfire.load.report.document import Comparison, Report, read
+from staticfire.load.typed_json import of_json, to_json
+
+EXAMPLE: dict[str, Any] = json.loads(
+    (Path(__file__).parents[3] / "docs" / "load-report.example.json").read_text(encoding="utf-8")
+)
 
 
 def report(seed: int, *, p95: float = 20.0, failed: int = 0, phase: str = "steady") -> dict[str, Any]:
@@ -20,17 +26,14 @@ def report(seed: int, *, p95: float = 20.0, failed: int = 0, phase: str = "stead
     for second in range(60):
         wave = 0.7 * wave + draw.gauss(0, 0.1)
         times = {f"{name}_ms": p95 * share * (1 + wave) for name, share in (("p50", 0.4), ("p95", 1), ("p99", 1.5))}
-        series.append({"at": second, "phase": phase, "rate": 100 - failed, "errors": failed, **times})
-    return {
-        "schema": 1,
+        of_phase = {"at": second, "phase": phase, "rate": 100 - failed, "errors": failed}
+        series.append(EXAMPLE["series"][0] | of_phase | times)
+    return EXAMPLE | {
         "stack": "shop",
         "profile": "steady",
-        "target": "embedded",
-        "asked": {"rate": 100},
-        "started": "2026-11-21T10:00:00Z",
-        "revision": "abc",
-        "machine": {"processor": "p", "cores": 2, "memory_mb": seed},
-        "measured": {
+        "machine": {"processor": "p", "cores": 2, "memory_mb": seed, "system": "s"},
+        "measured": EXAMPLE["measured"]
+        | {
             "requests": 6000,
             "failures": 60 * failed,
             "rate": 100.0 - failed,
@@ -44,8 +47,13 @@ def report(seed: int, *, p95: float = 20.0, failed: int = 0, phase: str = "stead
     }
 
 
+def compared(before: dict[str, Any], after: dict[str, Any]) -> Comparison:
+    later = of_json(Report, after)
+    return compare(of_json(Report, before), later, later.knee)
+
+
 def verdicts(before: dict[str, Any], after: dict[str, Any]) -> dict[str, str]:
-    return {measure["name"]: measure["verdict"] for measure in compare(before, after)["measures"]}
+    return {measure.name: measure.verdict for measure in compared(before, after).measures}
 
 
 SAME = "no difference beyond noise"
@@ -74,15 +82,14 @@ def test_a_change_that_is_sure_but_small_is_none() -> None:
 
 def test_a_change_that_the_machine_alone_made_is_none() -> None:
     def layered(seed: int, p95: float, empty_ms: float) -> dict[str, Any]:
-        return report(seed, p95=p95) | {
-            "layers": [{"name": "empty", "p50_ms": empty_ms}, {"name": "whole", "p50_ms": 9.0}]
-        }
+        empty, *_, whole = EXAMPLE["layers"]
+        return report(seed, p95=p95) | {"layers": [empty | {"p50_ms": empty_ms}, whole | {"p50_ms": 9.0}]}
 
     before = layered(1, 20.0, 1.0)
     assert verdicts(before, layered(2, 30.0, 1.5))["p95 ms"] == SAME
     assert verdicts(before, layered(2, 30.0, 1.1))["p95 ms"] == "worse"
-    assert compare(before, layered(2, 30.0, 1.5))["machine_drift"] == 0.5
-    assert compare(before, report(2))["machine_drift"] is None
+    assert compared(before, layered(2, 30.0, 1.5)).machine_drift == 0.5
+    assert compared(before, report(2)).machine_drift is None
 
 
 def test_more_failures_are_worse() -> None:
@@ -101,40 +108,38 @@ def test_the_warm_up_does_not_count() -> None:
     assert set(found.values()) == {"no verdict: fewer than 30 seconds in common"}
 
 
-@pytest.mark.parametrize("field", ["stack", "profile", "target", "asked", "machine"])
+@pytest.mark.parametrize("field", ["stack", "profile", "target", "options", "machine"])
 def test_runs_that_asked_different_questions_are_not_judged(field: str) -> None:
     after = report(2, p95=200)
-    after[field] = {"cores": 64} if field == "machine" else "another"
-    comparison = compare(report(1), after)
-    assert [text.partition(":")[0] for text in comparison["differences"]] == [field]
-    assert {measure["verdict"] for measure in comparison["measures"]} == {"not comparable"}
+    if field == "machine":
+        after["machine"] = after["machine"] | {"cores": 64}
+    elif field == "options":
+        after["asked"] = after["asked"] | {"rate": 64}
+    else:
+        after[field] = "another"
+    comparison = compared(report(1), after)
+    assert [text.partition(":")[0] for text in comparison.differences] == [field]
+    assert {measure.verdict for measure in comparison.measures} == {"not comparable"}
 
 
 def test_the_first_seconds_of_a_step_are_compared_with_the_first_of_the_same_step() -> None:
     def ramp(lost: int) -> dict[str, Any]:
         """Steps of ten seconds, each ten times as slow as the one before; the first is cut short."""
         whole = report(1)
+        second = EXAMPLE["series"][0] | {"rate": 10, "errors": 0, "p50_ms": None, "p99_ms": None}
         whole["series"] = [
-            {
-                "at": 0,
-                "phase": f"step {step}",
-                "rate": 10,
-                "errors": 0,
-                "p50_ms": None,
-                "p99_ms": None,
-                "p95_ms": 10.0**step,
-            }
+            second | {"phase": f"step {step}", "p95_ms": 10.0**step}
             for step in range(5)
             for _ in range(10 - (lost if step == 0 else 0))
         ]
         return whole
 
-    found = {measure["name"]: measure for measure in compare(ramp(0), ramp(3))["measures"]}
-    assert (found["p95 ms"]["low"], found["p95 ms"]["high"]) == (0, 0)
+    measures = {measure.name: measure for measure in compared(ramp(0), ramp(3)).measures}
+    assert (measures["p95 ms"].low, measures["p95 ms"].high) == (0, 0)
 
 
 def knee(holds_at: float | None, fails_at: float | None) -> dict[str, Any]:
-    return {"rate": holds_at, "holds_at": holds_at, "fails_at": fails_at}
+    return EXAMPLE["knee"] | {"rate": holds_at, "holds_at": holds_at, "fails_at": fails_at}
 
 
 @pytest.mark.parametrize(
@@ -157,11 +162,12 @@ def test_knees_differ_when_one_run_held_more_than_where_the_other_failed(
 
 def test_a_report_is_read_from_its_file_or_its_directory(tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text(json.dumps(report(1)))
-    assert read(tmp_path) == read(tmp_path / "report.json") == report(1)
+    assert read(tmp_path) == read(tmp_path / "report.json")
+    assert to_json(read(tmp_path)) == report(1)
 
 
-@pytest.mark.parametrize("content", [None, "{", "[]", '{"schema": 2}'])
-def test_what_is_no_report_is_refused_by_its_name(content: str | None, tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"schema": 2}', '{"schema": 1, "stack": "shop"}'])
+def test_what_is_not_a_report_is_refused_by_its_name(content: str | None, tmp_path: Path) -> None:
     file = tmp_path / "other.json"
     if content is not None:
         file.write_text(content)

@@ -12,9 +12,14 @@ from typing import Any
 import jsonschema
 import pytest
 
-from staticfire.load.on_aws.deployment import Deployment, price_table
-from staticfire.load.report.document import complete, write
-from staticfire.load.report.page import page
+from staticfire.load.on_aws.bill import price_table
+from staticfire.load.on_aws.deployment import Deployment
+from staticfire.load.report.conclusions import complete
+from staticfire.load.report.document import LoadRun
+from staticfire.load.report.document import Report as TypedReport
+from staticfire.load.report.page import page as page_of
+from staticfire.load.report.page import write
+from staticfire.load.typed_json import of_json, to_json
 from staticfire.stacks.terraform.output import Resource
 
 Report = dict[str, Any]
@@ -47,18 +52,23 @@ class Page(HTMLParser):
 def plan_of(report: Report) -> Deployment:
     """What Terraform would make, as far as the example's figures need it."""
     functions = [
-        Resource("f", "aws_lambda_function", {"function_name": each["name"], "memory_size": 512})
-        for each in report["functions"]
+        Resource("f", "aws_lambda_function", {"function_name": function["name"], "memory_size": 512})
+        for function in report["functions"]
     ]
     api = Resource("a", "aws_apigatewayv2_api", {})
     return Deployment.of([*functions, api], TABLE)
 
 
-def completed(report: Report, **given: Any) -> Report:
+def page(report: Report) -> str:
+    return page_of(of_json(TypedReport, report))
+
+
+def completed(report: Report, *, traffic: float | None = None, earlier: Report | None = None) -> Report:
     """The document as if its figures had just been measured."""
-    derived = ("knee", "aws", "comparison", "summary")
-    measured = {key: value for key, value in report.items() if key not in derived}
-    return complete(measured, plan_of(report), TABLE, **given)
+    before = None if earlier is None else of_json(TypedReport, earlier)
+    run = of_json(LoadRun, report)
+    document: Report = to_json(complete(run, plan_of(report), TABLE, traffic=traffic, earlier=before))
+    return document
 
 
 def test_a_real_report_is_as_its_schema_says(report: Report, schema: Report) -> None:
@@ -103,9 +113,9 @@ def test_a_generator_at_its_limit_is_what_limits(report: Report) -> None:
 
 
 def test_a_stack_that_cannot_be_planned_has_no_estimate(report: Report) -> None:
-    whole = complete({key: report[key] for key in report if key != "aws"}, None, TABLE)
-    assert whole["aws"] is None
-    assert "Terraform's plan failed" in Page(page(whole)).words
+    whole = complete(of_json(LoadRun, report), None, TABLE)
+    assert whole.aws is None
+    assert "Terraform's plan failed" in Page(page_of(whole)).words
 
 
 def test_a_run_that_was_interrupted_at_once_has_a_report(report: Report, schema: Report) -> None:
@@ -120,7 +130,7 @@ def test_a_run_that_was_interrupted_at_once_has_a_report(report: Report, schema:
 
 
 def test_both_files_are_written(report: Report, tmp_path: Path) -> None:
-    file = write(tmp_path, report)
+    file = write(tmp_path, of_json(TypedReport, report))
     assert json.loads((tmp_path / "report.json").read_text()) == report
     assert file.read_text() == page(report)
 
@@ -153,9 +163,9 @@ def hostile(value: Any) -> Any:
     if isinstance(value, str):
         return value + HOSTILE
     if isinstance(value, list):
-        return [hostile(each) for each in value]
+        return [hostile(content) for content in value]
     if isinstance(value, dict):
-        return {key: hostile(each) for key, each in value.items()}
+        return {key: hostile(content) for key, content in value.items()}
     return value
 
 
@@ -203,5 +213,5 @@ def test_cold_starts_of_a_restarted_edge_count_from_zero_again(report: Report) -
     for second, total in zip(report["series"], [7, 9, None, 9, 0, 2], strict=False):
         second["cold_starts"] = total
     report["series"] = report["series"][:6]
-    told = re.findall(r"(\d+) s: environments [\d,]+, cold starts a second (\d+)<", page(report))
+    told = re.findall(r"(\d+) s: execution environments [\d,]+, cold starts a second (\d+)<", page(report))
     assert [count for _, count in told] == ["2", "0", "0", "2"]

@@ -1,4 +1,4 @@
-"""What a load run draws by chance: hot users, and requests that are sent once more."""
+"""Random choices of a load run: hot users (Zipf), and requests that are sent once more (replays)."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Replays(Generic[Item]):
 
     def __init__(self, share: float, remembered: int = 1000) -> None:
         self._share = share
-        self._known: deque[Item] = deque(maxlen=remembered)
+        self._remembered: deque[Item] = deque(maxlen=remembered)
 
     def remember(self, item: Item) -> None:
-        self._known.append(item)
+        self._remembered.append(item)
 
     def draw(self) -> Item | None:
         """One of them for a share of the calls, else None."""
-        return random.choice(self._known) if self._known and random.random() < self._share else None
+        return random.choice(self._remembered) if self._remembered and random.random() < self._share else None

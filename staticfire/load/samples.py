@@ -1,4 +1,4 @@
-"""What the running stack says of itself during a load run: environments and cold starts each second, and durations."""
+"""What the running stack says of itself during a load run: its execution environments each second, and durations."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ REPORT = re.compile(r"^REPORT .*?\tDuration: ([\d.]+) ms")
 
 @dataclass(frozen=True)
 class Sample:
-    """The stack's functions at one second: environments that there are, and counts since the edge started."""
+    """The stack's functions at one second: execution environments, and counts since the edge started."""
 
     environments: int
     cold_starts: int
     throttles: int
 
 
-class Watch:
+class Sampler:
     """Asks the edge once a second, in a thread of its own, for the length of a block."""
 
     def __init__(self, stack: Stack) -> None:
         self.samples: dict[int, Sample] = {}
         self.missed = 0
         self._account = stack.account
-        self._control = EdgeClient(stack.running.endpoint, timeout=5.0)
+        self._edge = EdgeClient(stack.running.endpoint, timeout=5.0)
         self._before = self._invocations()
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> Sampler:
         self._thread.start()
         return self
 
@@ -50,7 +50,7 @@ class Watch:
 
     @property
     def warnings(self) -> list[str]:
-        return [f"The edge did not answer {self.missed} times when it was asked for its functions."] * bool(self.missed)
+        return [f"The edge did not answer {self.missed} times when asked for its functions."] * bool(self.missed)
 
     def invoked(self) -> Mapping[str, int]:
         """The functions that were invoked since, and how often."""
@@ -66,44 +66,53 @@ class Watch:
                 self.missed += 1
                 continue
             self.samples[int(time.time())] = Sample(
-                sum(len(each["environments"]) for each in functions),
-                sum(each["cold_starts"] for each in functions),
-                sum(each["throttles"] for each in functions),
+                sum(len(function["environments"]) for function in functions),
+                sum(function["cold_starts"] for function in functions),
+                sum(function["throttles"] for function in functions),
             )
 
     def _functions(self) -> Iterator[Mapping[str, Any]]:
-        for each in self._control.functions()["functions"]:
-            if each["account"] == self._account:
-                yield each
+        for function in self._edge.functions()["functions"]:
+            if function["account"] == self._account:
+                yield function
 
     def _invocations(self) -> dict[str, int]:
-        return {each["name"]: each["invocations"] for each in self._functions()}
+        return {function["name"]: function["invocations"] for function in self._functions()}
 
 
-def durations(stack: Stack, invoked: Mapping[str, int], until: float) -> list[dict[str, Any]]:
-    """Memory and durations of the functions, as in report.json, from their reports in the last seconds of the run."""
-    rows = []
+@dataclass(frozen=True)
+class Durations:
+    """Of invocations, in milliseconds."""
+
+    p50: float
+    mean: float
+    p95: float
+
+
+@dataclass(frozen=True)
+class InvokedFunction:
+    """A function that the run invoked, and how long it took in the run's last seconds."""
+
+    name: str
+    memory_mb: int
+    architecture: str
+    invocations: int
+    duration_ms: Durations
+
+
+def invoked_functions(stack: Stack, invoked: Mapping[str, int], until: float) -> tuple[InvokedFunction, ...]:
+    """Those of `invoked` that logged durations in the seconds before `until`."""
+    functions = []
     for name, invocations in invoked.items():
         configuration = stack.client("lambda").get_function_configuration(FunctionName=name)
         group = configuration.get("LoggingConfig", {}).get("LogGroup", f"/aws/lambda/{name}")
         milliseconds = sorted(_reported(stack, group, until))
         if milliseconds:
             spread = statistics.quantiles(milliseconds, n=20) if len(milliseconds) > 1 else milliseconds * 19
-            measured = {
-                "p50": round(statistics.median(milliseconds), 3),
-                "mean": round(statistics.fmean(milliseconds), 3),
-                "p95": round(spread[18], 3),
-            }
-            rows.append(
-                {
-                    "name": name,
-                    "memory_mb": configuration["MemorySize"],
-                    "architecture": configuration.get("Architectures", ["x86_64"])[0],
-                    "invocations": invocations,
-                    "duration_ms": measured,
-                }
-            )
-    return rows
+            durations = Durations(statistics.median(milliseconds), statistics.fmean(milliseconds), spread[18])
+            architecture = configuration.get("Architectures", ["x86_64"])[0]
+            functions.append(InvokedFunction(name, configuration["MemorySize"], architecture, invocations, durations))
+    return tuple(functions)
 
 
 def _reported(stack: Stack, group: str, until: float) -> Iterator[float]:
@@ -117,8 +126,8 @@ def _reported(stack: Stack, group: str, until: float) -> Iterator[float]:
 
 
 def _duration(message: str) -> float | None:
-    if found := REPORT.match(message):
-        return float(found[1])
+    if line := REPORT.match(message):
+        return float(line[1])
     if '"platform.report"' not in message:
         return None
     try:
