@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from staticfire.errors import PrerequisiteError, UsageError
 from staticfire.host.locks import command_lock
+from staticfire.host.timespan import parse_seconds
 from staticfire.layout import Layout
 from staticfire.load.profiles import PROFILES, Asked
 from staticfire.load.report import compare
@@ -52,14 +53,15 @@ def _number(kind: Callable[[str], Number], low: float, high: float, what: str) -
     return convert
 
 
-def _span(text: str) -> int:
-    units = {"s": 1, "m": 60, "h": 3600}
-    number, unit = (text[:-1], text[-1:]) if text[-1:] in units else (text, "s")
-    return int(number) * units[unit]
+def _seconds(text: str) -> int:
+    """Locust takes whole ones."""
+    seconds = parse_seconds(text)
+    if not seconds.is_integer() or not 1 <= seconds <= MOST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of seconds from 1 on: write 90s, 10m or 1h")
+    return int(seconds)
 
 
 MOST = 1_000_000
-_seconds = _number(_span, 1, MOST, "a length of time from a second on: 90s, 10m, 1h")
 _count = _number(int, 1, MOST, "a whole number from 1 on")
 _rounds = _number(int, 0, MOST, "a whole number from 0 on")
 _positive = _number(float, 0.01, 1e15, "a number of 0.01 or more")

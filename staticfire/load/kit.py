@@ -42,6 +42,7 @@ from locust.runners import STATE_CLEANUP, MasterRunner, WorkerRunner
 from staticfire import settings
 from staticfire.errors import StaticfireError
 from staticfire.host.files import read_json
+from staticfire.host.timespan import parse_seconds
 from staticfire.layout import Layout
 
 from . import journal
@@ -318,7 +319,7 @@ def _options(parser: LocustArgumentParser) -> None:
     names = "; ".join(f"{profile.name}: {profile.what}" for profile in PROFILES.values())
     group = parser.add_argument_group("Profiles", f"--profile NAME chooses one. {names}.")
     group.add_argument("--rate", type=float, help="highest rate of the profile, in requests a second")
-    group.add_argument("--warm-up", type=float, default=5.0, help="seconds before it, which do not count")
+    group.add_argument("--warm-up", type=parse_seconds, default=5.0, help="time before it, which does not count: 5s")
     group.add_argument("--max-p95", type=float, default=Limits.p95_ms, help="95th percentile, in ms, that must be kept")
     group.add_argument("--max-errors", type=float, default=Limits.errors, help="share of failures that is allowed")
     group.add_argument("--min-rate", type=float, help="rate that must be kept; default: 0.9 of the profile's")

@@ -12,9 +12,7 @@ from pathlib import Path
 import pytest
 
 from staticfire import __version__
-from staticfire.cli.logs import _seconds
 from staticfire.cli.main import run
-from staticfire.errors import UsageError
 from staticfire.host.locks import command_lock
 from staticfire.layout import Layout
 from staticfire.settings import Settings
@@ -109,14 +107,11 @@ def test_doctor_answers_for_every_check_and_fails_only_for_what_is_needed(
     assert answers["Python"]["ok"]
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("30s", 30), ("10m", 600), ("2h", 7200), ("1d", 86400)])
-def test_since_takes_lengths_of_time(text: str, seconds: float) -> None:
-    assert _seconds(text) == seconds
-
-
-def test_since_refuses_what_is_no_length_of_time() -> None:
-    with pytest.raises(UsageError, match="--since"):
-        _seconds("yesterday")
+def test_since_refuses_what_is_not_a_length_of_time(root: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        run(["--project", root, "logs", "--since", "yesterday"])
+    assert end.value.code == 2
+    assert "argument --since: 'yesterday' is not a length of time: write " in capsys.readouterr().err
 
 
 def _doctor(root: str) -> list[str]:

@@ -61,6 +61,8 @@ def test_a_locust_file_that_is_not_there_is_2_and_is_named(
         ("--profile", "stedy"),
         ("--duration", "soon"),
         ("--duration", "0s"),
+        ("--duration", "1.5s"),
+        ("--warm-up", "5 s"),
         ("--rate", "-1"),
         ("--rate", "nan"),
         ("--users", "0"),

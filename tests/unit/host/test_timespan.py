@@ -1,0 +1,49 @@
+"""Lengths of time as text: what is understood, and what is refused with the grammar."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+
+from staticfire.host.timespan import GRAMMAR, parse_seconds, parse_timespan
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("200ms", 0.2),
+        ("1.5s", 1.5),
+        ("90s", 90),
+        ("10m", 600),
+        ("2h", 7200),
+        ("1d", 86400),
+        ("1h30m", 5400),
+        ("1m500ms", 60.5),
+        ("0s", 0),
+    ],
+)
+def test_numbers_with_their_units_are_seconds(text: str, seconds: float) -> None:
+    assert parse_timespan(text) == pytest.approx(seconds)
+    assert parse_seconds(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "yesterday", "10", "1.5", "s", "-5s", "5 s", "5S", "1.s", "10m3", "nan", "infs", "٣s"]
+)
+def test_anything_else_is_refused_and_told_the_grammar(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError) as refusal:
+        parse_timespan(text)
+    assert repr(text) in str(refusal.value)
+    assert GRAMMAR in str(refusal.value)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("1.5", 1.5), ("0", 0)])
+def test_a_bare_number_is_seconds_only_where_the_flag_says_so(text: str, seconds: float) -> None:
+    assert parse_seconds(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "-1", "nan", "inf", "1e3"])
+def test_what_only_python_calls_a_number_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError):
+        parse_seconds(text)
