@@ -18,6 +18,7 @@ from typing import Any
 
 from staticfire.edge_client import EdgeClient
 from staticfire.errors import UsageError
+from staticfire.host.timespan import parse_timespan
 from staticfire.settings import Settings
 from staticfire.targets.base import require_running
 
@@ -39,15 +40,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         ("reset", "the same with a TCP reset"),
     ):
         kinds.add_argument(f"--{kind}", dest="kind", action="store_const", const=kind, help=text)
-    add.add_argument(
-        "--latency",
-        type=parse_timespan,
-        metavar="TIME",
-        help="answer late, by 200ms or 2s; with --error, that error late",
-    )
-    add.add_argument(
-        "--share", type=float, metavar="S", help="strike this share of the calls: over 0, at most 1 (default)"
-    )
+    latency = "answer late, by 200ms or 2s; with --error, that error late"
+    add.add_argument("--latency", type=parse_timespan, metavar="TIME", help=latency)
+    share = "strike this share of the calls: over 0, at most 1 (default)"
+    add.add_argument("--share", type=float, metavar="S", help=share)
     add.add_argument("--times", type=int, metavar="N", help="clear the fault once it struck N calls (default: never)")
     add.add_argument("--when", choices=("before", "after"), help="before the call is carried out (default), or after")
     add.add_argument("--account", metavar="ID", help="strike the calls of this account only (default: of all)")

@@ -9,6 +9,7 @@ from typing import Any
 
 from staticfire import boto
 from staticfire.errors import UsageError
+from staticfire.host.timespan import parse_timespan
 from staticfire.settings import Settings
 from staticfire.stacks.terraform.variables import DEFAULT_ACCOUNT
 from staticfire.targets.base import Running, require_running
@@ -21,11 +22,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_logs)
     parser.add_argument("-f", "--follow", action="store_true", help="print new lines until Ctrl-C")
     parser.add_argument("--function", metavar="NAME", help="print this function's logs only")
-    parser.add_argument("--since", metavar="TIME", default="10m", help="how far back: 30s, 10m, 2h, 1d (default: 10m)")
+    since = "how far back: 30s, 10m, 2h, 1d (default: 10m)"
+    parser.add_argument("--since", type=parse_timespan, metavar="TIME", default="10m", help=since)
 
 
 def _logs(settings: Settings, arguments: argparse.Namespace) -> int:
-    since = time.time() - _seconds(arguments.since)
+    since = time.time() - arguments.since
     running = require_running(settings)
     if arguments.function is not None:
         names = list(_functions(_client(running)))
@@ -37,14 +39,6 @@ def _logs(settings: Settings, arguments: argparse.Namespace) -> int:
             )
     print_logs(running, arguments.function, since, follow=arguments.follow)
     return 0
-
-
-def _seconds(text: str) -> float:
-    units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-    try:
-        return float(text[:-1]) * units[text[-1:]]
-    except (ValueError, KeyError):
-        raise UsageError(f"--since {text!r} is not a length of time.", remedy="Write 30s, 10m, 2h or 1d.") from None
 
 
 def print_logs(running: Running, function: str | None, since: float, *, follow: bool) -> None:

@@ -16,7 +16,7 @@ from staticfire.load.report.document import Comparison, Report, read
 from staticfire.load.typed_json import of_json, to_json
 
 EXAMPLE: dict[str, Any] = json.loads(
-    (Path(__file__).parents[3] / "docs" / "load-report.example.json").read_text(encoding="utf-8")
+    (Path(__file__).parents[4] / "docs" / "load-report.example.json").read_text(encoding="utf-8")
 )
 
 
@@ -139,7 +139,7 @@ def test_the_first_seconds_of_a_step_are_compared_with_the_first_of_the_same_ste
 
 
 def knee(holds_at: float | None, fails_at: float | None) -> dict[str, Any]:
-    return EXAMPLE["knee"] | {"rate": holds_at, "holds_at": holds_at, "fails_at": fails_at}
+    return {**EXAMPLE["knee"]} | {"rate": holds_at, "holds_at": holds_at, "fails_at": fails_at}
 
 
 @pytest.mark.parametrize(
