@@ -37,8 +37,9 @@ from staticfire.edge.services.cloudwatch.service import CloudWatch
 from staticfire.edge.services.lambda_.service import Functions
 from staticfire.edge.services.mail.mailbox import Mailbox, Mails
 from staticfire.edge.services.rds.service import PostgresServer, Rds
-from staticfire.errors import BusyError, StaticfireError
+from staticfire.errors import StaticfireError
 from staticfire.host.files import write_json
+from staticfire.host.ports import port_taken
 from staticfire.host.processes import start_time
 
 from .app import App
@@ -96,10 +97,7 @@ async def _open(config: EdgeConfig) -> Server:
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise StaticfireError(f"The edge cannot listen on {config.host}:{config.port}: {error}.") from error
-        raise BusyError(
-            f"The port {config.port} of {config.host} is taken by another program.",
-            remedy="End that program, or choose another port: STATICFIRE_PORT=4567, or port in staticfire.toml.",
-        ) from error
+        raise port_taken(config.port, "STATICFIRE_PORT") from error
 
 
 async def _parts(

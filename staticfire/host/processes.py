@@ -89,6 +89,18 @@ class ProcessRecord:
         )
 
 
+def processes_in(directory: Path) -> list[int] | None:
+    """The processes whose working directory that is; None where the kernel does not tell."""
+    if sys.platform != "linux":
+        return None
+    place, pids = str(directory.resolve()), []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if os.readlink(process / "cwd") == place:
+                pids.append(int(process.name))
+    return pids
+
+
 def end_with_parent() -> Callable[[], None] | None:
     """For a child's `preexec_fn`: where the kernel can do it, the child ends when this process is killed."""
     if sys.platform != "linux":
