@@ -21,8 +21,8 @@ from staticfire.progress import Progress
 from staticfire.settings import Zip
 from staticfire.stacks import packages as build
 from staticfire.targets.base import Running
-from staticfire.targets.postgres.server import Server
-from staticfire.toolchain import runtimes as environments
+from staticfire.targets.postgres.server import RunningPostgres
+from staticfire.toolchain.runtimes import install_emulator
 
 from .deploy import ACCOUNT, REGION, Account, Database, Packages
 from .ministack import ministack
@@ -54,7 +54,7 @@ class Bench:
 
     @cached_property
     def ministack(self) -> Account:
-        python = environments.emulator(Layout.of(self.settings), self._progress)
+        python = install_emulator(Layout.of(self.settings), self._progress)
         endpoint = self._ends.enter_context(ministack(python, self._work / "ministack"))
         return self._deployed("MiniStack alone", endpoint, self._postgres, "bench_ministack")
 
@@ -128,7 +128,7 @@ class Bench:
         return str(self.running.health.parts["emulator"]["url"])
 
     @property
-    def _postgres(self) -> Server:
+    def _postgres(self) -> RunningPostgres:
         return _postgres_of(self.running)
 
     @cached_property
@@ -142,7 +142,7 @@ class Bench:
         subprocess.run([str(self.python), "-m", "compileall", "-q", str(directory)], check=True)
         return directory
 
-    def _deployed(self, name: str, endpoint: str, server: Server, database: str) -> Account:
+    def _deployed(self, name: str, endpoint: str, server: RunningPostgres, database: str) -> Account:
         with self._progress.step(f"Deploy to {name}"):
             account = Account(endpoint, self.settings.runtimes[0], self.packages, Database.create(server, database))
             account.deploy()
@@ -152,7 +152,7 @@ class Bench:
         return len(described(self.running.endpoint, function)["environments"]) or CONNECTIONS
 
 
-def _postgres_of(running: Running) -> Server:
+def _postgres_of(running: Running) -> RunningPostgres:
     if running.postgres is None:
         raise MeasureError("the embedded target has no Postgres")
     return running.postgres

@@ -16,7 +16,7 @@ from staticfire.layout import Layout
 from staticfire.progress import Progress
 from staticfire.settings import Settings, load
 from staticfire.targets.base import Running, target
-from staticfire.toolchain import runtimes as environments
+from staticfire.toolchain.runtimes import install_runtimes
 
 from .processes import ROOT, MeasureError
 
@@ -49,7 +49,7 @@ def started(settings: Settings, progress: Progress) -> Iterator[Running]:
 
 def runtime_python(settings: Settings, progress: Progress) -> Path:
     """The interpreter that the functions run on."""
-    runtimes = environments.runtimes(settings, Layout.of(settings), progress)
+    runtimes = install_runtimes(settings, Layout.of(settings), progress)
     return runtimes[settings.runtimes[0]].python
 
 

@@ -1,16 +1,11 @@
-"""The given target: an edge and a Postgres server that somebody else starts and ends, at addresses that settings name.
+"""The external target: an edge and a Postgres server that somebody else starts and ends, at addresses of the settings.
 
-This is how a container applies the stacks to its neighbours, and what a Compose project is once its containers run.
+This is how a container applies the stacks to its neighbours.
 """
 
 from __future__ import annotations
 
-import logging
-import shutil
-import ssl
 from urllib.parse import unquote, urlsplit
-
-import pg8000.native
 
 from staticfire.edge_client import EdgeClient, Health
 from staticfire.errors import StaticfireError, UsageError
@@ -18,83 +13,64 @@ from staticfire.host.waiting import wait_until
 from staticfire.layout import Layout
 from staticfire.progress import Progress
 from staticfire.settings import Settings
-from staticfire.targets.postgres.server import Server
+from staticfire.targets.postgres.server import RunningPostgres
 
 from .base import Running
-
-log = logging.getLogger(__name__)
 
 START_SECONDS = 300.0
 
 
-class Given:
+class External:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.layout = Layout.of(settings)
 
     def start(self, progress: Progress) -> Running:
         """Wait until all of it is well."""
-        found: list[Running] = []
 
-        def well() -> bool:
+        def well() -> Running | None:
             running = self.describe()
-            if running is not None:
-                found[:] = [running]
-            return running is not None and running.health.well and bool(running.instance)
+            return running if running is not None and running.health.well and running.instance else None
 
         with progress.step(f"Wait for {self.settings.endpoint}") as step:
-            if not wait_until(well, START_SECONDS, 0.5):
-                sick = found[0].health.sick if found else {}
+            running = wait_until(well, START_SECONDS, 0.5)
+            if running is None:
+                last = self.describe()
+                sick = last.health.sick if last else {}
                 raise StaticfireError(
                     f"What should run at {self.settings.endpoint} is not well after {START_SECONDS:.0f} s.",
                     checked=[f"{name}: {part}" for name, part in sick.items()] or ["nothing answers there"],
                 )
-            step.done(found[0].endpoint)
-        return found[0]
+            step.done(running.endpoint)
+        return running
 
     def describe(self) -> Running | None:
         if not self.settings.endpoint:
             raise UsageError(
-                "The target `given` needs the edge's address.",
+                "The target `external` needs the edge's address.",
                 remedy="Set `endpoint` (STATICFIRE_ENDPOINT), and for databases `postgres_url`.",
             )
         health = EdgeClient(self.settings.endpoint).health()
         if health is None:
             return None
-        return Running(self.settings.endpoint, self.settings.region, health, self._server(health))
+        return Running(self.settings.endpoint, self.settings.region, health, self._postgres(health))
 
     def stop(self, progress: Progress) -> bool:
         """It is not ours to end."""
         return False
 
     def kill(self, part: str) -> None:
-        raise UsageError(f"The part {part!r} is not ours to kill.", checked=["the target is `given`"])
+        raise UsageError(f"The part {part!r} is not ours to kill.", checked=["the target is `external`"])
 
     def wipe(self) -> None:
         """Forget what was applied; the data is not ours to drop."""
-        for directory in (self.layout.terraform, self.layout.state / "applied"):
-            shutil.rmtree(directory, ignore_errors=True)
+        self.layout.forget_applied()
 
-    def _server(self, health: Health) -> Server | None:
+    def _postgres(self, health: Health) -> RunningPostgres | None:
         if not self.settings.postgres_url:
             return None
         url = urlsplit(self.settings.postgres_url)
-        seen = health.parts.get("postgres", {})
-        inside = (str(seen["host"]), int(seen["port"])) if "host" in seen else None
+        part = health.parts.get("postgres", {})
+        inside = (str(part["host"]), int(part["port"])) if "host" in part else None
         user, password = unquote(url.username or ""), unquote(url.password or "")
-        return server(url.hostname or "", url.port or 5432, user, password, inside)
-
-
-def server(host: str, port: int, user: str, password: str, inside: tuple[str, int] | None) -> Server:
-    """The server at an address; its version is unknown while it does not answer."""
-    found = Server(host, port, user, password, "unknown", False, inside)
-    try:
-        connection = found.connect()
-    except (pg8000.native.InterfaceError, pg8000.native.DatabaseError, OSError, ssl.SSLError) as error:
-        log.info("Postgres at %s:%d does not answer: %s", host, port, error)
-        return found
-    try:
-        [[version, tls]] = connection.run("SELECT current_setting('server_version'), current_setting('ssl')")
-    finally:
-        connection.close()
-    return Server(host, port, user, password, version.split()[0], tls == "on", inside)
+        return RunningPostgres(url.hostname or "", url.port or 5432, user, password, inside=inside).inspected()

@@ -13,7 +13,7 @@ import uvloop
 from staticfire.layout import Layout
 from staticfire.progress import Progress
 from staticfire.settings import load
-from staticfire.toolchain import runtimes as environments
+from staticfire.toolchain.runtimes import install_emulator
 
 ROOT = Path(__file__).parents[3]
 DEADLINE = 120.0
@@ -34,4 +34,4 @@ def ministack_python() -> str:
     """A Python with MiniStack: a given one, or the stack's."""
     if given := os.environ.get("STATICFIRE_TEST_MINISTACK"):
         return given
-    return str(environments.emulator(Layout.of(load(ROOT)), Progress()))
+    return str(install_emulator(Layout.of(load(ROOT)), Progress()))

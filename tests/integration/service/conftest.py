@@ -25,7 +25,7 @@ from staticfire.layout import Layout
 from staticfire.progress import Progress
 from staticfire.settings import Settings, load
 from staticfire.targets.postgres.server import Postgres
-from staticfire.toolchain import runtimes as environments
+from staticfire.toolchain.runtimes import install_emulator
 
 ROOT = Path(__file__).parents[3]
 
@@ -42,7 +42,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The base URL of an emulator of this test process's own."""
-    python = environments.emulator(Layout.of(load(ROOT, {})), Progress())
+    python = install_emulator(Layout.of(load(ROOT, {})), Progress())
     home = tmp_path_factory.mktemp("emulator")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

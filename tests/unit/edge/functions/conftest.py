@@ -26,7 +26,7 @@ from staticfire.edge.services.lambda_ import FunctionRef, Functions, Outcome
 from staticfire.layout import Layout
 from staticfire.progress import Progress
 from staticfire.settings import load
-from staticfire.toolchain import runtimes as environments
+from staticfire.toolchain.runtimes import install_runtimes
 
 ROOT = Path(__file__).parents[4]
 DEADLINE = 30.0
@@ -49,7 +49,7 @@ def runtime_python() -> str:
     if given := os.environ.get("STATICFIRE_TEST_RUNTIME"):
         return given
     settings = load(ROOT, overrides={"runtimes": [f"python3.{sys.version_info.minor}"]})
-    (python,) = {one.python for one in environments.runtimes(settings, Layout.of(settings), Progress()).values()}
+    (python,) = {one.python for one in install_runtimes(settings, Layout.of(settings), Progress()).values()}
     return str(python)
 
 
