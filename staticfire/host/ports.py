@@ -37,8 +37,9 @@ def port_is_free(host: str, port: int) -> bool:
 def port_holder(port: int) -> str:
     """Who listens on `port`, as far as this user may see: `pid 17: python -m http.server`."""
     for pid in _listeners(port):
-        command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-        return f"pid {pid}: {command}"
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+            return f"pid {pid}: {command}"
     return "a process that this user cannot see"
 
 
@@ -52,6 +53,7 @@ def port_taken(port: int, variable: str) -> BusyError:
 
 
 def _listeners(port: int) -> Iterator[int]:
+    """The processes that listen on `port`; none where there is no /proc."""
     inodes = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         with contextlib.suppress(FileNotFoundError):

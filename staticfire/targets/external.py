@@ -1,4 +1,4 @@
-"""The external target: an edge and a Postgres server that somebody else starts and ends, at addresses of the settings.
+"""The external target: an edge and a Postgres server at known addresses, which somebody else starts and ends.
 
 This is how a container applies the stacks to its neighbours.
 """

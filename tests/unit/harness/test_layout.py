@@ -138,7 +138,7 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
 
 def test_a_record_that_lacks_something_is_damaged(tmp_path: Path) -> None:
     (tmp_path / "edge.json").write_text('{"pid": 1}')
-    with pytest.raises(StaticfireError, match="does not tell started"):
+    with pytest.raises(StaticfireError, match="does not say started"):
         ProcessRecord.read(tmp_path / "edge.json")
 
 
