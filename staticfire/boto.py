@@ -1,6 +1,6 @@
 """boto3 clients of the running stack, whatever this machine's own AWS configuration and proxies are.
 
-Profiles, configuration files, service endpoints and proxies of the user's environment are for real accounts. None of
+Profiles, configuration files, service endpoints and proxies that the user has set up are for real accounts. None of
 them is read here: no call of ours can leave for AWS, and a profile that does not exist is not an error.
 """
 
