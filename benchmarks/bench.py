@@ -21,7 +21,7 @@ from staticfire.progress import Progress
 from staticfire.settings import Zip
 from staticfire.stacks import packages as build
 from staticfire.targets.base import Running
-from staticfire.targets.postgres.server import Server
+from staticfire.targets.postgres.server import RunningPostgres
 from staticfire.toolchain.runtimes import install_emulator
 
 from .deploy import ACCOUNT, REGION, Account, Database, Packages
@@ -134,7 +134,7 @@ class Bench:
         return str(self.running.health.parts["emulator"]["url"])
 
     @property
-    def _postgres(self) -> Server:
+    def _postgres(self) -> RunningPostgres:
         return _postgres_of(self.running)
 
     @cached_property
@@ -148,7 +148,7 @@ class Bench:
         subprocess.run([str(self.python), "-m", "compileall", "-q", str(directory)], check=True)
         return directory
 
-    def _deployed(self, name: str, endpoint: str, server: Server, database: str) -> Account:
+    def _deployed(self, name: str, endpoint: str, server: RunningPostgres, database: str) -> Account:
         with self._progress.step(f"Deploy to {name}"):
             account = Account(endpoint, self.settings.runtimes[0], self.packages, Database.create(server, database))
             account.deploy()
@@ -158,7 +158,7 @@ class Bench:
         return len(described(self.running.endpoint, function)["environments"]) or CONNECTIONS
 
 
-def _postgres_of(running: Running) -> Server:
+def _postgres_of(running: Running) -> RunningPostgres:
     if running.postgres is None:
         raise MeasureError("the embedded target has no Postgres")
     return running.postgres

@@ -16,7 +16,7 @@ import boto3
 from botocore.config import Config
 from pg8000.native import identifier
 
-from staticfire.targets.postgres.server import Server
+from staticfire.targets.postgres.server import RunningPostgres
 
 from .processes import MeasureError
 
@@ -50,7 +50,7 @@ class Database:
     password: str
 
     @classmethod
-    def create(cls, server: Server, name: str) -> Database:
+    def create(cls, server: RunningPostgres, name: str) -> Database:
         connection = server.connect()
         try:
             connection.run(f"drop database if exists {identifier(name)} with (force)")

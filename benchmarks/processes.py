@@ -7,11 +7,11 @@ import os
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from staticfire.host.processes import end_with_parent
+from staticfire.host.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -70,12 +70,10 @@ def wait_for(
     what: str, ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path, seconds: float = 60
 ) -> None:
     """Until `ready`; fails with the end of the process's output when it exits or takes too long."""
-    deadline = time.monotonic() + seconds
-    while not ready():
-        if process.poll() is not None or time.monotonic() > deadline:
-            state = "took too long" if process.poll() is None else f"exited with status {process.returncode}"
-            raise MeasureError(f"{what} {state}; the end of {log}:\n{log.read_text(errors='replace')[-2000:]}")
-        time.sleep(0.05)
+    if wait_until(lambda: ready() or process.poll() is not None, seconds, 0.05) and process.poll() is None:
+        return
+    state = "took too long" if process.poll() is None else f"exited with status {process.returncode}"
+    raise MeasureError(f"{what} {state}; the end of {log}:\n{log.read_text(errors='replace')[-2000:]}")
 
 
 def listens(port: int) -> bool:

@@ -1,7 +1,7 @@
 """boto3 clients of the running stack, whatever this machine's own AWS configuration and proxies are.
 
-Profiles, configuration files, service endpoints and proxies of the user's environment are for real accounts. None of
-them is read here: no call of ours can leave for AWS, and a profile that does not exist is no error.
+Profiles, configuration files, service endpoints and proxies that the user has set up are for real accounts. None of
+them is read here: no call of ours can leave for AWS, and a profile that does not exist is not an error.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
-# Every variable of botocore's session: read from no environment and no file, and with its default.
+# Every variable of botocore's session: not read from variables or files, and with its default.
 _DEFAULTS = {
     name: (None, None, os.devnull if name in ("config_file", "credentials_file") else default, convert)
     for name, (_, _, default, convert) in botocore.session.Session.SESSION_VARIABLES.items()

@@ -7,6 +7,7 @@ this user can share (virtual environments, requirements, providers); it can be r
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,6 +97,11 @@ class Layout:
     def providers(self) -> Path:
         """Terraform's plug-in cache, where the registry serves the provider."""
         return self.cache / "terraform-plugins"
+
+    def forget_applied(self) -> None:
+        """Forget what was applied: what it was applied to is gone."""
+        for directory in (self.terraform, self.state / "applied"):
+            shutil.rmtree(directory, ignore_errors=True)
 
     def process(self, name: str) -> Path:
         return self.state / "processes" / f"{name}.json"

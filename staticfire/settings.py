@@ -16,8 +16,8 @@ an error that names the nearest right one.
 | cache_dir           | STATICFIRE_CACHE_DIR           | ~/.cache/staticfire |
 | postgres_bin        | STATICFIRE_POSTGRES_BIN        | looked for         |
 | postgres_port       | STATICFIRE_POSTGRES_PORT       | 0: a free one      |
-| endpoint            | STATICFIRE_ENDPOINT            | (target `given`)   |
-| postgres_url        | STATICFIRE_POSTGRES_URL        | (target `given`)   |
+| endpoint            | STATICFIRE_ENDPOINT            | (target `external`) |
+| postgres_url        | STATICFIRE_POSTGRES_URL        | (target `external`) |
 | localstack_image    | STATICFIRE_LOCALSTACK_IMAGE    | 4.14.0             |
 | postgres_image      | STATICFIRE_POSTGRES_IMAGE      | postgres:17        |
 | terraform           | STATICFIRE_TERRAFORM           | looked for         |

@@ -22,7 +22,7 @@ from staticfire.stacks.terraform import finding as terraform
 from staticfire.stacks.terraform.variables import missing_configuration
 from staticfire.targets.compose import require_engine
 from staticfire.targets.postgres import unprivileged
-from staticfire.targets.postgres.server import machine_binaries
+from staticfire.targets.postgres.binaries import machine_binaries
 from staticfire.toolchain.runtimes import interpreters, nearest, runtimes_in_use
 
 FREE_GIGABYTES = 1.0

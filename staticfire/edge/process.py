@@ -23,8 +23,9 @@ import uvloop
 from staticfire.edge.http1.client import Client
 from staticfire.edge.http1.messages import Request, Response
 from staticfire.edge.http1.server import Server, serve
-from staticfire.errors import BusyError, StaticfireError
+from staticfire.errors import StaticfireError
 from staticfire.host.files import write_json
+from staticfire.host.ports import port_taken
 from staticfire.host.processes import start_time
 
 from .compose import on_localstack, on_ministack
@@ -84,10 +85,7 @@ async def _open(config: EdgeConfig) -> Server:
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise StaticfireError(f"The edge cannot listen on {config.host}:{config.port}: {error}.") from error
-        raise BusyError(
-            f"The port {config.port} of {config.host} is taken by another program.",
-            remedy="End that program, or choose another port: STATICFIRE_PORT=4567, or port in staticfire.toml.",
-        ) from error
+        raise port_taken(config.port, "STATICFIRE_PORT") from error
 
 
 def _announce(config: EdgeConfig, port: int) -> Callable[[], None]:

@@ -59,15 +59,17 @@ def read_json(path: Path, *keys: str) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise StaticfireError(f"{path} is damaged: {error}.", remedy=f"Delete {path} and try again.") from error
+        raise _damaged(path, str(error)) from error
     if not isinstance(value, dict):
-        raise StaticfireError(f"{path} holds no object.", remedy=f"Delete {path} and try again.")
+        raise _damaged(path, "it is not an object")
     missing = [key for key in keys if key not in value]
     if missing:
-        raise StaticfireError(
-            f"{path} is damaged: it does not tell {', '.join(missing)}.", remedy=f"Delete {path} and try again."
-        )
+        raise _damaged(path, f"it does not say {', '.join(missing)}")
     return value
+
+
+def _damaged(path: Path, problem: str) -> StaticfireError:
+    return StaticfireError(f"{path} is damaged: {problem}.", remedy=f"Delete {path} and try again.")
 
 
 def secret(path: Path) -> str:

@@ -42,7 +42,7 @@ def command_lock(layout: Layout, command: str) -> Iterator[None]:
             ) from error
         file.truncate(0)
         holder = f"pid {os.getpid()}: staticfire {command}, since {time.strftime('%Y-%m-%d %H:%M:%S')}\n"
-        with contextlib.suppress(OSError):  # a full disk is no reason not to end what runs
+        with contextlib.suppress(OSError):  # also on a full disk what runs must end
             file.write(holder.encode())
         try:
             yield

@@ -1,4 +1,4 @@
-"""Ports: a free one, whether one is taken, and by whom."""
+"""Ports: a free one, whether one is taken, and by whom; the error of a port that is taken."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from staticfire.errors import StaticfireError
+from staticfire.errors import BusyError, StaticfireError
 
 
 def free_port(host: str = "127.0.0.1") -> int:
@@ -37,12 +37,23 @@ def port_is_free(host: str, port: int) -> bool:
 def port_holder(port: int) -> str:
     """Who listens on `port`, as far as this user may see: `pid 17: python -m http.server`."""
     for pid in _listeners(port):
-        command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-        return f"pid {pid}: {command}"
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+            return f"pid {pid}: {command}"
     return "a process that this user cannot see"
 
 
+def port_taken(port: int, variable: str) -> BusyError:
+    """The error of a port that somebody else has; `variable` names another one."""
+    return BusyError(
+        f"The port {port} is taken.",
+        checked=[f"it is held by {port_holder(port)}"],
+        remedy=f"End that process, or name another port in {variable}; 0 takes a free one.",
+    )
+
+
 def _listeners(port: int) -> Iterator[int]:
+    """The processes that listen on `port`; none where there is no /proc."""
     inodes = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         with contextlib.suppress(FileNotFoundError):

@@ -1,8 +1,10 @@
-"""Processes that staticfire started, and records of them.
+"""Processes of this machine: records of those that staticfire started, and what the kernel tells of them.
 
 A record holds the pid and the time at which the kernel started that process. A pid alone proves nothing: after a crash
 or a reboot it may belong to a stranger. A record therefore is in one of two states: `alive`, when a process with that
 pid and that start time exists, or stale, when it can be dropped without touching anything.
+
+What Linux alone tells (`/proc`, `prctl`) is asked here, and each function says what it does elsewhere.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def start_time(pid: int) -> str | None:
-    """When the kernel started `pid`, in the kernel's own words; None when there is no such process."""
+    """When the kernel started `pid`, in its own words (elsewhere in those of `ps`); None when it does not run."""
     if sys.platform == "linux":
         try:
             stat = Path(f"/proc/{pid}/stat").read_text(encoding="latin-1")
@@ -89,8 +91,20 @@ class ProcessRecord:
         )
 
 
+def processes_in(directory: Path) -> list[int] | None:
+    """The processes whose working directory that is; elsewhere None."""
+    if sys.platform != "linux":
+        return None
+    place, pids = str(directory.resolve()), []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if os.readlink(process / "cwd") == place:
+                pids.append(int(process.name))
+    return pids
+
+
 def end_with_parent() -> Callable[[], None] | None:
-    """For a child's `preexec_fn`: where the kernel can do it, the child ends when this process is killed."""
+    """For a child's `preexec_fn`: the child ends when somebody kills this process; elsewhere it does not."""
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None).prctl

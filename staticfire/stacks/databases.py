@@ -10,7 +10,7 @@ from pg8000.native import Connection, DatabaseError, identifier
 
 from staticfire.postgres_databases import drop, make_database, make_role
 from staticfire.stacks.terraform.variables import DEFAULT_ACCOUNT
-from staticfire.targets.postgres.server import Server
+from staticfire.targets.postgres.server import RunningPostgres
 
 KEPT_TABLES = ("schema_migrations",)
 NO_SUCH_DATABASE = "3D000"
@@ -30,7 +30,7 @@ def database_name(stack: str, account: str) -> str:
 class StackDatabase:
     """A database, and the role of the same name that owns it."""
 
-    server: Server = field(repr=False)
+    server: RunningPostgres = field(repr=False)
     name: str
 
     @property

@@ -11,17 +11,17 @@ from staticfire.edge_client import Health
 from staticfire.errors import DegradedError, NotRunningError, PrerequisiteError, UsageError
 from staticfire.progress import Progress
 from staticfire.settings import Settings
-from staticfire.targets.postgres.server import Server
+from staticfire.targets.postgres.server import RunningPostgres
 
 
 @dataclass(frozen=True)
 class Running:
-    """A started target: what callers need to reach it. `notes` tell what differs from what was asked for."""
+    """A started target: what callers need to reach it. `notes` say what differs from what was asked for."""
 
     endpoint: str
     region: str
     health: Health
-    postgres: Server | None
+    postgres: RunningPostgres | None
     notes: Sequence[str] = ()
 
     @property
@@ -46,10 +46,10 @@ class Target(Protocol):
         """Kill `emulator`, `postgres` or `edge` as a crash would, and wait until it is gone."""
 
 
-TARGETS = ("embedded", "compose", "containers", "given")
+TARGETS = ("embedded", "compose", "containers", "external")
 ENFORCING = "embedded"
 # A test run does not start these: it uses the one that is up.
-SHARED = ("compose", "given")
+SHARED = ("compose", "external")
 
 
 def target(settings: Settings) -> Target:
@@ -58,12 +58,14 @@ def target(settings: Settings) -> Target:
         raise UsageError(
             f"There is no target {settings.target!r}.",
             checked=[f"the targets are: {', '.join(TARGETS)}"],
-            remedy="Correct the setting `target` (STATICFIRE_TARGET, --target).",
+            remedy="The target `given` is called `external` now."
+            if settings.target == "given"
+            else "Correct the setting `target` (STATICFIRE_TARGET, --target).",
         )
     if settings.enforce_iam and settings.target != ENFORCING:
         raise UsageError(
             f"IAM is not enforced on the target {settings.target!r}: LocalStack's free edition does not.",
-            remedy=f"Use the target {ENFORCING!r}, or leave the setting `enforce_iam` away.",
+            remedy=f"Use the target {ENFORCING!r}, or leave the setting `enforce_iam` out.",
         )
     try:
         module = import_module(f"staticfire.targets.{settings.target}")
@@ -72,8 +74,8 @@ def target(settings: Settings) -> Target:
             f"The target {settings.target!r} needs a package that is not installed: {error.name}.",
             remedy="Install staticfire with its extra: `pip install 'staticfire[containers]'`.",
         ) from error
-    made: Target = getattr(module, settings.target.capitalize())(settings)
-    return made
+    chosen: Target = getattr(module, settings.target.capitalize())(settings)
+    return chosen
 
 
 def require_running(settings: Settings) -> Running:
@@ -95,7 +97,7 @@ def require_well(settings: Settings) -> Running:
 
 
 def degraded(running: Running) -> DegradedError:
-    """Which parts are not well, and what to do."""
+    """The error that says which parts are not well, and what to do."""
     parts = [
         f"{name}: {', '.join(f'{key} {value}' for key, value in part.items())}"
         for name, part in running.health.sick.items()

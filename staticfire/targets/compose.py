@@ -1,8 +1,8 @@
 """The compose target: the containers of the project's compose.yaml, driven by `docker compose`.
 
 `docker compose up --wait` by hand and `staticfire up --target compose` do the same; the latter applies the stacks from
-this machine too, which changes nothing and tells it their outputs. What runs is asked of the engine each time, so that
-it does not matter who started it. The default state directory means the Compose project that the file names; any other
+this machine too, which changes nothing and tells it their outputs. The engine says each time what runs, so that it
+does not matter who started it. The default state directory means the Compose project that the file names; any other
 one has a project of its own.
 """
 
@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -25,9 +24,9 @@ from staticfire.host.ports import free_port
 from staticfire.layout import Layout
 from staticfire.progress import Progress, Step
 from staticfire.settings import Settings
+from staticfire.targets.postgres.server import ADMIN, RunningPostgres
 
 from .base import Running
-from .given import server
 
 FILE = "compose.yaml"
 SERVICES = {"edge": "edge", "localstack": "emulator", "postgres": "postgres"}
@@ -51,7 +50,7 @@ class Compose:
 
     def describe(self) -> Running | None:
         require_engine()
-        containers = {each["Service"]: each for each in self.containers()}
+        containers = {container["Service"]: container for container in self.containers()}
         if not {"edge", "localstack", "postgres"} & containers.keys():
             return None
         endpoint = f"http://127.0.0.1:{_published(containers.get('edge')) or self._port()}"
@@ -65,14 +64,9 @@ class Compose:
             stopped = {"edge": {"state": "silent", "container": containers["edge"]["Name"]}}
         if stopped:
             health = replace(health, state="degraded", parts={**health.parts, **stopped})
-        described = self._configuration["services"]["postgres"]["environment"]
-        postgres = server(
-            "127.0.0.1",
-            _published(containers.get("postgres")),
-            "postgres",
-            described["POSTGRES_PASSWORD"],
-            ("postgres", 5432),
-        )
+        port = _published(containers.get("postgres"))
+        password = self._configuration["services"]["postgres"]["environment"]["POSTGRES_PASSWORD"]
+        postgres = RunningPostgres("127.0.0.1", port, ADMIN, password, inside=("postgres", 5432)).inspected()
         return Running(endpoint, self.settings.region, health, postgres)
 
     def stop(self, progress: Progress) -> bool:
@@ -85,8 +79,7 @@ class Compose:
 
     def wipe(self) -> None:
         self._run(*DOWN, "--volumes")
-        for directory in (self.layout.terraform, self.layout.state / "applied"):
-            shutil.rmtree(directory, ignore_errors=True)
+        self.layout.forget_applied()
         self._record.unlink(missing_ok=True)
 
     def kill(self, part: str) -> None:
@@ -117,15 +110,14 @@ class Compose:
     @cached_property
     def _configuration(self) -> Mapping[str, Any]:
         """The compose file with every variable filled in."""
-        found: Mapping[str, Any] = json.loads(self._run("config", "--format", "json"))
-        return found
+        configuration: Mapping[str, Any] = json.loads(self._run("config", "--format", "json"))
+        return configuration
 
     def containers(self) -> list[dict[str, Any]]:
-        said = self._run("ps", "--all", "--format", "json").strip()
-        if said.startswith("["):  # Compose before 2.21
-            found: list[dict[str, Any]] = json.loads(said)
-            return found
-        return [json.loads(line) for line in said.splitlines()]
+        listing = self._run("ps", "--all", "--format", "json").strip()
+        if listing.startswith("["):  # Compose before 2.21
+            listing = "\n".join(map(json.dumps, json.loads(listing)))
+        return [json.loads(line) for line in listing.splitlines()]
 
     def _port(self) -> int:
         """The edge's port on this machine: what the setting says, else the free one that was chosen first."""
@@ -140,7 +132,7 @@ class Compose:
     def _up(self, step: Step) -> None:
         child = subprocess.Popen(
             [*self.command, "up", "--build", "--wait", "--quiet-pull"],
-            env=self._environment(),
+            env=self._variables(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -165,18 +157,18 @@ class Compose:
             if failed or container.get("Health") == "unhealthy":
                 yield self._run("logs", "--no-color", "--tail", "20", container["Service"])
 
-    def _environment(self) -> dict[str, str]:
+    def _variables(self) -> dict[str, str]:
         """The file's variables. What a setting does not change is left to the file and to `.env`, as by hand."""
         names = ("postgres_port", "localstack_image", "postgres_image", "region")
-        wanted = {name: getattr(self.settings, name) for name in names} | {"port": self._port()}
-        given = {name: str(value) for name, value in wanted.items() if value != getattr(Settings, name)}
+        settings = {name: getattr(self.settings, name) for name in names} | {"port": self._port()}
+        changed = {name: str(value) for name, value in settings.items() if value != getattr(Settings, name)}
         if self._apart:
-            given["postgres_port"] = str(self.settings.postgres_port)
-        return {**os.environ, **{f"STATICFIRE_{name.upper()}": value for name, value in given.items()}}
+            changed["postgres_port"] = str(self.settings.postgres_port)
+        return {**os.environ, **{f"STATICFIRE_{name.upper()}": value for name, value in changed.items()}}
 
     def _run(self, *arguments: str) -> str:
         run = subprocess.run(
-            [*self.command, *arguments], env=self._environment(), capture_output=True, text=True, check=False
+            [*self.command, *arguments], env=self._variables(), capture_output=True, text=True, check=False
         )
         if run.returncode:
             raise StaticfireError(
@@ -187,20 +179,20 @@ class Compose:
 
 
 def require_engine() -> None:
-    """An error with the remedy where no Docker engine answers."""
+    """An error that says what to do where no Docker engine answers."""
     try:
         run = subprocess.run(
             ["docker", "version", "--format", "{{.Server.Version}}"], capture_output=True, text=True, check=False
         )
-        said = run.stderr.strip() or f"exit status {run.returncode}"
+        answer = run.stderr.strip() or f"exit status {run.returncode}"
     except OSError as error:
-        said = str(error)
+        answer = str(error)
     else:
         if run.returncode == 0:
             return
     raise PrerequisiteError(
         "No Docker engine answers.",
-        checked=[f"docker version: {said}", f"DOCKER_HOST: {os.environ.get('DOCKER_HOST', 'not set')}"],
+        checked=[f"docker version: {answer}", f"DOCKER_HOST: {os.environ.get('DOCKER_HOST', 'not set')}"],
         remedy="Start Docker, or point DOCKER_HOST at an engine. The target `embedded` needs none.",
     )
 
@@ -208,4 +200,4 @@ def require_engine() -> None:
 def _published(container: Mapping[str, Any] | None) -> int:
     """The port of this machine that leads to the container; 0 while it does not run."""
     publishers = (container or {}).get("Publishers") or ()
-    return next((each["PublishedPort"] for each in publishers if each.get("PublishedPort")), 0)
+    return next((port for publisher in publishers if (port := publisher.get("PublishedPort"))), 0)

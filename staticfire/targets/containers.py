@@ -1,8 +1,8 @@
 """The containers target: LocalStack and Postgres through testcontainers, the edge beside them on this machine.
 
-A process of its own, the holder, starts the containers and keeps testcontainers' connection to its reaper: they are
-removed when the holder is told to end, and by the reaper when it dies. The first pytest worker that needs a stack
-starts it for all; it may end before the others, so it cannot be the one that holds them.
+A process of its own (containers_process.py) starts the containers and keeps testcontainers' connection to its reaper:
+they are removed when that process ends, and by the reaper when somebody kills it. The first pytest worker that needs a
+stack starts it for all; it may end before the others, so it cannot be the one that keeps them.
 
 `start` brings any state to well: a container that was killed is started again; Postgres then has its data, LocalStack
 has none, and the stacks are applied to it afresh.
@@ -28,13 +28,12 @@ from staticfire.host.waiting import wait_until
 from staticfire.layout import Layout
 from staticfire.progress import Progress
 from staticfire.settings import Settings
-from staticfire.targets.postgres.server import ADMIN, Server
+from staticfire.targets.postgres.server import ADMIN, RunningPostgres
 
 from .base import Running
 from .compose import require_engine
-from .containers_holder import LOCALSTACK_PORT, POSTGRES_PORT, ready
+from .containers_process import LOCALSTACK_PORT, POSTGRES_PORT, ready
 from .embedded import Embedded
-from .given import server
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +43,7 @@ START_SECONDS = 300.0
 class Containers(Embedded):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self.postgres = self.held = Held(settings)
+        self.postgres = self.containers = ContainerPair(settings)
 
     def start(self, progress: Progress) -> Running:
         require_engine()
@@ -52,26 +51,26 @@ class Containers(Embedded):
 
     def describe(self) -> Running | None:
         running = super().describe()
-        if running is None or self.held.runs("localstack"):
+        if running is None or self.containers.runs("localstack"):
             return running
-        parts = {**running.health.parts, "emulator": {"state": "dead", "log": str(self.held.log)}}
+        parts = {**running.health.parts, "emulator": {"state": "dead", "log": str(self.containers.log)}}
         return replace(running, health=replace(running.health, state="degraded", parts=parts))
 
     def kill(self, part: str) -> None:
         if part == "edge":
             super().kill(part)
         else:
-            self.held.kill({"emulator": "localstack"}.get(part, part))
+            self.containers.kill({"emulator": "localstack"}.get(part, part))
 
     def _behind(self, ministack: str) -> dict[str, Any]:
         return {
-            "emulator": {"url": self.held.url("localstack", LOCALSTACK_PORT), "name": "LocalStack"},
+            "emulator": {"url": self.containers.url("localstack", LOCALSTACK_PORT), "name": "LocalStack"},
             "filler": {"python": ministack, "port": 0},
         }
 
 
-class Held:
-    """The two containers, as the holder recorded them."""
+class ContainerPair:
+    """LocalStack and Postgres, as the process that keeps them recorded them."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -79,10 +78,10 @@ class Held:
         self.log = self.layout.logs / "containers.log"
         self._record = self.layout.state / "containers.json"
 
-    def start(self, progress: Progress) -> Server:
+    def start(self, progress: Progress) -> RunningPostgres:
         with progress.step("Containers") as step:
-            if self._holder() is None:
-                self._start_holder()
+            if self._process() is None:
+                self._start_process()
             else:
                 for name in ("localstack", "postgres"):
                     container = self._container(name)
@@ -90,33 +89,33 @@ class Held:
                         log.warning("the container %s was %s: it is started again", name, container.status)
                         container.start()
                         ready(container, name)
-            found = self.running()
-            if found is None:
+            postgres = self.running()
+            if postgres is None:
                 raise StaticfireError("The containers ended as soon as they had started.", checked=[str(self.log)])
-            step.done(f"LocalStack, Postgres {found.version} on {found.host}:{found.port}")
-        return found
+            step.done(f"LocalStack, Postgres {postgres.version} on {postgres.host}:{postgres.port}")
+        return postgres
 
     def runs(self, name: str) -> bool:
-        return self._holder() is not None and self._container(name).status == "running"
+        return self._process() is not None and self._container(name).status == "running"
 
-    def running(self) -> Server | None:
+    def running(self) -> RunningPostgres | None:
         if not self.runs("postgres"):
             return None
         host, port = self._address("postgres", POSTGRES_PORT)
-        return server(host, port, ADMIN, str(self._recorded()["password"]), None)
+        return RunningPostgres(host, port, ADMIN, str(self._recorded()["password"])).inspected()
 
     def stop(self) -> bool:
-        """End the holder; the containers and their volumes are gone then."""
-        holder = self._holder()
-        if holder is None:
+        """End the process; the containers and their volumes are gone then."""
+        process = self._process()
+        if process is None:
             return False
-        holder.stop((signal.SIGTERM, 60), (signal.SIGKILL, 5))
+        process.stop((signal.SIGTERM, 60), (signal.SIGKILL, 5))
         self._record.unlink(missing_ok=True)
         return True
 
     def end_orphans(self) -> None:
-        """A holder that was killed left its containers to the reaper."""
-        if self._holder() is not None:
+        """A process that was killed left its containers to the reaper."""
+        if self._process() is not None:
             self.stop()
 
     def wipe(self) -> None:
@@ -131,9 +130,9 @@ class Held:
         host, published = self._address(name, port)
         return f"http://{host}:{published}"
 
-    def _start_holder(self) -> None:
+    def _start_process(self) -> None:
         self._record.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "staticfire.targets.containers_holder", str(self._record)]
+        command = [sys.executable, "-m", "staticfire.targets.containers_process", str(self._record)]
         command += [self.settings.localstack_image, self.settings.postgres_image]
         with open_log(self.log) as output:
             begin = output.tell()
@@ -147,7 +146,7 @@ class Held:
             self.end_orphans()
             raise StaticfireError(f"The containers did not start:\n{said}", checked=[str(self.log)])
 
-    def _holder(self) -> ProcessRecord | None:
+    def _process(self) -> ProcessRecord | None:
         return ProcessRecord.read(self.layout.process("containers"))
 
     def _recorded(self) -> Mapping[str, Any]:

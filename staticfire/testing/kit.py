@@ -13,7 +13,6 @@ import os
 import subprocess
 import sys
 import sysconfig
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,6 +23,7 @@ import pg8000.native
 import urllib3
 
 from staticfire.edge_client import EdgeClient
+from staticfire.host import waiting
 from staticfire.progress import Progress
 from staticfire.stacks.databases import StackDatabase
 from staticfire.stacks.reset import reset
@@ -37,11 +37,9 @@ PATIENCE_SECONDS = 60.0
 
 def wait_until(look: Callable[[], Seen], what: str, patience: float = PATIENCE_SECONDS) -> Seen:
     """What `look()` gives as soon as it is true; an AssertionError with the last thing seen when it never is."""
-    deadline = time.monotonic() + patience
-    while not (seen := look()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"Waited {patience:.0f} s in vain for {what}; last seen: {seen!r}")
-        time.sleep(0.02)
+    seen = waiting.wait_until(look, patience)
+    if not seen:
+        raise AssertionError(f"Waited {patience:.0f} s in vain for {what}; last seen: {seen!r}")
     return seen
 
 

@@ -1,1 +1,1 @@
-"""Terraform: found, run in working copies, read."""
+"""Terraform: find it, run it in working copies, read what it says."""

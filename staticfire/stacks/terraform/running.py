@@ -1,4 +1,4 @@
-"""Run tflocal in a working copy: one at a time, never cut short, and never against what the user configured for AWS.
+"""Run tflocal in a working copy: one at a time, never cut short, and without what the user has set up for AWS.
 
 Terraform writes to the log and not to us, in a session of its own. When this process is killed, Terraform goes on and
 keeps its state whole; the next run ends it. State is in the emulator's S3 and so lives and dies with the resources.

@@ -27,7 +27,7 @@ def fault(
     edge: Edge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Fault]:
     """`staticfire fault ARGUMENTS`: its exit code, what it printed, and what it complained of."""
-    (tmp_path / "staticfire.toml").write_text(f"[staticfire]\ntarget = 'given'\nendpoint = '{edge.endpoint}'\n")
+    (tmp_path / "staticfire.toml").write_text(f"[staticfire]\ntarget = 'external'\nendpoint = '{edge.endpoint}'\n")
     for name in ("STATICFIRE_TARGET", "STATICFIRE_ENDPOINT"):
         monkeypatch.delenv(name, raising=False)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from pg8000 import native
 
-from staticfire.targets.postgres.server import Server
+from staticfire.targets.postgres.server import RunningPostgres
 
 SERVICE = Path(__file__).parents[3] / "service"
 MIGRATIONS = SERVICE / "usage/schema/migrations"
@@ -26,7 +26,7 @@ Api = Callable[..., dict[str, Any]]
 class Stack:
     """A database without a schema, a table and a secret of one test's own, and how to look into them."""
 
-    server: Server
+    server: RunningPostgres
     endpoint: str
     name: str
     secret_arn: str

@@ -18,7 +18,7 @@ from staticfire.progress import Progress
 from staticfire.settings import Settings, StackSettings
 from staticfire.stacks.stack import Stack
 from staticfire.targets.base import Running
-from staticfire.targets.postgres import server as postgres
+from staticfire.targets.postgres import data_directory
 from staticfire.targets.postgres.server import Postgres
 
 
@@ -153,7 +153,7 @@ def test_root_starts_it_where_nobody_else_may_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, namespaces: bool
 ) -> None:
     if not namespaces:
-        monkeypatch.setattr(postgres, "_succeeds", lambda _: False)
+        monkeypatch.setattr(data_directory, "_succeeds", lambda _: False)
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     state = closed / "state"

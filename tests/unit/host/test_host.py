@@ -12,8 +12,8 @@ import pytest
 from staticfire.errors import BusyError, StaticfireError
 from staticfire.host.files import open_log, read_json, secret, write_atomically, write_json
 from staticfire.host.locks import command_lock
-from staticfire.host.ports import port_holder, port_is_free
-from staticfire.host.processes import ProcessRecord
+from staticfire.host.ports import port_holder, port_is_free, port_taken
+from staticfire.host.processes import ProcessRecord, processes_in
 from staticfire.host.waiting import wait_until
 from staticfire.layout import Layout, shared_cache
 
@@ -94,6 +94,12 @@ def test_a_process_that_ignores_the_first_signal_gets_the_next(layout: Layout) -
     assert child.wait() == -signal.SIGKILL
 
 
+def test_who_works_in_a_directory_is_found(tmp_path: Path) -> None:
+    with subprocess.Popen(SLEEPER, cwd=tmp_path) as child:
+        assert wait_until(lambda: processes_in(tmp_path), 30) in (None, [child.pid])
+        child.kill()
+
+
 def test_a_recycled_pid_is_a_stranger_and_is_left_alone(layout: Layout) -> None:
     stranger = subprocess.Popen(SLEEPER)
     try:
@@ -132,7 +138,7 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
 
 def test_a_record_that_lacks_something_is_damaged(tmp_path: Path) -> None:
     (tmp_path / "edge.json").write_text('{"pid": 1}')
-    with pytest.raises(StaticfireError, match="does not tell started"):
+    with pytest.raises(StaticfireError, match="does not say started"):
         ProcessRecord.read(tmp_path / "edge.json")
 
 
@@ -149,6 +155,19 @@ def test_the_holder_of_a_port_is_named() -> None:
         assert not port_is_free("127.0.0.1", port)
         assert f"pid {os.getpid()}:" in port_holder(port)
     assert port_is_free("127.0.0.1", port)
+
+
+def test_a_port_that_is_taken_is_told_with_its_holder_and_the_variable_that_names_another() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        error = port_taken(server.getsockname()[1], "STATICFIRE_PORT")
+    assert f"pid {os.getpid()}:" in str(error)
+    assert "STATICFIRE_PORT" in error.remedy
+
+
+def test_what_was_seen_last_is_known_in_vain_too() -> None:
+    numbers = iter([0, 0, 7])
+    assert wait_until(lambda: next(numbers), 30, 0) == 7
+    assert wait_until(list, 0.01, 0) == []
 
 
 def test_an_address_of_another_machine_is_not_called_taken() -> None:

@@ -55,7 +55,7 @@ def tell(edge: Edge, instance: str, emulator: str = "running") -> None:
 @pytest.fixture
 def settings(project: Callable[[str], Settings], edge: Edge) -> Settings:
     made = project("[stacks.one]\nroot = 'infra'\n[stacks.two]\nroot = 'infra'\n")
-    return replace(made, target="given", endpoint=edge.endpoint)
+    return replace(made, target="external", endpoint=edge.endpoint)
 
 
 def applied(settings: Settings, *names: str) -> None:

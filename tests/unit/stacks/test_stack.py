@@ -15,9 +15,9 @@ from staticfire.settings import Settings
 from staticfire.stacks import stack as stack_module
 from staticfire.stacks.stack import Stack
 from staticfire.targets.base import Running
-from staticfire.targets.postgres.server import Server
+from staticfire.targets.postgres.server import RunningPostgres
 
-SERVER = Server("127.0.0.1", 5432, "postgres", "secret", "15.1", True)
+SERVER = RunningPostgres("127.0.0.1", 5432, "postgres", "secret", "15.1", True)
 RUNNING = Running("http://127.0.0.1:4566", "us-east-1", Health("running", "life-1", {}), SERVER)
 
 

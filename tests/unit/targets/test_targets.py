@@ -22,7 +22,7 @@ from staticfire.errors import PrerequisiteError, UsageError
 from staticfire.settings import Settings
 from staticfire.targets.base import target
 from staticfire.targets.compose import Compose, require_engine
-from staticfire.targets.postgres.server import Server
+from staticfire.targets.postgres.server import RunningPostgres
 
 FINDER = Path(__file__).parents[3] / "docker" / "terraform.py"
 
@@ -30,27 +30,33 @@ FINDER = Path(__file__).parents[3] / "docker" / "terraform.py"
 def test_an_unknown_target_is_refused_with_those_that_there_are(project: Callable[..., Settings]) -> None:
     with pytest.raises(UsageError) as refused:
         target(replace(project(), target="clouds"))
-    assert "embedded, compose, containers, given" in str(refused.value)
+    assert "embedded, compose, containers, external" in str(refused.value)
 
 
-@pytest.mark.parametrize("name", ["compose", "containers", "given"])
+def test_the_old_name_of_a_target_answers_with_the_new_one(project: Callable[..., Settings]) -> None:
+    with pytest.raises(UsageError) as refused:
+        target(replace(project(), target="given"))
+    assert "`external`" in refused.value.remedy
+
+
+@pytest.mark.parametrize("name", ["compose", "containers", "external"])
 def test_where_no_emulator_enforces_iam_it_is_refused(project: Callable[..., Settings], name: str) -> None:
     with pytest.raises(UsageError, match="IAM is not enforced"):
         target(replace(project(), target=name, enforce_iam=True))
 
 
-@pytest.mark.parametrize("name", ["embedded", "compose", "containers", "given"])
+@pytest.mark.parametrize("name", ["embedded", "compose", "containers", "external"])
 def test_each_target_is_there(project: Callable[..., Settings], name: str) -> None:
     assert type(target(replace(project(), target=name))).__name__.lower() == name
 
 
-def test_the_given_target_needs_an_address(project: Callable[..., Settings]) -> None:
+def test_the_external_target_needs_an_address(project: Callable[..., Settings]) -> None:
     with pytest.raises(UsageError, match="needs the edge's address"):
-        target(replace(project(), target="given")).describe()
+        target(replace(project(), target="external")).describe()
 
 
 def test_where_nothing_answers_nothing_runs(project: Callable[..., Settings]) -> None:
-    assert target(replace(project(), target="given", endpoint="http://127.0.0.1:9")).describe() is None
+    assert target(replace(project(), target="external", endpoint="http://127.0.0.1:9")).describe() is None
 
 
 def test_without_an_engine_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -78,7 +84,7 @@ def test_only_another_state_directory_has_a_project_of_its_own(
 
 
 def test_the_password_of_a_role_is_the_same_for_whoever_knows_the_servers() -> None:
-    one, two = (Server(host, 1, "postgres", "secret", "17", True) for host in ("127.0.0.1", "postgres"))
+    one, two = (RunningPostgres(host, 1, "postgres", "secret", "17", True) for host in ("127.0.0.1", "postgres"))
     assert one.password_of("usage") == two.password_of("usage")
     assert one.password_of("usage") != one.password_of("usage_gw0")
     assert one.password_of("usage") != replace(one, admin_password="another").password_of("usage")

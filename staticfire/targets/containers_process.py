@@ -1,7 +1,7 @@
-"""The holder: starts LocalStack and Postgres with testcontainers, says where they are, and removes them when it ends.
+"""The process that starts LocalStack and Postgres with testcontainers, and removes them when it ends.
 
-`python -m staticfire.targets.holder RECORD LOCALSTACK_IMAGE POSTGRES_IMAGE` writes RECORD once both are ready. It runs
-until SIGTERM. However it ends, testcontainers' reaper removes what it left.
+`python -m staticfire.targets.containers_process RECORD LOCALSTACK_IMAGE POSTGRES_IMAGE` writes RECORD once both are
+ready: where they are. It runs until SIGTERM. However it ends, testcontainers' reaper removes what it left.
 """
 
 from __future__ import annotations
@@ -61,12 +61,12 @@ def main(record: Path, localstack_image: str, postgres_image: str) -> None:
 
 def ready(container: Any, name: str) -> None:
     """Wait until a container that was started again says that it is ready."""
-    since = container.attrs["State"]["StartedAt"]
+    before = container.attrs["State"]["StartedAt"]
 
     def says_so() -> bool:
         container.reload()
         begun = container.attrs["State"]["StartedAt"]
-        return begun != since and READY[name] in container.logs(since=_moment(begun))
+        return begun != before and READY[name] in container.logs(since=_moment(begun))
 
     if not wait_until(says_so, READY_SECONDS, 0.2):
         said = container.logs(tail=20).decode(errors="replace")

@@ -1,0 +1,104 @@
+"""The edge as a detached process: what keeps a stack up after `up --detach`, until `down` ends it.
+
+It is in one of four states: absent; starting (its process lives, `edge.json` is not there yet); well (its health says
+so); degraded (it answers, but a part does not). Its emulator and the functions' processes are its children, and end
+with it, however it ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from staticfire.edge_client import EdgeClient, Health
+from staticfire.errors import StaticfireError
+from staticfire.host.files import open_log, read_json, write_json
+from staticfire.host.ports import port_is_free, port_taken
+from staticfire.host.processes import ProcessRecord
+from staticfire.host.waiting import wait_until
+from staticfire.layout import Layout
+from staticfire.settings import Settings
+
+START_SECONDS = 90.0
+
+
+class EdgeProcess:
+    """The edge of one state directory."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.layout = Layout.of(settings)
+        self.log = self.layout.logs / "edge.log"
+
+    @property
+    def endpoint(self) -> str:
+        """Where it serves; where it would, when it has not said so."""
+        said = read_json(self.layout.edge) or {}
+        return str(said.get("endpoint", f"http://{self.settings.host}:{self.settings.port}"))
+
+    @property
+    def has_said_where(self) -> bool:
+        return self.layout.edge.exists()
+
+    def record(self) -> ProcessRecord | None:
+        """The process, as its starter recorded it; by its own word when the starter was killed before."""
+        return ProcessRecord.read(self.layout.process("edge")) or ProcessRecord.read(self.layout.edge)
+
+    def health(self) -> Health | None:
+        """What it says of itself; None while it does not answer."""
+        return EdgeClient(self.endpoint).health() if self.has_said_where and self.record() else None
+
+    def ensure(self, config: Mapping[str, Any]) -> Health:
+        """Have it run well with this configuration; started afresh where it does not."""
+        health = self._well()
+        if health is not None and read_json(self.layout.edge_config) == config:
+            return health
+        self.stop()
+        return self._start(config)
+
+    def require_port(self) -> None:
+        """An error when somebody else has the port."""
+        port = self.settings.port
+        if port and self.record() is None and not port_is_free(self.settings.host, port):
+            raise port_taken(port, "STATICFIRE_PORT")
+
+    def stop(self) -> bool:
+        """End it; whether there was one to end."""
+        process = self.record()
+        if process is not None:
+            process.stop((signal.SIGTERM, 20), (signal.SIGKILL, 5))
+        self.layout.edge.unlink(missing_ok=True)
+        return process is not None
+
+    def _well(self) -> Health | None:
+        """Its health when nothing in it is dead, else None."""
+        health = self.health()
+        return health if health is not None and health.well else None
+
+    def _start(self, config: Mapping[str, Any]) -> Health:
+        write_json(self.layout.edge_config, config, 0o600)
+        with open_log(self.log) as output:
+            begin = output.tell()
+            child = subprocess.Popen(
+                [sys.executable, "-m", "staticfire.edge", str(self.layout.edge_config)],
+                cwd=self.settings.project,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        with contextlib.suppress(StaticfireError):  # ended at once: what it said is shown below
+            ProcessRecord.record(self.layout.process("edge"), child.pid)
+        wait_until(lambda: child.poll() is not None or self._well() is not None, START_SECONDS, 0.05)
+        health = self._well()
+        if health is not None:
+            return health
+        said = self.log.read_bytes()[begin:].decode(errors="replace").strip()[-3000:]
+        ended = child.poll()
+        state = f"it ended with {ended}" if ended is not None else f"not well in {START_SECONDS:.0f} s"
+        self.stop()
+        raise StaticfireError(f"The edge did not start: {state}.\n{said}", checked=[str(self.log)])
