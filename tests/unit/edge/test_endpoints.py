@@ -257,8 +257,8 @@ async def test_a_reset_says_why_the_mails_are_still_there() -> None:
 async def test_what_the_emulator_tells_is_heard_and_nobody_elses() -> None:
     heard: list[Mapping[str, Any]] = []
 
-    async def hear(told: Mapping[str, Any]) -> None:
-        heard.append(told)
+    async def hear(news: Mapping[str, Any]) -> None:
+        heard.append(news)
 
     part = control(hearers={"alarm": hear})
     assert (await ask(part, "POST", "told/alarm", {"account": "1"}))[0] == 403

@@ -22,8 +22,8 @@ def record(*parts: tuple[str, float | None, int, float, float]) -> Record:
     return Record([*lines, {"phase": None, "at": len(parts) * 10 + 0.5, "cut": False}])
 
 
-def verdicts(found: Record, profile: str, limits: Limits = LIMITS) -> dict[str, bool]:
-    return {threshold.name: threshold.holds for threshold in judge(found, profile, limits)}
+def verdicts(record: Record, profile: str, limits: Limits = LIMITS) -> dict[str, bool]:
+    return {threshold.name: threshold.holds for threshold in judge(record, profile, limits)}
 
 
 def test_a_run_that_keeps_all_holds() -> None:

@@ -38,8 +38,8 @@ def test_a_machine_without_any_fit_python_is_told_so() -> None:
 
 
 def test_the_python_that_runs_us_is_among_the_interpreters() -> None:
-    found = environments.interpreters()
-    assert f"3.{sys.version_info[1]}" in found
+    interpreters = environments.interpreters()
+    assert f"3.{sys.version_info[1]}" in interpreters
 
 
 def test_a_shim_of_a_version_that_is_not_there_is_no_interpreter(

@@ -47,18 +47,18 @@ class Page(HTMLParser):
 def plan_of(report: Report) -> Deployment:
     """What Terraform would make, as far as the example's figures need it."""
     functions = [
-        Resource("f", "aws_lambda_function", {"function_name": each["name"], "memory_size": 512})
-        for each in report["functions"]
+        Resource("f", "aws_lambda_function", {"function_name": function["name"], "memory_size": 512})
+        for function in report["functions"]
     ]
     api = Resource("a", "aws_apigatewayv2_api", {})
     return Deployment.of([*functions, api], TABLE)
 
 
-def completed(report: Report, **given: Any) -> Report:
+def completed(report: Report, **options: Any) -> Report:
     """The document as if its figures had just been measured."""
     derived = ("knee", "aws", "comparison", "summary")
     measured = {key: value for key, value in report.items() if key not in derived}
-    return complete(measured, plan_of(report), TABLE, **given)
+    return complete(measured, plan_of(report), TABLE, **options)
 
 
 def test_a_real_report_is_as_its_schema_says(report: Report, schema: Report) -> None:
@@ -141,7 +141,8 @@ def test_the_page_needs_nothing_from_elsewhere(report: Report) -> None:
     assert not {"script", "link", "img", "iframe", "a", "image", "use"} & {tag for tag, _ in elements}
     assert not {"src", "href", "style", "xlink:href"} & {name for _, attributes in elements for name in attributes}
     assert "url(" not in page(report)
-    policies = [found["content"] or "" for _, found in elements if found.get("http-equiv") == "Content-Security-Policy"]
+    metas = [attributes for tag, attributes in elements if tag == "meta"]
+    policies = [meta["content"] or "" for meta in metas if meta.get("http-equiv") == "Content-Security-Policy"]
     assert policies[0].startswith("default-src 'none'; style-src 'sha256-")
 
 
@@ -153,9 +154,9 @@ def hostile(value: Any) -> Any:
     if isinstance(value, str):
         return value + HOSTILE
     if isinstance(value, list):
-        return [hostile(each) for each in value]
+        return [hostile(member) for member in value]
     if isinstance(value, dict):
-        return {key: hostile(each) for key, each in value.items()}
+        return {key: hostile(member) for key, member in value.items()}
     return value
 
 
@@ -165,8 +166,8 @@ def test_hostile_names_do_not_become_markup(report: Report) -> None:
     whole["failures"], whole["warnings"] = ["failed"], ["doubtful"]
     mean, evil = Page(page(whole)), Page(page(hostile(copy.deepcopy(whole))))
     assert [tag for tag, _ in evil.elements if tag in ("script", "img")] == []
-    assert {name for _, found in evil.elements for name in found} == {
-        name for _, found in mean.elements for name in found
+    assert {name for _, attributes in evil.elements for name in attributes} == {
+        name for _, attributes in mean.elements for name in attributes
     }
     assert HOSTILE in evil.words
 
@@ -177,9 +178,9 @@ def test_every_element_is_closed(report: Report) -> None:
 
 def drawn(text: str, name: str) -> str:
     """The path of a plot's line."""
-    found = re.search(rf'<path d="([^"]*)" class="line {name}">', text)
-    assert found is not None
-    return found[1]
+    path = re.search(rf'<path d="([^"]*)" class="line {name}">', text)
+    assert path is not None
+    return path[1]
 
 
 def test_a_line_has_a_point_for_each_second_and_a_gap_where_nothing_was_answered(report: Report) -> None:
@@ -203,5 +204,5 @@ def test_cold_starts_of_a_restarted_edge_count_from_zero_again(report: Report) -
     for second, total in zip(report["series"], [7, 9, None, 9, 0, 2], strict=False):
         second["cold_starts"] = total
     report["series"] = report["series"][:6]
-    told = re.findall(r"(\d+) s: environments [\d,]+, cold starts a second (\d+)<", page(report))
-    assert [count for _, count in told] == ["2", "0", "0", "2"]
+    tooltips = re.findall(r"(\d+) s: environments [\d,]+, cold starts a second (\d+)<", page(report))
+    assert [count for _, count in tooltips] == ["2", "0", "0", "2"]

@@ -133,12 +133,12 @@ class Lab:
     @asynccontextmanager
     async def running(self, **settings: Any) -> AsyncIterator[Functions]:
         runtimes = {f"python{self.version}": {"python": self.python, "version": self.version}}
-        given: dict[str, Any] = {"runtimes": runtimes, "retry_seconds": (0.01, 0.02), **settings}
+        options: dict[str, Any] = {"runtimes": runtimes, "retry_seconds": (0.01, 0.02), **settings}
         functions = Functions(
             self.emulator,
             state_dir=self.directory,
             endpoint="http://127.0.0.1:1",
-            **given,
+            **options,
         )
         try:
             async with asyncio.timeout(120):
@@ -188,7 +188,7 @@ class Lab:
     async def until(self, condition: Callable[[], Any]) -> Any:
         """Wait for a condition."""
         for _ in range(int(DEADLINE / PAUSE)):
-            if found := condition():
-                return found
+            if outcome := condition():
+                return outcome
             await asyncio.sleep(PAUSE)
         raise AssertionError(f"The condition did not come true within {DEADLINE:g} s")
