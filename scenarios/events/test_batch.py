@@ -65,8 +65,8 @@ def test_an_id_that_is_twice_in_a_batch_is_stored_once(api: ApiClient) -> None:
 
     answer = api.post("/events/batch", json={"events": [one, one, other]})
 
-    assert [each["status"] for each in answer.json["results"]] == [202, 202, 409]
-    assert [each["duplicate"] for each in answer.json["results"][:2]] == [False, True]
+    assert [result["status"] for result in answer.json["results"]] == [202, 202, 409]
+    assert [result["duplicate"] for result in answer.json["results"][:2]] == [False, True]
 
 
 def test_a_batch_whose_writes_fail_in_part_says_which_events_to_send_again(

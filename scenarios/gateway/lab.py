@@ -89,7 +89,7 @@ class Upstream:
                     "body": body.decode("latin-1"),
                 }
                 upstream.requests.append(request)
-                behaviour = upstream.behaviours.get(self.path.partition("?")[0].removeprefix("/base"), told)
+                behaviour = upstream.behaviours.get(self.path.partition("?")[0].removeprefix("/base"), repeat)
                 with contextlib.suppress(OSError):  # a gateway that waited long enough is gone
                     behaviour(self, request)
 
@@ -112,7 +112,7 @@ class Upstream:
         self._server.server_close()
 
 
-def told(handler: BaseHTTPRequestHandler, request: Mapping[str, Any]) -> None:
+def repeat(handler: BaseHTTPRequestHandler, request: Mapping[str, Any]) -> None:
     reply(handler, 200, json.dumps(request).encode())
 
 

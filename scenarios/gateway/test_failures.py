@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from scenarios.gateway.lab import Configure, LineOf, Upstream, reply, told
+from scenarios.gateway.lab import Configure, LineOf, Upstream, repeat, reply
 from staticfire.testing.kit import ApiClient, wait_until
 
 Fails = Callable[..., None]
@@ -45,7 +45,7 @@ def fails(upstream: Upstream) -> Fails:
             if len(upstream.asked(path)) <= times:
                 reply(handler, status, b'{"from": "upstream"}')
             else:
-                told(handler, request)
+                repeat(handler, request)
 
         upstream.behaviours[path] = behave
 
@@ -94,7 +94,7 @@ def test_a_redirect_is_the_clients_to_follow(api: ApiClient, upstream: Upstream)
 def test_an_upstream_that_is_slow_is_given_up(api: ApiClient, upstream: Upstream) -> None:
     def late(handler: BaseHTTPRequestHandler, request: dict[str, Any]) -> None:
         time.sleep(3)
-        told(handler, request)
+        repeat(handler, request)
 
     upstream.behaviours["/server/slow"] = late
 

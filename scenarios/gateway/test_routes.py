@@ -73,10 +73,10 @@ def test_headers_of_one_connection_stay_there(api: ApiClient, upstream: Upstream
 
 
 def test_nobody_can_pretend_to_be_authenticated(api: ApiClient) -> None:
-    told = api.get("/any/x", headers={"x-authenticated-user": "root", "x-request-id": "mine"}).json
+    received = api.get("/any/x", headers={"x-authenticated-user": "root", "x-request-id": "mine"}).json
 
-    assert "x-authenticated-user" not in told["headers"]
-    assert told["headers"]["x-request-id"] != "mine"
+    assert "x-authenticated-user" not in received["headers"]
+    assert received["headers"]["x-request-id"] != "mine"
 
 
 def test_an_upstream_learns_who_is_calling_and_never_the_credentials(

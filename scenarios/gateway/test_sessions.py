@@ -132,14 +132,14 @@ def test_the_index_finds_a_users_sessions(
 ) -> None:
     session_of(user), session_of(user)
 
-    found = aws("dynamodb").query(
+    sessions = aws("dynamodb").query(
         TableName=staticfire_stack.outputs["sessions_table_name"],
         IndexName="user_id",
         KeyConditionExpression="user_id = :user",
         ExpressionAttributeValues={":user": {"S": user}},
     )
 
-    assert found["Count"] == 2
+    assert sessions["Count"] == 2
 
 
 @pytest.mark.parametrize(

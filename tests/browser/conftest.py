@@ -15,8 +15,8 @@ VARIABLE = "STATICFIRE_CHROMIUM"
 
 def chromium() -> str:
     named = os.environ.get(VARIABLE)
-    found = [shutil.which(name) for name in ([named] if named else NAMES)]
-    path = next(filter(None, found), None)
+    paths = [shutil.which(name) for name in ([named] if named else NAMES)]
+    path = next(filter(None, paths), None)
     if path is None:
         pytest.fail(
             f"No Chromium was found. Checked: {named or ', '.join(NAMES)}, on PATH. "

@@ -74,7 +74,7 @@ class Opened:
     def asked(self, request: Request) -> None:
         self.requests.append(request.url)
 
-    def told(self, message: ConsoleMessage) -> None:
+    def message(self, message: ConsoleMessage) -> None:
         self.said.append(message.text)
 
 
@@ -97,7 +97,7 @@ def opened(browser: Browser, report: dict[str, Any], tmp_path: Path) -> Iterator
         contexts.append(context)
         opened = Opened(context.new_page())
         opened.page.on("request", opened.asked)
-        opened.page.on("console", opened.told)
+        opened.page.on("console", opened.message)
         opened.page.on("pageerror", lambda error: opened.said.append(str(error)))
         opened.page.goto((tmp_path / HTML).as_uri())
         return opened
@@ -108,11 +108,11 @@ def opened(browser: Browser, report: dict[str, Any], tmp_path: Path) -> Iterator
 
 
 def test_the_page_says_nothing_on_the_console_and_asks_for_nothing(opened: Open) -> None:
-    found = opened()
-    found.page.wait_for_load_state("networkidle")
-    assert found.said == []
-    assert [url for url in found.requests if not url.startswith("file:")] == []
-    assert len(found.requests) == 1
+    report_page = opened()
+    report_page.page.wait_for_load_state("networkidle")
+    assert report_page.said == []
+    assert [url for url in report_page.requests if not url.startswith("file:")] == []
+    assert len(report_page.requests) == 1
 
 
 def test_the_style_sheet_is_the_one_that_the_policy_allows(opened: Open) -> None:
@@ -172,11 +172,11 @@ def test_every_text_can_be_read(scheme: str, opened: Open) -> None:
 def test_what_the_pointer_is_over_is_told(opened: Open, report: dict[str, Any]) -> None:
     page = opened().page
     second = page.locator(".plot").first.locator(".readout").nth(5)
-    told = second.locator("text")
-    assert not told.is_visible()
+    tooltip = second.locator("text")
+    assert not tooltip.is_visible()
     second.locator("rect").hover()
-    assert told.is_visible()
-    assert f"answered {report['series'][5]['rate']:,}" in (told.text_content() or "")
+    assert tooltip.is_visible()
+    assert f"answered {report['series'][5]['rate']:,}" in (tooltip.text_content() or "")
 
 
 def test_a_screenshot_can_be_taken(opened: Open, tmp_path: Path) -> None:

@@ -22,9 +22,9 @@ def settings() -> Settings:
 
 @pytest.fixture(scope="session")
 def running(settings: Settings) -> Running:
-    found = target(settings).describe()
-    assert found is not None, "nothing runs: `docker compose up --wait` comes first"
-    return found
+    stack = target(settings).describe()
+    assert stack is not None, "nothing runs: `docker compose up --wait` comes first"
+    return stack
 
 
 @pytest.fixture

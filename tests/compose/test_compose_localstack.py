@@ -76,7 +76,7 @@ def test_a_rules_target_is_described_as_the_function(aws: Account, name: str, fu
     events = aws("events")
     events.put_rule(Name=name, EventPattern=json.dumps({"source": [name]}))
     events.put_targets(Rule=name, Targets=[{"Id": "f", "Arn": function}])
-    assert [each["Arn"] for each in events.list_targets_by_rule(Rule=name)["Targets"]] == [function]
+    assert [rule_target["Arn"] for rule_target in events.list_targets_by_rule(Rule=name)["Targets"]] == [function]
     assert events.list_rule_names_by_target(TargetArn=function)["RuleNames"] == [name]
 
 
@@ -87,9 +87,9 @@ def test_a_buckets_notification_is_described_as_the_functions(aws: Account, name
     s3.put_bucket_notification_configuration(
         Bucket=name, NotificationConfiguration={"LambdaFunctionConfigurations": [wanted]}
     )
-    found = s3.get_bucket_notification_configuration(Bucket=name)
-    assert found["LambdaFunctionConfigurations"] == [wanted]
-    assert "QueueConfigurations" not in found
+    notifications = s3.get_bucket_notification_configuration(Bucket=name)
+    assert notifications["LambdaFunctionConfigurations"] == [wanted]
+    assert "QueueConfigurations" not in notifications
 
 
 def test_a_function_that_does_not_exist_is_no_target(aws: Account, name: str) -> None:

@@ -66,8 +66,8 @@ def test_a_container_that_ended_under_traffic_costs_nothing_that_was_acknowledge
             wait_until(lambda: len(acknowledged) > before + 30, "acknowledged posts afterwards", PATIENCE)
         finally:
             enough.set()
-        for each in posting:
-            each.result()
+        for thread in posting:
+            thread.result()
 
     assert set(refused) <= {0, 500, 503}
     deployed.functions.invoke(deployed.outputs["reconcile_function_name"], {"full": True})
@@ -84,7 +84,7 @@ def test_a_container_that_ended_under_traffic_costs_nothing_that_was_acknowledge
 
 def started(compose: Compose, service: str) -> str:
     """When the service's container was started last."""
-    [container] = [each["ID"] for each in compose.containers() if each["Service"] == service]
+    [container] = [listed["ID"] for listed in compose.containers() if listed["Service"] == service]
     asked = ["docker", "inspect", "--format", "{{.State.StartedAt}}", container]
     return subprocess.run(asked, capture_output=True, text=True, check=True).stdout
 

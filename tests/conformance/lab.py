@@ -46,11 +46,11 @@ def eventually(check: Callable[[], Any], what: str, within: float = 60.0) -> Any
     """The first truthy answer of `check`, asked again until then."""
     deadline = time.monotonic() + within
     while True:
-        found = check()
-        if found:
-            return found
+        answer = check()
+        if answer:
+            return answer
         if time.monotonic() > deadline:
-            raise AssertionError(f"within {within:.0f} s there was never {what}; the last answer was {found!r}")
+            raise AssertionError(f"within {within:.0f} s there was never {what}; the last answer was {answer!r}")
         time.sleep(0.1)
 
 
@@ -78,12 +78,12 @@ def send(method: str, url: str, headers: Pairs = (), body: bytes | str | None = 
     pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
     data = body.encode() if isinstance(body, str) else body
     target = url.split(parts.netloc, 1)[1] or "/"
-    given = {name.lower() for name, _ in pairs}
+    names = {name.lower() for name, _ in pairs}
     try:
-        connection.putrequest(method, target, skip_host="host" in given, skip_accept_encoding=True)
+        connection.putrequest(method, target, skip_host="host" in names, skip_accept_encoding=True)
         for name, value in pairs:
             connection.putheader(name, value)
-        if data is not None and not given & {"content-length", "transfer-encoding"}:
+        if data is not None and not names & {"content-length", "transfer-encoding"}:
             connection.putheader("Content-Length", str(len(data)))
         connection.endheaders(data)
         response = connection.getresponse()
@@ -337,8 +337,8 @@ class Queue:
         sqs = self.lab.aws("sqs")
 
         def poll() -> list[dict[str, Any]]:
-            found = sqs.receive_message(QueueUrl=self.url, MessageAttributeNames=["All"], AttributeNames=["All"])
-            return list(found.get("Messages", []))
+            received = sqs.receive_message(QueueUrl=self.url, MessageAttributeNames=["All"], AttributeNames=["All"])
+            return list(received.get("Messages", []))
 
         message = eventually(poll, "a message in the queue", within)[0]
         sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])

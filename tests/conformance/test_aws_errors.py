@@ -109,8 +109,8 @@ def test_objects_pass_through_byte_for_byte(lab: Lab) -> None:
     s3.create_bucket(Bucket=bucket)
     body = bytes(range(256)) * 20_000
     s3.put_object(Bucket=bucket, Key="a b/ü.bin", Body=body, ContentType="application/x-odd")
-    found = s3.get_object(Bucket=bucket, Key="a b/ü.bin")
-    assert (found["Body"].read(), found["ContentType"]) == (body, "application/x-odd")
+    stored = s3.get_object(Bucket=bucket, Key="a b/ü.bin")
+    assert (stored["Body"].read(), stored["ContentType"]) == (body, "application/x-odd")
     part = s3.get_object(Bucket=bucket, Key="a b/ü.bin", Range="bytes=10-19")
     assert (part["ResponseMetadata"]["HTTPStatusCode"], part["Body"].read()) == (206, body[10:20])
     url = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "a b/ü.bin"})

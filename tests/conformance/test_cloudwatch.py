@@ -60,8 +60,8 @@ def percentile(lab: Lab) -> dict[str, Any]:
 def math(lab: Lab) -> dict[str, Any]:
     def metric(name: str) -> dict[str, Any]:
         dimensions = [{"Name": "FunctionName", "Value": "one"}]
-        told = {"Namespace": "AWS/Lambda", "MetricName": name, "Dimensions": dimensions}
-        return {"Metric": told, "Period": 60, "Stat": "Sum"}
+        described = {"Namespace": "AWS/Lambda", "MetricName": name, "Dimensions": dimensions}
+        return {"Metric": described, "Period": 60, "Stat": "Sum"}
 
     return {
         "AlarmName": lab.name("alarm"),
@@ -113,7 +113,7 @@ def in_xml(lab: Lab, name: str) -> ElementTree.Element:
 
 
 def texts(alarm: ElementTree.Element, path: str) -> list[str]:
-    return [found.text or "" for found in alarm.findall(path, NS)]
+    return [element.text or "" for element in alarm.findall(path, NS)]
 
 
 @documented(AREA, "DescribeAlarms tells every field that PutMetricAlarm was given", ALARM)
@@ -122,17 +122,17 @@ def test_an_alarm_is_described_whole(lab: Lab, made: Callable[[Lab], dict[str, A
     alarm = made(lab)
     client = lab.aws("cloudwatch")
     client.put_metric_alarm(**alarm)
-    [told] = client.describe_alarms(AlarmNames=[alarm["AlarmName"]])["MetricAlarms"]
-    assert {key: told.get(key) for key in alarm} == alarm
-    assert isinstance(told["StateUpdatedTimestamp"], datetime)
-    assert told["AlarmArn"] == f"arn:aws:cloudwatch:{lab.region}:{lab.account}:alarm:{alarm['AlarmName']}"
+    [described] = client.describe_alarms(AlarmNames=[alarm["AlarmName"]])["MetricAlarms"]
+    assert {key: described.get(key) for key in alarm} == alarm
+    assert isinstance(described["StateUpdatedTimestamp"], datetime)
+    assert described["AlarmArn"] == f"arn:aws:cloudwatch:{lab.region}:{lab.account}:alarm:{alarm['AlarmName']}"
 
 
 @documented(AREA, "In XML, which Terraform reads, every field of an alarm is told", DESCRIBE)
 def test_an_alarm_in_xml_is_whole(lab: Lab) -> None:
     alarm = simple(lab)
     put(lab, alarm)
-    told = in_xml(lab, alarm["AlarmName"])
+    xml = in_xml(lab, alarm["AlarmName"])
     for key in (
         "AlarmDescription",
         "Namespace",
@@ -142,14 +142,14 @@ def test_an_alarm_in_xml_is_whole(lab: Lab) -> None:
         "TreatMissingData",
         "Unit",
     ):
-        assert texts(told, f"m:{key}") == [alarm[key]], key
+        assert texts(xml, f"m:{key}") == [alarm[key]], key
     for key in ("Period", "EvaluationPeriods", "DatapointsToAlarm", "Threshold"):
-        assert [float(text) for text in texts(told, f"m:{key}")] == [alarm[key]], key
-    assert texts(told, "m:ActionsEnabled") == ["true"]
+        assert [float(text) for text in texts(xml, f"m:{key}")] == [alarm[key]], key
+    assert texts(xml, "m:ActionsEnabled") == ["true"]
     for key in ("AlarmActions", "OKActions", "InsufficientDataActions"):
-        assert texts(told, f"m:{key}/m:member") == alarm[key], key
-    names = texts(told, "m:Dimensions/m:member/m:Name")
-    values = texts(told, "m:Dimensions/m:member/m:Value")
+        assert texts(xml, f"m:{key}/m:member") == alarm[key], key
+    names = texts(xml, "m:Dimensions/m:member/m:Name")
+    values = texts(xml, "m:Dimensions/m:member/m:Value")
     assert [{"Name": name, "Value": value} for name, value in zip(names, values, strict=True)] == alarm["Dimensions"]
 
 
@@ -158,14 +158,14 @@ def test_percentiles_and_metric_math_in_xml(lab: Lab) -> None:
     one, two = percentile(lab), math(lab)
     for alarm in (one, two):
         put(lab, alarm)
-    told = in_xml(lab, one["AlarmName"])
-    assert texts(told, "m:ExtendedStatistic") == ["p99.9"]
-    assert texts(told, "m:EvaluateLowSampleCountPercentile") == ["ignore"]
-    told = in_xml(lab, two["AlarmName"])
-    assert sorted(texts(told, "m:Metrics/m:member/m:Id")) == ["calls", "errors", "rate"]
-    assert texts(told, "m:Metrics/m:member/m:Expression") == ["errors / calls * 100"]
-    assert sorted(texts(told, "m:Metrics/m:member/m:MetricStat/m:Metric/m:MetricName")) == ["Errors", "Invocations"]
-    assert sorted(texts(told, "m:Metrics/m:member/m:ReturnData")) == ["false", "false", "true"]
+    xml = in_xml(lab, one["AlarmName"])
+    assert texts(xml, "m:ExtendedStatistic") == ["p99.9"]
+    assert texts(xml, "m:EvaluateLowSampleCountPercentile") == ["ignore"]
+    xml = in_xml(lab, two["AlarmName"])
+    assert sorted(texts(xml, "m:Metrics/m:member/m:Id")) == ["calls", "errors", "rate"]
+    assert texts(xml, "m:Metrics/m:member/m:Expression") == ["errors / calls * 100"]
+    assert sorted(texts(xml, "m:Metrics/m:member/m:MetricStat/m:Metric/m:MetricName")) == ["Errors", "Invocations"]
+    assert sorted(texts(xml, "m:Metrics/m:member/m:ReturnData")) == ["false", "false", "true"]
 
 
 @documented(AREA, "An alarm that does not exist is not described", DESCRIBE)
@@ -179,8 +179,8 @@ def test_changed_and_deleted_alarms(lab: Lab) -> None:
     alarm = simple(lab)
     put(lab, alarm)
     put(lab, {**alarm, "Threshold": 9.0, "OKActions": []})
-    told = in_xml(lab, alarm["AlarmName"])
-    assert [float(text) for text in texts(told, "m:Threshold")] == [9.0]
-    assert texts(told, "m:OKActions/m:member") == []
+    xml = in_xml(lab, alarm["AlarmName"])
+    assert [float(text) for text in texts(xml, "m:Threshold")] == [9.0]
+    assert texts(xml, "m:OKActions/m:member") == []
     client.delete_alarms(AlarmNames=[alarm["AlarmName"]])
     assert client.describe_alarms(AlarmNames=[alarm["AlarmName"]])["MetricAlarms"] == []

@@ -29,7 +29,7 @@ class Watched:
     name: str
     highs: dict[str, str]
     lows: dict[str, str]
-    told: list[dict[str, Any]]
+    notifications: list[dict[str, Any]]
     changes: list[str]
 
 
@@ -49,8 +49,8 @@ def alarm(lab: Lab, name: str, metric: str, **fields: Any) -> None:
 
 
 def states(lab: Lab, prefix: str) -> dict[str, str]:
-    found = lab.aws("cloudwatch").describe_alarms(AlarmNamePrefix=prefix)["MetricAlarms"]
-    return {each["AlarmName"]: each["StateValue"] for each in found}
+    alarms = lab.aws("cloudwatch").describe_alarms(AlarmNamePrefix=prefix)["MetricAlarms"]
+    return {alarm["AlarmName"]: alarm["StateValue"] for alarm in alarms}
 
 
 def measure(lab: Lab, metric: str, value: float, **fields: Any) -> None:
@@ -78,12 +78,12 @@ def watch(lab: Lab) -> Watched:
     measure(lab, prefix, 0, Dimensions=dimensions[3])
     eventually(lambda: states(lab, prefix)[name] == "OK", "an alarm that is over", PATIENCE)
     lows = states(lab, prefix)
-    told = [json.loads(json.loads(queue.receive()["Body"])["Message"]) for _ in range(2)]
+    notifications = [json.loads(json.loads(queue.receive()["Body"])["Message"]) for _ in range(2)]
     left = lab.aws("sqs").receive_message(QueueUrl=queue.url, WaitTimeSeconds=1).get("Messages", [])
     history = cloudwatch.describe_alarm_history(AlarmName=name, HistoryItemType="StateUpdate")["AlarmHistoryItems"]
     cloudwatch.delete_alarms(AlarmNames=list(lows))
-    changes = [each["HistorySummary"] for each in sorted(history, key=lambda each: each["Timestamp"])]
-    return Watched(name, highs, lows, told + left, changes)
+    changes = [entry["HistorySummary"] for entry in sorted(history, key=lambda entry: entry["Timestamp"])]
+    return Watched(name, highs, lows, notifications + left, changes)
 
 
 @documented(AREA, "An alarm watches the metric with exactly its dimensions, and is over when that is well", EVALUATION)
@@ -93,7 +93,7 @@ def test_an_alarm_watches_its_own_metric_and_its_topic_is_told_once(begun: Calla
     assert [name for name, state in watched.highs.items() if state != "OK"] == [watched.name]
     assert set(watched.lows.values()) == {"OK"}
     assert watched.changes[-2:] == ["Alarm updated from OK to ALARM", "Alarm updated from ALARM to OK"]
-    raised, over = sorted(watched.told, key=lambda document: document["NewStateValue"])
+    raised, over = sorted(watched.notifications, key=lambda document: document["NewStateValue"])
     assert (raised["AlarmName"], raised["OldStateValue"], raised["NewStateValue"]) == (watched.name, "OK", "ALARM")
     assert (over["AlarmName"], over["OldStateValue"], over["NewStateValue"]) == (watched.name, "ALARM", "OK")
     assert raised["NewStateReason"].startswith("Threshold Crossed")

@@ -61,11 +61,11 @@ def allow(lab: Lab, function: str, principal: str, source: str) -> None:
     )
 
 
-def in_the_same_environment(lab: Lab, function: str, told: dict[str, Any]) -> None:
+def in_the_same_environment(lab: Lab, function: str, invocation: dict[str, Any]) -> None:
     """The invocation that was told of ran where an `Invoke` runs."""
-    assert told["function"] == function
+    assert invocation["function"] == function
     own = lab.result(function, {})
-    assert (own["client"], own["stream"], own["pid"]) == (told["client"], told["stream"], told["pid"])
+    assert (own["client"], own["stream"], own["pid"]) == (invocation["client"], invocation["stream"], invocation["pid"])
 
 
 @documented(AREA, "An EventBridge rule invokes its target with the event", RULES)
@@ -76,11 +76,11 @@ def test_a_rule_invokes_its_target(lab: Lab, queue: Queue, telling: str) -> None
     allow(lab, telling, "events.amazonaws.com", arn)
     events.put_targets(Rule=rule, Targets=[{"Id": "f", "Arn": lab.arn(telling)}])
     events.put_events(Entries=[{"Source": rule, "DetailType": "order", "Detail": json.dumps({"id": 7})}])
-    told = json.loads(queue.receive()["Body"])
-    event = told["event"]
+    invocation = json.loads(queue.receive()["Body"])
+    event = invocation["event"]
     assert (event["source"], event["detail-type"], event["detail"]) == (rule, "order", {"id": 7})
     assert {"version", "id", "account", "time", "region", "resources"} <= set(event)
-    in_the_same_environment(lab, telling, told)
+    in_the_same_environment(lab, telling, invocation)
 
 
 def scheduled(lab: Lab) -> dict[str, Any]:
@@ -92,10 +92,10 @@ def scheduled(lab: Lab) -> dict[str, Any]:
     arn = events.put_rule(Name=rule, ScheduleExpression="rate(1 minute)")["RuleArn"]
     allow(lab, function, "events.amazonaws.com", arn)
     events.put_targets(Rule=rule, Targets=[{"Id": "f", "Arn": lab.arn(function), "Input": json.dumps({"why": "time"})}])
-    told = json.loads(queue.receive(within=180)["Body"])
+    invocation = json.loads(queue.receive(within=180)["Body"])
     events.remove_targets(Rule=rule, Ids=["f"])
-    in_the_same_environment(lab, function, told)
-    return dict(told["event"])
+    in_the_same_environment(lab, function, invocation)
+    return dict(invocation["event"])
 
 
 @documented(AREA, "A schedule invokes its target with the input given", RULES)
@@ -112,9 +112,9 @@ def test_a_one_time_schedule_invokes_its_target(lab: Lab, queue: Queue, telling:
         FlexibleTimeWindow={"Mode": "OFF"},
         Target={"Arn": lab.arn(telling), "RoleArn": lab.role(), "Input": json.dumps({"why": "once"})},
     )
-    told = json.loads(queue.receive()["Body"])
-    assert told["event"] == {"why": "once"}
-    in_the_same_environment(lab, telling, told)
+    invocation = json.loads(queue.receive()["Body"])
+    assert invocation["event"] == {"why": "once"}
+    in_the_same_environment(lab, telling, invocation)
 
 
 @documented(AREA, "A topic invokes its subscribers asynchronously, one record a message", SNS)
@@ -124,10 +124,10 @@ def test_a_topic_invokes_its_subscriber(lab: Lab, queue: Queue, telling: str) ->
     allow(lab, telling, "sns.amazonaws.com", topic)
     sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=lab.arn(telling))
     sns.publish(TopicArn=topic, Subject="word", Message="hello")
-    told = json.loads(queue.receive()["Body"])
-    [record] = told["event"]["Records"]
+    invocation = json.loads(queue.receive()["Body"])
+    [record] = invocation["event"]["Records"]
     assert (record["EventSource"], record["Sns"]["Subject"], record["Sns"]["Message"]) == ("aws:sns", "word", "hello")
-    in_the_same_environment(lab, telling, told)
+    in_the_same_environment(lab, telling, invocation)
 
 
 @documented(AREA, "A queue's messages arrive as records, and are deleted when the function succeeds", SQS)
@@ -135,15 +135,15 @@ def test_a_queues_messages_arrive(lab: Lab, queue: Queue, telling: str) -> None:
     source = lab.queue()
     lab.aws("lambda").create_event_source_mapping(FunctionName=telling, EventSourceArn=source.arn, BatchSize=5)
     lab.aws("sqs").send_message(QueueUrl=source.url, MessageBody="m-1")
-    told = json.loads(queue.receive()["Body"])
-    [record] = told["event"]["Records"]
+    invocation = json.loads(queue.receive()["Body"])
+    [record] = invocation["event"]["Records"]
     assert (record["body"], record["eventSource"], record["eventSourceARN"]) == ("m-1", "aws:sqs", source.arn)
-    in_the_same_environment(lab, telling, told)
+    in_the_same_environment(lab, telling, invocation)
 
     def left() -> int:
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        found = lab.aws("sqs").get_queue_attributes(QueueUrl=source.url, AttributeNames=names)["Attributes"]
-        return sum(int(value) for value in found.values())
+        attributes = lab.aws("sqs").get_queue_attributes(QueueUrl=source.url, AttributeNames=names)["Attributes"]
+        return sum(int(value) for value in attributes.values())
 
     eventually(lambda: left() == 0, "an empty queue")
 
@@ -217,11 +217,11 @@ def test_a_tables_stream_invokes_with_the_changes(lab: Lab, queue: Queue, tellin
         FunctionName=telling, EventSourceArn=made["LatestStreamArn"], StartingPosition="TRIM_HORIZON", BatchSize=1
     )
     dynamodb.put_item(TableName=table, Item={"id": {"S": "a"}, "n": {"N": "1"}})
-    told = json.loads(queue.receive()["Body"])
-    [record] = told["event"]["Records"]
+    invocation = json.loads(queue.receive()["Body"])
+    [record] = invocation["event"]["Records"]
     assert (record["eventName"], record["eventSource"]) == ("INSERT", "aws:dynamodb")
     assert record["dynamodb"]["NewImage"] == {"id": {"S": "a"}, "n": {"N": "1"}}
-    in_the_same_environment(lab, telling, told)
+    in_the_same_environment(lab, telling, invocation)
 
 
 @documented(AREA, "A bucket's notification invokes with its records", S3)
@@ -241,10 +241,10 @@ def test_a_buckets_notification_invokes(lab: Lab, queue: Queue, telling: str) ->
     s3.put_object(Bucket=bucket, Key="a.txt", Body=b"hello")
 
     def created() -> dict[str, Any] | None:
-        told = json.loads(queue.receive()["Body"])
-        return told if "s3" in str(told["event"].get("Records", [{}])[0].get("eventSource")) else None
+        invocation = json.loads(queue.receive()["Body"])
+        return invocation if "s3" in str(invocation["event"].get("Records", [{}])[0].get("eventSource")) else None
 
-    told = eventually(created, "a notification of an object")
-    [record] = told["event"]["Records"]
+    invocation = eventually(created, "a notification of an object")
+    [record] = invocation["event"]["Records"]
     assert (record["s3"]["bucket"]["name"], record["s3"]["object"]["key"]) == (bucket, "a.txt")
-    in_the_same_environment(lab, telling, told)
+    in_the_same_environment(lab, telling, invocation)

@@ -44,9 +44,9 @@ class Issuer:
 
     def token(self, key: Any = None, kid: str = "key-1", algorithm: str = "RS256", **claims: Any) -> str:
         now = int(time.time())
-        told = {"iss": self.url, "aud": AUDIENCE, "sub": "user-1", "iat": now, "nbf": now - 10, "exp": now + 600}
-        told = {name: value for name, value in {**told, **claims}.items() if value is not None}
-        return jwt.encode(told, key or self.key, algorithm, headers={"kid": kid})
+        payload = {"iss": self.url, "aud": AUDIENCE, "sub": "user-1", "iat": now, "nbf": now - 10, "exp": now + 600}
+        payload = {name: value for name, value in {**payload, **claims}.items() if value is not None}
+        return jwt.encode(payload, key or self.key, algorithm, headers={"kid": kid})
 
 
 @pytest.fixture(scope="module")
@@ -107,11 +107,11 @@ def bearing(api: Api, token: str, path: str = "/") -> Answer:
 def test_a_valid_token_is_let_through(api: Api, issuer: Issuer) -> None:
     answer = bearing(api, issuer.token(scope="read write", roles=["a", "b"], admin=True), "/scoped")
     assert answer.status == 200, answer.body
-    told = answer.json()["requestContext"]["authorizer"]["jwt"]
-    assert told["claims"]["sub"] == "user-1"
-    assert told["claims"]["iss"] == issuer.url
-    assert all(isinstance(value, str) for value in told["claims"].values())
-    assert "read" in told["scopes"]
+    authorizer = answer.json()["requestContext"]["authorizer"]["jwt"]
+    assert authorizer["claims"]["sub"] == "user-1"
+    assert authorizer["claims"]["iss"] == issuer.url
+    assert all(isinstance(value, str) for value in authorizer["claims"].values())
+    assert "read" in authorizer["scopes"]
 
 
 @documented(AREA, "The token may come without `Bearer`", JWT)
@@ -319,9 +319,9 @@ def policy(lab: Lab, echo: str) -> Gated:
 def test_a_simple_response_decides(simple: Gated) -> None:
     answer = simple.api.get("/a", {"Authorization": "open sesame"})
     assert answer.status == 200, answer.body
-    told = answer.json()["requestContext"]["authorizer"]["lambda"]
-    assert (told["type"], told["identity"], told["n"], told["b"]) == ("REQUEST", ["open sesame"], 1, True)
-    assert {"version", "routeArn", "routeKey", "rawPath", "requestContext"} <= set(told["seen"])
+    context = answer.json()["requestContext"]["authorizer"]["lambda"]
+    assert (context["type"], context["identity"], context["n"], context["b"]) == ("REQUEST", ["open sesame"], 1, True)
+    assert {"version", "routeArn", "routeKey", "rawPath", "requestContext"} <= set(context["seen"])
     refused = simple.api.get("/a", {"Authorization": "open barley"})
     assert (refused.status, refused.json()) == (403, FORBIDDEN)
 
@@ -330,9 +330,9 @@ def test_a_simple_response_decides(simple: Gated) -> None:
 def test_a_policy_decides(lab: Lab, policy: Gated) -> None:
     answer = policy.api.get("/a", {"Authorization": "open sesame"})
     assert answer.status == 200, answer.body
-    told = answer.json()["requestContext"]["authorizer"]["lambda"]
+    context = answer.json()["requestContext"]["authorizer"]["lambda"]
     api = policy.api.id
-    assert told["arn"] == f"arn:aws:execute-api:{lab.region}:{lab.account}:{api}/$default/GET/a"
+    assert context["arn"] == f"arn:aws:execute-api:{lab.region}:{lab.account}:{api}/$default/GET/a"
     refused = policy.api.get("/a", {"Authorization": "no"})
     assert (refused.status, refused.json()) == (403, FORBIDDEN)
 
@@ -367,8 +367,8 @@ def test_every_kind_of_identity_source(lab: Lab, echo: str) -> None:
     lab.aws("apigatewayv2").update_stage(ApiId=made.api.id, StageName="$default", StageVariables={"kind": "k"})
     answer = made.api.get("/a?user=7", {"Authorization": "open sesame"})
     assert answer.status == 200, answer.body
-    told = answer.json()["requestContext"]["authorizer"]["lambda"]
-    assert told["identity"] == ["7", "GET /a", "k", "open sesame"]
+    context = answer.json()["requestContext"]["authorizer"]["lambda"]
+    assert context["identity"] == ["7", "GET /a", "k", "open sesame"]
     assert made.api.get("/a", {"Authorization": "open sesame"}).status == 401
 
 

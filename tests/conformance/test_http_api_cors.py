@@ -48,12 +48,12 @@ def cors(answer: Answer) -> dict[str, str]:
 def test_a_preflight_is_answered_from_the_configuration(configured: Api) -> None:
     answer = preflight(configured)
     assert (answer.status, answer.body) == (204, b"")
-    told = cors(answer)
-    assert told["access-control-allow-origin"] == SITE
-    assert listed(told["access-control-allow-methods"]) == {"get", "post"}
-    assert listed(told["access-control-allow-headers"]) == {"authorization", "content-type"}
-    assert told["access-control-allow-credentials"] == "true"
-    assert told["access-control-max-age"] == "300"
+    headers = cors(answer)
+    assert headers["access-control-allow-origin"] == SITE
+    assert listed(headers["access-control-allow-methods"]) == {"get", "post"}
+    assert listed(headers["access-control-allow-headers"]) == {"authorization", "content-type"}
+    assert headers["access-control-allow-credentials"] == "true"
+    assert headers["access-control-max-age"] == "300"
 
 
 @documented(AREA, "A preflight from an origin that is not allowed gets no CORS headers", PAGE)
@@ -69,11 +69,11 @@ def test_a_preflight_without_a_method_gets_no_headers(configured: Api) -> None:
 @documented(AREA, "The answer to a CORS request carries the configured headers", PAGE)
 def test_an_answer_carries_the_configured_headers(configured: Api) -> None:
     answer = configured.send("POST", "/", {"Origin": SITE, "Content-Type": "application/json"}, '{"statusCode": 200}')
-    told = cors(answer)
+    headers = cors(answer)
     assert answer.status == 200
-    assert told["access-control-allow-origin"] == SITE
-    assert told["access-control-allow-credentials"] == "true"
-    assert listed(told["access-control-expose-headers"]) == {"date", "x-api-id"}
+    assert headers["access-control-allow-origin"] == SITE
+    assert headers["access-control-allow-credentials"] == "true"
+    assert listed(headers["access-control-expose-headers"]) == {"date", "x-api-id"}
 
 
 @documented(AREA, "Without `Origin`, or from another one, an answer carries none", PAGE)

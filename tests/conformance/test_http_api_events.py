@@ -67,8 +67,8 @@ def test_the_request_context_is_complete(lab: Lab, echoing: Api, client_ip: str)
         "userAgent": "agent/1.0",
     }
     assert before <= context["timeEpoch"] <= after
-    told = datetime.strptime(context["time"], "%d/%b/%Y:%H:%M:%S %z")
-    assert told == datetime.fromtimestamp(context["timeEpoch"] // 1000, UTC)
+    moment = datetime.strptime(context["time"], "%d/%b/%Y:%H:%M:%S %z")
+    assert moment == datetime.fromtimestamp(context["timeEpoch"] // 1000, UTC)
     assert set(context) == {
         "accountId",
         "apiId",
@@ -86,9 +86,9 @@ def test_the_request_context_is_complete(lab: Lab, echoing: Api, client_ip: str)
 @documented(AREA, "The event's `requestId` is the `apigw-requestid` of the answer, another one for each request", PAGE)
 def test_the_request_id_of_the_event_is_the_one_answered(echoing: Api) -> None:
     answers = [echoing.get("/") for _ in range(3)]
-    told = [answer.json()["requestContext"]["requestId"] for answer in answers]
-    assert told == [answer.headers["apigw-requestid"] for answer in answers]
-    assert len(set(told)) == 3
+    ids = [answer.json()["requestContext"]["requestId"] for answer in answers]
+    assert ids == [answer.headers["apigw-requestid"] for answer in answers]
+    assert len(set(ids)) == 3
 
 
 @documented(AREA, "`rawPath` carries the name of a named stage, and not of `$default`", PAGE)

@@ -59,16 +59,16 @@ def test_a_request_is_a_line_of_the_format(lab: Lab, dictated: str, client_ip: s
     api, group = logged(lab, {"POST /x/{id}": dictated}, JSON)
     headers = {"User-Agent": 'an "agent"', "Content-Type": "application/json"}
     answer = api.post("/x/1?a=b", '{"statusCode": 201, "body": "four"}', headers)
-    told = json.loads(entry(lab, group, answer.headers["apigw-requestid"]))
-    assert told["requestId"] == answer.headers["apigw-requestid"]
-    assert told["identity.sourceIp"] == client_ip
-    assert told["identity.userAgent"] == 'an "agent"'
-    assert (told["httpMethod"], told["routeKey"], told["status"]) == ("POST", "POST /x/{id}", "201")
-    assert (told["protocol"], told["responseLength"], told["stage"]) == ("HTTP/1.1", "4", "$default")
-    assert (told["path"], told["apiId"], told["accountId"]) == ("/x/1", api.id, lab.account)
-    assert (told["integrationStatus"], told["integration.status"]) == ("200", "201")
-    assert told["requestTimeEpoch"].isdigit()
-    assert told["nothing.of.the.kind"] == "-"
+    line = json.loads(entry(lab, group, answer.headers["apigw-requestid"]))
+    assert line["requestId"] == answer.headers["apigw-requestid"]
+    assert line["identity.sourceIp"] == client_ip
+    assert line["identity.userAgent"] == 'an "agent"'
+    assert (line["httpMethod"], line["routeKey"], line["status"]) == ("POST", "POST /x/{id}", "201")
+    assert (line["protocol"], line["responseLength"], line["stage"]) == ("HTTP/1.1", "4", "$default")
+    assert (line["path"], line["apiId"], line["accountId"]) == ("/x/1", api.id, lab.account)
+    assert (line["integrationStatus"], line["integration.status"]) == ("200", "201")
+    assert line["requestTimeEpoch"].isdigit()
+    assert line["nothing.of.the.kind"] == "-"
 
 
 @documented(AREA, "The formats CLF and CSV are lines as they are written", LOGS)
@@ -93,9 +93,9 @@ def test_an_error_is_explained_in_the_access_log(lab: Lab, line: str, wrong: str
     function = lab.function(f"def handler(event, context):\n    {line}\n")
     api, group = logged(lab, {"GET /": function}, JSON)
     answer = api.get("/")
-    told = json.loads(entry(lab, group, answer.headers["apigw-requestid"]))
-    assert (answer.status, told["status"]) == (500, "500")
-    assert told["integrationErrorMessage"] not in ("", "-")
+    logged_line = json.loads(entry(lab, group, answer.headers["apigw-requestid"]))
+    assert (answer.status, logged_line["status"]) == (500, "500")
+    assert logged_line["integrationErrorMessage"] not in ("", "-")
     assert wrong.encode() not in answer.body or not wrong
 
 
@@ -138,10 +138,10 @@ def test_detailed_metrics_are_by_route(lab: Lab, dictated: str) -> None:
     plain.dictate({"statusCode": 200})
 
     def metrics(api: Api) -> list[set[str]]:
-        found = lab.aws("cloudwatch").list_metrics(
+        metrics = lab.aws("cloudwatch").list_metrics(
             Namespace="AWS/ApiGateway", MetricName="Count", Dimensions=[{"Name": "ApiId", "Value": api.id}]
         )["Metrics"]
-        return [{dimension["Name"] for dimension in metric["Dimensions"]} for metric in found]
+        return [{dimension["Name"] for dimension in metric["Dimensions"]} for metric in metrics]
 
     eventually(lambda: metrics(detailed) and metrics(plain), "both APIs counted")
     assert any(len(names) > 2 for names in metrics(detailed))

@@ -28,13 +28,13 @@ class Backend(BaseHTTPRequestHandler):
 
     def answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        told = {
+        received = {
             "method": self.command,
             "target": self.path,
             "headers": {name.lower(): value for name, value in self.headers.items()},
             "body": body.decode(),
         }
-        data = json.dumps(told).encode()
+        data = json.dumps(received).encode()
         status = self.path.partition("status=")[2][:3]
         self.send_response(int(status or 200))
         self.send_header("Content-Type", "application/json")
@@ -85,11 +85,11 @@ def test_request_and_response_are_passed_through(lab: Lab, backend: str) -> None
     answer = api.post("/x/a/b?c=d&e=f%20g&status=202", "héllo", {"X-Mine": "1", "Content-Type": "text/plain"})
     assert (answer.status, answer.headers["x-backend"]) == (202, "yes")
     assert answer.headers.get_all("set-cookie") == ["a=1", "b=2"]
-    told = answer.json()
-    assert (told["method"], told["target"]) == ("POST", "/base/a/b?c=d&e=f%20g&status=202")
-    assert (told["headers"]["x-mine"], told["headers"]["content-type"]) == ("1", "text/plain")
-    assert told["body"] == "héllo"
-    assert told["headers"]["host"] == backend.removeprefix("http://")
+    received = answer.json()
+    assert (received["method"], received["target"]) == ("POST", "/base/a/b?c=d&e=f%20g&status=202")
+    assert (received["headers"]["x-mine"], received["headers"]["content-type"]) == ("1", "text/plain")
+    assert received["body"] == "héllo"
+    assert received["headers"]["host"] == backend.removeprefix("http://")
     assert answer.headers["apigw-requestid"]
 
 
@@ -132,13 +132,13 @@ def test_request_parameters_are_mapped(lab: Lab, backend: str) -> None:
         },
     )
     headers = {"X-Both": "a", "X-Both-More": "b", "X-Over": "c", "X-Gone": "d", "Content-Type": "application/json"}
-    told = api.post("/users/7?q=1&other=2&gone=3", '{"user": {"name": "Ann"}}', headers).json()
-    sent = told["headers"]
+    received = api.post("/users/7?q=1&other=2&gone=3", '{"user": {"name": "Ann"}}', headers).json()
+    sent = received["headers"]
     assert (sent["x-id"], sent["x-over"], sent["x-name"]) == ("7", "POST /users/{id}", "Ann")
     assert sent["x-both"] in ("a,b", "a, b")
     assert sent["x-static"] == "constant"
     assert "x-gone" not in sent
-    query = dict(pair.split("=") for pair in told["target"].partition("?")[2].split("&"))
+    query = dict(pair.split("=") for pair in received["target"].partition("?")[2].split("&"))
     assert query == {"q": "2", "other": "2", "colour": "blue"}
 
 

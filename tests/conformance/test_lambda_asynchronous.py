@@ -39,8 +39,8 @@ def test_an_event_is_accepted_and_runs(lab: Lab) -> None:
     queue = lab.queue()
     answer = lab.invoke(telling(lab, queue), {"n": 1}, InvocationType="Event")
     assert (answer["StatusCode"], answer["Payload"].read()) == (202, b"")
-    told = json.loads(queue.receive()["Body"])
-    assert told == {"event": {"n": 1}, "id": answer["ResponseMetadata"]["RequestId"]}
+    invocation = json.loads(queue.receive()["Body"])
+    assert invocation == {"event": {"n": 1}, "id": answer["ResponseMetadata"]["RequestId"]}
 
 
 @documented(AREA, "A failing event is tried twice more, with the same request id", ERRORS, SOONER)

@@ -41,9 +41,9 @@ def test_over_the_reserved_concurrency_invocations_are_refused(lab: Lab) -> None
         except client.exceptions.TooManyRequestsException:
             return "refused"
 
-    told = together(5, call)
-    assert told.count("refused") == 3
-    assert len(set(told)) == 3, "two environments and the refused"
+    outcomes = together(5, call)
+    assert outcomes.count("refused") == 3
+    assert len(set(outcomes)) == 3, "two environments and the refused"
 
 
 @documented(AREA, "Environments are added as requests come at the same time, and used again", CONCURRENCY)
@@ -78,6 +78,6 @@ def test_provisioned_concurrency_is_accepted(lab: Lab) -> None:
     client.put_provisioned_concurrency_config(
         FunctionName=function, Qualifier=version, ProvisionedConcurrentExecutions=1
     )
-    told = client.get_provisioned_concurrency_config(FunctionName=function, Qualifier=version)
-    assert told["RequestedProvisionedConcurrentExecutions"] == 1
+    config = client.get_provisioned_concurrency_config(FunctionName=function, Qualifier=version)
+    assert config["RequestedProvisionedConcurrentExecutions"] == 1
     assert lab.result(function, Qualifier=version) == version

@@ -88,15 +88,15 @@ def test_the_context_is_complete(lab: Lab) -> None:
             }
     """
     function = lab.function(source, Timeout=7)
-    told = lab.result(function)
-    assert (told["name"], told["version"], told["memory"]) == (function, "$LATEST", "256")
-    assert told["arn"] == lab.arn(function)
-    assert told["group"] == f"/aws/lambda/{function}"
-    assert told["stream"] is True
-    assert (told["identity"], told["client"]) == (None, None)
-    assert 0 < told["remaining"] <= 7000
-    assert told["trace"].startswith("Root=1-")
-    assert len(told["id"]) == 36
+    result = lab.result(function)
+    assert (result["name"], result["version"], result["memory"]) == (function, "$LATEST", "256")
+    assert result["arn"] == lab.arn(function)
+    assert result["group"] == f"/aws/lambda/{function}"
+    assert result["stream"] is True
+    assert (result["identity"], result["client"]) == (None, None)
+    assert 0 < result["remaining"] <= 7000
+    assert result["trace"].startswith("Root=1-")
+    assert len(result["id"]) == 36
 
 
 COUNT = "n = 0\ndef handler(event, context):\n    global n\n    n += 1\n    return [n, context.log_stream_name]\n"
@@ -105,9 +105,9 @@ COUNT = "n = 0\ndef handler(event, context):\n    global n\n    n += 1\n    retu
 @documented(AREA, "A warm environment is used again: module state lives on", LIFE)
 def test_a_warm_environment_is_used_again(lab: Lab) -> None:
     function = lab.function(COUNT)
-    told = [lab.result(function) for _ in range(3)]
-    assert [n for n, _ in told] == [1, 2, 3]
-    assert len({stream for _, stream in told}) == 1
+    results = [lab.result(function) for _ in range(3)]
+    assert [n for n, _ in results] == [1, 2, 3]
+    assert len({stream for _, stream in results}) == 1
 
 
 @documented(AREA, "An environment serves one request at a time", LIFE)
@@ -207,10 +207,10 @@ def test_boto3_comes_with_the_runtime(lab: Lab) -> None:
         def handler(event, context):
             return [bool(importlib.util.find_spec(name)) for name in event]
     """
-    found = lab.result(
+    readable = lab.result(
         lab.function(source), ["boto3", "botocore", "pytest", "uvloop", "staticfire", "ministack", "pg8000"]
     )
-    assert found == [True, True, False, False, False, False, False]
+    assert readable == [True, True, False, False, False, False, False]
 
 
 @documented(AREA, "The SDK in a function reaches the services with the function's own account", LIFE)

@@ -156,8 +156,8 @@ def test_children_die_at_the_time_out(lab: Lab) -> None:
     queue = lab.queue()
     assert "timed out" in lab.failure(lab.function(source, Timeout=1), queue.url)["errorMessage"]
     for wait in (4, 1):
-        found = lab.aws("sqs").receive_message(QueueUrl=queue.url, WaitTimeSeconds=wait)
-        assert "Messages" not in found
+        received = lab.aws("sqs").receive_message(QueueUrl=queue.url, WaitTimeSeconds=wait)
+        assert "Messages" not in received
 
 
 def hanging_initialisation(lab: Lab) -> object:
@@ -316,7 +316,7 @@ def test_a_function_reaches_its_own_runtime_api_only(lab: Lab) -> None:
     def call(n: int) -> object:
         return lab.result(thief, {"api": api, "requests": requests}) if n else lab.result(victim)
 
-    result, told = together(2, call)
+    result, answers = together(2, call)
     assert result == "untouched"
-    assert all(status == 0 or status >= 400 for status, _ in told)
+    assert all(status == 0 or status >= 400 for status, _ in answers)
     assert lab.result(victim, "where")[0] == api, "the environment lives"

@@ -136,8 +136,8 @@ def test_a_response_over_6_mb_is_too_large(lab: Lab) -> None:
 @documented(AREA, "A client context reaches the function's context", INVOKE)
 def test_a_client_context_reaches_the_function(lab: Lab) -> None:
     source = "def handler(event, context):\n    return [context.client_context.custom, context.client_context.env]\n"
-    told = base64.b64encode(json.dumps({"custom": {"a": 1}, "env": {"b": "2"}}).encode()).decode()
-    assert lab.result(lab.function(source), ClientContext=told) == [{"a": 1}, {"b": "2"}]
+    context = base64.b64encode(json.dumps({"custom": {"a": 1}, "env": {"b": "2"}}).encode()).decode()
+    assert lab.result(lab.function(source), ClientContext=context) == [{"a": 1}, {"b": "2"}]
 
 
 @documented(

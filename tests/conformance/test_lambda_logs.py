@@ -60,11 +60,11 @@ def test_only_a_cold_start_reports_its_initialisation(lab: Lab) -> None:
         lab.result(function)
 
     def reports() -> list[str]:
-        found = [line for line in lab.lines(f"/aws/lambda/{function}") if line.startswith("REPORT")]
-        return found if len(found) == 3 else []
+        lines = [line for line in lab.lines(f"/aws/lambda/{function}") if line.startswith("REPORT")]
+        return lines if len(lines) == 3 else []
 
-    told = eventually(reports, "three reports")
-    assert ["Init Duration" in line for line in told].count(True) == 1
+    lines = eventually(reports, "three reports")
+    assert ["Init Duration" in line for line in lines].count(True) == 1
     starts = [line for line in lab.lines(f"/aws/lambda/{function}") if line.startswith("INIT_START")]
     assert len(starts) == 1
     assert "Runtime Version: python:3." in starts[0]
@@ -133,9 +133,8 @@ def test_each_environment_has_its_stream(lab: Lab) -> None:
     stream = lab.result(function)
     group = f"/aws/lambda/{function}"
     logged(lab, function)
-    assert [
-        found["logStreamName"] for found in lab.aws("logs").describe_log_streams(logGroupName=group)["logStreams"]
-    ] == [stream]
+    described = lab.aws("logs").describe_log_streams(logGroupName=group)["logStreams"]
+    assert [described_stream["logStreamName"] for described_stream in described] == [stream]
 
 
 @documented(AREA, "A log group that exists is used as it is", LOGS)
@@ -166,26 +165,26 @@ JSON = """
 
 
 def documents(lab: Lab, group: str) -> list[dict[str, Any]]:
-    def found() -> list[dict[str, Any]]:
-        told = [json.loads(line) for line in lab.lines(group) if line.lstrip().startswith("{")]
-        return told if any(one.get("type") == "platform.report" for one in told) else []
+    def complete() -> list[dict[str, Any]]:
+        records = [json.loads(line) for line in lab.lines(group) if line.lstrip().startswith("{")]
+        return records if any(one.get("type") == "platform.report" for one in records) else []
 
-    return list(eventually(found, "a platform.report"))
+    return list(eventually(complete, "a platform.report"))
 
 
 @documented(AREA, "With the format JSON records are objects, and so are START and REPORT", FORMAT)
 def test_json_logging(lab: Lab) -> None:
     function = lab.function(JSON, LoggingConfig={"LogFormat": "JSON", "SystemLogLevel": "INFO"})
     request = lab.invoke(function)["ResponseMetadata"]["RequestId"]
-    told = documents(lab, f"/aws/lambda/{function}")
-    [record] = [one for one in told if one.get("message") == "an error line"]
+    records = documents(lab, f"/aws/lambda/{function}")
+    [record] = [one for one in records if one.get("message") == "an error line"]
     assert (record["level"], record["requestId"], record["order"]) == ("ERROR", request, 7)
     assert record["timestamp"].endswith("Z")
-    kinds = [one["type"] for one in told if "type" in one]
+    kinds = [one["type"] for one in records if "type" in one]
     assert {"platform.start", "platform.report"} <= set(kinds)
-    [start] = [one for one in told if one.get("type") == "platform.start"]
+    [start] = [one for one in records if one.get("type") == "platform.start"]
     assert start["record"] == {"requestId": request, "version": "$LATEST"}
-    [report] = [one for one in told if one.get("type") == "platform.report"]
+    [report] = [one for one in records if one.get("type") == "platform.report"]
     assert report["record"]["requestId"] == request
     assert report["record"]["status"] == "success"
     assert {"durationMs", "billedDurationMs", "memorySizeMB", "maxMemoryUsedMB"} <= set(report["record"]["metrics"])
@@ -198,8 +197,8 @@ def test_the_application_log_level(lab: Lab, level: str, seen: int) -> None:
         JSON, LoggingConfig={"LogFormat": "JSON", "ApplicationLogLevel": level, "SystemLogLevel": "INFO"}
     )
     lab.result(function)
-    told = documents(lab, f"/aws/lambda/{function}")
-    assert len([one for one in told if str(one.get("message", "")).endswith(" line")]) == seen
+    records = documents(lab, f"/aws/lambda/{function}")
+    assert len([one for one in records if str(one.get("message", "")).endswith(" line")]) == seen
 
 
 @documented(AREA, "The system log level filters START and REPORT", LEVEL)

@@ -108,8 +108,8 @@ def test_a_layer_is_importable(lab: Lab) -> None:
             root = next(path for path in sys.path if path.endswith("/python") and os.path.exists(path + "/shared.py"))
             return [shared.WORD, open(os.path.join(os.path.dirname(root), "data", "words.txt")).read(), root]
     """
-    told = lab.result(lab.function(source, Layers=[shared]))
-    assert told[:2] == ["from the layer", "hello"]
+    result = lab.result(lab.function(source, Layers=[shared]))
+    assert result[:2] == ["from the layer", "hello"]
 
 
 @documented(AREA, "Layers are laid over each other in their order, under the function's own code", LAYERS)

@@ -84,9 +84,9 @@ MALFORMED = {
 def test_a_malformed_request_is_refused(lab: Lab, recording: Api, why: str) -> None:
     head = HEAD.format(path=path(lab, recording), host=lab.netloc)
     smuggled = f"GET {path(lab, recording)}/second HTTP/1.1\r\nHost: {lab.netloc}\r\n\r\n"
-    told = exchange(lab, (head + MALFORMED[why] + smuggled).encode("latin-1"))
-    assert told.startswith(b"HTTP/1.1 400") or told.startswith((b"HTTP/1.1 413", b"HTTP/1.1 501"))
-    assert len(re.findall(rb"HTTP/1\.1 \d{3} ", told)) == 1, "nothing is answered after it"
+    answers = exchange(lab, (head + MALFORMED[why] + smuggled).encode("latin-1"))
+    assert answers.startswith(b"HTTP/1.1 400") or answers.startswith((b"HTTP/1.1 413", b"HTTP/1.1 501"))
+    assert len(re.findall(rb"HTTP/1\.1 \d{3} ", answers)) == 1, "nothing is answered after it"
     assert not [seen for seen in recording.get("/seen").json() if seen[1] in ("/smuggled", "/second")]
 
 
@@ -104,8 +104,8 @@ def test_a_malformed_request_is_refused(lab: Lab, recording: Api, why: str) -> N
     ],
 )
 def test_what_is_not_http_1_1_is_refused(lab: Lab, recording: Api, line: str) -> None:
-    told = exchange(lab, line.format(path=path(lab, recording), host=lab.netloc).encode("latin-1"))
-    assert told.startswith((b"HTTP/1.1 4", b"HTTP/1.1 5")) or told == b""
+    answer = exchange(lab, line.format(path=path(lab, recording), host=lab.netloc).encode("latin-1"))
+    assert answer.startswith((b"HTTP/1.1 4", b"HTTP/1.1 5")) or answer == b""
     assert recording.get("/x").status == 200
 
 
@@ -114,8 +114,8 @@ def test_pipelined_requests_are_answered_in_order(lab: Lab, echoing: Api) -> Non
     request = "GET {path}/{n} HTTP/1.1\r\nHost: {host}\r\n\r\n"
     with lab.wire() as wire:
         wire.write("".join(request.format(path=path(lab, echoing), host=lab.netloc, n=n) for n in range(10)))
-        told = [wire.answer() for _ in range(10)]
-    assert [answer.json()["rawPath"] for answer in told] == [f"/{n}" for n in range(10)]
+        answers = [wire.answer() for _ in range(10)]
+    assert [answer.json()["rawPath"] for answer in answers] == [f"/{n}" for n in range(10)]
 
 
 @documented(AREA, "`Expect: 100-continue` is answered before the body", HTTP)
@@ -132,8 +132,8 @@ def test_expect_continue(lab: Lab, echoing: Api) -> None:
 
 @documented(AREA, "HTTP/1.0 is answered and closed", HTTP)
 def test_http_1_0_is_answered_and_closed(lab: Lab, echoing: Api) -> None:
-    told = exchange(lab, f"GET {path(lab, echoing)}/ HTTP/1.0\r\nHost: {lab.netloc}\r\n\r\n".encode())
-    head, _, body = told.partition(b"\r\n\r\n")
+    answer = exchange(lab, f"GET {path(lab, echoing)}/ HTTP/1.0\r\nHost: {lab.netloc}\r\n\r\n".encode())
+    head, _, body = answer.partition(b"\r\n\r\n")
     assert head.split(b" ")[1] == b"200"
     assert json.loads(body)["requestContext"]["http"]["protocol"] == "HTTP/1.0"
 
@@ -150,8 +150,8 @@ def test_http_1_0_is_answered_and_closed(lab: Lab, echoing: Api) -> None:
 )
 def test_beyond_all_bounds(lab: Lab, recording: Api, target: str, headers: str, status: bytes) -> None:
     data = f"GET {path(lab, recording)}{target} HTTP/1.1\r\nHost: {lab.netloc}\r\n{headers}\r\n"
-    told = exchange(lab, data.encode())
-    assert told.split(b" ")[1:2] in ([status], [b"431"]), told[:100]
+    answer = exchange(lab, data.encode())
+    assert answer.split(b" ")[1:2] in ([status], [b"431"]), answer[:100]
     assert recording.get("/x").status == 200
 
 
@@ -198,8 +198,8 @@ def test_random_bytes_take_nothing_down(lab: Lab, recording: Api) -> None:
     @settings(max_examples=150, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(st.booleans(), st.lists(pieces, max_size=8))
     def fuzz(well_begun: bool, rest: list[bytes]) -> None:
-        told = exchange(lab, (start if well_begun else b"") + b"".join(rest))
-        assert told == b"" or told.startswith(b"HTTP/1.1 ")
+        answer = exchange(lab, (start if well_begun else b"") + b"".join(rest))
+        assert answer == b"" or answer.startswith(b"HTTP/1.1 ")
 
     fuzz()
     assert recording.get("/after").status == 200

@@ -86,9 +86,9 @@ def test_a_wrong_password_is_refused(lab: Lab) -> None:
 def test_the_listing_tells_the_same_endpoint(lab: Lab) -> None:
     instance = create(lab)
     listed = {
-        found["DBInstanceIdentifier"]: found["Endpoint"]
+        described["DBInstanceIdentifier"]: described["Endpoint"]
         for page in lab.aws("rds").get_paginator("describe_db_instances").paginate()
-        for found in page["DBInstances"]
+        for described in page["DBInstances"]
     }
     assert listed[instance["DBInstanceIdentifier"]] == instance["Endpoint"]
 

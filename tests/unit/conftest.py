@@ -10,7 +10,7 @@ from staticfire.settings import Settings, load
 
 @pytest.fixture
 def project(tmp_path: Path) -> Callable[[str], Settings]:
-    """Writes a project with this staticfire.toml, and loads it without anything of the caller's environment."""
+    """Writes a project with this staticfire.toml, and loads it without any of the caller's variables."""
 
     def make(toml: str = "") -> Settings:
         root = tmp_path / "project"

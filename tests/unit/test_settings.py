@@ -71,9 +71,9 @@ def test_a_value_that_cannot_be_right_names_its_variable(project: Project, name:
         load(project("").project, {f"STATICFIRE_{name.upper()}": value})
 
 
-@pytest.mark.parametrize(("given", "read"), [("true", True), ("1", True), ("False", False), ("0", False)])
-def test_a_switch_is_true_or_false(project: Project, given: str, read: bool) -> None:
-    assert load(project("").project, {"STATICFIRE_ENFORCE_IAM": given}).enforce_iam is read
+@pytest.mark.parametrize(("text", "read"), [("true", True), ("1", True), ("False", False), ("0", False)])
+def test_a_switch_is_true_or_false(project: Project, text: str, read: bool) -> None:
+    assert load(project("").project, {"STATICFIRE_ENFORCE_IAM": text}).enforce_iam is read
     assert load(project(f"[staticfire]\nenforce_iam = {str(read).lower()}\n").project, {}).enforce_iam is read
 
 

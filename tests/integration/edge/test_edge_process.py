@@ -88,10 +88,10 @@ def test_nothing_is_written_outside_the_state_directory(edge: Edge) -> None:
     environment = Path(f"/proc/{edge.child}/environ")
     if not environment.exists():
         pytest.skip("needs /proc")
-    given = dict(line.split("=", 1) for line in environment.read_text().split("\0") if line)
-    assert not [name for name in given if name.startswith(("AWS_", "TF_"))]
+    variables = dict(line.split("=", 1) for line in environment.read_text().split("\0") if line)
+    assert not [name for name in variables if name.startswith(("AWS_", "TF_"))]
     for name in ("TMPDIR", "HOME", "STATE_DIR", "S3_DATA_DIR"):
-        assert Path(given[name]).is_relative_to(edge.state)
+        assert Path(variables[name]).is_relative_to(edge.state)
 
 
 def test_urls_that_the_emulator_hands_out_lead_to_the_edge(edge: Edge) -> None:

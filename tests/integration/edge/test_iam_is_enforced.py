@@ -34,8 +34,8 @@ def session(edge: Edge) -> tuple[str, str, str]:
     iam = edge.client("iam")
     role = iam.create_role(RoleName="lister", AssumeRolePolicyDocument=policy(TRUST))["Role"]["Arn"]
     iam.put_role_policy(RoleName="lister", PolicyName="list", PolicyDocument=policy(LISTING))
-    found = edge.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
-    return found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"]
+    credentials = edge.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
+    return credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"]
 
 
 def test_a_session_may_do_what_its_role_allows_and_nothing_else(edge: Edge, session: tuple[str, str, str]) -> None:

@@ -50,13 +50,13 @@ class Stack:
     async def aws(self, service: str, operation: str, **parameters: Any) -> Any:
         return await asyncio.to_thread(self.call, service, operation, **parameters)
 
-    async def told(self, what: str, count: int = 1) -> list[dict[str, Any]]:
+    async def heard(self, what: str, count: int = 1) -> list[dict[str, Any]]:
         """So many news of a kind, once there are that many."""
         deadline = asyncio.get_running_loop().time() + DEADLINE
-        while len(found := [news for name, news in self.news if name == what]) < count:
+        while len(heard := [news for name, news in self.news if name == what]) < count:
             assert asyncio.get_running_loop().time() < deadline, f"told: {self.news}"
             await asyncio.sleep(0.02)
-        return found
+        return heard
 
     async def until(self, count: int) -> list[dict[str, Any]]:
         deadline = asyncio.get_running_loop().time() + DEADLINE
@@ -200,7 +200,7 @@ HERE = {"account": "100000000001", "region": "eu-west-1"}
 async def test_alarms_are_left_to_the_edge(ministack_python: str, tmp_path: Path) -> None:
     async with stack(ministack_python, tmp_path) as aws:
         await aws.aws("cloudwatch", "put_metric_alarm", **ALARM)
-        assert await aws.told("alarm") == [HERE]
+        assert await aws.heard("alarm") == [HERE]
         await aws.aws(
             "cloudwatch", "put_metric_data", Namespace="My", MetricData=[{"MetricName": "Errors", "Value": 1}]
         )
@@ -213,9 +213,13 @@ async def test_a_change_of_an_alarms_state_is_told_once(ministack_python: str, t
         await aws.aws("cloudwatch", "put_metric_alarm", **ALARM)
         for state in ("ALARM", "ALARM", "OK"):
             await aws.aws("cloudwatch", "set_alarm_state", AlarmName="a", StateValue=state, StateReason="because")
-        told = await aws.told("transition", 2)
-    assert [(news["before"], news["state"]) for news in told] == [("INSUFFICIENT_DATA", "ALARM"), ("ALARM", "OK")]
-    assert (told[0]["alarm"]["AlarmName"], told[0]["reason"], told[0]["account"]) == ("a", "because", HERE["account"])
+        transitions = await aws.heard("transition", 2)
+    assert [(news["before"], news["state"]) for news in transitions] == [
+        ("INSUFFICIENT_DATA", "ALARM"),
+        ("ALARM", "OK"),
+    ]
+    first = transitions[0]
+    assert (first["alarm"]["AlarmName"], first["reason"], first["account"]) == ("a", "because", HERE["account"])
 
 
 async def test_a_metric_is_measured_by_its_dimensions_and_unit_exactly(ministack_python: str, tmp_path: Path) -> None:
@@ -230,11 +234,11 @@ async def test_a_metric_is_measured_by_its_dimensions_and_unit_exactly(ministack
     async with stack(ministack_python, tmp_path) as aws:
         data = [datum(1), datum(2, Dimensions=dimensions), datum(4, Dimensions=dimensions, Unit="Bytes")]
         await aws.aws("cloudwatch", "put_metric_data", Namespace="My", MetricData=data)
-        found = [
+        counts = [
             (await aws.aws("cloudwatch", "get_metric_statistics", **asked, **more))["Datapoints"][0]["Sum"]
             for more in ({}, {"Dimensions": dimensions}, {"Dimensions": dimensions, "Unit": "Bytes"})
         ]
-    assert found == [1, 6, 4]
+    assert counts == [1, 6, 4]
 
 
 async def test_an_e_mail_subscription_is_told_what_it_would_get(ministack_python: str, tmp_path: Path) -> None:
@@ -248,16 +252,17 @@ async def test_an_e_mail_subscription_is_told_what_it_would_get(ministack_python
         await aws.aws("sns", "publish", TopicArn=topic, Subject="s", Message=message, MessageStructure="json")
         loud = {"kind": {"DataType": "String", "StringValue": "loud"}}
         await aws.aws("sns", "publish", TopicArn=topic, Message="loud", MessageAttributes=loud)
-        told = await aws.told("notification", 5)
-    assert [(news["to"], news["subject"]) for news in told] == [
+        notifications = await aws.heard("notification", 5)
+    assert [(news["to"], news["subject"]) for news in notifications] == [
         ("email-0@example.com", "s"),
         ("email-json-0@example.com", "s"),
         ("email-0@example.com", ""),
         ("email-json-0@example.com", ""),
         ("email-1@example.com", ""),
     ]
-    assert (told[0]["text"], told[0]["topic"], told[0]["account"]) == ("for people", topic, HERE["account"])
-    assert json.loads(told[1]["text"])["Message"] == "for all"
+    first = notifications[0]
+    assert (first["text"], first["topic"], first["account"]) == ("for people", topic, HERE["account"])
+    assert json.loads(notifications[1]["text"])["Message"] == "for all"
 
 
 async def test_what_ses_sends_is_told(ministack_python: str, tmp_path: Path) -> None:
@@ -266,9 +271,9 @@ async def test_what_ses_sends_is_told(ministack_python: str, tmp_path: Path) -> 
         message = {"Subject": {"Data": "hello"}, "Body": {"Text": {"Data": "text"}}}
         to = {"ToAddresses": ["you@example.com"], "BccAddresses": ["they@example.com"]}
         await aws.aws("ses", "send_email", Source="me@example.com", Destination=to, Message=message)
-        (told,) = await aws.told("mail")
-    assert (told["source"], told["to"]) == ("me@example.com", ["you@example.com", "they@example.com"])
-    assert "Subject: hello" in told["message"]
+        (mail,) = await aws.heard("mail")
+    assert (mail["source"], mail["to"]) == ("me@example.com", ["you@example.com", "they@example.com"])
+    assert "Subject: hello" in mail["message"]
 
 
 async def _mapped_queue(aws: Stack) -> None:

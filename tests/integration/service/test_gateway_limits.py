@@ -71,7 +71,7 @@ def test_of_200_calls_at_once_exactly_50_pass(table: NewTable, client: str) -> N
     environments = [Environment(table(), START + 30) for _ in range(200)]
 
     with ThreadPoolExecutor(200) as threads:
-        passed = list(threads.map(lambda each: each.passes(limit(50), client), environments))
+        passed = list(threads.map(lambda environment: environment.passes(limit(50), client), environments))
 
     assert sum(passed) == 50
 
@@ -81,7 +81,7 @@ def test_exactly_50_pass_although_the_clocks_are_on_both_sides_of_a_windows_end(
     environments = [Environment(table(), START + 3600 + clocks.uniform(-30, 30)) for _ in range(200)]
 
     with ThreadPoolExecutor(64) as threads:
-        passed = list(threads.map(lambda each: each.passes(limit(50, 3600), client), environments))
+        passed = list(threads.map(lambda environment: environment.passes(limit(50, 3600), client), environments))
 
     assert sum(passed) == 50
 

@@ -22,7 +22,9 @@ def name(emulator: str) -> str:
         TableName=made,
         BillingMode="PAY_PER_REQUEST",
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in ("pk", "sk", "state")],
+        AttributeDefinitions=[
+            {"AttributeName": attribute, "AttributeType": "S"} for attribute in ("pk", "sk", "state")
+        ],
         GlobalSecondaryIndexes=[
             {
                 "IndexName": "by-state",
@@ -98,10 +100,10 @@ def test_pages_hold_everything_once_in_either_direction(table: Table, key: dict[
 
     first = table.query(condition, values, limit=3)
     second = table.query(condition, values, limit=3, start=first.next)
-    found = [item["sk"] for item in table.query_all(condition, values, limit=2, newest_first=True)]
+    sort_keys = [item["sk"] for item in table.query_all(condition, values, limit=2, newest_first=True)]
 
     assert [item["sk"] for item in first.items + second.items] == ["0", "1", "2", "3", "4", "5"]
-    assert found == ["6", "5", "4", "3", "2", "1", "0"]
+    assert sort_keys == ["6", "5", "4", "3", "2", "1", "0"]
     even = table.query_all(condition, {**values, ":yes": True}, filtered="even = :yes", limit=2)
     assert [item["sk"] for item in even] == ["0", "2", "4", "6"]
 

@@ -31,9 +31,9 @@ def server(tmp_path: Path) -> Iterator[Postgres]:
 
 
 def process(server: Postgres) -> ProcessRecord:
-    found = ProcessRecord.read(server.layout.process("postgres"))
-    assert found is not None
-    return found
+    process = ProcessRecord.read(server.layout.process("postgres"))
+    assert process is not None
+    return process
 
 
 def kill(server: Postgres) -> None:

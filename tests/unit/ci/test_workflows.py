@@ -21,8 +21,8 @@ def read(name: str) -> dict[Any, Any]:
 
 def triggers(workflow: dict[Any, Any]) -> dict[str, Any]:
     """YAML 1.1 reads the key `on` as true."""
-    found: dict[str, Any] = workflow[True]
-    return found
+    events: dict[str, Any] = workflow[True]
+    return events
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)

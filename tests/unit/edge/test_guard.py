@@ -9,8 +9,8 @@ from tests.unit.edge.kit import request
 
 
 def refused(guard: Guard, host: str, **headers: str) -> bool:
-    given = [(name.replace("_", "-"), value) for name, value in headers.items()]
-    response = guard.refusal(request(host=host, headers=given))
+    pairs = [(name.replace("_", "-"), value) for name, value in headers.items()]
+    response = guard.refusal(request(host=host, headers=pairs))
     assert response is None or response.status == 403
     return response is not None
 

@@ -77,10 +77,10 @@ def test_the_lock_dies_with_its_holder(layout: Layout) -> None:
 def test_a_recorded_process_is_found_and_stopped(layout: Layout) -> None:
     child = subprocess.Popen(SLEEPER)
     ProcessRecord.record(layout.process("edge"), child.pid)
-    found = ProcessRecord.read(layout.process("edge"))
-    assert found is not None
-    assert found.pid == child.pid
-    found.stop((signal.SIGTERM, 30))
+    process = ProcessRecord.read(layout.process("edge"))
+    assert process is not None
+    assert process.pid == child.pid
+    process.stop((signal.SIGTERM, 30))
     assert child.wait() == -signal.SIGTERM
     assert not layout.process("edge").exists()
 

@@ -32,11 +32,11 @@ def test_what_was_never_acknowledged_or_was_mended_is_none(count: str) -> None:
 
 def test_the_report_has_the_counts_the_verdict_and_a_few_examples() -> None:
     lost = examples_of("lost", {f"k-{number}": "stored nothing" for number in range(100)})
-    told = to_json(Integrity(writes=100, acknowledged=100, lost=100, users=3, examples=lost))
+    document = to_json(Integrity(writes=100, acknowledged=100, lost=100, users=3, examples=lost))
 
-    assert len(told["examples"]) == EXAMPLES
-    assert told["examples"][0] == {"count": "lost", "what": "k-0", "found": "stored nothing"}
-    assert (told["acknowledged"], told["lost"], told["holds"]) == (100, 100, False)
+    assert len(document["examples"]) == EXAMPLES
+    assert document["examples"][0] == {"count": "lost", "what": "k-0", "found": "stored nothing"}
+    assert (document["acknowledged"], document["lost"], document["holds"]) == (100, 100, False)
 
 
 def test_the_verdict_in_words_names_what_was_found() -> None:

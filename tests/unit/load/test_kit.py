@@ -70,14 +70,14 @@ class Server(ThreadingHTTPServer):
 
 @pytest.fixture
 def shop() -> Iterator[Shop]:
-    found = Shop()
+    made = Shop()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do(self) -> None:
             self.rfile.read(int(self.headers.get("content-length", 0)))
-            status, content = found.answer(self.command, self.path, self.headers.get("idempotency-key", ""))
+            status, content = made.answer(self.command, self.path, self.headers.get("idempotency-key", ""))
             body = json.dumps(content).encode()
             self.send_response(status)
             self.send_header("content-length", str(len(body)))
@@ -90,10 +90,10 @@ def shop() -> Iterator[Shop]:
             """Tests are silent."""
 
     with Server(("127.0.0.1", 0), Handler) as server:
-        found.url = f"http://127.0.0.1:{server.server_port}"
+        made.url = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
-        yield found
+        yield made
         server.shutdown()
         thread.join()
 

@@ -53,12 +53,12 @@ def test_the_warm_up_is_apart() -> None:
 
 def test_seconds_that_two_phases_share_count_for_neither() -> None:
     record = Record([phase("step 1", 10.5), phase("step 2", 13.5), phase(None, 16.0)])
-    assert [list(each.seconds) for each in record.phases] == [[11, 12], [14, 15]]
+    assert [list(one.seconds) for one in record.phases] == [[11, 12], [14, 15]]
 
 
 def test_a_phase_that_was_cut_short_does_not_count() -> None:
     record = Record([phase("step 1", 10.0), phase("step 2", 20.0), phase(None, 21.0, cut=True)])
-    assert [each.name for each in record.phases] == ["step 1"]
+    assert [one.name for one in record.phases] == ["step 1"]
     assert record.ended
 
 
@@ -72,7 +72,7 @@ def test_a_record_that_is_being_written_can_be_read(tmp_path: Path) -> None:
     path = tmp_path / "record.jsonl"
     assert Record.read(path).phases == []
     path.write_text('{"phase": "steady", "at": 1.0, "users": 1, "rate": null}\n{"second": 2, "na')
-    assert [each.name for each in Record.read(path).phases] == ["steady"]
+    assert [one.name for one in Record.read(path).phases] == ["steady"]
 
 
 def test_a_record_that_is_followed_tells_the_same_and_keeps_only_its_end(tmp_path: Path) -> None:

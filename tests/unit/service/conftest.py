@@ -8,7 +8,7 @@ import pytest
 
 
 @pytest.fixture(scope="module", autouse=True)
-def lambda_environment() -> Iterator[None]:
+def lambda_variables() -> Iterator[None]:
     """What modules read when they are imported; nothing is connected to."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_REGION", "eu-central-1")

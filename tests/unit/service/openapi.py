@@ -34,7 +34,7 @@ def _ends_exactly(value: Any) -> Any:
     """Patterns are ECMAScript's, whose `$` is the end; Python's is also before a line break at the end."""
     if isinstance(value, dict):
         return {
-            name: each.removesuffix("$") + r"\Z" if name == "pattern" else _ends_exactly(each)
-            for name, each in value.items()
+            name: member.removesuffix("$") + r"\Z" if name == "pattern" else _ends_exactly(member)
+            for name, member in value.items()
         }
-    return [_ends_exactly(each) for each in value] if isinstance(value, list) else value
+    return [_ends_exactly(member) for member in value] if isinstance(value, list) else value

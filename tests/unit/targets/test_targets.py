@@ -146,9 +146,9 @@ def test_where_the_hosts_does_not_run_the_release_is_downloaded_once(
     release(directory)
     first = find(tmp_path / "host", tmp_path / "state", url)
     again = find(tmp_path / "host", tmp_path / "state", "http://127.0.0.1:9")
-    found = first.stdout.splitlines()[-1]
-    assert found.startswith(str(tmp_path / "state"))
-    assert again.stdout.strip() == found
+    path = first.stdout.splitlines()[-1]
+    assert path.startswith(str(tmp_path / "state"))
+    assert again.stdout.strip() == path
 
 
 def test_a_release_with_another_digest_is_not_used(tmp_path: Path, releases: tuple[str, Path]) -> None:

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import entry_points
 
 import pytest
 
 pytest_plugins = ["pytester"]
 
 ONE_STACK = '[stacks.only]\nroot = "infra"\n'
+ITS_PLUGINS = {"staticfire", "xdist", "xdist.looponfail"}
+
+
+@pytest.fixture(autouse=True)
+def another_repository(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has the plugin and pytest-xdist. What else is installed here takes seconds to load."""
+    others = {plugin.name for plugin in entry_points(group="pytest11")} - ITS_PLUGINS
+    monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(f"-p no:{name}" for name in sorted(others)))
 
 
 def test_importing_the_plugin_loads_none_of_what_its_fixtures_need() -> None:
@@ -71,12 +80,12 @@ def test_a_folder_says_which_stack_it_means(pytester: pytest.Pytester) -> None:
     pytester.runpytest_subprocess().assert_outcomes(passed=2)
 
 
-@pytest.mark.parametrize("given", ["flag", "ini"])
-def test_an_unknown_target_is_refused_with_the_known_ones(pytester: pytest.Pytester, given: str) -> None:
+@pytest.mark.parametrize("where", ["flag", "ini"])
+def test_an_unknown_target_is_refused_with_the_known_ones(pytester: pytest.Pytester, where: str) -> None:
     pytester.makefile(".toml", staticfire=ONE_STACK)
     pytester.makepyfile("def test_this(staticfire_stack): pass")
-    flags = ["--staticfire-target=moon"] if given == "flag" else []
-    if given == "ini":
+    flags = ["--staticfire-target=moon"] if where == "flag" else []
+    if where == "ini":
         pytester.makeini("[pytest]\nstaticfire_target = moon")
 
     result = pytester.runpytest_subprocess(*flags)

@@ -131,8 +131,8 @@ def parsed(protocol: str, error: AwsError, call: Call, service: ServiceModel, op
     response = error_response(error, call)
     received = {"status_code": response.status, "headers": dict(response.headers), "body": response.body}
     shape = service.operation_model(operation).output_shape
-    found = botocore.parsers.create_parser(protocol).parse(received, shape)["Error"]
-    return found["Code"], found["Message"]
+    read = botocore.parsers.create_parser(protocol).parse(received, shape)["Error"]
+    return read["Code"], read["Message"]
 
 
 ERROR = AwsError(400, "TooBadException", 'a <b> & "c" – ü')

@@ -159,8 +159,8 @@ async def test_an_emulator_that_is_down_is_named_with_its_log_and_the_remedy() -
         response = await Client().request("POST", f"http://127.0.0.1:{server.port}", "/", [signed("lambda")], b"{}")
         body = (await response.read()).decode()
     assert (response.status, response.headers.get("x-amzn-errortype")) == (503, "ServiceUnavailable")
-    for told in ("MiniStack", "/logs/ministack.log", "staticfire up"):
-        assert told in body
+    for words in ("MiniStack", "/logs/ministack.log", "staticfire up"):
+        assert words in body
 
 
 async def test_the_emulators_own_errors_carry_their_code_and_message() -> None:

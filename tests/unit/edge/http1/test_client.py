@@ -171,8 +171,8 @@ async def test_host_is_kept_as_given_and_added_when_missing() -> None:
 
     client = Client()
     async with serving(handler) as server:
-        given = await client.request("GET", url(server), "/", [("Host", "bucket.s3.localhost:4566")])
-        assert await given.read() == b"bucket.s3.localhost:4566"
+        response = await client.request("GET", url(server), "/", [("Host", "bucket.s3.localhost:4566")])
+        assert await response.read() == b"bucket.s3.localhost:4566"
         assert await (await client.request("GET", url(server), "/")).read() == f"127.0.0.1:{server.port}".encode()
 
 

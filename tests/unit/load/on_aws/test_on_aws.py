@@ -98,26 +98,26 @@ def carried(work: Work, deployment: Deployment = SHOP) -> dict[str, dict[str, fl
 
 def test_each_limit_lets_through_what_littles_law_says() -> None:
     slow = dataclasses.replace(WORK, mean_ms={"shop-api": 200.0})
-    found = carried(slow)
+    carries = carried(slow)
     # 1,000 environments of 0.2 s are 5,000 requests/s; of 2 s 500. A new account has ten environments.
-    assert found["Lambda concurrency of the account"] == pytest.approx({"1": 5000, "3": 5000 / 3, "10": 500})
-    assert found["Lambda concurrency of a new account"] == pytest.approx({"1": 50, "3": 50 / 3, "10": 5})
-    assert found["Connections to Postgres (db.t4g.micro)"] == pytest.approx({"1": 535, "3": 535 / 3, "10": 53.5})
-    assert found["Throttle of the stage"] == {"1": 500, "3": 500, "10": 500}
-    assert found["HTTP APIs of the account"] == {"1": 10000, "3": 10000, "10": 10000}
+    assert carries["Lambda concurrency of the account"] == pytest.approx({"1": 5000, "3": 5000 / 3, "10": 500})
+    assert carries["Lambda concurrency of a new account"] == pytest.approx({"1": 50, "3": 50 / 3, "10": 5})
+    assert carries["Connections to Postgres (db.t4g.micro)"] == pytest.approx({"1": 535, "3": 535 / 3, "10": 53.5})
+    assert carries["Throttle of the stage"] == {"1": 500, "3": 500, "10": 500}
+    assert carries["HTTP APIs of the account"] == {"1": 10000, "3": 10000, "10": 10000}
 
 
 def test_short_invocations_meet_the_quota_of_ten_a_second_for_each_environment() -> None:
     # By Little's law alone, 1,000 environments of 20 ms would carry 50,000 requests/s.
-    found = carried(WORK)
-    assert found["Lambda concurrency of the account"] == pytest.approx({"1": 10000, "3": 10000, "10": 5000})
-    assert found["Lambda concurrency of a new account"] == pytest.approx({"1": 100, "3": 100, "10": 50})
+    carries = carried(WORK)
+    assert carries["Lambda concurrency of the account"] == pytest.approx({"1": 10000, "3": 10000, "10": 5000})
+    assert carries["Lambda concurrency of a new account"] == pytest.approx({"1": 100, "3": 100, "10": 50})
 
 
 def test_reserved_concurrency_is_a_limit() -> None:
     plan = [function("shop-api", memory_size=512, reserved_concurrent_executions=4)]
-    found = carried(dataclasses.replace(WORK, mean_ms={"shop-api": 200.0}), Deployment.of(plan, TABLE))
-    assert found["Reserved concurrency of shop-api"] == pytest.approx({"1": 20, "3": 20 / 3, "10": 2})
+    carries = carried(dataclasses.replace(WORK, mean_ms={"shop-api": 200.0}), Deployment.of(plan, TABLE))
+    assert carries["Reserved concurrency of shop-api"] == pytest.approx({"1": 20, "3": 20 / 3, "10": 2})
 
 
 def test_limits_are_told_the_lowest_first() -> None:
@@ -162,9 +162,9 @@ def test_x86_costs_more_than_arm() -> None:
 
 def test_a_second_zone_doubles_the_database() -> None:
     plan = [resource("aws_db_instance", instance_class="db.m7g.large", allocated_storage=100, multi_az=True)]
-    found = costs(0, dataclasses.replace(WORK, invocations={}), Deployment.of(plan, TABLE))
+    monthly = costs(0, dataclasses.replace(WORK, invocations={}), Deployment.of(plan, TABLE))
     # 2 x 730 h at 0.168, 2 x 100 GB at 0.115
-    assert (found["RDS: db.m7g.large"], found["RDS: storage"]) == pytest.approx((245.28, 23.0))
+    assert (monthly["RDS: db.m7g.large"], monthly["RDS: storage"]) == pytest.approx((245.28, 23.0))
 
 
 def test_a_class_without_a_price_is_said_and_not_guessed() -> None:

@@ -61,15 +61,15 @@ SAME = "no difference beyond noise"
 
 def test_two_runs_of_the_same_code_are_seldom_told_apart() -> None:
     pairs = [verdicts(report(seed), report(seed + 1000)) for seed in range(30)]
-    told = [verdict for pair in pairs for verdict in pair.values() if verdict != SAME]
-    assert len(told) <= 0.1 * 30 * 5
+    differences = [verdict for pair in pairs for verdict in pair.values() if verdict != SAME]
+    assert len(differences) <= 0.1 * 30 * 5
 
 
 @pytest.mark.parametrize(("p95", "verdict"), [(30.0, "worse"), (13.0, "better")])
 def test_a_change_beyond_the_noise_is_told(p95: float, verdict: str) -> None:
-    found = verdicts(report(1), report(2, p95=p95))
-    assert found["p95 ms"] == verdict
-    assert found["requests/s"] == SAME
+    verdict_of = verdicts(report(1), report(2, p95=p95))
+    assert verdict_of["p95 ms"] == verdict
+    assert verdict_of["requests/s"] == SAME
 
 
 def test_a_change_that_is_sure_but_small_is_none() -> None:
@@ -93,8 +93,8 @@ def test_a_change_that_the_machine_alone_made_is_none() -> None:
 
 
 def test_more_failures_are_worse() -> None:
-    found = verdicts(report(1), report(1, failed=2))
-    assert (found["failed share"], found["requests/s"]) == ("worse", SAME)
+    verdict_of = verdicts(report(1), report(1, failed=2))
+    assert (verdict_of["failed share"], verdict_of["requests/s"]) == ("worse", SAME)
 
 
 def test_a_short_run_has_no_verdict() -> None:
@@ -104,8 +104,8 @@ def test_a_short_run_has_no_verdict() -> None:
 
 
 def test_the_warm_up_does_not_count() -> None:
-    found = verdicts(report(1, phase="warm-up"), report(2, p95=90, phase="warm-up"))
-    assert set(found.values()) == {"no verdict: fewer than 30 seconds in common"}
+    verdict_of = verdicts(report(1, phase="warm-up"), report(2, p95=90, phase="warm-up"))
+    assert set(verdict_of.values()) == {"no verdict: fewer than 30 seconds in common"}
 
 
 @pytest.mark.parametrize("field", ["stack", "profile", "target", "options", "machine"])
@@ -156,8 +156,8 @@ def knee(holds_at: float | None, fails_at: float | None) -> dict[str, Any]:
 def test_knees_differ_when_one_run_held_more_than_where_the_other_failed(
     before: dict[str, Any], after: dict[str, Any], verdict: str
 ) -> None:
-    found = verdicts(report(1) | {"knee": before}, report(2) | {"knee": after})
-    assert found["knee, requests/s"] == verdict
+    verdict_of = verdicts(report(1) | {"knee": before}, report(2) | {"knee": after})
+    assert verdict_of["knee, requests/s"] == verdict
 
 
 def test_a_report_is_read_from_its_file_or_its_directory(tmp_path: Path) -> None:

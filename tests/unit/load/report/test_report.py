@@ -151,7 +151,8 @@ def test_the_page_needs_nothing_from_elsewhere(report: Report) -> None:
     assert not {"script", "link", "img", "iframe", "a", "image", "use"} & {tag for tag, _ in elements}
     assert not {"src", "href", "style", "xlink:href"} & {name for _, attributes in elements for name in attributes}
     assert "url(" not in page(report)
-    policies = [found["content"] or "" for _, found in elements if found.get("http-equiv") == "Content-Security-Policy"]
+    metas = [attributes for tag, attributes in elements if tag == "meta"]
+    policies = [meta["content"] or "" for meta in metas if meta.get("http-equiv") == "Content-Security-Policy"]
     assert policies[0].startswith("default-src 'none'; style-src 'sha256-")
 
 
@@ -175,8 +176,8 @@ def test_hostile_names_do_not_become_markup(report: Report) -> None:
     whole["failures"], whole["warnings"] = ["failed"], ["doubtful"]
     mean, evil = Page(page(whole)), Page(page(hostile(copy.deepcopy(whole))))
     assert [tag for tag, _ in evil.elements if tag in ("script", "img")] == []
-    assert {name for _, found in evil.elements for name in found} == {
-        name for _, found in mean.elements for name in found
+    assert {name for _, attributes in evil.elements for name in attributes} == {
+        name for _, attributes in mean.elements for name in attributes
     }
     assert HOSTILE in evil.words
 
@@ -187,9 +188,9 @@ def test_every_element_is_closed(report: Report) -> None:
 
 def drawn(text: str, name: str) -> str:
     """The path of a plot's line."""
-    found = re.search(rf'<path d="([^"]*)" class="line {name}">', text)
-    assert found is not None
-    return found[1]
+    path = re.search(rf'<path d="([^"]*)" class="line {name}">', text)
+    assert path is not None
+    return path[1]
 
 
 def test_a_line_has_a_point_for_each_second_and_a_gap_where_nothing_was_answered(report: Report) -> None:

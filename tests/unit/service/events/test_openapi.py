@@ -30,7 +30,7 @@ values: st.SearchStrategy[Any] = (
 )
 right = {"type": "t", "source": "s", "data": {}, "id": "i", "time": "2026-11-21T09:30:00Z"}
 bodies: st.SearchStrategy[Any] = st.fixed_dictionaries(
-    {}, optional={name: st.just(each) | values for name, each in right.items()}
+    {}, optional={name: st.just(value) | values for name, value in right.items()}
 ) | (st.sampled_from([right, {**right, "x": 1}, [], None, "event"]))
 
 

@@ -26,7 +26,7 @@ def event(data: str) -> Any:
 def text_of(value: Any) -> str:
     """JSON with decimals as they are, in another way than the service's."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(name)}: {text_of(each)}" for name, each in value.items()) + "}"
+        return "{" + ", ".join(f"{json.dumps(name)}: {text_of(member)}" for name, member in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(text_of, value)) + "]"
     return str(value) if isinstance(value, Decimal) else json.dumps(value)
@@ -59,7 +59,7 @@ def test_data_may_be_as_deep_as_an_item_of_dynamodb(open_close: tuple[str, str])
 def test_a_batch_tells_of_each_event_whether_it_is_right() -> None:
     right = {"type": "t", "source": "s", "data": {}}
     read = read_batch(json.dumps({"events": [right, {}, right]}).encode())
-    assert [isinstance(each, Submitted) for each in read] == [True, False, True]
+    assert [isinstance(event, Submitted) for event in read] == [True, False, True]
 
 
 @pytest.mark.parametrize("number", [0, BATCH + 1])

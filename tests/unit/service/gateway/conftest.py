@@ -11,7 +11,7 @@ CONFIGURATION = {"upstreams": {}, "routes": {}, "tokens": {"issuer": "issuer", "
 
 
 @pytest.fixture(scope="module", autouse=True)
-def gateway_environment() -> Iterator[None]:
+def gateway_variables() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GATEWAY_CONFIGURATION", json.dumps(CONFIGURATION))
         patch.setenv("SESSIONS_TABLE_NAME", "gateway-sessions")

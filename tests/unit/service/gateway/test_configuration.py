@@ -49,7 +49,7 @@ def test_what_is_no_object_is_refused(content: bytes) -> None:
 
 
 def test_every_problem_is_named_and_not_only_the_first() -> None:
-    found = problems(
+    wrong = problems(
         with_changes(
             upstreams={"Server": {"url": "ftp://x"}, "b": {"function": "a:b", "retries": 9}},
             limits={"l": {"requests": 0, "seconds": "1", "by": "colour"}},
@@ -60,7 +60,7 @@ def test_every_problem_is_named_and_not_only_the_first() -> None:
         )
     )
 
-    assert set(found) == {
+    assert set(wrong) == {
         "colour",
         "upstreams.Server",
         "upstreams.Server.url",

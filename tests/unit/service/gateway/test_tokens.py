@@ -91,7 +91,7 @@ def test_one_of_several_audiences_is_enough() -> None:
 def test_a_token_with_one_other_character_is_refused(data: st.DataObject) -> None:
     token = made()
     place = data.draw(st.integers(0, len(token) - 1))
-    other = data.draw(st.sampled_from("AZaz09-_.=+/ é").filter(lambda each: each != token[place]))
+    other = data.draw(st.sampled_from("AZaz09-_.=+/ é").filter(lambda part: part != token[place]))
 
     with pytest.raises(Rejected):
         verifier.subject(token[:place] + other + token[place + 1 :], NOW)
@@ -100,7 +100,7 @@ def test_a_token_with_one_other_character_is_refused(data: st.DataObject) -> Non
 @given(
     st.text(max_size=60)
     | st.lists(st.binary(max_size=30), min_size=3, max_size=3).map(
-        lambda parts: ".".join(base64.urlsafe_b64encode(each).rstrip(b"=").decode() for each in parts)
+        lambda parts: ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
     )
 )
 def test_nothing_else_is_a_token(text: str) -> None:

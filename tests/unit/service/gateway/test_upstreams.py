@@ -225,12 +225,12 @@ def test_a_function_is_invoked_by_a_signed_call_with_an_event_of_its_own(server:
     head, _, payload = server.requests[0].partition(b"\r\n\r\n")
     assert head.startswith(b"POST /2015-03-31/functions/things-api/invocations HTTP/1.1")
     assert b"authorization: AWS4-HMAC-SHA256" in head
-    told = json.loads(payload)
-    assert told["routeKey"] == told["requestContext"]["routeKey"] == "POST /things/{id}"
-    assert told["rawPath"] == told["requestContext"]["http"]["path"] == "/v1/things/7 %25"
-    assert told["pathParameters"] == {"id": "7 %"}
-    assert told["cookies"] == ["a=1"]
-    assert told["headers"]["x-authenticated-user"] == "ann"
+    sent = json.loads(payload)
+    assert sent["routeKey"] == sent["requestContext"]["routeKey"] == "POST /things/{id}"
+    assert sent["rawPath"] == sent["requestContext"]["http"]["path"] == "/v1/things/7 %25"
+    assert sent["pathParameters"] == {"id": "7 %"}
+    assert sent["cookies"] == ["a=1"]
+    assert sent["headers"]["x-authenticated-user"] == "ann"
 
 
 @pytest.mark.parametrize(
@@ -276,8 +276,8 @@ def test_a_broken_response_is_a_failure(server: Server, function: Function, cont
 
 
 def test_what_connection_names_is_dropped_on_both_ways() -> None:
-    given = event(connection="X-Secret, close", **{"x-secret": "1", "x-kept": "2"})
-    headers = forwarded_headers(given, None, is_ours={})
+    received = event(connection="X-Secret, close", **{"x-secret": "1", "x-kept": "2"})
+    headers = forwarded_headers(received, None, is_ours={})
     answered, _ = answered_headers(Reply(200, [("connection", "x-secret"), ("x-secret", "1"), ("x-kept", "2")], b""))
 
     assert "x-secret" not in headers

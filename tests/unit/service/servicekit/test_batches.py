@@ -21,7 +21,7 @@ class Client:
     def call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         assert operation == "BatchWriteItem"
         requests = request["RequestItems"]["things"]
-        self.batches.append([each["DeleteRequest"]["Key"]["pk"]["S"] for each in requests])
+        self.batches.append([deletion["DeleteRequest"]["Key"]["pk"]["S"] for deletion in requests])
         left = requests[: next(self._left)]
         return {"UnprocessedItems": {"things": left} if left else {}}
 

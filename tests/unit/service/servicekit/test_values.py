@@ -52,7 +52,7 @@ def test_ulids_are_new_each_time_and_sort_by_time(monkeypatch: pytest.MonkeyPatc
         made.append(ulid.new_ulid())
     assert made == sorted(made)
     assert made[2][:10] == "01ARYZ6S41"  # the example of ULID's own specification
-    assert all(re.fullmatch(ulid.PATTERN, each) for each in made)
+    assert all(re.fullmatch(ulid.PATTERN, identity) for identity in made)
 
 
 @given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), st.text(max_size=20), max_size=4))

@@ -17,4 +17,4 @@ def test_a_cursor_that_names_no_task_is_refused(before: str) -> None:
         nowhere.newest("open", 20, cursor.encode({"of": "open", "before": before}))
 
     assert refused.value.status == 400
-    assert [each["field"] for each in refused.value.problems] == ["cursor"]
+    assert [problem["field"] for problem in refused.value.problems] == ["cursor"]

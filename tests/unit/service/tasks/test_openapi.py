@@ -26,7 +26,7 @@ times = st.sampled_from(
 values: st.SearchStrategy[Any] = words | times | texts | st.sampled_from([None, True, 1, 1.5, [], {}])
 right = {"title": "t", "description": "d", "status": "done", "due_at": "2026-11-21T09:30:00Z"}
 bodies: st.SearchStrategy[Any] = st.fixed_dictionaries(
-    {}, optional={name: st.just(each) | values for name, each in right.items()}
+    {}, optional={name: st.just(value) | values for name, value in right.items()}
 ) | (st.sampled_from([right, {**right, "x": 1}, [], None, "task"]))
 
 
@@ -61,9 +61,9 @@ def test_the_document_and_the_code_take_the_same_tasks(name: str, fields: Fields
 
 
 def test_the_document_tells_the_lists_parameters_and_the_statuses() -> None:
-    told = {each["name"]: each["schema"] for each in DOCUMENT["paths"]["/tasks"]["get"]["parameters"]}
-    assert told.keys() == PAGING.keys()
-    assert (told["limit"]["maximum"], told["limit"]["default"]) == (PAGE_LIMIT, PAGE)
+    schemas = {parameter["name"]: parameter["schema"] for parameter in DOCUMENT["paths"]["/tasks"]["get"]["parameters"]}
+    assert schemas.keys() == PAGING.keys()
+    assert (schemas["limit"]["maximum"], schemas["limit"]["default"]) == (PAGE_LIMIT, PAGE)
     assert tuple(DOCUMENT["components"]["schemas"]["Status"]["enum"]) == STATUSES
 
 

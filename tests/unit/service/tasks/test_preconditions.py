@@ -33,7 +33,7 @@ def test_without_a_header_nothing_is_expected() -> None:
 def test_what_is_no_entity_tag_is_refused_and_named() -> None:
     with pytest.raises(Refused) as refused:
         expected("7")
-    assert (refused.value.status, [each["field"] for each in refused.value.problems]) == (400, ["If-Match"])
+    assert (refused.value.status, [problem["field"] for problem in refused.value.problems]) == (400, ["If-Match"])
 
 
 @pytest.mark.parametrize(

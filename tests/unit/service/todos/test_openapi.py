@@ -65,7 +65,10 @@ def test_the_document_and_the_code_take_the_same_bodies(schema: str, fields: Fie
 
 @given(st.sampled_from([0, 1, 20, 100, 101, -1]), st.from_regex(r"[0-8][0-9A-Z]{24,26}\n?", fullmatch=True))
 def test_the_document_and_the_code_take_the_same_pages(limit: int, cursor: str) -> None:
-    of_name = {each["name"]: each["schema"] for each in DOCUMENT["paths"]["/users/{id}/todos"]["get"]["parameters"]}
+    of_name = {
+        parameter["name"]: parameter["schema"]
+        for parameter in DOCUMENT["paths"]["/users/{id}/todos"]["get"]["parameters"]
+    }
     document = {"components": {"schemas": of_name}}
     is_valid = {
         name: openapi.schema(document, name).is_valid(value) for name, value in (("limit", limit), ("cursor", cursor))

@@ -56,8 +56,8 @@ def settings(project: Callable[[str], Settings]) -> Settings:
 def test_terraform_is_taken_before_opentofu(bin: Path, settings: Settings) -> None:
     tofu = program(bin, "tofu", "OpenTofu v1.9.0")
     assert find_terraform(settings) == Terraform(tofu, "1.9.0")
-    found = program(bin, "terraform", "Terraform v1.11.4")
-    assert find_terraform(settings) == Terraform(found, "1.11.4")
+    binary = program(bin, "terraform", "Terraform v1.11.4")
+    assert find_terraform(settings) == Terraform(binary, "1.11.4")
 
 
 def test_a_terraform_that_is_too_old_is_passed_over_and_named(bin: Path, settings: Settings) -> None:
@@ -85,9 +85,9 @@ def test_the_users_own_installation_methods_are_respected(bin: Path, settings: S
 def test_a_provider_where_terraform_looks_by_itself_needs_no_configuration(bin: Path, settings: Settings) -> None:
     directory = bin.parent / "home" / ".terraform.d" / "plugins"
     (directory / PROVIDER).mkdir(parents=True)
-    found = find_provider(settings, Terraform(bin / "terraform", "1.11.4"))
-    assert str(directory) in found.source
-    assert found.mirror is None
+    provider = find_provider(settings, Terraform(bin / "terraform", "1.11.4"))
+    assert str(directory) in provider.source
+    assert provider.mirror is None
 
 
 def test_a_mirror_of_the_settings_must_hold_the_provider(bin: Path, settings: Settings) -> None:

@@ -106,8 +106,13 @@ async def test_an_envelope_in_json_tells_its_own_subject(tmp_path: Path) -> None
 
 async def test_the_fillers_mails_are_among_localstacks_and_newest_first(tmp_path: Path) -> None:
     async with kept(tmp_path, from_sns("1", "one"), from_sns("2", "two")) as (mails, mailbox):
-        told = {"account": "100000000001", "region": "us-east-1", "source": "me@example.com", "to": ["ops@example.com"]}
-        await mailbox.sent({**told, "message": "Subject: three\n\nthree"})
+        envelope = {
+            "account": "100000000001",
+            "region": "us-east-1",
+            "source": "me@example.com",
+            "to": ["ops@example.com"],
+        }
+        await mailbox.sent({**envelope, "message": "Subject: three\n\nthree"})
         assert [mail.text for mail in await mails.find(to="ops@example.com")] == ["three", "two", "one"]
         assert await mails.remove(to="ops@example.com") == 3
         assert await mails.find() == []

@@ -225,8 +225,8 @@ class Api:
 
 
 def _headers(headers: Sent) -> Headers:
-    given = list(headers.items()) if isinstance(headers, Mapping) else list(headers)
-    return Headers([("host", f"localhost:{PORT}"), *((name.lower(), value) for name, value in given)])
+    pairs = list(headers.items()) if isinstance(headers, Mapping) else list(headers)
+    return Headers([("host", f"localhost:{PORT}"), *((name.lower(), value) for name, value in pairs)])
 
 
 class Lab:

@@ -67,8 +67,8 @@ def test_origins_may_be_wildcards(allowed: str, origin: str, answered: str | Non
 
 
 def test_the_integrations_cors_headers_are_replaced() -> None:
-    given = [("access-control-allow-origin", "*"), ("access-control-max-age", "9"), ("x-a", "1")]
+    headers = [("access-control-allow-origin", "*"), ("access-control-max-age", "9"), ("x-a", "1")]
     policy = CorsPolicy(Cors((SITE,)))
-    assert policy.apply(request(SITE), given) == [("x-a", "1"), ("access-control-allow-origin", SITE)]
-    assert policy.apply(request(""), given) == [("x-a", "1")]
-    assert policy.apply(request(SITE, "OPTIONS"), given) == [("x-a", "1")]
+    assert policy.apply(request(SITE), headers) == [("x-a", "1"), ("access-control-allow-origin", SITE)]
+    assert policy.apply(request(""), headers) == [("x-a", "1")]
+    assert policy.apply(request(SITE, "OPTIONS"), headers) == [("x-a", "1")]

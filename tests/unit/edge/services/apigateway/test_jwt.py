@@ -22,9 +22,9 @@ NOW = int(time.time())
 
 
 def token(key: Any = KEY, kid: str | None = "key-1", algorithm: str = "RS256", **claims: Any) -> str:
-    told = {"iss": ISSUER, "aud": "the-api", "sub": "user-1", "iat": NOW - 5, "exp": NOW + 600, **claims}
+    payload = {"iss": ISSUER, "aud": "the-api", "sub": "user-1", "iat": NOW - 5, "exp": NOW + 600, **claims}
     headers = {"kid": kid} if kid else {}
-    return jwt.encode({name: value for name, value in told.items() if value is not None}, key, algorithm, headers)
+    return jwt.encode({name: value for name, value in payload.items() if value is not None}, key, algorithm, headers)
 
 
 def issue(method: str, base: str, target: str) -> Incoming:
@@ -75,10 +75,11 @@ async def bearing(api: Api, text: str) -> Answer:
 async def test_a_valid_token_passes_and_its_claims_are_told_as_text(lab: Lab) -> None:
     api = await guarded(lab, ["read"])
     answer = await bearing(api, token(scope="read write", admin=True, roles=["a", "b"], n=1))
-    told = answer.json()["requestContext"]["authorizer"]["jwt"]
-    assert told["scopes"] == ["read"]
-    assert (told["claims"]["admin"], told["claims"]["roles"], told["claims"]["n"]) == ("true", "[a b]", "1")
-    assert told["claims"]["exp"] == str(NOW + 600)
+    authorizer = answer.json()["requestContext"]["authorizer"]["jwt"]
+    assert authorizer["scopes"] == ["read"]
+    claims = authorizer["claims"]
+    assert (claims["admin"], claims["roles"], claims["n"]) == ("true", "[a b]", "1")
+    assert claims["exp"] == str(NOW + 600)
 
 
 async def test_a_token_may_come_without_bearer_and_from_the_query(lab: Lab) -> None:

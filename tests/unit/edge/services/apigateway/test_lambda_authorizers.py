@@ -181,8 +181,8 @@ async def test_the_integration_of_format_1_0_learns_the_principal(gate: Gate) ->
     integrations = (await gate.lab.call("GET", f"/v2/apis/{gate.api.id}/integrations"))["items"]
     path = f"/v2/apis/{gate.api.id}/integrations/{integrations[0]['integrationId']}"
     await gate.lab.call("PATCH", path, {"payloadFormatVersion": "1.0"})
-    told = (await gate.get("open sesame")).json()["requestContext"]["authorizer"]
-    assert told == {"k": "v", "principalId": "user-1"}
+    authorizer = (await gate.get("open sesame")).json()["requestContext"]["authorizer"]
+    assert authorizer == {"k": "v", "principalId": "user-1"}
 
 
 async def test_iam_authorization_is_refused_and_the_log_says_why(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:

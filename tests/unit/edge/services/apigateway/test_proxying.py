@@ -34,9 +34,9 @@ async def test_request_and_response_are_passed_through(lab: Lab) -> None:
     assert (answer.status, answer.body) == (202, b"hello")
     assert answer.headers.getall("set-cookie") == ["a=1", "b=2"]
     assert "connection" not in answer.headers
-    [(method, base, target, given, body)] = lab.client.requests
+    [(method, base, target, passed_on, body)] = lab.client.requests
     assert (method, base, target, body) == ("POST", BACKEND, "/base/a%20b/c?fixed=1&d=e%20f", b"body")
-    seen = dict(given)
+    seen = dict(passed_on)
     assert (seen["host"], seen["x-mine"], seen["cookie"]) == ("backend.example:8080", "1", "c=1; d=2")
     assert seen["forwarded"] == "for=127.0.0.1;host=localhost:4566;proto=http"
     assert not {"x-forwarded-for", "connection"} & set(seen)
@@ -75,9 +75,9 @@ async def test_request_parameters_are_mapped(lab: Lab) -> None:
     sent = {"X-Both": "a", "X-More": "b", "X-Over": "c", "X-Gone": "d", "Authorization": "mine"}
     body = json.dumps({"users": [{}, {"name": "Ann"}]}).encode()
     await api.send("POST", "/users/7?q=1&other=2&gone=3", sent, body)
-    _, _, target, given, _ = lab.client.requests[0]
+    _, _, target, passed_on, _ = lab.client.requests[0]
     assert target == "/other/7?other=2&colour=blue&q=2"
-    headers = dict(given)
+    headers = dict(passed_on)
     assert (headers["x-id"], headers["x-both"], headers["x-over"]) == ("7", "a,b", "POST /users/{id}")
     assert (headers["x-name"], headers["x-text"], headers["authorization"]) == ("Ann", "a-b-$default", "mine")
     assert not {"x-gone", "x-none"} & set(headers)

@@ -112,7 +112,7 @@ KEY_LISTS = st.lists(st.one_of(route_keys(), st.just("$default")), max_size=8, u
 
 def naive(keys: Iterable[str], method: str, path: str) -> tuple[str, dict[str, str]] | None:
     """The most specific of all routes that fit: full before greedy, literal before variable, method before ANY."""
-    given = [unquote(part) for part in path[1:].split("/")]
+    segments = [unquote(part) for part in path[1:].split("/")]
     fitting: list[tuple[tuple[Any, ...], str, dict[str, str]]] = []
     for key in keys:
         if key == "$default":
@@ -124,27 +124,27 @@ def naive(keys: Iterable[str], method: str, path: str) -> tuple[str, dict[str, s
         wanted = wanted_path[1:].split("/")
         greedy = wanted[-1].endswith("+}")
         fixed = wanted[:-1] if greedy else wanted
-        if len(given) < len(fixed) if greedy else len(given) != len(fixed):
+        if len(segments) < len(fixed) if greedy else len(segments) != len(fixed):
             continue
-        found = {}
+        parameters = {}
         fits = True
-        for one, other in zip(fixed, given, strict=False):
+        for one, other in zip(fixed, segments, strict=False):
             if one.startswith("{"):
-                found[one[1:-1]] = other
+                parameters[one[1:-1]] = other
                 fits = fits and other != ""
             else:
                 fits = fits and one == other
         if greedy:
-            found["rest"] = "/".join(given[len(fixed) :])
-            fits = fits and found["rest"] != ""
+            parameters["rest"] = "/".join(segments[len(fixed) :])
+            fits = fits and parameters["rest"] != ""
         if fits:
             literal = tuple(0 if not part.startswith("{") else 1 for part in fixed)
             rank = (1, -len(fixed), literal) if greedy else (0, 0, literal)
-            fitting.append(((*rank, wanted_method == "ANY"), key, found))
+            fitting.append(((*rank, wanted_method == "ANY"), key, parameters))
     if not fitting:
         return None
-    _, key, found = min(fitting, key=lambda one: one[0])
-    return key, found
+    _, key, parameters = min(fitting, key=lambda one: one[0])
+    return key, parameters
 
 
 @given(

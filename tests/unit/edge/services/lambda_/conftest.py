@@ -29,8 +29,8 @@ ROOT = Path(__file__).parents[5]
 @pytest.fixture(scope="session")
 def runtime_python() -> str:
     """A Python with awslambdaric and boto3: a given one, or the stack's."""
-    if given := os.environ.get("STATICFIRE_TEST_RUNTIME"):
-        return given
+    if named := os.environ.get("STATICFIRE_TEST_RUNTIME"):
+        return named
     settings = load(ROOT, overrides={"runtimes": [f"python3.{sys.version_info.minor}"]})
     (python,) = {one.python for one in install_runtimes(settings, Layout.of(settings), Progress()).values()}
     return str(python)

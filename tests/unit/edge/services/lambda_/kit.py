@@ -186,7 +186,7 @@ class Lab:
     async def until(self, condition: Callable[[], Any]) -> Any:
         """Wait for a condition."""
         for _ in range(int(DEADLINE / PAUSE)):
-            if found := condition():
-                return found
+            if outcome := condition():
+                return outcome
             await asyncio.sleep(PAUSE)
         raise AssertionError(f"The condition did not come true within {DEADLINE:g} s")

@@ -75,7 +75,7 @@ async def test_each_waits_from_when_it_came() -> None:
         clock.passes(1.0)
     for number in range(4):
         clock.passes(1.0)
-        assert [gave_up(done) for done in several] == [each <= number for each in range(4)]
+        assert [gave_up(done) for done in several] == [place <= number for place in range(4)]
 
 
 async def test_all_share_one_timer_and_none_is_left_when_nobody_waits() -> None:

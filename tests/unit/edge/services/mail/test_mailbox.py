@@ -29,8 +29,8 @@ Content-Type: text/html; charset=utf-8
 
 def notification(number: int = 1, to: str = "ops@example.com", account: str = "100000000001") -> dict[str, str]:
     topic = f"arn:aws:sns:eu-west-1:{account}:alerts"
-    told = {"account": account, "region": "eu-west-1", "topic": topic, "id": f"n-{number}", "to": to}
-    return told | {"subject": "", "text": f"number {number}"}
+    notification = {"account": account, "region": "eu-west-1", "topic": topic, "id": f"n-{number}", "to": to}
+    return notification | {"subject": "", "text": f"number {number}"}
 
 
 @pytest.fixture
@@ -59,8 +59,8 @@ async def test_a_notification_without_a_subject_gets_that_of_sns(path: Path) -> 
 
 async def test_what_ses_sends_is_read_with_its_parts(path: Path) -> None:
     mailbox = Mailbox(path)
-    told = {"account": "100000000001", "region": "eu-west-1", "source": "me@example.com"}
-    await mailbox.sent({**told, "to": ["you@example.com", "they@example.com"], "message": SENT})
+    envelope = {"account": "100000000001", "region": "eu-west-1", "source": "me@example.com"}
+    await mailbox.sent({**envelope, "to": ["you@example.com", "they@example.com"], "message": SENT})
     [mail] = await mailbox.find(to="they@example.com")
     assert (mail.id, mail.sender, mail.subject) == ("m-1@email.amazonses.com", "me@example.com", "Hé")
     assert (mail.text.strip(), mail.html.strip()) == ("plain text", "<b>rich</b>")

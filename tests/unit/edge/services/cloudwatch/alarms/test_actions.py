@@ -47,21 +47,21 @@ class Sns:
 
 async def change(sns: Sns, before: str = "OK", state: str = "ALARM", **fields: Any) -> None:
     actions = Actions(cast(Emulator, sns), lambda scope, alarm: alarm)
-    told = {"account": "100000000001", "region": "eu-central-1", "before": before, "state": state}
-    await actions.transition({**told, "reason": "Threshold Crossed", "alarm": ALARM | fields})
+    change = {"account": "100000000001", "region": "eu-central-1", "before": before, "state": state}
+    await actions.transition({**change, "reason": "Threshold Crossed", "alarm": ALARM | fields})
 
 
 async def test_each_topic_of_the_new_state_gets_the_document_and_mail_a_text() -> None:
     sns = Sns()
     await change(sns)
-    assert [each["TopicArn"] for each in sns.published] == [TOPIC, TOPIC + "-2"]
+    assert [sent["TopicArn"] for sent in sns.published] == [TOPIC, TOPIC + "-2"]
     [published, _] = sns.published
     assert published["Subject"] == 'ALARM: "errors" in Europe (Frankfurt)'
     assert published["MessageStructure"] == "json"
     message = json.loads(published["Message"])
     document = json.loads(message["default"])
-    told = ("AlarmName", "AlarmDescription", "AWSAccountId", "NewStateValue", "OldStateValue", "NewStateReason")
-    assert [document[name] for name in told] == ["errors", None, "100000000001", "ALARM", "OK", "Threshold Crossed"]
+    members = ("AlarmName", "AlarmDescription", "AWSAccountId", "NewStateValue", "OldStateValue", "NewStateReason")
+    assert [document[name] for name in members] == ["errors", None, "100000000001", "ALARM", "OK", "Threshold Crossed"]
     assert document["Trigger"] == {
         "MetricName": "Errors",
         "Namespace": "AWS/Lambda",
@@ -93,7 +93,7 @@ async def test_a_topic_that_is_gone_and_what_is_no_topic_keep_nobody_else_from_b
     sns = Sns()
     with caplog.at_level(logging.WARNING):
         await change(sns, AlarmActions=[TOPIC + "-gone", FUNCTION, TOPIC])
-    assert [each["TopicArn"] for each in sns.published] == [TOPIC]
+    assert [message["TopicArn"] for message in sns.published] == [TOPIC]
     assert [record.getMessage() for record in caplog.records] == [
         f"alarm errors cannot be published to {TOPIC}-gone: NotFound: no such topic",
         f"alarm errors names {FUNCTION}, which hears nothing: only SNS topics do",
@@ -104,8 +104,8 @@ async def test_a_composite_alarm_is_told_with_its_rule() -> None:
     sns = Sns()
     composite = {"AlarmRule": "ALARM(a)", "AlarmActions": [TOPIC], "AlarmArn": ALARM["AlarmArn"], "AlarmName": "both"}
     actions = Actions(cast(Emulator, sns), lambda scope, alarm: alarm)
-    told = {"account": "100000000001", "region": "eu-central-1", "before": "OK", "state": "ALARM", "reason": "a"}
-    await actions.transition({**told, "alarm": composite})
+    change = {"account": "100000000001", "region": "eu-central-1", "before": "OK", "state": "ALARM", "reason": "a"}
+    await actions.transition({**change, "alarm": composite})
     [published] = sns.published
     document = json.loads(json.loads(published["Message"])["default"])
     assert (document["AlarmRule"], "Trigger" in document) == ("ALARM(a)", False)

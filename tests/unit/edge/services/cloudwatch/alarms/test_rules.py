@@ -64,8 +64,8 @@ ROWS = [
 
 @pytest.mark.parametrize(("pattern", "needed", "treated", "state"), ROWS)
 def test_missing_data_is_treated_as_in_the_tables_of_aws(pattern: str, needed: int, treated: str, state: str) -> None:
-    given = alarm(EvaluationPeriods=3, DatapointsToAlarm=needed, TreatMissingData=treated)
-    assert state_of(given.evaluate(range_(pattern), "OK")) == state
+    watching = alarm(EvaluationPeriods=3, DatapointsToAlarm=needed, TreatMissingData=treated)
+    assert state_of(watching.evaluate(range_(pattern), "OK")) == state
 
 
 def test_a_breaching_datapoint_alone_is_no_alarm_while_it_is_young() -> None:
@@ -82,11 +82,11 @@ def test_a_breaching_datapoint_alone_is_no_alarm_while_it_is_young() -> None:
     ],
 )
 def test_a_value_is_compared_as_the_operator_says(comparison: str, breaching: list[float]) -> None:
-    given = alarm(ComparisonOperator=comparison, Threshold=2.0)
-    found = [
-        value for value in (1.0, 2.0, 3.0) if state_of(given.evaluate([Datapoint(0, value, 1.0)], "OK")) == "ALARM"
+    watching = alarm(ComparisonOperator=comparison, Threshold=2.0)
+    breached = [
+        value for value in (1.0, 2.0, 3.0) if state_of(watching.evaluate([Datapoint(0, value, 1.0)], "OK")) == "ALARM"
     ]
-    assert found == breaching
+    assert breached == breaching
 
 
 @pytest.mark.parametrize(
@@ -107,11 +107,11 @@ def test_a_percentile_that_the_samples_do_not_give_is_missing() -> None:
 
 
 def test_long_periods_are_looked_at_each_minute_and_end_with_it() -> None:
-    given = alarm(Period=300, EvaluationPeriods=1)
-    assert given.step == 60
+    watching = alarm(Period=300, EvaluationPeriods=1)
+    assert watching.step == 60
     minute = {"SampleCount": 1.0, "Sum": 2.0, "Minimum": 2.0, "Maximum": 2.0}
-    found = given.datapoints(1260, [{"Timestamp": at, **minute} for at in (900, 960, 1020, 1200)])
-    assert found == [None, Datapoint(660, 2.0, 1.0), Datapoint(960, 6.0, 3.0)]
+    datapoints = watching.datapoints(1260, [{"Timestamp": at, **minute} for at in (900, 960, 1020, 1200)])
+    assert datapoints == [None, Datapoint(660, 2.0, 1.0), Datapoint(960, 6.0, 3.0)]
 
 
 def test_another_unit_is_another_metric() -> None:
@@ -126,8 +126,8 @@ def test_another_unit_is_another_metric() -> None:
 def test_a_percentile_of_few_samples_changes_nothing_where_that_is_wished(
     samples: int, policy: str, state: str
 ) -> None:
-    given = alarm(Statistic=None, ExtendedStatistic="p99", EvaluateLowSampleCountPercentile=policy)
-    assert state_of(given.evaluate([Datapoint(0, 5.0, samples)], "OK")) == state
+    watching = alarm(Statistic=None, ExtendedStatistic="p99", EvaluateLowSampleCountPercentile=policy)
+    assert state_of(watching.evaluate([Datapoint(0, 5.0, samples)], "OK")) == state
 
 
 @pytest.mark.parametrize(
@@ -147,8 +147,10 @@ def test_what_can_be_evaluated_has_no_trouble() -> None:
 
 
 def test_the_reason_is_worded_as_aws_words_it() -> None:
-    given = alarm(EvaluationPeriods=3, DatapointsToAlarm=2, TreatMissingData="notBreaching")
-    crossed = given.evaluate([Datapoint(1_700_000_000 + 60 * n, v, 1.0) for n, v in enumerate((0.0, 2.0, 3.0))], "OK")
+    watching = alarm(EvaluationPeriods=3, DatapointsToAlarm=2, TreatMissingData="notBreaching")
+    crossed = watching.evaluate(
+        [Datapoint(1_700_000_000 + 60 * n, v, 1.0) for n, v in enumerate((0.0, 2.0, 3.0))], "OK"
+    )
     assert crossed is not None
     assert crossed.reason == (
         "Threshold Crossed: 2 out of the last 3 datapoints [3.0 (14/11/23 22:15:20), 2.0 (14/11/23 22:14:20), "
