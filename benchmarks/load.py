@@ -211,7 +211,7 @@ async def _finished(run: Run) -> Run:
 
 
 def measure(load: Load) -> Result:
-    """Generate `load` from a process of its own. A run with errors is no measurement."""
+    """Generate `load` from a process of its own. A run with errors is not a measurement."""
     command = [sys.executable, "-m", "benchmarks.load", json.dumps(asdict(load))]
     limit = load.warm_up + load.seconds + 180
     finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=limit, check=False)

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class MeasureError(Exception):
-    """A sample that is no measurement, or a contender that does not run. The table says so in its place."""
+    """A sample that is not a measurement, or a contender that does not run. The table says so in its place."""
 
 
 def free_port() -> int:

@@ -6,7 +6,6 @@ import json
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from .probes import PROBES, Row
 from .processes import ROOT
@@ -110,10 +109,11 @@ def write(lines: Sequence[Line], samples: Samples, facts: Mapping[str, str], sha
     }
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(content, indent=2) + "\n")
-    _replace_generated_part(DOCUMENT, markdown(lines, facts, shape))
+    document(BEGIN, END, markdown(lines, facts, shape))
 
 
-def _replace_generated_part(document: Path, text: str) -> None:
-    before, _, rest = document.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    document.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+def document(begin: str, end: str, text: str) -> None:
+    """Replace what stands between two lines of docs/performance.md."""
+    before, _, rest = DOCUMENT.read_text().partition(begin)
+    _, _, after = rest.partition(end)
+    DOCUMENT.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")

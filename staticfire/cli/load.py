@@ -15,23 +15,24 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from staticfire.errors import PrerequisiteError, UsageError
 from staticfire.host.locks import command_lock
 from staticfire.host.timespan import parse_seconds
 from staticfire.layout import Layout
-from staticfire.load.figures import Figures
 from staticfire.load.profiles import PROFILES, LoadOptions
-from staticfire.load.report.document import Report, read
-from staticfire.load.run import LAYER_ROUNDS, load_settings, plan_of, run
 from staticfire.load.thresholds import LoadLimits
-from staticfire.load.typed_json import to_json
 from staticfire.progress import progress
 from staticfire.settings import Settings
 from staticfire.stacks.stack import Stack
 from staticfire.targets.base import require_well
 
+if TYPE_CHECKING:
+    from staticfire.load.figures import Figures
+    from staticfire.load.report.document import Report
+
+EXTRA = {"locust": "Locust", "jinja2": "Jinja2"}
 INTERRUPTED = 130
 FAILED = 1
 BOOKS = ("acknowledged", "lost", "doubled", "unacknowledged_stored", "drifted_users")
@@ -88,7 +89,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--warm-up", type=_seconds, default=5, metavar="TIME", help="before, reported apart (default: 5s)"
     )
     parser.add_argument(
-        "--layers", type=_rounds, default=LAYER_ROUNDS, metavar="ROUNDS", help="0: leave the layers out"
+        "--layers", type=_rounds, default=3, metavar="ROUNDS", help="0: leave the layers out (default: 3)"
     )
     limits = LoadLimits()
     parser.add_argument(
@@ -110,8 +111,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _load(settings: Settings, arguments: argparse.Namespace) -> int:
-    if importlib.util.find_spec("locust") is None:
-        raise PrerequisiteError("Locust is not installed.", remedy="Install it: `pip install 'staticfire[load]'`.")
+    missing = [name for module, name in EXTRA.items() if importlib.util.find_spec(module) is None]
+    if missing:
+        raise PrerequisiteError(
+            f"Not installed: {', '.join(missing)}.",
+            remedy="Install what load runs need: `pip install 'staticfire[load]'`.",
+        )
+    from staticfire.load.report.document import read
+    from staticfire.load.run import load_settings, plan_of, run
+    from staticfire.load.typed_json import to_json
+
     name = arguments.stack or _only(settings)
     load_settings(settings.stack(name))  # what is wrong with it is said before what does not run
     stack = Stack(settings, name, require_well(settings))

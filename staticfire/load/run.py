@@ -44,7 +44,6 @@ from .report.page import write
 from .samples import Sampler, invoked_functions
 from .thresholds import LoadLimits, LoadStep, judge, steps_of
 
-LAYER_ROUNDS = 3
 STEPPED = ("ramp", "spike")
 
 
@@ -79,7 +78,7 @@ def run(
     plan: Plan,
     display: Progress,
     *,
-    layer_rounds: int = LAYER_ROUNDS,
+    layer_rounds: int,
     traffic: float | None = None,
     earlier: Report | None = None,
 ) -> tuple[Report, Path]:

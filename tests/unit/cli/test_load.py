@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -95,3 +97,14 @@ def test_layers_without_what_they_need_are_2(
     (tmp_path / "staticfire.toml").write_text("\n".join([TWO_STACKS, "[stacks.shop.load.layers]", *lines]))
     assert load("shop") == 2
     assert f"stacks.shop.load.layers.{missing} is missing" in capsys.readouterr().err
+
+
+def test_the_command_line_works_without_what_only_load_runs_need(tmp_path: Path) -> None:
+    (tmp_path / "staticfire.toml").write_text(TWO_STACKS)
+    code = (
+        "import sys; sys.modules.update(dict.fromkeys(('locust', 'gevent', 'jinja2', 'markupsafe')))\n"
+        f"from staticfire.cli.main import run; sys.exit(run(['--project', {str(tmp_path)!r}, 'load', 'shop']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "Not installed: Locust, Jinja2." in done.stderr
+    assert "pip install 'staticfire[load]'" in done.stderr
