@@ -49,8 +49,8 @@ def test_no_statement_of_a_role_is_for_everything(stack: StackUnderTest) -> None
     statements = {role: list(allowed(stack.aws("iam"), role)) for role in roles(stack)}
 
     assert all(statements.values()), "a role without a policy: this would show nothing"
-    for role, found in statements.items():
-        for statement in found:
+    for role, its_statements in statements.items():
+        for statement in its_statements:
             assert not ("*" in listed(statement["Action"]) and "*" in listed(statement["Resource"])), (role, statement)
             assert not any(action.endswith(":*") for action in listed(statement["Action"])), (role, statement)
 
@@ -86,7 +86,7 @@ def without_tables(stack: StackUnderTest) -> Iterator[None]:
     for role in roles(stack):
         for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
             document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-            kept = [each for each in document["Statement"] if not mentions_dynamodb(each)]
+            kept = [statement for statement in document["Statement"] if not mentions_dynamodb(statement)]
             if kept != document["Statement"]:
                 changed.append({"RoleName": role, "PolicyName": name, "PolicyDocument": json.dumps(document)})
                 narrower = json.dumps({**document, "Statement": kept})
@@ -103,9 +103,9 @@ def roles(stack: StackUnderTest) -> list[str]:
     """The roles of the stack's functions: those of the outputs named `..._function_name`."""
     names = [value for name, value in stack.outputs.items() if name.endswith("_function_name")]
     functions = stack.aws("lambda")
-    found = {functions.get_function_configuration(FunctionName=name)["Role"].rpartition("/")[2] for name in names}
-    assert found, "no output of the stack names a function"
-    return sorted(found)
+    roles = {functions.get_function_configuration(FunctionName=name)["Role"].rpartition("/")[2] for name in names}
+    assert roles, "no output of the stack names a function"
+    return sorted(roles)
 
 
 def allowed(iam: Any, role: str) -> Iterator[dict[str, Any]]:
@@ -116,10 +116,10 @@ def allowed(iam: Any, role: str) -> Iterator[dict[str, Any]]:
     ]
     for attached in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
         version = iam.get_policy(PolicyArn=attached["PolicyArn"])["Policy"]["DefaultVersionId"]
-        found = iam.get_policy_version(PolicyArn=attached["PolicyArn"], VersionId=version)
-        documents.append(found["PolicyVersion"]["Document"])
+        version_of_it = iam.get_policy_version(PolicyArn=attached["PolicyArn"], VersionId=version)
+        documents.append(version_of_it["PolicyVersion"]["Document"])
     for document in documents:
-        yield from (each for each in listed(document["Statement"]) if each["Effect"] == "Allow")
+        yield from (statement for statement in listed(document["Statement"]) if statement["Effect"] == "Allow")
 
 
 def mentions_dynamodb(statement: dict[str, Any]) -> bool:

@@ -117,7 +117,7 @@ def line_of(logs: AccountLogs, staticfire_stack: StackUnderTest) -> LineOf:
     def find(answer: ApiAnswer) -> dict[str, Any] | None:
         lines = [json.loads(line) for line in logs(staticfire_stack.outputs["api_function_name"]) if line[:1] == "{"]
         identity = answer.headers["x-request-id"]
-        found = [line for line in lines if line.get("api_request_id") == identity]
-        return found[0] if found else None
+        its_lines = [line for line in lines if line.get("api_request_id") == identity]
+        return its_lines[0] if its_lines else None
 
     return find

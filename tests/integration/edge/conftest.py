@@ -19,6 +19,6 @@ DEADLINE = 120.0
 @pytest.fixture(scope="session")
 def ministack_python() -> str:
     """A Python with MiniStack: a given one, or the stack's."""
-    if given := os.environ.get("STATICFIRE_TEST_MINISTACK"):
-        return given
+    if python := os.environ.get("STATICFIRE_TEST_MINISTACK"):
+        return python
     return str(install_emulator(Layout.of(load(ROOT)), Progress()))

@@ -214,5 +214,5 @@ def test_cold_starts_of_a_restarted_edge_count_from_zero_again(report: Report) -
     for second, total in zip(report["series"], [7, 9, None, 9, 0, 2], strict=False):
         second["cold_starts"] = total
     report["series"] = report["series"][:6]
-    told = re.findall(r"(\d+) s: execution environments [\d,]+, cold starts a second (\d+)<", page(report))
-    assert [count for _, count in told] == ["2", "0", "0", "2"]
+    seconds = re.findall(r"(\d+) s: execution environments [\d,]+, cold starts a second (\d+)<", page(report))
+    assert [count for _, count in seconds] == ["2", "0", "0", "2"]
