@@ -135,30 +135,22 @@ def _limits(
     if not work.busy_seconds:
         return
     invocations = lambda_quotas["requests_a_second_each"]
-    for environments, name, new in (
-        (lambda_quotas["environments"], "Lambda concurrency of the account", False),
-        (lambda_quotas["new_account"], "Lambda concurrency of a new account", True),
-    ):
-        carries = {
-            str(slower): min(environments / (work.busy_seconds * slower), environments * invocations / work.invoked)
-            for slower in SLOWER
-        }
-        why = f"Little's law, and {invocations} invocations/s for each execution environment of the quota"
-        yield AwsLimit(name, f"{environments:,} execution environments", carries, why, new)
+
+    def concurrency_of(name: str, number: int, seconds: float, invoked: float, why: str, new: bool = False) -> AwsLimit:
+        """By Little's law, and by the invocations a second that each execution environment of a quota allows."""
+        carries = {str(slower): min(number / (seconds * slower), number * invocations / invoked) for slower in SLOWER}
+        return AwsLimit(name, f"{number:,} execution environments", carries, why, new)
+
+    busy, invoked = work.busy_seconds, work.invoked
+    why = f"Little's law, and {invocations} invocations/s for each execution environment of the quota"
+    quota, new_quota = lambda_quotas["environments"], lambda_quotas["new_account"]
+    yield concurrency_of("Lambda concurrency of the account", quota, busy, invoked, why)
+    yield concurrency_of("Lambda concurrency of a new account", new_quota, busy, invoked, why, new=True)
     for function in deployment.functions.values():
         if function.reserved is not None and function.name in work.invocations:
+            name = f"Reserved concurrency of {function.name}"
             seconds, invoked = work.seconds_in(function.name), work.invocations[function.name]
-            carries = {
-                str(slower): min(function.reserved / (seconds * slower), function.reserved * invocations / invoked)
-                for slower in SLOWER
-            }
-            why = "set in the stack's Terraform"
-            yield AwsLimit(
-                f"Reserved concurrency of {function.name}",
-                f"{function.reserved:,} execution environments",
-                carries,
-                why,
-            )
+            yield concurrency_of(name, function.reserved, seconds, invoked, "set in the stack's Terraform")
     for database in deployment.databases:
         if database.connections is not None:
             carries = {str(slower): database.connections / (work.busy_seconds * slower) for slower in SLOWER}

@@ -46,26 +46,22 @@ def knee(steps: Sequence[LoadStep], limits: LoadLimits) -> Knee | None:
     if not steps:
         return None
     broken = {step: step.broken_by(limits) for step in steps}
-    holding = [step for step, why in broken.items() if not why]
-    limit_ms = limits.p95_ms
-    if not holding:
-        lowest = min(steps, key=lambda step: step.load)
-        why = f"Not even the first step holds: {broken[lowest]}."
-        return Knee(met=False, rate=None, p95_ms=None, limit_ms=limit_ms, holds_at=None, fails_at=lowest.load, why=why)
-    best = max(holding, key=lambda step: step.rate)
-    above = [step for step, why in broken.items() if why and step.load > best.load]
+    best = max((step for step in steps if not broken[step]), key=lambda step: step.rate, default=None)
+    above = [step for step in steps if broken[step] and (best is None or step.load > best.load)]
     first = min(above, key=lambda step: step.load, default=None)
-    why = "Every step holds: the knee lies above. Ramp up to a higher rate."
-    if first is not None:
-        load = f"{first.load:,.0f} {'users' if first.target_rate is None else 'requests/s'}"
-        why = f"At {load}, {broken[first]}."
+    if first is None:
+        why = "Every step holds: the knee lies above. Ramp up to a higher rate."
+    elif best is None:
+        why = f"Not even the first step holds: {broken[first]}."
+    else:
+        why = f"At {first.load:,.0f} {'users' if first.target_rate is None else 'requests/s'}, {broken[first]}."
     return Knee(
-        met=first is not None,
-        rate=best.rate,
-        p95_ms=best.p95_ms,
-        limit_ms=limit_ms,
-        holds_at=best.load,
-        fails_at=None if first is None else first.load,
+        met=best is not None and first is not None,
+        rate=best.rate if best else None,
+        p95_ms=best.p95_ms if best else None,
+        limit_ms=limits.p95_ms,
+        holds_at=best.load if best else None,
+        fails_at=first.load if first else None,
         why=why,
     )
 
