@@ -171,7 +171,7 @@ def test_only_failed_messages_come_again(lab: Lab) -> None:
     lab.aws("sqs").set_queue_attributes(
         QueueUrl=source.url,
         Attributes={
-            "VisibilityTimeout": "1",
+            "VisibilityTimeout": "6",
             "RedrivePolicy": json.dumps({"deadLetterTargetArn": dead.arn, "maxReceiveCount": "1"}),
         },
     )
@@ -187,7 +187,7 @@ def test_only_failed_messages_come_again(lab: Lab) -> None:
                 sqs.send_message(QueueUrl={seen.url!r}, MessageBody=record["body"])
             return {{"batchItemFailures": [{{"itemIdentifier": record["messageId"]}} for record in bad]}}
         """,
-        Timeout=1,
+        Timeout=6,
     )
     sqs = lab.aws("sqs")
     for body in ("good", "bad"):

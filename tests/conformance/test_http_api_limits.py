@@ -110,10 +110,10 @@ def test_requests_at_the_same_time_run_beside_each_other(lab: Lab) -> None:
         import time
 
         def handler(event, context):
-            time.sleep(0.5)
+            time.sleep(3)
             return context.log_stream_name
     """
-    api = lab.api({"GET /": lab.function(source)})
+    api = lab.api({"GET /": lab.function(source, Timeout=10)})
     answers = together(4, lambda _: api.get("/"))
     assert [answer.status for answer in answers] == [200] * 4
     assert len({answer.body for answer in answers}) == 4

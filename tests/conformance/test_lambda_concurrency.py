@@ -48,7 +48,7 @@ def test_over_the_reserved_concurrency_invocations_are_refused(lab: Lab) -> None
 
 @documented(AREA, "Environments are added as requests come at the same time, and used again", CONCURRENCY)
 def test_environments_are_added_and_used_again(lab: Lab) -> None:
-    function = lab.function(SLOW.replace("sleep(1)", "sleep(0.4)"))
+    function = lab.function(SLOW.replace("sleep(1)", "sleep(3)"), Timeout=10)
     first = set(together(4, lambda _: lab.result(function)))
     second = set(together(3, lambda _: lab.result(function)))
     assert len(first) == 4
