@@ -31,7 +31,7 @@ define fill
 	@$(PYTHON) -m staticfire.toolchain.venvs $(VENV) requirements/$(1).txt
 endef
 
-# `make up NAME` and `make up all`: the goals that are no targets name stacks.
+# `make up NAME` and `make up all`: goals that are not targets name stacks.
 ifneq (,$(filter up,$(MAKECMDGOALS)))
 STACKS := $(filter-out $(TARGETS),$(MAKECMDGOALS))
 ifneq (,$(STACKS))
@@ -49,8 +49,9 @@ down: $(CLI) ## End the stack; its database keeps the data
 status: $(CLI) ## What runs, and whether it is well
 	@$(VENV)/bin/staticfire status $(ARGS)
 
+# tox takes what `setup` has downloaded.
 test: setup ## Lint, types, unit, conformance, scenarios: tox
-	@$(VENV)/bin/tox $(ARGS)
+	@UV_CACHE_DIR="$${UV_CACHE_DIR:-$${XDG_CACHE_HOME:-$$HOME/.cache}/staticfire/uv}" $(VENV)/bin/tox $(ARGS)
 
 lint: setup ## Style and types only
 	@$(VENV)/bin/tox -e lint,types

@@ -134,7 +134,7 @@ def _install_by_pip(
     if target:
         shutil.rmtree(target, ignore_errors=True)  # pip passes over what is there, whole or not
         options = ["--target", str(target), "--no-compile"]
-    _run([*pip, "install", "--quiet", "--disable-pip-version-check", *packages, *options], layout, failure)
+    _run([*pip, "install", "-qq", "--disable-pip-version-check", *packages, *options], layout, failure)
 
 
 @cache

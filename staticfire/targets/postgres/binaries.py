@@ -54,9 +54,13 @@ def binaries_for(data: Path, settings: Settings, layout: Layout) -> Binaries:
 
 def machine_binaries(settings: Settings, major: str | None = None) -> Binaries | None:
     """The machine's own binaries, of version `major` when the data is already of one."""
-    installed = [binaries for directory, source in candidates(settings) if (binaries := inspect(directory, source))]
-    fit = [binaries for binaries in installed if major in (None, binaries.major)]
-    return next(iter(fit or installed), None)
+    another = None
+    for directory, source in candidates(settings):
+        binaries = inspect(directory, source)
+        if binaries is not None and major in (None, binaries.major):
+            return binaries
+        another = another or binaries
+    return another
 
 
 def _of_the_wheel(settings: Settings, layout: Layout) -> Binaries:
