@@ -12,7 +12,11 @@ def test_the_packages_that_terraform_put_into_a_bucket_stay_and_other_objects_go
     staticfire_stack: StackUnderTest, aws: Callable[[str], Any]
 ) -> None:
     s3 = aws("s3")
-    [bucket] = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"] if "-artifacts-" in bucket["Name"]]
+    [bucket] = [
+        bucket["Name"]
+        for bucket in s3.list_buckets()["Buckets"]
+        if bucket["Name"].startswith(f"{staticfire_stack.name}-artifacts-")
+    ]
     s3.put_object(Bucket=bucket, Key="data", Body=b"not Terraform's")
 
     staticfire_stack.empty()

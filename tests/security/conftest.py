@@ -1,0 +1,7 @@
+"""Functions that attack run for real, as in the unit tests of Lambda."""
+
+from __future__ import annotations
+
+from tests.unit.edge.services.lambda_.conftest import lab, runtime_python, runtime_version, said
+
+__all__ = ["lab", "runtime_python", "runtime_version", "said"]

@@ -1,0 +1,179 @@
+"""What a hostile function reaches: docs/isolation.md, as an attacker reads it. The kernel must grant namespaces."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from staticfire.edge.services.lambda_ import Functions
+from tests.unit.edge.services.lambda_.kit import Lab, Said
+
+ROOT = Path(__file__).parents[2]
+
+
+def state_of(argument: str) -> list[str]:
+    """The states of the machine's processes that were given this argument: S sleeps, T stands still."""
+    states = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if argument.encode() in (path / "cmdline").read_bytes().split(b"\0"):
+                states.append((path / "stat").read_text().rpartition(")")[2].split()[0])
+    return states
+
+
+def execution_environments(functions: Functions) -> list[Any]:
+    return [running for function in functions.snapshot()["functions"] for running in function["environments"]]
+
+
+async def run(lab: Lab, said: Said, expression: str, **config: Any) -> Any:
+    """What a function that evaluates this expression answers."""
+    ref = lab.deploy(f"import glob, os, subprocess, sys\ndef handler(event, context): return {expression}\n", **config)
+    async with lab.running() as functions:
+        answer = said(await functions.invoke(ref, b"{}"))
+        assert functions.snapshot()["isolation"] == "namespaces", "this machine refuses namespaces"
+    return answer
+
+
+async def test_rm_rf_deletes_nothing_but_the_functions_own_tmp(lab: Lab, said: Said) -> None:
+    """Project, cache and virtual environment may lie below /tmp: the lab does."""
+    attack = lab.deploy(
+        "import os, subprocess\n"
+        "def handler(event, context):\n"
+        "    open('/tmp/mine', 'w').close()\n"
+        "    paths = '/tmp/* /tmp/.[!.]* /var/task/* /var/runtime/* /opt/* /var/lang/* ' + event['runtime']\n"
+        "    subprocess.run(f'rm -rf {paths}', shell=True, stderr=subprocess.DEVNULL)\n"
+        "    return os.path.exists('/tmp/mine')\n"
+    )
+    assert str(lab.directory).startswith("/tmp/")
+    before = sorted(lab.directory.rglob("*"))
+    client = Path(lab.python).parents[1]
+    count = sum(1 for _ in client.rglob("*"))
+    async with lab.running() as functions:
+        outcome = await functions.invoke(attack, json.dumps({"runtime": str(client)}).encode())
+        assert said(outcome) is False
+        assert said(await functions.invoke(lab.deploy("def handler(e, c): return 'well'", name="g"), b"{}")) == "well"
+    assert set(before) <= set(lab.directory.rglob("*"))
+    assert sum(1 for _ in client.rglob("*")) == count
+    assert (ROOT / "staticfire" / "__init__.py").exists()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/var/task/x", "/var/runtime/x", "/opt/x", "/usr/x", "/etc/x", "/x", "/proc/sys/kernel/core_pattern", "/dev/x"],
+)
+async def test_nothing_but_tmp_can_be_written_to(lab: Lab, said: Said, path: str) -> None:
+    command = f"subprocess.run('echo x > {path}', shell=True, stderr=subprocess.DEVNULL).returncode"
+    assert await run(lab, said, command) != 0
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        str(Path.home()),
+        str(ROOT),
+        "/proc/1/root/etc/shadow",
+        "/etc/shadow",
+        "/var/lib",
+        "/run",
+        "/home",
+        "/mnt",
+        "/srv",
+    ],
+)
+async def test_the_machines_files_are_not_there(lab: Lab, said: Said, path: str) -> None:
+    """A parent of the interpreter's own directory may be there, with nothing else in it."""
+    there = await run(lab, said, f"glob.glob({path!r} + '/*') or os.path.isfile({path!r})")
+    interpreter = {str(Path(lab.python).parents[1]), os.path.realpath(lab.python)}
+    assert there is False or all(any(path_of_it.startswith(entry) for path_of_it in interpreter) for entry in there), (
+        there
+    )
+
+
+async def test_other_processes_cannot_be_seen(lab: Lab, said: Said) -> None:
+    numbers = await run(lab, said, "[name for name in os.listdir('/proc') if name.isdigit()]")
+    assert 1 <= len(numbers) <= 4
+
+
+async def test_variables_of_the_edge_and_of_other_functions_are_not_readable(
+    lab: Lab, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET_OF_THE_EDGE", "s3cr3t")
+    other = lab.deploy("def handler(e, c): return 1\n", name="other", Environment={"Variables": {"OTHERS": "s3cr3t"}})
+    spy = lab.deploy(
+        "import glob\n"
+        "def handler(event, context):\n"
+        "    return b''.join(open(path, 'rb').read() for path in glob.glob('/proc/[0-9]*/environ')).decode()\n"
+    )
+    async with lab.running() as functions:
+        await functions.invoke(other, b"{}")
+        assert "s3cr3t" not in said(await functions.invoke(spy, b"{}"))
+
+
+async def test_no_capability_is_left_or_can_be_had_again(lab: Lab, said: Said) -> None:
+    status = await run(lab, said, "open('/proc/self/status').read()")
+    lines = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    assert {int(lines[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {0}
+    assert lines["NoNewPrivs"] == "1"
+    assert lines["Uid"].split()[0] == "993"
+
+
+async def test_a_nested_namespace_cannot_make_a_mount_writable(lab: Lab, said: Said) -> None:
+    attack = "unshare -Urm sh -c 'mount -o remount,rw,bind /usr; umount /proc/sys; touch /usr/x'"
+    assert await run(lab, said, f"subprocess.run({attack!r}, shell=True, capture_output=True).returncode") != 0
+    assert not Path("/usr/x").exists()
+
+
+async def test_tmp_has_the_size_that_the_function_has(lab: Lab, said: Said) -> None:
+    size = "os.statvfs('/tmp').f_blocks * os.statvfs('/tmp').f_frsize // 2**20"
+    assert await run(lab, said, size) == 512
+    assert await run(lab, said, size, EphemeralStorage={"Size": 1024}) == 1024
+    fill = "subprocess.run('head -c 600M /dev/zero > /tmp/x', shell=True, capture_output=True).stderr.decode()"
+    assert "No space left on device" in await run(lab, said, fill, MemorySize=1024, Timeout=30)
+
+
+DAEMON = (
+    "import subprocess\n"
+    "def handler(event, context):\n"
+    "    subprocess.Popen(['setsid', '-f', 'setsid', '-f', 'sleep', event])\n"
+    "    return 1\n"
+)
+
+
+async def test_a_daemon_stands_still_between_invocations_and_ends_with_its_execution_environment(lab: Lab) -> None:
+    ref = lab.deploy(DAEMON)
+    name = f"1000.{lab.mark}"
+    async with lab.running() as functions:
+        await functions.invoke(ref, json.dumps(name).encode())
+        await lab.until(lambda: state_of(name) == ["T"])
+        await functions.deleted(ref)
+        await lab.until(lambda: not state_of(name))
+
+
+async def test_a_daemon_ends_with_the_edges_functions(lab: Lab) -> None:
+    ref = lab.deploy(DAEMON)
+    name = f"1000.{lab.mark}"
+    async with lab.running() as functions:
+        await functions.invoke(ref, json.dumps(name).encode())
+        await lab.until(lambda: state_of(name))
+    await asyncio.sleep(0)
+    assert state_of(name) == []
+
+
+async def test_a_function_cannot_end_or_stop_the_edge(lab: Lab, said: Said) -> None:
+    attack = "[os.kill(pid, 9) for pid in range(3, 400) if pid != os.getpid() and os.path.exists(f'/proc/{pid}')]"
+    assert await run(lab, said, attack) == []
+    assert await run(lab, said, "os.getppid()") == 1
+
+
+async def test_a_child_that_kills_init_ends_nothing_but_the_function(lab: Lab, said: Said) -> None:
+    """A signal from inside does not reach the first process of a namespace."""
+    ref = lab.deploy("import os\ndef handler(event, context):\n    os.kill(1, 9)\n    return 'still here'\n")
+    async with lab.running() as functions:
+        assert said(await functions.invoke(ref, b"{}")) == "still here"
+        assert len(execution_environments(functions)) == 1
