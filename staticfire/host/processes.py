@@ -15,13 +15,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from staticfire.errors import StaticfireError
 
-from .files import read_json, write_json
+from .files import open_log, read_json, write_json
 from .waiting import wait_until
 
 PR_SET_PDEATHSIG = 1
@@ -89,6 +90,35 @@ class ProcessRecord:
             checked=[f"signals sent: {', '.join(number.name for number, _ in signals)}"],
             remedy=f"Look at it with `ps -p {self.pid} -o pid,stat,wchan,args`.",
         )
+
+
+class DetachedProcess:
+    """A child that outlives us: it writes to a log, and is found again by its record."""
+
+    def __init__(self, command: Sequence[str], log: Path, record: Path, **options: Any) -> None:
+        self.log = log
+        with open_log(log) as output:
+            self._begin = output.tell()
+            self.child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                **options,
+            )
+        with contextlib.suppress(StaticfireError):  # it ended at once: `said` tells why
+            ProcessRecord.record(record, self.child.pid)
+
+    @property
+    def ended(self) -> int | None:
+        """Its exit status; None while it runs."""
+        return self.child.poll()
+
+    @property
+    def said(self) -> str:
+        """The end of what it wrote, without that of earlier starts."""
+        return self.log.read_bytes()[self._begin :].decode(errors="replace").strip()[-3000:]
 
 
 def processes_in(directory: Path) -> list[int] | None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import logging
 import signal
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -22,8 +21,8 @@ import docker.errors
 from testcontainers.core.docker_client import DockerClient
 
 from staticfire.errors import NotRunningError, StaticfireError
-from staticfire.host.files import open_log, read_json
-from staticfire.host.processes import ProcessRecord
+from staticfire.host.files import read_json
+from staticfire.host.processes import DetachedProcess, ProcessRecord
 from staticfire.host.waiting import wait_until
 from staticfire.layout import Layout
 from staticfire.progress import Progress
@@ -134,17 +133,11 @@ class ContainerPair:
         self._record.unlink(missing_ok=True)
         command = [sys.executable, "-m", "staticfire.targets.containers_process", str(self._record)]
         command += [self.settings.localstack_image, self.settings.postgres_image]
-        with open_log(self.log) as output:
-            begin = output.tell()
-            child = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-            )
-        ProcessRecord.record(self.layout.process("containers"), child.pid)
-        wait_until(lambda: child.poll() is not None or self._record.exists(), START_SECONDS, 0.1)
+        process = DetachedProcess(command, self.log, self.layout.process("containers"))
+        wait_until(lambda: process.ended is not None or self._record.exists(), START_SECONDS, 0.1)
         if not self._record.exists():
-            said = self.log.read_bytes()[begin:].decode(errors="replace").strip()[-3000:]
             self.end_orphans()
-            raise StaticfireError(f"The containers did not start:\n{said}", checked=[str(self.log)])
+            raise StaticfireError(f"The containers did not start:\n{process.said}", checked=[str(self.log)])
 
     def _process(self) -> ProcessRecord | None:
         return ProcessRecord.read(self.layout.process("containers"))

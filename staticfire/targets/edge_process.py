@@ -7,18 +7,16 @@ with it, however it ends.
 
 from __future__ import annotations
 
-import contextlib
 import signal
-import subprocess
 import sys
 from collections.abc import Mapping
 from typing import Any
 
 from staticfire.edge_client import EdgeClient, Health
 from staticfire.errors import StaticfireError
-from staticfire.host.files import open_log, read_json, write_json
+from staticfire.host.files import read_json, write_json
 from staticfire.host.ports import port_is_free, port_taken
-from staticfire.host.processes import ProcessRecord
+from staticfire.host.processes import DetachedProcess, ProcessRecord
 from staticfire.host.waiting import wait_until
 from staticfire.layout import Layout
 from staticfire.settings import Settings
@@ -81,24 +79,13 @@ class EdgeProcess:
 
     def _start(self, config: Mapping[str, Any]) -> Health:
         write_json(self.layout.edge_config, config, 0o600)
-        with open_log(self.log) as output:
-            begin = output.tell()
-            child = subprocess.Popen(
-                [sys.executable, "-m", "staticfire.edge", str(self.layout.edge_config)],
-                cwd=self.settings.project,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        with contextlib.suppress(StaticfireError):  # ended at once: what it said is shown below
-            ProcessRecord.record(self.layout.process("edge"), child.pid)
-        wait_until(lambda: child.poll() is not None or self._well() is not None, START_SECONDS, 0.05)
+        command = [sys.executable, "-m", "staticfire.edge", str(self.layout.edge_config)]
+        process = DetachedProcess(command, self.log, self.layout.process("edge"), cwd=self.settings.project)
+        wait_until(lambda: process.ended is not None or self._well() is not None, START_SECONDS, 0.05)
         health = self._well()
         if health is not None:
             return health
-        said = self.log.read_bytes()[begin:].decode(errors="replace").strip()[-3000:]
-        ended = child.poll()
+        ended = process.ended
         state = f"it ended with {ended}" if ended is not None else f"not well in {START_SECONDS:.0f} s"
         self.stop()
-        raise StaticfireError(f"The edge did not start: {state}.\n{said}", checked=[str(self.log)])
+        raise StaticfireError(f"The edge did not start: {state}.\n{process.said}", checked=[str(self.log)])

@@ -16,17 +16,18 @@ import os
 import shutil
 import signal
 import ssl
-import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pg8000.native
 
 from staticfire.errors import StaticfireError
-from staticfire.host.files import open_log, read_json, secret, write_atomically, write_json
+from staticfire.host.files import read_json, secret, write_atomically, write_json
 from staticfire.host.ports import free_port, port_is_free, port_taken
-from staticfire.host.processes import ProcessRecord, processes_in
+from staticfire.host.processes import DetachedProcess, ProcessRecord, processes_in
 from staticfire.host.waiting import wait_until
 from staticfire.layout import Layout
 from staticfire.progress import Progress
@@ -159,7 +160,6 @@ class Postgres:
         directory = DataDirectory.below(self.home)
         layout = self.layout if directory.user is None else replace(self.layout, cache=CACHE_OF_ALL_USERS)
         binaries = binaries_for(directory.path, self.settings, layout)
-        password = secret(self.home / "admin-password")
         if not (directory.path / "PG_VERSION").exists():
             self._initialise(binaries, directory)
         port = self._port()
@@ -178,38 +178,26 @@ class Postgres:
             options |= {"ssl": "on", "ssl_cert_file": "server.crt", "ssl_key_file": "server.key"}
         command = [str(binaries.directory / "postgres"), "-D", str(directory.path)]
         command += [argument for name, value in options.items() for argument in ("-c", f"{name}={value}")]
-        with open_log(self.log) as output:
-            begin = output.tell()
-            child = subprocess.Popen(
-                [*directory.prefix, *command],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                **directory.process_options,
-            )
-        with contextlib.suppress(StaticfireError):  # ended at once: what it said is shown below
-            ProcessRecord.record(self.layout.process("postgres"), child.pid)
+        process = DetachedProcess(
+            [*directory.prefix, *command], self.log, self.layout.process("postgres"), **directory.process_options
+        )
         record = {"port": port, "version": binaries.version, "tls": binaries.tls, "data": str(directory.path)}
         write_json(self.home / "server.json", record)
-        server = RunningPostgres(HOST, port, ADMIN, password, binaries.version, binaries.tls)
-        if not wait_until(lambda: child.poll() is not None or self._answers(server), START_SECONDS, 0.05):
-            child.kill()
-            child.wait()
-        if child.poll() is not None:
-            said = self.log.read_bytes()[begin:].decode(errors="replace").strip()
+        server = self._server(record)
+        if not wait_until(lambda: process.ended is not None or self._answers(server), START_SECONDS, 0.05):
+            process.child.kill()
+            process.child.wait()
+        if process.ended is not None:
             raise StaticfireError(
-                f"Postgres did not start:\n{said[-3000:]}",
+                f"Postgres did not start:\n{process.said}",
                 checked=[str(self.log), str(directory.path)],
                 remedy="Correct what it names. Data that is damaged can be dropped: `staticfire down --wipe`.",
             )
         return server
 
-    def _server(self, record: dict[str, object]) -> RunningPostgres:
+    def _server(self, record: Mapping[str, Any]) -> RunningPostgres:
         password = secret(self.home / "admin-password")
-        return RunningPostgres(
-            HOST, int(str(record["port"])), ADMIN, password, str(record["version"]), bool(record["tls"])
-        )
+        return RunningPostgres(HOST, record["port"], ADMIN, password, record["version"], record["tls"])
 
     @staticmethod
     def _answers(server: RunningPostgres) -> bool:
