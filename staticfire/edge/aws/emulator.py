@@ -16,8 +16,8 @@ from xml.etree import ElementTree
 import orjson
 
 from staticfire.edge.http1.client import Client, ClientResponse
-from staticfire.edge.http1.errors import ConnectError, ConnectionBroken
-from staticfire.edge.http1.messages import Request
+from staticfire.edge.http1.messages import ConnectError, ConnectionBroken, Request
+from staticfire.edge.http1.raw import request_as_it_came
 
 from .calls import FORM, AwsError, Scope, anonymous_authorization
 
@@ -41,7 +41,6 @@ _VERSIONS = {
 # Up to this size a body goes on in one piece.
 SMALL = 64 * 1024
 _CONNECTION = frozenset(("te", "trailer", "upgrade", "http2-settings", "proxy-authorization"))
-_HOP_BY_HOP = _CONNECTION | {"connection", "expect", "keep-alive", "proxy-connection", "transfer-encoding"}
 
 
 class Emulator:
@@ -94,7 +93,7 @@ class Emulator:
 
     async def forward(self, scope: Scope, service: str, request: Request) -> ClientResponse:
         """Somebody's own request: the bytes that came, where nothing in them belongs to that connection alone."""
-        if (data := _as_it_came(request)) is not None:
+        if (data := request_as_it_came(request)) is not None:
             return await self._sent(service, self.client.pass_on(request.method, self.base_url, data))
         return await self._taken_apart(scope, service, request)
 
@@ -147,13 +146,6 @@ class Emulator:
         if response.status >= 300:
             raise _error(response, data)
         return data
-
-
-def _as_it_came(request: Request) -> bytes | None:
-    line = f"{request.method} {request.target} HTTP/1.1\r\n".encode("latin-1")
-    if request.raw.startswith(line) and not request.headers.any_of(_HOP_BY_HOP):
-        return request.raw
-    return None
 
 
 def _end_to_end(request: Request) -> list[tuple[str, str]]:

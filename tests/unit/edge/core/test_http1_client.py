@@ -9,9 +9,8 @@ import pytest
 from edge_core_kit import echo, eventually, serving
 
 from staticfire.edge.http1.client import Client
-from staticfire.edge.http1.errors import ConnectError, ConnectionBroken
 from staticfire.edge.http1.head import BadHead
-from staticfire.edge.http1.messages import DropConnection, Request, Response
+from staticfire.edge.http1.messages import ConnectError, ConnectionBroken, DropConnection, Request, Response
 from staticfire.edge.http1.server import Server
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
