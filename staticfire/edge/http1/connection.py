@@ -142,13 +142,16 @@ class Connection(Flow):
     def balance(self) -> None:
         """Read while there is room: no whole request waits and the handler keeps up with the body."""
         body = self._parser.body
-        room = not self._queue if body is None else body.waiting < self._limits.buffer
+        # The last in the queue is the body's own request.
+        room = not self._queue if body is None else len(self._queue) <= 1 and body.waiting < self._limits.buffer
         if room == self._reading or not self.read(room):
             return
         if not room:
             self._deadlines.step = NEVER
         elif body is not None:
             self._deadlines.expect(self._limits.body_seconds)
+        elif not self._parser.between:
+            self._deadlines.expect(self._limits.head_seconds)
 
     async def gone(self) -> None:
         if self._gone is None:

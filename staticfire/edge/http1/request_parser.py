@@ -48,7 +48,7 @@ class RequestParser:
     @property
     def midway(self) -> bool:
         """Some of a request is here, and the rest is not."""
-        return self.body is not None or self.unproductive > 0
+        return not self.between or self.unproductive > 0
 
     def close(self) -> None:
         """Let go of httptools' parser, which holds this object's methods."""
@@ -74,12 +74,20 @@ class RequestParser:
             except httptools.HttpParserUpgrade as offer:
                 # No other protocol is spoken here; HTTP lets a server go on in HTTP/1.1 (Java's client offers h2c).
                 data = memoryview(data)[offer.args[0] :]
+                if self.body is not None:
+                    self._parse_body(self.body)
             except httptools.HttpParserCallbackError as error:
                 if isinstance(error.__context__, Refusal):
                     raise error.__context__ from None
                 raise
             except httptools.HttpParserError as error:
                 raise Refusal(400, f"This is not a valid HTTP/1.1 request: {error}.") from error
+
+    def _parse_body(self, body: IncomingBody) -> None:
+        """httptools leaves what follows an offer to the other protocol; a head that offers none makes it read on."""
+        framing = b"transfer-encoding: chunked" if body.left is None else b"content-length: %d" % body.left
+        self._parser = httptools.HttpRequestParser(self)
+        self._parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n\r\n" % framing)
 
     def on_message_begin(self) -> None:
         self.between = False
@@ -97,6 +105,8 @@ class RequestParser:
         self._headers.append((name.lower().decode("latin-1"), value.decode("latin-1").rstrip(" \t")))
 
     def on_headers_complete(self) -> None:
+        if self.body is not None:
+            return  # the head that only makes httptools read its body
         self.unproductive = 0
         parser, fields = self._parser, self._headers
         if (
@@ -137,8 +147,6 @@ class RequestParser:
             raise Refusal(501, f"Transfer-Encoding {coding!r} is not served; 'chunked' in HTTP/1.1 is.")
         if not coding and int(length) == 0:
             return None
-        if self._parser.should_upgrade():
-            raise Refusal(501, "A request that asks for another protocol cannot carry a body here.")
         expects = version == "1.1" and headers.get("expect").lower() == "100-continue"
         return IncomingBody(self._flow, None if coding else int(length), expects)
 
@@ -148,6 +156,8 @@ class RequestParser:
             self.body.feed(data)
 
     def on_message_complete(self) -> None:
+        if self.body is not None and self._parser.should_upgrade():
+            return  # its body is still to come
         self.between = True
         self.unproductive = 0
         body, self.body = self.body, None

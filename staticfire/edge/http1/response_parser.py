@@ -67,12 +67,16 @@ class ResponseParser:
         if self._until_eof:
             self.on_message_complete()
 
+    def on_message_begin(self) -> None:
+        if self.body is not None:
+            raise ConnectionBroken("a second answer came after the first")
+
     def on_headers_complete(self) -> None:
         self._unproductive = 0
         received = self._received.lstrip(b"\r\n")
         end = received.index(END_OF_HEAD)
         self.status = self._parser.get_status_code()
-        if self.status < 200 or self.body is not None:
+        if self.status < 200:
             self._received = received[end + len(END_OF_HEAD) :]
             return  # 100 Continue and the like: the response comes after it
         lines = received[received.index(b"\r\n") : end]
@@ -83,7 +87,7 @@ class ResponseParser:
         self._length = end + len(END_OF_HEAD) + (length or 0)
         self._received = received if self._small else b""
         self.ready = not self._small
-        self.keep_alive = self._parser.should_keep_alive() and not self._until_eof
+        self.keep_alive = self._parser.should_keep_alive()
         self.headers = Headers(lines=lines)
         self.body = IncomingBody(self._flow, length)
         if self._head_only:
@@ -94,6 +98,8 @@ class ResponseParser:
     def on_body(self, data: bytes) -> None:
         self._unproductive = 0
         if self.body is not None:
+            if self.body.complete:
+                raise ConnectionBroken("a body came after an answer that has none")
             self.body.feed(data)
 
     def on_message_complete(self) -> None:

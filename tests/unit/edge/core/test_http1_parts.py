@@ -10,7 +10,7 @@ import pytest
 from staticfire.edge.http1.cycle import Cycle
 from staticfire.edge.http1.flow import Flow
 from staticfire.edge.http1.limits import NEVER, Deadlines, Limits
-from staticfire.edge.http1.messages import BrokenBody, Headers, Request, Response
+from staticfire.edge.http1.messages import BrokenBody, ConnectionBroken, Headers, Request, Response
 from staticfire.edge.http1.raw import request_as_it_came, response_as_it_came, unpacked
 from staticfire.edge.http1.request_parser import Refusal, RequestParser
 from staticfire.edge.http1.response_parser import ResponseParser
@@ -120,6 +120,14 @@ def test_an_answer_that_belongs_to_its_connection_does_not_pass(data: bytes) -> 
     parser.feed(data)
     assert parser.ready
     assert response_as_it_came(parser.whole, parser.status, parser.headers.lines) == b""
+
+
+def test_bytes_after_an_answer_break_the_connection_and_not_the_answer() -> None:
+    parser = answers()
+    with pytest.raises(ConnectionBroken):
+        parser.feed(PASSES + b"HTTP/1.1 200")
+    assert parser.ready
+    assert parser.whole == b""
 
 
 @pytest.mark.parametrize(
