@@ -16,9 +16,9 @@ from xml.etree import ElementTree
 import orjson
 
 from staticfire.edge.http1.client import Client, ClientResponse
-from staticfire.edge.http1.errors import ConnectError, ConnectionBroken
-from staticfire.edge.http1.hop_by_hop import HOP_BY_HOP, end_to_end
-from staticfire.edge.http1.messages import Request, Response
+from staticfire.edge.http1.hop_by_hop import end_to_end
+from staticfire.edge.http1.messages import ConnectError, ConnectionBroken, Request, Response
+from staticfire.edge.http1.raw import request_as_it_came
 
 from .calls import FORM, AwsError, Scope, anonymous_authorization
 
@@ -41,8 +41,6 @@ _VERSIONS = {
 
 # Up to this size a body goes on in one piece.
 SMALL = 64 * 1024
-# What keeps a request from going on as it came: the client answers `Expect` by itself.
-_OF_ITS_CONNECTION = HOP_BY_HOP | {"expect"}
 
 
 class Emulator:
@@ -95,9 +93,8 @@ class Emulator:
 
     async def forward(self, scope: Scope, service: str, request: Request) -> Response:
         """Somebody's own request, and its answer: the bytes that came, where they do not belong to one connection."""
-        line = f"{request.method} {request.target} HTTP/1.1\r\n".encode("latin-1")
-        if request.raw.startswith(line) and not request.headers.any_of(_OF_ITS_CONNECTION):
-            answer = await self._sent(service, self.client.pass_on(request.method, self.base_url, request.raw))
+        if (data := request_as_it_came(request)) is not None:
+            answer = await self._sent(service, self.client.pass_on(request.method, self.base_url, data))
         else:
             answer = await self._taken_apart(scope, service, request)
         if not answer.arrived:

@@ -10,43 +10,41 @@ closed meanwhile, or may be about to close, is not used again. A request that ma
 from __future__ import annotations
 
 import asyncio
-import re
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
-import httptools
-
-from .errors import ConnectError, ConnectionBroken
-from .head import to_bytes
+from .flow import Flow
+from .head import FRAMING, to_bytes
 from .incoming import IncomingBody
-from .messages import BODILESS, END_OF_HEAD, Headers
-from .streams import closing
+from .messages import ConnectError, ConnectionBroken, Headers
+from .raw import response_as_it_came
+from .response_parser import ResponseParser
 
-MAX_HEAD = 256 * 1024
 BUFFER = 256 * 1024
-SMALL = 64 * 1024
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
-_CODING = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
-_HOP_BY_HOP = re.compile(rb"\r\n(?:connection|keep-alive|proxy-connection|trailer|upgrade):", re.IGNORECASE)
-_FRAMING = frozenset(("connection", "keep-alive", "transfer-encoding", "content-length", "proxy-connection"))
 
 
+@dataclass(slots=True, eq=False)
 class ClientResponse:
     """A response whose head is here, and its body if it is small. Read it whole, stream it to the end, or close it."""
 
-    __slots__ = ("_body", "_connection", "headers", "raw", "status")
+    status: int
+    headers: Headers
+    _whole: bytes
+    _body: IncomingBody
+    _connection: _Connection
+    _raw: bytes | None = None
 
-    def __init__(self, connection: _Connection, status: int, headers: Headers, body: IncomingBody) -> None:
-        self._connection = connection
-        self._body = body
-        self.status = status
-        self.headers = headers
-        # The whole response as it came, if it is small and nothing in it belongs to its connection.
-        self.raw = b""
+    @property
+    def raw(self) -> bytes:
+        """The whole of it as it came, if it is small and may go on like that (see raw.py)."""
+        if self._raw is None:
+            self._raw = response_as_it_came(self._whole, self.status, self.headers.lines)
+        return self._raw
 
     async def read(self, limit: int | None = None) -> bytes:
         try:
@@ -54,8 +52,12 @@ class ClientResponse:
         finally:
             self.close()
 
-    def stream(self) -> AsyncIterator[bytes]:
-        return closing(self._body.stream(), self.close)
+    async def stream(self) -> AsyncIterator[bytes]:
+        try:
+            async for piece in self._body.stream():
+                yield piece
+        finally:
+            self.close()
 
     @property
     def arrived(self) -> bool:
@@ -88,127 +90,55 @@ def _address(base_url: str) -> _Address:
     return _Address(parts.hostname, parts.port or (443 if tls else 80), tls, authority)
 
 
-class _Connection(asyncio.Protocol):
+class _Connection(Flow):
     """One connection to a peer: one request at a time."""
 
     def __init__(self, pool: _Pool) -> None:
-        self.loop = pool.loop
+        super().__init__(pool.loop)
         self.idle_since = 0.0
         self.closed = False
         self._pool = pool
-        self._transport = cast(asyncio.Transport, None)
-        self._parser: Any = httptools.HttpResponseParser(self)
-        self._received = b""
-        self._whole = 0
-        self._unparsed = 0
-        self._head_only = False
-        self._keep_alive = False
-        self._until_eof = False
-        self._reading = True
-        self._body: IncomingBody | None = None
-        self._head: ClientResponse | None = None
+        self._parser = ResponseParser(self)
         self._response: asyncio.Future[None] | None = None
         self._sender: asyncio.Task[None] | None = None
-        self._drained: asyncio.Future[None] | None = None
 
     # What the transport calls.
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         if self._response is None:
             self.fail(ConnectionBroken("the peer sent what nobody asked for"))
             return
-        self._unparsed += len(data)
-        if self._body is None or self._whole:
-            self._received += data
+        parser = self._parser
         try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self.fail(ConnectionBroken(f"the peer's answer is not valid HTTP: {error}"))
+            parser.feed(data)
+        except ConnectionBroken as broken:
+            # A response that is here stays one, whatever comes after it.
+            self._respond()
+            self.fail(broken)
             return
-        if self._unparsed > MAX_HEAD:
-            self.fail(ConnectionBroken(f"the peer's headers are longer than {MAX_HEAD} bytes"))
+        if parser.ready:
+            self._respond()
+        self.balance()
 
     def eof_received(self) -> None:
-        if self._until_eof:
-            self.on_message_complete()
+        self._parser.end()
+        self._respond()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.closed = True
+        super().connection_lost(exc)
         self.fail(ConnectionBroken(f"the connection failed: {exc}" if exc else "the peer closed the connection"))
-        self._parser = None  # it holds this object's methods: a cycle
+        self._parser.close()
         self._pool.forget(self)
 
-    def pause_writing(self) -> None:
-        self._drained = self.loop.create_future()
-
-    def resume_writing(self) -> None:
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_result(None)
-        self._drained = None
-
-    # What the parser calls.
-
-    def on_headers_complete(self) -> None:
-        self._unparsed = 0
-        received = self._received.lstrip(b"\r\n")
-        end = received.index(END_OF_HEAD)
-        status = self._parser.get_status_code()
-        if status < 200 or self._response is None or self._body is not None:
-            self._received = received[end:]
-            return  # 100 Continue and the like: the response comes after it
-        lines = received[received.index(b"\r\n") : end]
-        declared = _LENGTH.search(lines)
-        length = int(declared[1]) if declared else None
-        self._keep_alive = self._parser.should_keep_alive()
-        self._until_eof = length is None and _CODING.search(lines) is None
-        self._body = IncomingBody(self, length)
-        self._head = ClientResponse(self, status, Headers(lines=lines), self._body)
-        may_pass = received.startswith(b"HTTP/1.1 ") and self._keep_alive and _HOP_BY_HOP.search(lines) is None
-        if may_pass and length is not None and length <= SMALL and status not in BODILESS:
-            self._received, self._whole = received, end + len(END_OF_HEAD) + length
-        else:
-            self._received = b""
-        if self._head_only:
-            # The parser would wait for the body that the head describes.
-            self._parser = httptools.HttpResponseParser(self)
-            self.on_message_complete()
-        elif length is None or length > SMALL:
-            self._respond()
-
-    def on_body(self, data: bytes) -> None:
-        self._unparsed = 0
-        if self._body is not None:
-            self._body.feed(data)
-            self.balance()
-
-    def on_message_complete(self) -> None:
-        if self._body is not None:
-            self._body.finish()
-            if self._head is not None and len(self._received) == self._whole:
-                self._head.raw = self._received
-            self._respond()
-
     def _respond(self) -> None:
-        """The head is there; so is the body, when it is small."""
-        if self._head is not None and self._response is not None and not self._response.done():
+        if self._parser.ready and self._response is not None and not self._response.done():
             self._response.set_result(None)
 
-    # What a body calls.
-
-    def go_ahead(self) -> None:
-        raise RuntimeError("a response never waits to be asked for")
-
     def balance(self) -> None:
-        wanted = self._body is None or self._body.waiting < BUFFER
-        if wanted != self._reading and not self._transport.is_closing():
-            self._reading = wanted
-            if wanted:
-                self._transport.resume_reading()
-            else:
-                self._transport.pause_reading()
+        body = self._parser.body
+        room = body is None or body.waiting < BUFFER
+        if room != self._reading:
+            self.read(room)
 
     # What the client calls.
 
@@ -216,10 +146,7 @@ class _Connection(asyncio.Protocol):
         self, method: str, head: bytes, body: bytes | AsyncIterator[bytes], chunked: bool
     ) -> ClientResponse:
         """Send a request; its response, as soon as its head is here."""
-        self._body = self._head = None
-        self._received, self._whole = b"", 0
-        self._unparsed = 0
-        self._head_only = method == "HEAD"
+        self._parser.expect(head_only=method == "HEAD")
         self._response = self.loop.create_future()
         try:
             if isinstance(body, bytes):
@@ -232,13 +159,10 @@ class _Connection(asyncio.Protocol):
         except BaseException:
             self.abort()
             raise
-        return self._taken()
-
-    def _taken(self) -> ClientResponse:
-        response, self._head = self._head, None
-        if response is None:
+        parser = self._parser
+        if parser.body is None:
             raise RuntimeError("a response without a head")
-        return response
+        return ClientResponse(parser.status, parser.headers, parser.whole, parser.body, self)
 
     async def _send(self, body: AsyncIterator[bytes], chunked: bool) -> None:
         async for piece in body:
@@ -246,8 +170,7 @@ class _Connection(asyncio.Protocol):
                 return
             if piece:
                 self._transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
-            if self._drained is not None:
-                await self._drained
+            await self.drain()
         if chunked:
             self._transport.write(b"0\r\n\r\n")
 
@@ -258,13 +181,13 @@ class _Connection(asyncio.Protocol):
             self.fail(error)
 
     def release(self, body: IncomingBody) -> None:
-        if body is not self._body:
+        if body is not self._parser.body:
             return  # released before
-        self._body = self._response = None
+        self._parser.body = self._response = None
         sent = self._sender is None or self._sender.done()
-        if body.complete and sent and self._keep_alive and not self._until_eof and not self.closed:
+        if body.complete and sent and self._parser.keep_alive and not self.closed:
             self._sender = None
-            self.balance()
+            self.read(True)
             self._pool.put_back(self)
         else:
             self.abort()
@@ -273,10 +196,8 @@ class _Connection(asyncio.Protocol):
         """Whoever waits for this connection learns why it ended."""
         if self._response is not None and not self._response.done():
             self._response.set_exception(error)
-        if self._body is not None:
-            self._body.fail(error)
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_result(None)
+        if self._parser.body is not None:
+            self._parser.body.fail(error)
         self.abort()
 
     def abort(self) -> None:
@@ -297,13 +218,17 @@ class _Pool:
         self._idle_seconds = idle_seconds
         self._context = context
 
-    async def get(self) -> _Connection:
+    def take(self) -> _Connection | None:
+        """An idle connection that the peer will not close while it is used."""
         now = self.loop.time()
         while self.idle:
             connection = self.idle.pop()
             if not connection.closed and now - connection.idle_since < self._idle_seconds:
                 return connection
             connection.abort()
+        return None
+
+    async def connect(self) -> _Connection:
         host, port = self._address.host, self._address.port
         try:
             _, connection = await self.loop.create_connection(
@@ -359,7 +284,7 @@ class Client:
             lower = name.lower()
             if lower == "host":
                 named = True
-            elif lower in _FRAMING:
+            elif lower in FRAMING:
                 if lower == "content-length":
                     declared = value
                 continue
@@ -375,19 +300,20 @@ class Client:
         else:
             chunked = True
             lines.append("transfer-encoding: chunked\r\n")
-        head = to_bytes(lines)
-        response = self._exchange(pool, method, head, body, chunked)
+        response = self._exchange(pool, method, to_bytes(lines), body, chunked)
         return await (response if within is None else asyncio.wait_for(response, within))
-
-    async def _exchange(
-        self, pool: _Pool, method: str, head: bytes, body: bytes | AsyncIterator[bytes], chunked: bool
-    ) -> ClientResponse:
-        return await (await pool.get()).exchange(method, head, body, chunked)
 
     async def pass_on(self, method: str, base_url: str, raw: bytes) -> ClientResponse:
         """Send a whole request that is bytes already; nothing in it may belong to another connection."""
         pool = self._pools.get(base_url) or self._pool(base_url)
-        return await self._exchange(pool, method, raw, b"", False)
+        connection = pool.take() or await pool.connect()
+        return await connection.exchange(method, raw, b"", False)
+
+    async def _exchange(
+        self, pool: _Pool, method: str, head: bytes, body: bytes | AsyncIterator[bytes], chunked: bool
+    ) -> ClientResponse:
+        connection = pool.take() or await pool.connect()
+        return await connection.exchange(method, head, body, chunked)
 
     def _pool(self, base_url: str) -> _Pool:
         address = _address(base_url)

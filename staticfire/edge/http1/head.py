@@ -7,10 +7,12 @@ from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
 
+from .hop_by_hop import HOP_BY_HOP
 from .messages import Response
 
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
-_FRAMING = frozenset(("content-length", "transfer-encoding", "connection", "keep-alive"))
+# What the sender of a message says for itself.
+FRAMING = HOP_BY_HOP | {"content-length"}
 
 
 class BadHead(Exception):
@@ -36,7 +38,7 @@ def encode_head(response: Response, framing: tuple[str, str], connection: str) -
     dated = False
     for name, value in response.headers:
         lower = name.lower()
-        if lower in _FRAMING:
+        if lower in FRAMING:
             continue
         if lower == "date":
             dated = True

@@ -5,39 +5,29 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from typing import Protocol
+from dataclasses import dataclass, field
 
+from .flow import Flow
 from .messages import BodyTooLarge
-from .streams import pieces
 
 
-class Flow(Protocol):
-    """The connection that a body comes over."""
-
-    loop: asyncio.AbstractEventLoop
-
-    def go_ahead(self) -> None:
-        """The reader wants the body that the sender holds back (Expect: 100-continue)."""
-
-    def balance(self) -> None:
-        """Something was taken: there may be room to read again."""
-
-
+@dataclass(slots=True, eq=False)
 class IncomingBody:
-    """What was received and not yet taken is `waiting` bytes; the connection pauses reading when they are too many."""
+    """What was received and not yet taken is `waiting` bytes; the connection pauses reading when they are too many.
 
-    __slots__ = ("_flow", "_pieces", "_waiter", "complete", "error", "expects", "left", "unwanted", "waiting")
+    `left` is how much of a declared length is still to come; `expects` says that the sender holds the body back until
+    it is asked for.
+    """
 
-    def __init__(self, flow: Flow, length: int | None, expects: bool = False) -> None:
-        self._flow = flow
-        self._pieces: deque[bytes] = deque()
-        self._waiter: asyncio.Future[None] | None = None
-        self.left = length
-        self.expects = expects
-        self.waiting = 0
-        self.complete = False
-        self.unwanted = False
-        self.error: Exception | None = None
+    flow: Flow
+    left: int | None
+    expects: bool = False
+    waiting: int = 0
+    complete: bool = False
+    unwanted: bool = False
+    error: Exception | None = None
+    _pieces: deque[bytes] = field(default_factory=deque)
+    _waiter: asyncio.Future[None] | None = None
 
     def feed(self, data: bytes) -> None:
         if self.left is not None:
@@ -76,12 +66,12 @@ class IncomingBody:
                 return b""
             if self.expects:
                 self.expects = False
-                self._flow.go_ahead()
-            self._waiter = self._flow.loop.create_future()
+                self.flow.go_ahead()
+            self._waiter = self.flow.loop.create_future()
             await self._waiter
         piece = self._pieces.popleft()
         self.waiting -= len(piece)
-        self._flow.balance()
+        self.flow.balance()
         return piece
 
     async def read(self, limit: int | None) -> bytes:
@@ -91,7 +81,7 @@ class IncomingBody:
             data = b"".join(self._pieces)
             self._pieces.clear()
             self.waiting = 0
-            self._flow.balance()
+            self.flow.balance()
             return data
         pieces = []
         size = 0
@@ -102,5 +92,6 @@ class IncomingBody:
             pieces.append(piece)
         return b"".join(pieces)
 
-    def stream(self) -> AsyncIterator[bytes]:
-        return pieces(self._next)
+    async def stream(self) -> AsyncIterator[bytes]:
+        while piece := await self._next():
+            yield piece

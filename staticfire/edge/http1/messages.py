@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from typing import Protocol
 
-from .streams import whole
-
 END_OF_HEAD = b"\r\n\r\n"
 # Statuses whose responses have no body, whatever they say of its length.
 BODILESS = (204, 304)
@@ -19,7 +17,11 @@ class BodyTooLarge(Exception):
 
 
 class BrokenBody(Exception):
-    """The body will never be whole: its sender went away or broke the protocol."""
+    """The body will never be whole: its sender went away or broke the protocol. `status` is the answer to that."""
+
+    def __init__(self, why: str, status: int = 400) -> None:
+        super().__init__(why)
+        self.status = status
 
 
 class DropConnection(Exception):
@@ -28,6 +30,14 @@ class DropConnection(Exception):
 
 class ResetConnection(DropConnection):
     """The same with a TCP reset, as a peer that crashed or a firewall leaves it."""
+
+
+class ConnectError(OSError):
+    """Nobody answers at that address; nothing was sent."""
+
+
+class ConnectionBroken(OSError):
+    """The connection ended or the peer broke the protocol; the request may have been carried out."""
 
 
 class Headers:
@@ -46,8 +56,10 @@ class Headers:
 
     def items(self) -> list[tuple[str, str]]:
         if self._items is None:
-            fields = [line.partition(":") for line in self.lines.decode("latin-1").split("\r\n")[1:]]
-            self._items = [(name.lower(), value.strip(" \t")) for name, _, value in fields]
+            self._items = []
+            for line in self.lines.decode("latin-1").split("\r\n")[1:]:
+                name, _, value = line.partition(":")
+                self._items.append((name.lower(), value.strip(" \t")))
             self._first = dict(reversed(self._items))
         return self._items
 
@@ -57,7 +69,10 @@ class Headers:
         return self._first.get(name, default)
 
     def getall(self, name: str) -> list[str]:
-        return [value for key, value in self.items() if key == name]
+        items = self.items()
+        if len(items) == len(self._first):  # none is repeated
+            return [self._first[name]] if name in self._first else []
+        return [value for key, value in items if key == name]
 
     def __contains__(self, name: object) -> bool:
         if self._items is None:
@@ -84,19 +99,13 @@ class BodySource(Protocol):
     def stream(self) -> AsyncIterator[bytes]: ...
 
 
-class Sender(Protocol):
-    """Who sent a request and waits for its response."""
-
-    async def gone(self) -> None: ...
-
-
 class Request:
     """One request. `path` and `query` are as sent: percent-encoded, apart from the `?` between them.
 
-    `raw` is the whole of it as it came, where it came in one piece.
+    `raw` is the whole of it as it came, where no other came with it (see raw.py).
     """
 
-    __slots__ = ("_body", "_sender", "_source", "headers", "http_version", "method", "path", "peer", "query", "raw")
+    __slots__ = ("_body", "_gone", "_source", "headers", "http_version", "method", "path", "peer", "query", "raw")
 
     def __init__(
         self,
@@ -108,7 +117,7 @@ class Request:
         *,
         peer: str = "127.0.0.1",
         http_version: str = "1.1",
-        sender: Sender | None = None,
+        gone: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.method = method
         self.path = path
@@ -119,7 +128,7 @@ class Request:
         # Where the body comes from, until it is here.
         self._source = None if isinstance(body, bytes) else body
         self._body = body if isinstance(body, bytes) else b""
-        self._sender = sender
+        self._gone = gone
         self.raw = b""
 
     @property
@@ -137,19 +146,23 @@ class Request:
 
     async def gone(self) -> None:
         """Wait until the client has closed its side; it may have done so and still wait for the response."""
-        if self._sender is None:
-            raise RuntimeError("this request came over no connection")
-        await self._sender.gone()
+        if self._gone is None:
+            raise RuntimeError("this request did not come over a connection")
+        await self._gone()
 
-    def stream(self) -> AsyncIterator[bytes]:
+    async def stream(self) -> AsyncIterator[bytes]:
         """The body in pieces, for whoever passes it on."""
-        return whole(self._body) if self._source is None else self._source.stream()
+        if self._source is not None:
+            async for piece in self._source.stream():
+                yield piece
+        elif self._body:
+            yield self._body
 
 
 class Response:
     """One response. The server adds `content-length` or chunking, `date` and `connection` by itself.
 
-    `raw` is the whole of somebody else's response, as it came, that goes on without being taken apart.
+    `raw` is the whole of somebody else's response, which goes on without being taken apart (see raw.py).
     """
 
     __slots__ = ("body", "headers", "raw", "status")
@@ -166,11 +179,6 @@ class Response:
         self.headers = list(headers)
         self.body = body
         self.raw = raw
-
-    def unpacked(self) -> tuple[Response, bytes]:
-        """What `raw` holds, and its body: for a connection on which it cannot go on as it came."""
-        head, _, body = self.raw.partition(END_OF_HEAD)
-        return Response(self.status, Headers(lines=head[head.index(b"\r\n") :]).items(), body), body
 
 
 Handler = Callable[[Request], Awaitable[Response]]

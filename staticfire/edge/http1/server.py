@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from .connection import Connection, Limits
+from .connection import Connection
+from .limits import Limits
 from .messages import Handler
 
 __all__ = ["Limits", "Server", "serve"]

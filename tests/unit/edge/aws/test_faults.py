@@ -15,7 +15,7 @@ from staticfire.edge.aws.faults import BadFault, Fault, Faults
 from staticfire.edge.aws.models import UnknownName
 from staticfire.edge.aws.router import Router
 from staticfire.edge.http1.client import Client, ClientResponse
-from staticfire.edge.http1.errors import ConnectionBroken
+from staticfire.edge.http1.messages import ConnectionBroken
 from staticfire.edge.http1.server import Server
 from tests.unit.edge.kit import Upstream, eventually, serving, signed, wire
 

@@ -8,9 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from staticfire.edge.http1.client import Client
-from staticfire.edge.http1.errors import ConnectError, ConnectionBroken
 from staticfire.edge.http1.head import BadHead
-from staticfire.edge.http1.messages import DropConnection, Request, Response
+from staticfire.edge.http1.messages import ConnectError, ConnectionBroken, DropConnection, Request, Response
 from staticfire.edge.http1.server import Server
 from tests.unit.edge.kit import echo, eventually, serving
 
@@ -223,6 +222,44 @@ async def test_interim_answers_are_skipped() -> None:
     address, _ = await scripted(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nhi")
     response = await Client().request("PUT", address, "/", [("Expect", "100-continue")])
     assert (response.status, await response.read()) == (201, b"hi")
+
+
+@pytest.mark.parametrize(
+    "excess",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil",
+        b"HTTP/1.1 200 OK\r\nContent-Le",
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+        b"evil",
+    ],
+)
+@pytest.mark.parametrize(
+    "framed", [b"Content-Length: 2\r\n\r\nhi", b"Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"]
+)
+async def test_what_follows_an_answer_is_never_part_of_one(framed: bytes, excess: bytes) -> None:
+    address, _ = await scripted(b"HTTP/1.1 200 OK\r\n" + framed + excess)
+    client = Client()
+    for _ in range(2):
+        assert await (await client.request("GET", address, "/")).read() == b"hi"
+        assert not any(pool.idle for pool in client._pools.values())
+
+
+async def test_a_body_behind_the_answer_to_head_is_never_part_of_one() -> None:
+    address, _ = await scripted(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+    client = Client()
+    for _ in range(2):
+        assert await (await client.request("HEAD", address, "/")).read() == b""
+        assert not any(pool.idle for pool in client._pools.values())
+
+
+@pytest.mark.parametrize("status", [204, 304])
+async def test_an_answer_without_a_body_keeps_its_connection(status: int) -> None:
+    address, heads = await scripted(b"HTTP/1.1 %d Nothing\r\n\r\n" % status)
+    client = Client()
+    for count in (1, 2):
+        assert await (await client.request("GET", address, "/")).read() == b""
+        assert len(heads) == count
+        assert any(pool.idle for pool in client._pools.values())
 
 
 async def test_a_head_request_keeps_its_connection() -> None:

@@ -78,6 +78,28 @@ async def test_pipelined_requests_are_answered_one_at_a_time_in_their_order() ->
     assert paths == [f"/{n}" for n in range(50)]
 
 
+async def test_requests_that_wait_for_their_turn_wait_at_the_client() -> None:
+    go = asyncio.Event()
+
+    async def handler(request: Request) -> Response:
+        await go.wait()
+        return Response(200, [], request.path.encode())
+
+    async with serving(handler) as server, wire(server) as client:
+        body = b"x" * 50_000
+        for number in range(20):
+            # Each piece ends in the middle of a body, so that there is always one to read on for.
+            head = b"POST /%d HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (number, len(body))
+            await client.send((body[100:] if number else b"") + head + body[:100])
+            await asyncio.sleep(0.01)
+        connection = next(iter(server.connections))
+        await eventually(lambda: not connection._reading)
+        assert len(connection._queue) < 10  # as many as one read of the socket may bring
+        await client.send(body[100:])
+        go.set()
+        assert [(await client.response())[2] for _ in range(20)] == [b"/%d" % number for number in range(20)]
+
+
 async def test_a_chunked_body_arrives_whole_and_without_its_trailers() -> None:
     async with serving(echo) as server:
         body = b"3;ext=1\r\nabc\r\n2\r\nde\r\n0\r\nX-Trailer: 1\r\n\r\n"
@@ -338,10 +360,6 @@ REFUSED = {
         b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
     ),
     "CONNECT": (501, b"CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n"),
-    "an upgrade with a body": (
-        501,
-        b"POST / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 1\r\n\r\na",
-    ),
     "HTTP/2.0": (505, b"GET / HTTP/2.0\r\nHost: a\r\n\r\n"),
     "a long target": (414, b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n"),
     "a long target without an end": (414, b"GET /" + b"a" * 20_000),
@@ -432,6 +450,42 @@ async def test_an_offer_of_another_protocol_is_answered_in_http_1_1() -> None:
         assert json.loads((await client.response())[2])["path"] == "/2"
 
 
+OFFER = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+
+
+@pytest.mark.parametrize(
+    "framed", [b"Content-Length: 5\r\n\r\nhello", b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"]
+)
+@pytest.mark.parametrize("size", [1, 1000])
+async def test_a_post_that_offers_another_protocol_arrives_with_its_body(framed: bytes, size: int) -> None:
+    data = b"POST /1 HTTP/1.1\r\nHost: a\r\n" + OFFER + framed + b"POST /2 HTTP/1.1\r\nHost: a\r\n" + framed
+    async with serving(echo) as server, wire(server) as client:
+        for at in range(0, len(data), size):
+            await client.send(data[at : at + size])
+            await asyncio.sleep(0)
+        answers = [json.loads((await client.response())[2]) for _ in range(2)]
+    assert [(answer["path"], answer["body"]) for answer in answers] == [("/1", "hello"), ("/2", "hello")]
+
+
+async def test_a_body_behind_an_offer_is_bounded_like_any_other() -> None:
+    head = b"POST / HTTP/1.1\r\nHost: a\r\n" + OFFER
+    async with serving(echo) as server:
+        chunked = head + b"Transfer-Encoding: chunked\r\n\r\n"
+        assert status(await exchange(server, chunked + b"1;" + b"x" * 300_000)) == 400
+        assert status(await exchange(server, chunked + b"zz\r\n")) == 400
+        answer = await exchange(server, head + b"Content-Length: 2\r\n\r\nhiGET /smuggled HTTP/1.1\r\n\r\n")
+    assert answer.count(b"HTTP/1.1 200 ") == 1
+    assert b" 400 " in answer
+
+
+async def test_any_number_of_offers_may_come_at_once() -> None:
+    offer = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n"
+    async with serving(echo) as server, wire(server) as client:
+        await client.send(offer * 3000)
+        for _ in range(3000):
+            assert (await client.response())[0] == 200
+
+
 async def test_an_absolute_target_names_the_host() -> None:
     async def handler(request: Request) -> Response:
         return Response(200, [], f"{request.headers.getall('host')} {request.target}".encode())
@@ -449,6 +503,29 @@ async def test_a_sender_that_is_too_slow_is_told_and_closed(begun: bytes) -> Non
     async with serving(echo, SLOW) as server:
         assert status(await exchange(server, begun)) == 408
         await eventually(lambda: not server.connections)
+
+
+async def test_half_a_head_behind_whole_requests_is_bounded_in_time() -> None:
+    limits = Limits(head_seconds=0.05, sweep_seconds=0.01)
+    async with serving(echo, limits) as server, wire(server) as client:
+        await client.send(b"GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\nGET /3 HT")
+        answer = await client.to_the_end()
+    assert answer.count(b"HTTP/1.1 200 ") == 2
+    assert b"HTTP/1.1 408 " in answer
+
+
+async def test_empty_lines_do_not_keep_a_connection() -> None:
+    limits = Limits(idle_seconds=0.2, sweep_seconds=0.01)
+    async with serving(echo, limits) as server, wire(server) as client:
+
+        async def dribble() -> None:
+            while True:
+                await client.send(b"\r\n")
+                await asyncio.sleep(0.02)
+
+        dribbling = asyncio.create_task(dribble())
+        assert status(await client.to_the_end()) == 408
+        dribbling.cancel()
 
 
 async def test_an_idle_connection_is_closed_without_a_word() -> None:
