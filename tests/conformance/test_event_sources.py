@@ -189,6 +189,7 @@ def test_only_failed_messages_come_again(lab: Lab) -> None:
         """,
         Timeout=6,
     )
+    lab.invoke(function, {"Records": []})  # its start is over before a message's second of invisibility begins
     sqs = lab.aws("sqs")
     for body in ("good", "bad"):
         sqs.send_message(QueueUrl=source.url, MessageBody=body)
