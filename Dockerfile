@@ -6,10 +6,13 @@ FROM ${PYTHON_IMAGE} AS venvs
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
 COPY staticfire/toolchain/requirements/ministack.txt staticfire/toolchain/requirements/runtime.txt requirements/cli.txt ./
+# A download that breaks off in the middle is no connection error to pip, which tries those again by itself.
 # Compiled here: the root file system is read-only later, and a start without .pyc files takes twice as long.
-RUN set -e; for name in cli ministack runtime; do \
+RUN set -e; \
+    fill() { python3 -m pip --python /opt/$1/bin/python install --quiet --no-compile --require-hashes -r $1.txt; }; \
+    for name in cli ministack runtime; do \
       python3 -m venv --without-pip /opt/$name; \
-      python3 -m pip --python /opt/$name/bin/python install --quiet --no-compile --require-hashes -r $name.txt; \
+      fill $name || fill $name || fill $name; \
       /opt/$name/bin/python -m compileall -q -j 0 /opt/$name/lib; \
     done
 COPY staticfire /opt/staticfire/staticfire
