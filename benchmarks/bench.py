@@ -16,6 +16,7 @@ import zipfile
 from functools import cached_property
 from pathlib import Path
 
+from staticfire.host.ports import free_port
 from staticfire.layout import Layout
 from staticfire.progress import Progress
 from staticfire.settings import Zip
@@ -28,7 +29,7 @@ from .deploy import ACCOUNT, REGION, Account, Database, Packages
 from .ministack import ministack
 from .offline import offline
 from .ours import bench_settings, described, runtime_python, started
-from .processes import ROOT, MeasureError, child, free_port, listens, wait_for
+from .processes import ROOT, MeasureError, child, listens, wait_for
 
 HANDLERS = ROOT / "benchmarks" / "handlers"
 STATE = ROOT / ".staticfire" / "bench"

@@ -7,7 +7,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from .processes import child, free_port, listens, wait_for
+from staticfire.host.ports import free_port
+
+from .processes import child, listens, wait_for
 
 
 @contextlib.contextmanager

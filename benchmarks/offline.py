@@ -9,7 +9,9 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from .processes import MeasureError, child, free_port, listens, wait_for
+from staticfire.host.ports import free_port
+
+from .processes import MeasureError, child, listens, wait_for
 
 PROJECT = Path(__file__).parent / "offline"
 MODULES = PROJECT / "node_modules"

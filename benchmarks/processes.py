@@ -20,13 +20,6 @@ class MeasureError(Exception):
     """A sample that is not a measurement, or a contender that does not run. The table says so in its place."""
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextlib.contextmanager
 def child(
     command: Sequence[str | Path],

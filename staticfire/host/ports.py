@@ -5,17 +5,22 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import random
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 from staticfire.errors import BusyError, StaticfireError
 
+# Below the ports of outgoing connections (Linux: from 32768, macOS: from 49152).
+PORTS = range(20_000, 32_768)
+
 
 def free_port(host: str = "127.0.0.1") -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
+    """A port that nobody has. The kernel's own choice could go to an outgoing connection before its user binds it."""
+    choose = random.SystemRandom().choice
+    while not port_is_free(host, port := choose(PORTS)):
+        pass
     return port
 
 

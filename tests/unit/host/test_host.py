@@ -12,7 +12,7 @@ import pytest
 from staticfire.errors import BusyError, StaticfireError
 from staticfire.host.files import open_log, read_json, secret, write_atomically, write_json
 from staticfire.host.locks import command_lock
-from staticfire.host.ports import port_holder, port_is_free, port_taken
+from staticfire.host.ports import free_port, port_holder, port_is_free, port_taken
 from staticfire.host.processes import ProcessRecord, processes_in
 from staticfire.host.waiting import wait_until
 from staticfire.layout import Layout, shared_cache
@@ -196,3 +196,7 @@ def test_a_long_log_of_earlier_starts_is_put_aside_and_two_are_kept_at_the_most(
         "edge.log": b"third",
         "edge.log.1": b"second",
     }
+
+
+def test_a_free_port_is_not_one_that_an_outgoing_connection_may_get() -> None:
+    assert all(free_port() < 32_768 for _ in range(20))
