@@ -306,3 +306,19 @@ def test_a_function_made_again_is_the_new_one(lab: Lab) -> None:
         lab.invoke(function)
     lab.function("def handler(event, context):\n    return 'new'\n", FunctionName=function)
     assert lab.result(function) == "new"
+
+
+@documented(AREA, "A handler that deletes all it can harms nobody else's execution environment", LIFE)
+def test_a_handler_that_deletes_all_it_can_harms_nobody_else(lab: Lab) -> None:
+    vandal = lab.function("""
+        import os, subprocess
+
+        def handler(event, context):
+            places = "/tmp", os.environ["LAMBDA_TASK_ROOT"], os.environ["LAMBDA_RUNTIME_DIR"], "/opt", "/var/lang"
+            command = "rm -rf " + " ".join(f"{place}/*" for place in places)
+            subprocess.run(command, shell=True, stderr=subprocess.DEVNULL)
+            return "deleted"
+    """)
+    neighbour = lab.function("def handler(event, context):\n    import boto3\n    return 'well'\n")
+    assert lab.result(vandal) == "deleted"
+    assert lab.result(neighbour) == "well"
