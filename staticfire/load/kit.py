@@ -217,6 +217,8 @@ def _ask(host: str, path: str) -> Any:
 
 def _options(parser: LocustArgumentParser) -> None:
     names = "; ".join(f"{profile.name}: {profile.what}" for profile in PROFILES.values())
+    # Locust's own default is all interfaces: its page starts loads, and asks nobody for a password.
+    parser.set_defaults(web_host="127.0.0.1", master_bind_host="127.0.0.1")
     group = parser.add_argument_group("Profiles", f"--profile NAME chooses one. {names}.")
     group.add_argument("--rate", type=float, help="highest rate of the profile, in requests a second")
     group.add_argument("--warm-up", type=parse_seconds, default=5.0, help="time before it, which does not count: 5s")

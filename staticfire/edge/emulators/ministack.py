@@ -115,6 +115,8 @@ class MiniStack:
             "S3_DATA_DIR": str(self._home / "s3"),
             "DOCKER_HOST": "unix:///nonexistent/docker.sock",
             "LOG_LEVEL": "WARNING",
+            # Its MQTT broker would listen on all interfaces, and ask nobody for a certificate.
+            "IOT_MTLS_ENABLED": "0",
             "AUTH": str(self._enforce_iam).lower(),
             "PYTHONUNBUFFERED": "1",
             # The URLs that it hands out lead to the edge, not past it.
