@@ -27,7 +27,7 @@ class Functions:
     def __init__(self, reconcile: Callable[..., dict[str, Any]]) -> None:
         self._reconcile = reconcile
 
-    def environments(self, name: str, *, state: str) -> list[dict[str, Any]]:
+    def execution_environments(self, name: str, *, state: str) -> list[dict[str, Any]]:
         return []
 
     def invoke(self, name: str, event: Any) -> Any:
