@@ -172,7 +172,8 @@ class Connection(Flow):
                 await self._send(cycle.pieces(response, body))
             elif not self._lost:
                 self._transport.write(cycle.whole(response, body))
-            await self.drain()
+            if self._drained is not None:
+                await self._drained
         except DropConnection as drop:
             if isinstance(drop, ResetConnection) and not self._lost:
                 # A socket that lingers for no time is closed by a reset.
