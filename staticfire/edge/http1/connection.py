@@ -33,7 +33,7 @@ from .request_parser import Refusal, RequestParser
 log = logging.getLogger(__name__)
 
 
-class Owner(Protocol):
+class ConnectionOwner(Protocol):
     """The server, as its connections see it."""
 
     handler: Handler
@@ -45,7 +45,7 @@ class Owner(Protocol):
 
 
 class Connection(Flow):
-    def __init__(self, server: Owner) -> None:
+    def __init__(self, server: ConnectionOwner) -> None:
         super().__init__(server.loop)
         self._server = server
         self._limits = server.limits
@@ -172,7 +172,8 @@ class Connection(Flow):
                 await self._send(cycle.pieces(response, body))
             elif not self._lost:
                 self._transport.write(cycle.whole(response, body))
-            await self.drain()
+            if self._drained is not None:
+                await self._drained
         except DropConnection as drop:
             if isinstance(drop, ResetConnection) and not self._lost:
                 # A socket that lingers for no time is closed by a reset.
