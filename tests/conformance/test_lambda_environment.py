@@ -310,7 +310,8 @@ def test_a_function_made_again_is_the_new_one(lab: Lab) -> None:
 
 @documented(AREA, "A handler that deletes all it can harms nobody else's execution environment", LIFE)
 def test_a_handler_that_deletes_all_it_can_harms_nobody_else(lab: Lab) -> None:
-    vandal = lab.function("""
+    vandal = lab.function(
+        """
         import os, subprocess
 
         def handler(event, context):
@@ -318,7 +319,9 @@ def test_a_handler_that_deletes_all_it_can_harms_nobody_else(lab: Lab) -> None:
             command = "rm -rf " + " ".join(f"{place}/*" for place in places)
             subprocess.run(command, shell=True, stderr=subprocess.DEVNULL)
             return "deleted"
-    """)
+    """,
+        Timeout=120,
+    )
     neighbour = lab.function("def handler(event, context):\n    import boto3\n    return 'well'\n")
     assert lab.result(vandal) == "deleted"
     assert lab.result(neighbour) == "well"

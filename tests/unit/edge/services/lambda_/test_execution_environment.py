@@ -243,7 +243,7 @@ async def test_each_environment_has_its_own_tmp(lab: Lab, said: Said) -> None:
     ref = lab.deploy(
         "import os, tempfile, time\nname = os.path.join(tempfile.gettempdir(), 'mark')\n"
         "def handler(event, c):\n"
-        "    found = os.path.exists(name); open(name, 'w').close(); time.sleep(0.3); return found\n"
+        "    found = os.path.exists(name); open(name, 'w').close(); time.sleep(3); return found\n"
     )
     async with lab.running() as functions:
         both = await asyncio.gather(functions.invoke(ref, b"{}"), functions.invoke(ref, b"{}"))
