@@ -10,8 +10,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
+from staticfire.edge.services.lambda_.function_process import LAUNCH
 from staticfire.errors import PrerequisiteError, StaticfireError
 from staticfire.host.files import bytes_in
 from staticfire.host.ports import port_holder, port_is_free
@@ -21,7 +21,6 @@ from staticfire.settings import Settings
 from staticfire.stacks.terraform import finding as terraform
 from staticfire.stacks.terraform.variables import missing_configuration
 from staticfire.targets.compose import require_engine
-from staticfire.targets.postgres import unprivileged
 from staticfire.targets.postgres.binaries import machine_binaries
 from staticfire.toolchain.runtimes import interpreters, nearest, runtimes_in_use
 
@@ -165,10 +164,11 @@ def _cache(settings: Settings) -> Check:
 
 
 def _namespaces(settings: Settings) -> Check:
-    """With user namespaces each function gets a /tmp of its own, and Postgres runs below root's own directories."""
-    helper = Path(unprivileged.__file__)
-    run = subprocess.run([sys.executable, "-I", str(helper), "/bin/true"], capture_output=True, text=True, check=False)
+    """With namespaces a function sees what Lambda shows it alone, and Postgres runs below root's own directories."""
+    run = subprocess.run([sys.executable, str(LAUNCH), "probe"], capture_output=True, text=True, check=False)
     if run.returncode == 0:
-        return Check("User namespaces", True, "allowed")
-    remedy = "Allow user namespaces (Linux) for a private /tmp in each execution environment."
-    return Check("User namespaces", False, "not allowed here: functions share the machine's /tmp", remedy, needed=False)
+        return Check("Isolation", True, "namespaces: a function sees its code, its layers and its own /tmp")
+    reason = run.stderr.strip().rpartition("\n")[2] or "no reason was given"
+    remedy = "Allow user namespaces (Linux); docs/isolation.md says what a function sees without them."
+    result = f"refused ({reason}): functions see this machine's files and processes as you do"
+    return Check("Isolation", False, result, remedy, needed=False)
