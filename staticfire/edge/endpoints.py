@@ -124,7 +124,7 @@ class Endpoints:
             "edge": {"state": "running"},
             "emulator": emulator,
             "postgres": postgres,
-            "functions": {"state": "running"},
+            "functions": {"state": "running", "isolation": self._functions.isolation},
         }
         if self._filler is not None:
             parts["filler"] = await self._filler.health()

@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import mmap
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from staticfire.edge.services.lambda_ import Functions
+from staticfire.edge.services.lambda_ import Functions, isolation
+from staticfire.edge.services.lambda_.function_process import descendants
+from staticfire.edge.services.lambda_.isolation import interpreter_paths
 from tests.unit.edge.services.lambda_.kit import Lab, Said
 
 ROOT = Path(__file__).parents[2]
@@ -178,3 +184,76 @@ async def test_a_child_that_kills_init_ends_nothing_but_the_function(lab: Lab, s
     async with lab.running() as functions:
         assert said(await functions.invoke(ref, b"{}")) == "still here"
         assert len(execution_environments(functions)) == 1
+
+
+CHAIN = """
+import os, sys, time
+for _ in range(int(sys.argv[1])):
+    if os.fork():
+        time.sleep(1000)
+print("deep", flush=True)
+time.sleep(1000)
+"""
+
+
+def test_a_deep_chain_of_processes_is_seen_like_a_wide_one() -> None:
+    """What looks after a function walks down all that it started: further than Python calls itself."""
+    depth = sys.getrecursionlimit() + 100
+    first = subprocess.Popen([sys.executable, "-S", "-c", CHAIN, str(depth)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "deep\n"
+        chain = list(descendants(first.pid))
+        assert len(chain) == depth
+    finally:
+        for pid in [*descendants(first.pid), first.pid]:
+            os.kill(pid, signal.SIGKILL)
+        first.communicate()
+
+
+def test_memory_that_is_shared_is_not_a_file_of_the_root_directory() -> None:
+    """Its name in a process's maps looks like one: taken for it, all of the machine's files would be shown."""
+    with os.fdopen(os.memfd_create("shared"), "w+b") as file:
+        file.truncate(mmap.PAGESIZE)
+        with mmap.mmap(file.fileno(), mmap.PAGESIZE):
+            assert "/memfd:shared" in Path("/proc/self/maps").read_text()
+            assert "/" not in interpreter_paths()
+
+
+def test_a_python_below_opt_stays_there_beside_a_layer(tmp_path: Path) -> None:
+    """GitHub's runners have theirs in /opt/hostedtoolcache."""
+    layer = tmp_path / "layer" / "python"
+    layer.mkdir(parents=True)
+    (layer / "inside.py").write_text("HERE = 'the layer'\n")
+    script = (
+        "import os, sys; sys.path.insert(0, sys.argv[1]); import isolation\n"
+        "own = isolation.interpreter_paths\n"
+        "isolation.interpreter_paths = lambda: {**own(), '/opt/toolcache': '/usr/share'}\n"
+        "isolation.enter_namespaces()\n"
+        "if os.fork(): sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))\n"
+        "isolation.make_root({'code': '/usr', 'layers': sys.argv[2], 'runtime': '/usr', 'tmp_mb': 1})\n"
+        "print(sorted(os.listdir('/opt')), os.listdir('/opt/python'), bool(os.listdir('/opt/toolcache')), flush=True)\n"
+        "os._exit(0)\n"
+    )
+    here = str(Path(isolation.__file__).parent)
+    command = [sys.executable, "-c", script, here, str(layer.parent)]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert shown == "['python', 'toolcache'] ['inside.py'] True\n"
+
+
+async def test_where_the_kernel_refuses_the_edge_says_so_and_functions_run_all_the_same(
+    lab: Lab, said: Said, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    refusing = lab.directory / "launch.py"
+    refusing.write_text("import sys; print('unshare: Operation not permitted', file=sys.stderr); sys.exit(1)\n")
+    monkeypatch.setattr("staticfire.edge.services.lambda_.runtimes.LAUNCH", refusing)
+    ref = lab.deploy(DAEMON)
+    name = f"1000.{lab.mark}"
+    async with lab.running() as functions:
+        assert functions.isolation == "unknown"
+        assert said(await functions.invoke(ref, json.dumps(name).encode())) == 1
+        assert functions.isolation == "none"
+        await lab.until(lambda: state_of(name) == ["T"])
+        await functions.deleted(ref)
+        await lab.until(lambda: not state_of(name))
+    assert "Operation not permitted" in caplog.text

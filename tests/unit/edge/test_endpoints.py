@@ -56,6 +56,8 @@ class Functions:
         self.queued.append((ref, payload))
         return "id-2"
 
+    isolation = "namespaces"
+
     def snapshot(self) -> dict[str, Any]:
         return {"functions": []}
 

@@ -39,6 +39,7 @@ LAUNCH = Path(__file__).with_name("launch.py")
 READ_SIZE = 64 * 1024
 NO_BYTES = bytes(4)  # what FIONREAD says of an empty pipe
 GO = b"\0"
+STOP_ROUNDS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +138,20 @@ class FunctionProcess:
             self._on_output(records)
 
     def freeze(self) -> None:
-        """Between invocations nothing of the function runs."""
+        """Between invocations nothing of the function runs; what forks faster than it can be stopped is ended."""
         if self._stopped or self.status is not None or self._report >= 0:
             return
-        while fresh := [pid for pid in self.family() if pid not in self._stopped]:
+        stopped: set[int] = set()
+        for _ in range(STOP_ROUNDS):
+            fresh = set(self.family()) - stopped
+            if not fresh:
+                break
             for pid in fresh:
                 _signal(pid, signal.SIGSTOP)
-            self._stopped += fresh
+            stopped |= fresh
+        else:
+            self.kill()
+        self._stopped = list(stopped)
 
     def thaw(self) -> None:
         stopped, self._stopped = self._stopped, []
@@ -237,9 +245,11 @@ def _readable(content: bytes) -> int:
 
 def descendants(pid: int) -> Iterator[int]:
     """The processes that a process started, and theirs. Without /proc: none are seen."""
-    for child in _children(pid):
+    waiting = list(_children(pid))
+    while waiting:
+        child = waiting.pop()
         yield child
-        yield from descendants(child)
+        waiting += _children(child)
 
 
 def _children(pid: int) -> Sequence[int]:

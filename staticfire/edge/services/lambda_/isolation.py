@@ -133,7 +133,7 @@ def make_root(place: Place) -> None:
     mounted = interpreter_paths()
     sources = (*mounted.values(), place["code"], place["layers"], place["runtime"])
     opened = {path: os.open(path, os.O_PATH) for path in sources if path}
-    mount("staticfire", root, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=1m")
+    mount("staticfire", root, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=8m")
     for path in SYSTEM:
         if os.path.islink(path):
             os.symlink(os.readlink(path), root + path)
@@ -149,10 +149,16 @@ def make_root(place: Place) -> None:
     os.symlink(sys.base_prefix, f"{root}/var/lang")
     show(f"/proc/self/fd/{opened[place['code']]}", root, "/var/task")
     show(f"/proc/self/fd/{opened[place['runtime']]}", root, "/var/runtime")
+    os.makedirs(f"{root}/opt", exist_ok=True)
     if place["layers"]:
-        show(f"/proc/self/fd/{opened[place['layers']]}", root, "/opt")
-    else:
-        os.makedirs(f"{root}/opt", exist_ok=True)
+        layers = f"/proc/self/fd/{opened[place['layers']]}"
+        if not os.listdir(f"{root}/opt"):
+            show(layers, root, "/opt")
+        else:  # the interpreter is there as well: the layers come beside it
+            for name in os.listdir(layers):
+                if os.path.exists(f"{root}/opt/{name}"):
+                    raise FileExistsError(f"/opt/{name} is a layer's, and this machine has its Python there")
+                show(f"{layers}/{name}", root, f"/opt/{name}")
     for descriptor in opened.values():
         os.close(descriptor)
     os.mkdir(f"{root}/proc")
@@ -173,9 +179,10 @@ def interpreter_paths() -> dict[str, str]:
     """What this interpreter needs to go on, outside of the system's own directories: where it is seen, what it is."""
     paths = {path: os.path.realpath(path) for path in (sys.prefix, sys.base_prefix, sys.exec_prefix)}
     with open("/proc/self/maps") as file:
-        mapped = {line.rstrip("\n").partition("/")[2] for line in file if "/" in line}
-    for name in mapped:
-        folder = os.path.dirname(f"/{name}")
+        mapped = {"/" + line.rstrip("\n").partition("/")[2] for line in file if "/" in line}
+    # Memory that is shared has a name as well, `/memfd:x (deleted)`, which is not a file of the root directory.
+    folders = {os.path.dirname(name) for name in mapped if os.path.isfile(name)} - {"/"}
+    for folder in folders:
         paths.setdefault(folder, folder)
     outside = {path: source for path, source in paths.items() if os.path.isdir(source) and not is_below(path, SYSTEM)}
     return {path: source for path, source in outside.items() if not is_below(path, outside.keys() - {path})}
@@ -318,21 +325,22 @@ def left() -> list[int]:
         return []
 
 
-def probe() -> None:
-    """Raise OSError where this kernel, or the container around, does not allow it."""
-    child = os.fork()
-    if not child:
-        code = 1
-        try:
-            enter_namespaces()
-            inner = os.fork()
-            if not inner:
-                make_root({"code": "/usr", "layers": "", "runtime": "/usr", "tmp_mb": 1})
-                drop_capabilities()
-                os._exit(0)
-            code = os.waitstatus_to_exitcode(os.waitpid(inner, 0)[1])
-        except (OSError, KeyError) as error:
-            print(error, file=sys.stderr)
+def probe() -> int:
+    """0 where all of this is allowed; else 1, and why, on standard error."""
+    try:
+        enter_namespaces()
+    except OSError as error:
+        print(error, file=sys.stderr)
+        return 1
+    init = os.fork()
+    if init:
+        return 1 if os.waitpid(init, 0)[1] else 0
+    code = 1
+    try:
+        make_root({"code": "/usr", "layers": "", "runtime": "/usr", "tmp_mb": 1})
+        drop_capabilities()
+        code = 0
+    except (OSError, KeyError) as error:
+        print(error, file=sys.stderr)
+    finally:
         os._exit(code)
-    if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0:
-        raise OSError("namespaces are refused")

@@ -105,6 +105,6 @@ def main() -> None:
 
 
 if sys.argv[1] == "probe":
-    isolation.probe()
+    sys.exit(isolation.probe())
 else:
     main()

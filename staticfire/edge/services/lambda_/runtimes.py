@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from staticfire.edge.aws.calls import AwsError
 from . import isolation as namespaces
 from .function_process import LAUNCH
 from .model import FunctionConfig
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +80,12 @@ class Runtimes:
                     *(str(LAUNCH), "probe"),
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=asyncio.subprocess.DEVNULL,
-                    stderr=asyncio.subprocess.DEVNULL,
+                    stderr=asyncio.subprocess.PIPE,
                 )
-                self._isolates = await process.wait() == 0
+                _, reason = await process.communicate()
+                self._isolates = process.returncode == 0
+                if not self._isolates:
+                    log.warning("functions see this machine's files and processes: %s", reason.decode().strip()[-500:])
         return self._isolates
 
     @property

@@ -125,13 +125,18 @@ class Functions:
         # Lines that are shipped later would make the log group again after its own deletion.
         await self._logs.flush()
 
+    @property
+    def isolation(self) -> str:
+        """`namespaces`, `none`, or `unknown` before the first start."""
+        return self._runtimes.isolation
+
     def snapshot(self) -> dict[str, Any]:
         """Functions with their counters and execution environments."""
         functions = [
             {"account": scope.account, "region": scope.region, "name": name, **function.snapshot()}
             for (scope, name), function in self._functions.items()
         ]
-        return {"isolation": self._runtimes.isolation, "queued_events": len(self._events), "functions": functions}
+        return {"isolation": self.isolation, "queued_events": len(self._events), "functions": functions}
 
     def kill(self, identifier: str) -> bool:
         """kill -9 what runs in an execution environment; whether there was one."""
