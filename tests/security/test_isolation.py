@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import json
 import mmap
 import os
@@ -190,24 +191,26 @@ CHAIN = """
 import os, sys, time
 for _ in range(int(sys.argv[1])):
     if os.fork():
-        time.sleep(1000)
+        time.sleep(100)
+        os._exit(0)
 print("deep", flush=True)
-time.sleep(1000)
+time.sleep(100)
 """
 
 
 def test_a_deep_chain_of_processes_is_seen_like_a_wide_one() -> None:
     """What looks after a function walks down all that it started: further than Python calls itself."""
-    depth = sys.getrecursionlimit() + 100
-    first = subprocess.Popen([sys.executable, "-S", "-c", CHAIN, str(depth)], stdout=subprocess.PIPE, text=True)
+    depth, limit = 100, sys.getrecursionlimit()
+    command = [sys.executable, "-S", "-c", CHAIN, str(depth)]
+    first = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
         assert first.stdout is not None
         assert first.stdout.readline() == "deep\n"
-        chain = list(descendants(first.pid))
-        assert len(chain) == depth
+        sys.setrecursionlimit(len(inspect.stack(0)) + depth // 2)
+        assert len(list(descendants(first.pid))) == depth
     finally:
-        for pid in [*descendants(first.pid), first.pid]:
-            os.kill(pid, signal.SIGKILL)
+        sys.setrecursionlimit(limit)
+        os.killpg(first.pid, signal.SIGKILL)
         first.communicate()
 
 
