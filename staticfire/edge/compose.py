@@ -31,11 +31,11 @@ from .endpoints import Endpoints
 from .guard import Guard
 
 
-async def on_ministack(config: EdgeConfig, client: Client, port: int, ending: AsyncExitStack) -> App:
+async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) -> App:
     """MiniStack keeps everything; its alarms are evaluated here."""
     ministack = _ministack(config, config.emulator, port)
     ending.push_async_callback(ministack.stop)
-    emulator = await ministack.start(client)
+    emulator = await ministack.start()
     cloudwatch = CloudWatch(emulator)
     ending.push_async_callback(cloudwatch.close)
     functions = _functions(config, emulator, port)
@@ -69,15 +69,15 @@ async def on_ministack(config: EdgeConfig, client: Client, port: int, ending: As
     return App(http_apis=http_apis, guard=_guard(config), endpoints=endpoints, router=router)
 
 
-async def on_localstack(
-    config: EdgeConfig, client: Client, port: int, ending: AsyncExitStack, stop: Callable[[], None]
-) -> App:
+async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, stop: Callable[[], None]) -> App:
     """LocalStack keeps what it can, MiniStack the rest. `stop` ends the edge."""
+    client = Client()
+    ending.callback(client.close)
     localstack = Emulator(config.emulator.url, client, name=config.emulator.name, log=config.emulator.log)
     # Half of the stack goes with the filler: whoever supervises the edge starts both afresh.
     filler = _ministack(config, config.filler, port, died=stop)
     ending.push_async_callback(filler.stop)
-    emulator = PairedEmulator(localstack, await filler.start(client))
+    emulator = PairedEmulator(localstack, await filler.start())
     functions = _functions(config, emulator, port)
     ending.push_async_callback(functions.close)
     http_apis = _http_apis(config, emulator, functions, port)
@@ -115,7 +115,6 @@ def _ministack(
     return MiniStack(
         ministack.python,
         config.state_dir,
-        port=ministack.port,
         edge_port=port,
         public_host=config.public_host,
         enforce_iam=config.enforce_iam,

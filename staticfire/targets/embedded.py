@@ -108,7 +108,7 @@ class Embedded:
 
     def _behind(self, ministack: str) -> dict[str, Any]:
         """The emulator behind the edge, as the edge's configuration names it."""
-        return {"emulator": {"python": ministack, "port": 0}}
+        return {"emulator": {"python": ministack}}
 
     def _config(
         self,

@@ -1,4 +1,4 @@
-"""Nothing that Staticfire starts listens beyond this machine's loopback."""
+"""Nothing that Staticfire starts listens beyond this machine's loopback, and its emulator listens nowhere."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 # As /proc/net/tcp and tcp6 print them.
 LOOPBACK = ("0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F")
 LISTENS = "0A"
+ACCEPTS = 0x10000
 
 
 def listeners(pid: int) -> Iterator[tuple[int, str]]:
@@ -33,16 +34,25 @@ def listeners(pid: int) -> Iterator[tuple[int, str]]:
                     yield process, address
 
 
+def unix_listeners(pid: int) -> list[str]:
+    """The process's listening Unix sockets, as the kernel names them."""
+    rows = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()[1:]]
+    accepting = {f"socket:[{row[6]}]": " ".join(row[7:]) for row in rows if int(row[3], 16) & ACCEPTS}
+    descriptors = [os.readlink(descriptor) for descriptor in Path(f"/proc/{pid}/fd").glob("*")]
+    return [accepting[descriptor] for descriptor in descriptors if descriptor in accepting]
+
+
 def beyond_loopback(pid: int) -> list[tuple[int, str]]:
     return [(process, address) for process, address in listeners(pid) if address.partition(":")[0] not in LOOPBACK]
 
 
-def test_the_edge_and_its_emulator_listen_on_loopback_alone(ministack_python: str, tmp_path: Path) -> None:
+def test_the_edge_listens_on_loopback_alone_and_its_emulator_nowhere(ministack_python: str, tmp_path: Path) -> None:
     edge = Edge(ministack_python, tmp_path)
     try:
         assert edge.health()[0] == 200
-        assert len(list(listeners(edge.process.pid))) >= 2
+        assert [process for process, _ in listeners(edge.process.pid)] == [edge.process.pid]
         assert beyond_loopback(edge.process.pid) == []
+        assert unix_listeners(edge.child) == []
     finally:
         edge.process.terminate()
         edge.process.communicate()
