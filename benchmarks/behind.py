@@ -29,7 +29,7 @@ def main(port: int, python: str, directory: Path) -> None:
         "GATEWAY_PORT": str(port),
         # It hands over no invocation and reports nothing: only its stores are measured.
         "STATICFIRE_EDGE_URL": f"http://127.0.0.1:{port}/",
-        "STATICFIRE_INVOKE_TOKEN": "none",
+        "STATICFIRE_TOKEN": "none",
     }
     ours, its = socket.socketpair()
     with ours, socket.create_server(("127.0.0.1", port)) as listener:

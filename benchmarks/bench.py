@@ -167,7 +167,7 @@ class Bench:
         return Account(endpoint, self.settings.runtimes[0], self.packages, database)
 
     def _execution_environments(self, function: str) -> int:
-        return len(described(self.running.endpoint, function)["environments"]) or CONNECTIONS
+        return len(described(self.running, function)["environments"]) or CONNECTIONS
 
 
 def _postgres_of(running: Running) -> RunningPostgres:

@@ -24,6 +24,8 @@ from staticfire.edge.services.lambda_ import Functions, LambdaSettings
 from staticfire.edge.services.lambda_.api import LambdaApi
 from staticfire.edge.services.mail.mailbox import Mailbox
 from staticfire.edge.services.rds.service import Rds
+from staticfire.host.files import secret
+from staticfire.layout import CONTROL_TOKEN
 
 from .app import App
 from .config import EdgeConfig, EmulatorConfig
@@ -52,6 +54,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     }
     router = Router(emulator, services=services, faults=faults)
     endpoints = Endpoints(
+        token=_token(config),
         emulator=ministack,
         postgres=config.postgres,
         functions=functions,
@@ -90,6 +93,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     router = Router(emulator, services=services, faults=faults)
     state = PairedState(LocalStackState(localstack), filler)
     endpoints = Endpoints(
+        token=_token(config),
         emulator=state,
         filler=filler,
         postgres=config.postgres,
@@ -116,6 +120,7 @@ def _ministack(
         ministack.python,
         config.state_dir,
         edge_port=port,
+        token=_token(config),
         public_host=config.public_host,
         enforce_iam=config.enforce_iam,
         died=died,
@@ -136,6 +141,10 @@ def _functions(config: EdgeConfig, emulator: Emulator, port: int) -> Functions:
 
 def _http_apis(config: EdgeConfig, emulator: Emulator, functions: Functions, port: int) -> HttpApis:
     return HttpApis(emulator, functions, public_host=config.public_host, port=port, state_dir=config.state_dir)
+
+
+def _token(config: EdgeConfig) -> str:
+    return secret(config.state_dir / CONTROL_TOKEN)
 
 
 def _mailbox(config: EdgeConfig) -> Mailbox:

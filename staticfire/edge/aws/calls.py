@@ -137,6 +137,11 @@ class Callers:
         return account
 
 
+def service_of(request: Request) -> str:
+    """The service that a call is for: as its signature says, else as its headers and its path let one guess."""
+    return _credential(request)[2] or _guess(request)
+
+
 def _credential(request: Request) -> tuple[str, str, str]:
     """Access key, region and service as signed for; empty where nothing is signed."""
     authorization = request.headers.get("authorization")

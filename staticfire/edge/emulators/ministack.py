@@ -46,18 +46,19 @@ class MiniStack:
         state_dir: Path,
         *,
         edge_port: int,
+        token: str,
         public_host: str,
         enforce_iam: bool = False,
         died: Callable[[], None] = lambda: None,
     ) -> None:
-        """`died` is called when it ends by itself."""
+        """`token` lets it report to the edge; `died` is called when it ends by itself."""
         self.log = state_dir / "logs" / "ministack.log"
-        self.invoke_token = secrets.token_urlsafe(32)
         self._instance = secrets.token_hex(8)
         self.pid: int | None = None
         self._python = python
         self._home = state_dir / "ministack"
         self._edge_port = edge_port
+        self._token = token
         self._public_host = public_host
         self._enforce_iam = enforce_iam
         self._died = died
@@ -131,7 +132,7 @@ class MiniStack:
             "MINISTACK_HOST": self._public_host,
             "GATEWAY_PORT": str(self._edge_port),
             "STATICFIRE_EDGE_URL": f"http://127.0.0.1:{self._edge_port}/_staticfire/",
-            "STATICFIRE_INVOKE_TOKEN": self.invoke_token,
+            "STATICFIRE_TOKEN": self._token,
         }
 
     async def _until_healthy(self, emulator: Emulator, begin: int) -> None:

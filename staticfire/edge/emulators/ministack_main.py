@@ -7,7 +7,7 @@ keeps the mail: every alarm that is put, every change of an alarm's state and ev
 
     standard input            a Unix socket; each byte brings a connection, and its end is the edge's end
     STATICFIRE_EDGE_URL       the edge's own endpoints
-    STATICFIRE_INVOKE_TOKEN   proves to the edge that it is us
+    STATICFIRE_TOKEN          lets us report to it
 """
 
 from __future__ import annotations
@@ -377,7 +377,7 @@ async def serve(app: Any) -> None:
 
 
 def main() -> None:
-    edge = Edge(os.environ.pop("STATICFIRE_EDGE_URL"), os.environ.pop("STATICFIRE_INVOKE_TOKEN"))
+    edge = Edge(os.environ.pop("STATICFIRE_EDGE_URL"), os.environ.pop("STATICFIRE_TOKEN"))
 
     import uvloop
     from ministack.app import app

@@ -71,13 +71,12 @@ class Stack:
 async def stack(python: str, state: Path) -> AsyncIterator[Stack]:
     """MiniStack with one function, and an edge that only takes invocations and passes calls on."""
     made: list[Stack] = []
-    tokens: list[str] = []
     emulators: list[Emulator] = []
 
     async def take(request: Request) -> Response:
         if not request.path.startswith("/_staticfire/"):
             return await emulators[0].forward(Scope(), "any", request)
-        assert request.headers.get("x-staticfire-token") == tokens[0]
+        assert request.headers.get("x-staticfire-token") == "t0k3n"
         wanted = json.loads(await request.body())
         if request.path.startswith("/_staticfire/emulator/"):
             made[0].news.append((request.path.rpartition("/")[2], wanted))
@@ -89,8 +88,7 @@ async def stack(python: str, state: Path) -> AsyncIterator[Stack]:
         return Response(status, [], json.dumps(answer).encode())
 
     server = await serve(take, "127.0.0.1")
-    child = MiniStack(python, state, edge_port=server.port, public_host="127.0.0.1")
-    tokens.append(child.invoke_token)
+    child = MiniStack(python, state, edge_port=server.port, token="t0k3n", public_host="127.0.0.1")
     try:
         emulators.append(await child.start())
         made.append(Stack(f"http://127.0.0.1:{server.port}"))
