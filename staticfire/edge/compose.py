@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
+from staticfire.edge.aws.access_keys import AccessKeys
 from staticfire.edge.aws.calls import Service
 from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.aws.faults import Faults
@@ -24,6 +25,7 @@ from staticfire.edge.services.lambda_ import Functions, LambdaSettings
 from staticfire.edge.services.lambda_.api import LambdaApi
 from staticfire.edge.services.mail.mailbox import Mailbox
 from staticfire.edge.services.rds.service import Rds
+from staticfire.edge.services.sts.service import Sts
 from staticfire.host.files import secret
 from staticfire.layout import CONTROL_TOKEN
 
@@ -40,7 +42,8 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     emulator = await ministack.start()
     cloudwatch = CloudWatch(emulator)
     ending.push_async_callback(cloudwatch.close)
-    functions = _functions(config, emulator, port)
+    access_keys = AccessKeys(_token(config))
+    functions = _functions(config, emulator, access_keys, port)
     ending.push_async_callback(functions.close)
     http_apis = _http_apis(config, emulator, functions, port)
     ending.push_async_callback(http_apis.close)
@@ -50,9 +53,10 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
         "lambda": LambdaApi(functions),
         "apigateway": http_apis,
         "monitoring": cloudwatch,
+        "sts": Sts(emulator, access_keys),
         **_rds(config, emulator),
     }
-    router = Router(emulator, services=services, faults=faults)
+    router = Router(emulator, services=services, faults=faults, access_keys=access_keys)
     endpoints = Endpoints(
         token=_token(config),
         emulator=ministack,
@@ -81,7 +85,8 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     filler = _ministack(config, config.filler, port, died=stop)
     ending.push_async_callback(filler.stop)
     emulator = PairedEmulator(localstack, await filler.start())
-    functions = _functions(config, emulator, port)
+    access_keys = AccessKeys(_token(config))
+    functions = _functions(config, emulator, access_keys, port)
     ending.push_async_callback(functions.close)
     http_apis = _http_apis(config, emulator, functions, port)
     ending.push_async_callback(http_apis.close)
@@ -89,8 +94,13 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     ending.push_async_callback(in_front.close)
     mailbox = _mailbox(config)
     faults = Faults()
-    services: dict[str, Service] = {"apigateway": http_apis, **in_front.services, **_rds(config, emulator)}
-    router = Router(emulator, services=services, faults=faults)
+    services: dict[str, Service] = {
+        "apigateway": http_apis,
+        "sts": Sts(emulator, access_keys),
+        **in_front.services,
+        **_rds(config, emulator),
+    }
+    router = Router(emulator, services=services, faults=faults, access_keys=access_keys)
     state = PairedState(LocalStackState(localstack), filler)
     endpoints = Endpoints(
         token=_token(config),
@@ -127,7 +137,7 @@ def _ministack(
     )
 
 
-def _functions(config: EdgeConfig, emulator: Emulator, port: int) -> Functions:
+def _functions(config: EdgeConfig, emulator: Emulator, access_keys: AccessKeys, port: int) -> Functions:
     settings = LambdaSettings(
         state_dir=config.state_dir,
         endpoint=f"http://127.0.0.1:{port}",
@@ -136,7 +146,7 @@ def _functions(config: EdgeConfig, emulator: Emulator, port: int) -> Functions:
         idle_seconds=config.idle_seconds,
         enforce_iam=config.enforce_iam,
     )
-    return Functions(emulator, settings)
+    return Functions(emulator, settings, access_keys)
 
 
 def _http_apis(config: EdgeConfig, emulator: Emulator, functions: Functions, port: int) -> HttpApis:

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import urllib.error
@@ -23,7 +24,6 @@ from tests.integration.edge.kit import Edge, eventually
 
 __all__ = ["ministack_python"]
 
-ROLE = "arn:aws:iam::100000000001:role/r"
 
 ROOT = Path(__file__).parents[2]
 # As /proc/net/tcp and tcp6 print them.
@@ -103,14 +103,14 @@ def sent(edge: Edge, method: str, target: str, headers: dict[str, str], body: ob
         return answer.status, answer.read()
 
 
-def deployed(edge: Edge, name: str, source: str) -> str:
+def deployed(edge: Edge, name: str, source: str, account: str = "100000000001") -> str:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("app.py", source)
-    made = edge.client("lambda").create_function(
+    made = edge.client("lambda", account).create_function(
         FunctionName=name,
         Runtime="python3.13",
-        Role=ROLE,
+        Role=f"arn:aws:iam::{account}:role/r",
         Handler="app.handler",
         Code={"ZipFile": archive.getvalue()},
         Timeout=20,
@@ -204,3 +204,58 @@ def test_a_function_cannot_steer(edge: Edge) -> None:
     status, hidden, names = json.loads(answer["Payload"].read())
     assert (status, hidden) == (403, "FileNotFoundError")
     assert not [name for name in names if name.startswith("STATICFIRE")]
+
+
+SIGNS = """
+import os, boto3
+def handler(event, context):
+    s3 = boto3.client("s3")
+    if not s3.list_buckets()["Buckets"]:
+        s3.create_bucket(Bucket="signed", CreateBucketConfiguration={"LocationConstraint": os.environ["AWS_REGION"]})
+    s3.put_object(Bucket="signed", Key="k", Body=b"v")
+    return [
+        boto3.client("sts").get_caller_identity()["Arn"],
+        os.environ["AWS_ACCESS_KEY_ID"],
+        s3.generate_presigned_url("get_object", {"Bucket": "signed", "Key": "k"}),
+    ]
+"""
+ARN_OF_ROLE = "arn:aws:sts::100000000002:assumed-role/r/signs"
+
+
+def signs(edge: Edge) -> list[str]:
+    answer = edge.client("lambda", "100000000002").invoke(FunctionName="signs", Payload=b"{}")
+    said = json.loads(answer["Payload"].read())
+    assert "FunctionError" not in answer, said
+    return list(said)
+
+
+@pytest.mark.parametrize("enforce_iam", [False, True])
+def test_a_function_signs_as_its_role_and_its_execution_environment_can_be_told(
+    ministack_python: str, runtime_python: str, runtime_version: str, tmp_path: Path, enforce_iam: bool
+) -> None:
+    runtimes = {"python3.13": {"python": runtime_python, "version": runtime_version}}
+    edge = Edge(ministack_python, tmp_path, runtimes=runtimes, enforce_iam=enforce_iam)
+    try:
+        iam = edge.client("iam", "100000000002")
+        trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        iam.create_role(
+            RoleName="r", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": trust})
+        )
+        may = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}
+        iam.put_role_policy(RoleName="r", PolicyName="p", PolicyDocument=json.dumps(may))
+        deployed(edge, "signs", SIGNS, "100000000002")
+        arn, key, url = signs(edge)
+        assert arn == ARN_OF_ROLE
+        assert re.fullmatch("ASIA[A-Z0-9]{16}", key)
+        (described,) = edge.control("GET", "functions")[1]["functions"]
+        assert [running["access_key"] for running in described["environments"]] == [key]
+        assert sent(edge, "GET", url.removeprefix(edge.endpoint), {}) == (200, b"v")
+        edge.client("s3", "100000000002").head_object(Bucket="signed", Key="k")
+        calls = edge.control("GET", "calls")[1]["calls"]
+        assert {call["account"] for call in calls} == {"100000000002"}
+        # Nobody can make a key up.
+        forged = key[:-1] + ("A" if key[-1] != "A" else "B")
+        if not enforce_iam:
+            assert edge.client("sts", forged).get_caller_identity()["Account"] == "000000000000"
+    finally:
+        edge.end()
