@@ -107,13 +107,13 @@ class Bench:
         """
         path = [self._unpacked_usage, self.unpacked_layer]
         variables = {
-            **self.ours.service_variables,
+            **self.behind.service_variables,
             "PATH": os.defpath,
             "PYTHONPATH": os.pathsep.join(map(str, path)),
             "AWS_REGION": REGION,
             "AWS_ACCESS_KEY_ID": ACCOUNT,
             "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_ENDPOINT_URL": self.emulator,
+            "AWS_ENDPOINT_URL": self.behind.endpoint,
         }
         processes = str(self._execution_environments("bench-usage"))
         command = [str(self.python), str(ROOT / "benchmarks" / "plain_loop.py"), processes, str(warm_up), str(seconds)]
@@ -129,10 +129,18 @@ class Bench:
             raise MeasureError(f"the plain loop failed: {run.stderr.strip()[-1000:]}")
         return float(json.loads(run.stdout)["rate"])
 
-    @property
-    def emulator(self) -> str:
-        """The emulator behind the edge, addressed without the edge."""
-        return str(self.running.health.parts["emulator"]["url"])
+    @cached_property
+    def behind(self) -> Account:
+        """An emulator like the one behind the edge, addressed without an edge; the same database."""
+        port, directory = free_port(), self._work / "behind"
+        log = directory / "behind.log"
+        python = install_emulator(Layout.of(self.settings), self._progress)
+        command = [sys.executable, "-m", "benchmarks.behind", str(port), str(python), str(directory)]
+        process = self._ends.enter_context(child(command, log=log))
+        wait_for("the emulator behind a port", lambda: listens(port), process, log)
+        account = self._account(f"http://127.0.0.1:{port}", self.ours.database)
+        account.make_stores()
+        return account
 
     @property
     def _postgres(self) -> RunningPostgres:
@@ -151,12 +159,15 @@ class Bench:
 
     def _deployed(self, name: str, endpoint: str, server: RunningPostgres, database: str) -> Account:
         with self._progress.step(f"Deploy to {name}"):
-            account = Account(endpoint, self.settings.runtimes[0], self.packages, Database.create(server, database))
+            account = self._account(endpoint, Database.create(server, database))
             account.deploy()
             return account
 
+    def _account(self, endpoint: str, database: Database) -> Account:
+        return Account(endpoint, self.settings.runtimes[0], self.packages, database)
+
     def _execution_environments(self, function: str) -> int:
-        return len(described(self.running.endpoint, function)["environments"]) or CONNECTIONS
+        return len(described(self.running, function)["environments"]) or CONNECTIONS
 
 
 def _postgres_of(running: Running) -> RunningPostgres:

@@ -86,7 +86,7 @@ class Account:
         self.endpoint = endpoint
         self._runtime = runtime
         self._packages = packages
-        self._database = database
+        self.database = database
         self._api = ""
         self.service_variables: Mapping[str, str] = {}
         self._layer = ""
@@ -106,8 +106,25 @@ class Account:
             LayerName="bench", Content={"ZipFile": self._packages.layer.read_bytes()}
         )
         self._layer = layer["LayerVersionArn"]
+        self.make_stores()
+        packages, database = self._packages, self.database.variables()
+        self._function("bench-schema", packages.schema, "usage.schema.init.handler", self.service_variables)
+        self._invoke("bench-schema")
+        self._function("bench-imports", packages.handlers, "imports.handler", {})
+        self._http_api(
+            {
+                "GET /silent": self._function("bench-silent", packages.handlers, "silent.handler", {}),
+                "GET /insert": self._function("bench-insert", packages.handlers, "insert.handler", database),
+                "POST /usage": self._function(
+                    "bench-usage", packages.usage, "usage.api.handler", self.service_variables
+                ),
+            }
+        )
+
+    def make_stores(self) -> None:
+        """The secret and the table of the usage service."""
         secret = self.client("secretsmanager").create_secret(
-            Name="bench-database", SecretString=json.dumps(self._database.secret())
+            Name="bench-database", SecretString=json.dumps(self.database.secret())
         )
         self.client("dynamodb").create_table(
             TableName=TABLE,
@@ -122,19 +139,6 @@ class Account:
             "DATABASE_TLS": "prefer",
             "TABLE_NAME": TABLE,
         }
-        packages, database = self._packages, self._database.variables()
-        self._function("bench-schema", packages.schema, "usage.schema.init.handler", self.service_variables)
-        self._invoke("bench-schema")
-        self._function("bench-imports", packages.handlers, "imports.handler", {})
-        self._http_api(
-            {
-                "GET /silent": self._function("bench-silent", packages.handlers, "silent.handler", {}),
-                "GET /insert": self._function("bench-insert", packages.handlers, "insert.handler", database),
-                "POST /usage": self._function(
-                    "bench-usage", packages.usage, "usage.api.handler", self.service_variables
-                ),
-            }
-        )
 
     def _function(self, name: str, package: Path, handler: str, variables: Mapping[str, str]) -> str:
         functions = self.client("lambda")

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from staticfire.edge_client import EdgeClient
 from staticfire.host.ports import free_port
 from staticfire.host.processes import ProcessRecord
 from staticfire.layout import Layout
@@ -62,9 +61,9 @@ def resident_kilobytes(settings: Settings) -> int:
     return int(shown.stdout)
 
 
-def described(endpoint: str, function: str) -> Mapping[str, Any]:
+def described(running: Running, function: str) -> Mapping[str, Any]:
     """A function as the edge sees it: its execution environments among the rest."""
-    functions = EdgeClient(endpoint).functions()["functions"]
+    functions = running.edge().functions()["functions"]
     by_name = {entry["name"]: entry for entry in functions}
     described: Mapping[str, Any] = by_name.get(function, {"environments": []})
     return described

@@ -112,7 +112,7 @@ PROBES: Mapping[str, Probe] = {
     "insert16.offline": rate(lambda bench: f"{bench.offline}/insert"),
     "getitem.ours": Probe("ms", lambda bench, s: _get_item(bench.ours.endpoint, s)),
     "getitem.ministack": Probe("ms", lambda bench, s: _get_item(bench.ministack.endpoint, s)),
-    "getitem.behind": Probe("ms", lambda bench, s: _get_item(bench.emulator, s)),
+    "getitem.behind": Probe("ms", lambda bench, s: _get_item(bench.behind.endpoint, s)),
     "cold.ours": Probe("s", lambda bench, s: coldstart.first_answer(bench.ours, "bench-imports")),
     "cold.bare": Probe("s", lambda bench, s: coldstart.bare(bench.python, bench.unpacked_layer)),
 }

@@ -35,11 +35,12 @@ WELL = ("running", "none")
 
 
 class EdgeClient:
-    """`endpoint` is the edge's base URL."""
+    """`endpoint` is the edge's base URL; `token` is what it wants to see for all but its health."""
 
-    def __init__(self, endpoint: str, *, timeout: float = 10.0) -> None:
+    def __init__(self, endpoint: str, token: str = "", *, timeout: float = 10.0) -> None:
         self.endpoint = endpoint.rstrip("/")
         self.timeout = timeout
+        self._token = token
 
     def health(self) -> Health | None:
         """What runs, and whether it is well; None when nothing answers."""
@@ -101,6 +102,8 @@ class EdgeClient:
     def _request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, Mapping[str, Any]]:
         data = None if body is None else json.dumps(body).encode()
         headers = {"content-type": "application/json"} if data else {}
+        if self._token:
+            headers["x-staticfire-token"] = self._token
         request = urllib.request.Request(f"{self.endpoint}/_staticfire/{path}", data, headers, method=method)
         try:
             with _DIRECT.open(request, timeout=self.timeout) as response:

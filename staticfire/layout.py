@@ -14,6 +14,7 @@ from pathlib import Path
 
 from .settings import Settings
 
+CONTROL_TOKEN = "control-token"
 NOT_SHARED = (
     "neither XDG_CACHE_HOME nor HOME leads to a directory that can be written to, so nothing is shared with other "
     "projects: virtual environments are in the state directory. STATICFIRE_CACHE_DIR names another place"
@@ -66,6 +67,11 @@ class Layout:
     @property
     def edge_config(self) -> Path:
         return self.state / "edge-config.json"
+
+    @property
+    def control_token(self) -> Path:
+        """What whoever steers the edge shows it; readable by the user alone."""
+        return self.state / CONTROL_TOKEN
 
     @property
     def postgres(self) -> Path:

@@ -17,6 +17,7 @@ an error that names the nearest right one.
 | postgres_bin        | STATICFIRE_POSTGRES_BIN        | looked for         |
 | postgres_port       | STATICFIRE_POSTGRES_PORT       | 0: a free one      |
 | endpoint            | STATICFIRE_ENDPOINT            | (target `external`) |
+| token               | STATICFIRE_TOKEN               | (target `external`) |
 | postgres_url        | STATICFIRE_POSTGRES_URL        | (target `external`) |
 | localstack_image    | STATICFIRE_LOCALSTACK_IMAGE    | 4.14.0             |
 | postgres_image      | STATICFIRE_POSTGRES_IMAGE      | postgres:17        |
@@ -118,6 +119,7 @@ class Settings:
     postgres_bin: Path | None = None
     postgres_port: int = 0
     endpoint: str = ""
+    token: str = ""
     postgres_url: str = ""
     localstack_image: str = "localstack/localstack:4.14.0"
     postgres_image: str = "postgres:17"
@@ -161,6 +163,7 @@ FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "postgres_bin": path,
     "postgres_port": integer(0, 65535),
     "endpoint": text,
+    "token": text,
     "postgres_url": text,
     "localstack_image": text,
     "postgres_image": text,

@@ -91,7 +91,7 @@ def _clear(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _edge(settings: Settings) -> EdgeClient:
-    return EdgeClient(require_running(settings).endpoint)
+    return require_running(settings).edge()
 
 
 def _described(arguments: argparse.Namespace) -> dict[str, Any]:

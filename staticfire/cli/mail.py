@@ -6,7 +6,6 @@ import argparse
 import json
 import sys
 
-from staticfire.edge_client import EdgeClient
 from staticfire.settings import Settings
 from staticfire.targets.base import require_running
 
@@ -18,7 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _mail(settings: Settings, arguments: argparse.Namespace) -> int:
-    mails = EdgeClient(require_running(settings).endpoint).mails(to=arguments.to)
+    mails = require_running(settings).edge().mails(to=arguments.to)
     if arguments.json:
         print(json.dumps(mails, indent=2))
         return 0

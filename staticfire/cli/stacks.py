@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-from staticfire.edge_client import EdgeClient
 from staticfire.host.locks import command_lock
 from staticfire.layout import Layout
 from staticfire.progress import progress
@@ -62,5 +61,5 @@ def _reset(settings: Settings, arguments: argparse.Namespace) -> int:
         running = require_well(settings)
         with display.step("Reset"):
             reset(chosen_stacks(settings, running))
-            EdgeClient(running.endpoint).reset()
+            running.edge().reset()
     return 0

@@ -1,4 +1,7 @@
-"""One request: for an HTTP API, for the edge itself, or an AWS API call."""
+"""One request: for an HTTP API, for the edge itself, or an AWS API call.
+
+What steers the emulator past AWS's APIs (`/_ministack/reset`) wants the token that the edge's own endpoints want.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,11 @@ from staticfire.edge.emulators import ministack
 from staticfire.edge.http1.messages import Request, Response
 from staticfire.edge.services.apigateway import HttpApis
 
-from .endpoints import PREFIX, Endpoints
+from .endpoints import NOT_PERMITTED, PREFIX, Endpoints
 from .guard import Guard
+
+EMULATORS_OWN = ("/_ministack/", "/_localstack/")
+READING = ("GET", "HEAD")
 
 
 class App:
@@ -27,6 +33,9 @@ class App:
             return refusal
         if request.path.startswith(PREFIX):
             return await self._endpoints.handle(request)
+        steers = request.path.startswith(EMULATORS_OWN) and request.method not in READING
+        if steers and not self._endpoints.permits(request):
+            return Response(403, [("content-type", "text/plain")], f"{NOT_PERMITTED}\n".encode())
         response = await self._router.handle(request)
         if request.path == ministack.RESET:
             await self._endpoints.emptied()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
+from staticfire.edge.aws.access_keys import AccessKeys
 from staticfire.edge.aws.calls import Service
 from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.aws.faults import Faults
@@ -24,6 +25,9 @@ from staticfire.edge.services.lambda_ import Functions, LambdaSettings
 from staticfire.edge.services.lambda_.api import LambdaApi
 from staticfire.edge.services.mail.mailbox import Mailbox
 from staticfire.edge.services.rds.service import Rds
+from staticfire.edge.services.sts.service import Sts
+from staticfire.host.files import secret
+from staticfire.layout import CONTROL_TOKEN
 
 from .app import App
 from .config import EdgeConfig, EmulatorConfig
@@ -31,14 +35,15 @@ from .endpoints import Endpoints
 from .guard import Guard
 
 
-async def on_ministack(config: EdgeConfig, client: Client, port: int, ending: AsyncExitStack) -> App:
+async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) -> App:
     """MiniStack keeps everything; its alarms are evaluated here."""
     ministack = _ministack(config, config.emulator, port)
     ending.push_async_callback(ministack.stop)
-    emulator = await ministack.start(client)
+    emulator = await ministack.start()
     cloudwatch = CloudWatch(emulator)
     ending.push_async_callback(cloudwatch.close)
-    functions = _functions(config, emulator, port)
+    access_keys = AccessKeys(_token(config))
+    functions = _functions(config, emulator, access_keys, port)
     ending.push_async_callback(functions.close)
     http_apis = _http_apis(config, emulator, functions, port)
     ending.push_async_callback(http_apis.close)
@@ -48,10 +53,12 @@ async def on_ministack(config: EdgeConfig, client: Client, port: int, ending: As
         "lambda": LambdaApi(functions),
         "apigateway": http_apis,
         "monitoring": cloudwatch,
+        "sts": Sts(emulator, access_keys),
         **_rds(config, emulator),
     }
-    router = Router(emulator, services=services, faults=faults)
+    router = Router(emulator, services=services, faults=faults, access_keys=access_keys)
     endpoints = Endpoints(
+        token=_token(config),
         emulator=ministack,
         postgres=config.postgres,
         functions=functions,
@@ -69,16 +76,17 @@ async def on_ministack(config: EdgeConfig, client: Client, port: int, ending: As
     return App(http_apis=http_apis, guard=_guard(config), endpoints=endpoints, router=router)
 
 
-async def on_localstack(
-    config: EdgeConfig, client: Client, port: int, ending: AsyncExitStack, stop: Callable[[], None]
-) -> App:
+async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, stop: Callable[[], None]) -> App:
     """LocalStack keeps what it can, MiniStack the rest. `stop` ends the edge."""
+    client = Client()
+    ending.callback(client.close)
     localstack = Emulator(config.emulator.url, client, name=config.emulator.name, log=config.emulator.log)
     # Half of the stack goes with the filler: whoever supervises the edge starts both afresh.
     filler = _ministack(config, config.filler, port, died=stop)
     ending.push_async_callback(filler.stop)
-    emulator = PairedEmulator(localstack, await filler.start(client))
-    functions = _functions(config, emulator, port)
+    emulator = PairedEmulator(localstack, await filler.start())
+    access_keys = AccessKeys(_token(config))
+    functions = _functions(config, emulator, access_keys, port)
     ending.push_async_callback(functions.close)
     http_apis = _http_apis(config, emulator, functions, port)
     ending.push_async_callback(http_apis.close)
@@ -86,10 +94,16 @@ async def on_localstack(
     ending.push_async_callback(in_front.close)
     mailbox = _mailbox(config)
     faults = Faults()
-    services: dict[str, Service] = {"apigateway": http_apis, **in_front.services, **_rds(config, emulator)}
-    router = Router(emulator, services=services, faults=faults)
+    services: dict[str, Service] = {
+        "apigateway": http_apis,
+        "sts": Sts(emulator, access_keys),
+        **in_front.services,
+        **_rds(config, emulator),
+    }
+    router = Router(emulator, services=services, faults=faults, access_keys=access_keys)
     state = PairedState(LocalStackState(localstack), filler)
     endpoints = Endpoints(
+        token=_token(config),
         emulator=state,
         filler=filler,
         postgres=config.postgres,
@@ -115,15 +129,15 @@ def _ministack(
     return MiniStack(
         ministack.python,
         config.state_dir,
-        port=ministack.port,
         edge_port=port,
+        token=_token(config),
         public_host=config.public_host,
         enforce_iam=config.enforce_iam,
         died=died,
     )
 
 
-def _functions(config: EdgeConfig, emulator: Emulator, port: int) -> Functions:
+def _functions(config: EdgeConfig, emulator: Emulator, access_keys: AccessKeys, port: int) -> Functions:
     settings = LambdaSettings(
         state_dir=config.state_dir,
         endpoint=f"http://127.0.0.1:{port}",
@@ -132,11 +146,15 @@ def _functions(config: EdgeConfig, emulator: Emulator, port: int) -> Functions:
         idle_seconds=config.idle_seconds,
         enforce_iam=config.enforce_iam,
     )
-    return Functions(emulator, settings)
+    return Functions(emulator, settings, access_keys)
 
 
 def _http_apis(config: EdgeConfig, emulator: Emulator, functions: Functions, port: int) -> HttpApis:
     return HttpApis(emulator, functions, public_host=config.public_host, port=port, state_dir=config.state_dir)
+
+
+def _token(config: EdgeConfig) -> str:
+    return secret(config.state_dir / CONTROL_TOKEN)
 
 
 def _mailbox(config: EdgeConfig) -> Mailbox:

@@ -16,7 +16,6 @@ class EmulatorConfig:
     """MiniStack as a process of the edge, run by the `python` of its virtual environment; or LocalStack at `url`."""
 
     python: str = ""
-    port: int = 0
     url: str = ""
     name: str = "LocalStack"
     log: str = ""

@@ -1,12 +1,14 @@
 """The edge's own endpoints, below `/_staticfire/`: health, functions, faults, reset, and invocations handed over.
 
+All but health want the token that lies in the state directory: in the header `x-staticfire-token`.
+
 GET    health             each part's state; 200 when all are well, else 503
 GET    functions          functions with their counters and execution environments
 GET    calls              how many AWS API calls came in, by account, service and operation
 GET    mail               what was sent by e-mail, newest first; ?to=ADDRESS and ?account=NUMBER choose
 DELETE mail               remove mails, chosen the same way
-POST   functions/invoke   an invocation that MiniStack would make itself (needs its token)
-POST   emulator/NAME      what MiniStack reports of alarms and mails (needs its token)
+POST   functions/invoke   an invocation that MiniStack would make itself
+POST   emulator/NAME      what MiniStack reports of alarms and mails
 POST   functions/kill     kill -9 the process of an execution environment: {"environment": ID}
 GET    faults             the faults that are set, with how often each has struck
 POST   faults             set one
@@ -33,10 +35,16 @@ from staticfire.edge.http1.messages import Request, Response
 from staticfire.edge.services.apigateway import HttpApis
 from staticfire.edge.services.lambda_ import FunctionRef, Functions
 from staticfire.edge.services.mail.mailbox import Mails
+from staticfire.layout import CONTROL_TOKEN
 
 from .config import PostgresConfig
 
 PREFIX = "/_staticfire/"
+TOKEN_HEADER = "x-staticfire-token"
+NOT_PERMITTED = (
+    f"This wants the token of the state directory ({CONTROL_TOKEN}), in the header {TOKEN_HEADER}. The commands of "
+    "staticfire send it. If the file is lost, `staticfire down` and `staticfire up` make another."
+)
 MAX_BODY = 32 * 1024 * 1024
 POSTGRES_SECONDS = 3.0
 # The start of Postgres' protocol: a server answers it with S (TLS) or N before anybody logs in.
@@ -50,6 +58,7 @@ class Endpoints:
     def __init__(
         self,
         *,
+        token: str,
         emulator: EmulatorState,
         filler: MiniStack | None = None,
         postgres: PostgresConfig | None,
@@ -61,6 +70,7 @@ class Endpoints:
         listeners: Mapping[str, Listener],
     ) -> None:
         """`listeners`: who takes what MiniStack reports, by its name."""
+        self._token = token.encode()
         self._emulator = emulator
         self._filler = filler
         self._postgres = postgres
@@ -76,6 +86,8 @@ class Endpoints:
         route = (method, name)
         if route == ("GET", "health"):
             return await self._health()
+        if not self.permits(request):
+            return _json(403, {"message": f"{NOT_PERMITTED} /_staticfire/health alone is open."})
         if route == ("GET", "functions"):
             return _json(200, self._functions.snapshot())
         if route == ("GET", "calls"):
@@ -99,6 +111,10 @@ class Endpoints:
         if route == ("POST", "reset"):
             return await self._reset()
         return _json(404, {"message": f"There is no {method} {PREFIX}{name}."})
+
+    def permits(self, request: Request) -> bool:
+        """Whether who sends it may steer: it shows the token."""
+        return hmac.compare_digest(request.headers.get(TOKEN_HEADER).encode(), self._token)
 
     async def _reset(self) -> Response:
         self._faults.clear()
@@ -188,22 +204,13 @@ class Endpoints:
             return _json(error.status, {"message": error.message})
 
     async def _reported(self, request: Request, name: str) -> Response:
-        if not self._is_the_emulator(request):
-            return _json(403, {"message": "Only the emulator reports this."})
         listener = self._listeners.get(name)
         if listener is None:
             return _json(404, {"message": f"Nothing here listens to {name}."})
         await listener(json.loads(await request.body(MAX_BODY)))
         return _json(200, {})
 
-    def _is_the_emulator(self, request: Request) -> bool:
-        token = self._emulator.invoke_token
-        shown = request.headers.get("x-staticfire-token")
-        return bool(token) and hmac.compare_digest(shown.encode(), token.encode())
-
     async def _invoke(self, request: Request) -> Response:
-        if not self._is_the_emulator(request):
-            return _json(403, {"message": "Only the emulator hands invocations over. Call Lambda's Invoke instead."})
         invocation = json.loads(await request.body(MAX_BODY))
         payload = str(invocation["payload"]).encode()
         try:

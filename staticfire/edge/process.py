@@ -20,7 +20,6 @@ from contextlib import AsyncExitStack
 
 import uvloop
 
-from staticfire.edge.http1.client import Client
 from staticfire.edge.http1.messages import Request, Response
 from staticfire.edge.http1.server import Server, serve
 from staticfire.errors import StaticfireError
@@ -56,12 +55,10 @@ async def _run(config: EdgeConfig) -> None:
     async with AsyncExitStack() as ending:
         server = await _open(config)
         ending.push_async_callback(server.close, GRACE_SECONDS)
-        client = Client()
-        ending.callback(client.close)
         if config.emulator.python:
-            app = on_ministack(config, client, server.port, ending)
+            app = on_ministack(config, server.port, ending)
         else:
-            app = on_localstack(config, client, server.port, ending, stop.set)
+            app = on_localstack(config, server.port, ending, stop.set)
         starting = asyncio.create_task(app)
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)

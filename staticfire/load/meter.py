@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from staticfire.edge_client import EdgeClient
 from staticfire.stacks.stack import Stack
 
 # CloudWatch Logs charges for this much of each line besides its text.
@@ -35,7 +34,7 @@ class Metered:
 class Meter:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
-        self._edge = EdgeClient(stack.running.endpoint)
+        self._edge = stack.running.edge()
         self._before = self._calls()
 
     def read(self, requests: int, log_groups: Sequence[str]) -> Metered:

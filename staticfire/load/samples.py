@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from staticfire.edge_client import EdgeClient
 from staticfire.errors import StaticfireError
 from staticfire.stacks.stack import Stack
 
@@ -35,7 +34,7 @@ class Sampler:
         self.samples: dict[int, Sample] = {}
         self.missed = 0
         self._account = stack.account
-        self._edge = EdgeClient(stack.running.endpoint, timeout=5.0)
+        self._edge = stack.running.edge(timeout=5.0)
         self._before = self._invocations()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol
 
-from staticfire.edge_client import Health
+from staticfire.edge_client import EdgeClient, Health
 from staticfire.errors import DegradedError, NotRunningError, PrerequisiteError, UsageError
 from staticfire.progress import Progress
 from staticfire.settings import Settings
@@ -23,6 +23,11 @@ class Running:
     health: Health
     postgres: RunningPostgres | None
     notes: Sequence[str] = ()
+    token: str = ""
+
+    def edge(self, *, timeout: float = 10.0) -> EdgeClient:
+        """A client of the edge that may steer it."""
+        return EdgeClient(self.endpoint, self.token, timeout=timeout)
 
     @property
     def instance(self) -> str:

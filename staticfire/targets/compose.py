@@ -21,7 +21,7 @@ from staticfire.edge_client import EdgeClient, Health
 from staticfire.errors import PrerequisiteError, StaticfireError
 from staticfire.host.files import read_json, write_json
 from staticfire.host.ports import free_port
-from staticfire.layout import Layout
+from staticfire.layout import CONTROL_TOKEN, Layout
 from staticfire.progress import Progress, Step
 from staticfire.settings import Settings
 from staticfire.targets.postgres.server import ADMIN, RunningPostgres
@@ -55,6 +55,8 @@ class Compose:
             return None
         endpoint = f"http://127.0.0.1:{_published(containers.get('edge')) or self._port()}"
         health = EdgeClient(endpoint).health() or Health("degraded", "", {})
+        # Who may run commands in the container may steer its edge.
+        token = self._run("exec", "-T", "edge", "cat", f"/state/{CONTROL_TOKEN}") if health.parts else ""
         stopped = {
             part: {"state": "dead", "container": containers.get(service, {}).get("Name", f"{service}: there is none")}
             for service, part in SERVICES.items()
@@ -67,7 +69,7 @@ class Compose:
         port = _published(containers.get("postgres"))
         password = self._configuration["services"]["postgres"]["environment"]["POSTGRES_PASSWORD"]
         postgres = RunningPostgres("127.0.0.1", port, ADMIN, password, inside=("postgres", 5432)).inspected()
-        return Running(endpoint, self.settings.region, health, postgres)
+        return Running(endpoint, self.settings.region, health, postgres, token=token)
 
     def stop(self, progress: Progress) -> bool:
         require_engine()

@@ -64,7 +64,7 @@ class Containers(Embedded):
     def _behind(self, ministack: str) -> dict[str, Any]:
         return {
             "emulator": {"url": self.containers.url("localstack", LOCALSTACK_PORT), "name": "LocalStack"},
-            "filler": {"python": ministack, "port": 0},
+            "filler": {"python": ministack},
         }
 
 

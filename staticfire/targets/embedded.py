@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from staticfire.edge_client import Health
 from staticfire.errors import NotRunningError
+from staticfire.host.files import secret
 from staticfire.host.processes import ProcessRecord, start_time
 from staticfire.host.waiting import wait_until
 from staticfire.layout import NOT_SHARED, Layout, shared_cache
@@ -64,7 +65,7 @@ class Embedded:
             health = self.edge.ensure(config)
             step.done(self.edge.endpoint)
         notes = self._notes(runtimes.result(), server)
-        return Running(self.edge.endpoint, self.settings.region, health, server, notes)
+        return Running(self.edge.endpoint, self.settings.region, health, server, notes, self._token())
 
     def describe(self) -> Running | None:
         server = self.postgres.running()
@@ -78,7 +79,7 @@ class Embedded:
         if server is None:
             part = {"state": "dead", "log": str(self.postgres.log)}
             health = replace(health, state="degraded", parts={**health.parts, "postgres": part})
-        return Running(self.edge.endpoint, self.settings.region, health, server)
+        return Running(self.edge.endpoint, self.settings.region, health, server, token=self._token())
 
     def stop(self, progress: Progress) -> bool:
         edge = self.edge.record() is not None
@@ -106,9 +107,12 @@ class Embedded:
         os.kill(pid, signal.SIGKILL)
         wait_until(lambda: start_time(pid) is None, KILL_SECONDS)
 
+    def _token(self) -> str:
+        return secret(self.layout.control_token)
+
     def _behind(self, ministack: str) -> dict[str, Any]:
         """The emulator behind the edge, as the edge's configuration names it."""
-        return {"emulator": {"python": ministack, "port": 0}}
+        return {"emulator": {"python": ministack}}
 
     def _config(
         self,

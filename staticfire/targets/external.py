@@ -53,7 +53,13 @@ class External:
         health = EdgeClient(self.settings.endpoint).health()
         if health is None:
             return None
-        return Running(self.settings.endpoint, self.settings.region, health, self._postgres(health))
+        return Running(
+            self.settings.endpoint,
+            self.settings.region,
+            health,
+            self._postgres(health),
+            token=self.settings.token,
+        )
 
     def stop(self, progress: Progress) -> bool:
         """It is not ours to end."""

@@ -243,7 +243,7 @@ class StackUnderTest:
         self.account = stack.account
         self.region = stack.running.region
         self.endpoint = stack.running.endpoint
-        edge = EdgeClient(self.endpoint)
+        edge = stack.running.edge()
         self.aws = AwsClients(stack)
         self.functions = AccountFunctions(self.aws, edge, self.account)
         self.faults = AccountFaults(edge, self.account)

@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import botocore.session
 import pytest
+from botocore.parsers import create_parser
+from botocore.serialize import create_serializer
 
 from tests.conformance.fidelity import documented
-from tests.conformance.lab import Lab, eventually
+from tests.conformance.lab import Answer, Lab, eventually, send
 
 AREA = "CloudWatch"
 EVALUATION = "AmazonCloudWatch/latest/monitoring/alarm-evaluation.html"
 MISSING = "AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html"
 NOTIFIED = "AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html"
 MATH = "AmazonCloudWatch/latest/monitoring/Create-alarm-on-metric-math-expression.html"
+PROTOCOLS = "AmazonCloudWatch/latest/APIReference/making-api-requests.html"
 
 COUNT = 16
 PATIENCE = 120.0
@@ -148,3 +153,63 @@ def test_metric_math_is_not_evaluated(lab: Lab) -> None:
     measure(lab, name, 1)
     assert states(lab, name) == {name: "INSUFFICIENT_DATA"}
     lab.aws("cloudwatch").delete_alarms(AlarmNames=[name])
+
+
+def in_cbor(lab: Lab, operation: str, **parameters: Any) -> tuple[Answer, dict[str, Any]]:
+    """A call as SDKs make it that prefer CBOR, and its answer as they read it."""
+    model = botocore.session.get_session().get_service_model("cloudwatch").operation_model(operation)
+    written = create_serializer("smithy-rpc-v2-cbor").serialize_to_request(parameters, model)
+    credential = f"{lab.account}/20260101/{lab.region}/monitoring/aws4_request"
+    signature = f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature={'0' * 64}"
+    headers = {**written["headers"], "authorization": signature}
+    answer = send("POST", lab.endpoint + written["url_path"], headers, written["body"])
+    heard = {"status_code": answer.status, "headers": dict(answer.headers.items()), "body": answer.body}
+    return answer, create_parser("smithy-rpc-v2-cbor").parse(heard, model.output_shape)
+
+
+@documented(AREA, "A call in CBOR counts like any other, and is answered in CBOR", PROTOCOLS)
+def test_cbor_is_answered_in_cbor_and_counts(lab: Lab) -> None:
+    name = lab.name("cbor")
+    dimensions = [{"Name": "Of", "Value": "1"}]
+    described = {
+        "AlarmName": name,
+        "Namespace": "Conformance",
+        "MetricName": name,
+        "Dimensions": dimensions,
+        "Statistic": "Sum",
+        "Period": 10,
+        "EvaluationPeriods": 1,
+        "Threshold": 0.5,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "TreatMissingData": "notBreaching",
+    }
+    datum = {
+        "MetricName": name,
+        "Dimensions": dimensions,
+        "Value": 2.5,
+        "Timestamp": datetime.now(UTC),
+        "Unit": "Count",
+    }
+    put, _ = in_cbor(lab, "PutMetricAlarm", **described)
+    measured, _ = in_cbor(lab, "PutMetricData", Namespace="Conformance", MetricData=[datum])
+    for answer in (put, measured):
+        assert (answer.status, answer.headers["smithy-protocol"]) == (200, "rpc-v2-cbor")
+        assert answer.body == b"" or answer.headers["content-type"] == "application/cbor"
+    eventually(lambda: states(lab, name) == {name: "ALARM"}, "an alarm", PATIENCE)
+    (alarm,) = in_cbor(lab, "DescribeAlarms", AlarmNames=[name])[1]["MetricAlarms"]
+    assert (alarm["Threshold"], alarm["Dimensions"], alarm["StateValue"]) == (0.5, dimensions, "ALARM")
+    begin, end = datetime.now(UTC) - timedelta(minutes=5), datetime.now(UTC) + timedelta(minutes=5)
+    window = {"StartTime": begin, "EndTime": end, "Period": 600, "Statistics": ["Sum"], "Dimensions": dimensions}
+    points = in_cbor(lab, "GetMetricStatistics", Namespace="Conformance", MetricName=name, **window)[1]["Datapoints"]
+    assert sum(point["Sum"] for point in points) == 2.5
+    assert abs(points[0]["Timestamp"] - datetime.now(UTC)) < timedelta(hours=1)
+    assert in_cbor(lab, "DeleteAlarms", AlarmNames=[name])[0].status == 200
+    assert states(lab, name) == {}
+
+
+@documented(AREA, "An error of a call in CBOR is in CBOR", PROTOCOLS)
+def test_an_error_in_cbor_is_in_cbor(lab: Lab) -> None:
+    answer, error = in_cbor(lab, "SetAlarmState", AlarmName=lab.name("none"), StateValue="OK", StateReason="a try")
+    assert (answer.status, answer.headers["smithy-protocol"]) == (404, "rpc-v2-cbor")
+    assert answer.headers["content-type"] == "application/cbor"
+    assert error["Error"]["Code"] == "ResourceNotFound"

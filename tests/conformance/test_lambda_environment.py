@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tests.conformance.fidelity import NO_NAMESPACES, documented
-from tests.conformance.lab import Lab, together, zipped
+from tests.conformance.lab import Lab, send, together, zipped
 
 AREA = "Lambda: execution environment"
 VARIABLES = "lambda/latest/dg/configuration-envvars.html"
@@ -15,6 +15,7 @@ CONTEXT = "lambda/latest/dg/python-context.html"
 LIFE = "lambda/latest/dg/lambda-runtime-environment.html"
 PATHS = "lambda/latest/dg/python-package.html"
 STORAGE = "lambda/latest/dg/configuration-ephemeral-storage.html"
+ROLES = "lambda/latest/dg/lambda-intro-execution-role.html"
 UPDATES = "lambda/latest/dg/configuration-function-zip.html"
 
 ENVIRON = "import os\ndef handler(event, context):\n    return dict(os.environ)\n"
@@ -325,3 +326,67 @@ def test_a_handler_that_deletes_all_it_can_harms_nobody_else(lab: Lab) -> None:
     neighbour = lab.function("def handler(event, context):\n    import boto3\n    return 'well'\n")
     assert lab.result(vandal) == "deleted"
     assert lab.result(neighbour) == "well"
+
+
+SIGNS = """
+    import os
+    import time
+    import boto3
+
+    def handler(event, context):
+        sts, s3 = boto3.client("sts"), boto3.client("s3")
+        time.sleep(event.get("seconds", 0))
+        if bucket := event.get("bucket"):
+            s3.put_object(Bucket=bucket, Key="k", Body=b"from the function")
+            url = s3.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "k"})
+        else:
+            url = ""
+        identity = sts.get_caller_identity()
+        return {
+            "identity": [identity[name] for name in ("Account", "Arn", "UserId")],
+            "keys": [os.environ[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")],
+            "account": sts.get_access_key_info(AccessKeyId=os.environ["AWS_ACCESS_KEY_ID"])["Account"],
+            "url": url,
+        }
+"""
+
+
+@documented(AREA, "A function signs as its role: the session is named after the function", ROLES)
+def test_a_function_signs_as_its_role(lab: Lab) -> None:
+    function = lab.function(SIGNS, MemorySize=512, Timeout=30)
+    said = lab.result(function, {})
+    role = lab.role().rpartition("/")[2]
+    role_id = lab.aws("iam").get_role(RoleName=role)["Role"]["RoleId"]
+    assert said["identity"] == [
+        lab.account,
+        f"arn:aws:sts::{lab.account}:assumed-role/{role}/{function}",
+        f"{role_id}:{function}",
+    ]
+    assert re.fullmatch("AROA[A-Z0-9]{17}", role_id)
+    assert re.fullmatch("ASIA[A-Z0-9]{16}", said["keys"][0])
+    assert said["account"] == lab.account
+
+
+@documented(AREA, "Each execution environment has temporary credentials of its own", VARIABLES)
+def test_each_execution_environment_has_its_own_credentials(lab: Lab) -> None:
+    function = lab.function(SIGNS, MemorySize=512, Timeout=30)
+    said = together(2, lambda number: lab.result(function, {"seconds": 3}))
+    for first, second in zip(said[0]["keys"], said[1]["keys"], strict=True):
+        assert first != second
+    again = lab.result(function, {})
+    assert again["keys"] in [one["keys"] for one in said]
+
+
+@documented(
+    AREA,
+    "A URL that a function presigned works for whoever has it",
+    "AmazonS3/latest/userguide/using-presigned-url.html",
+)
+def test_a_url_that_a_function_presigned_works_for_whoever_has_it(lab: Lab) -> None:
+    function, bucket = lab.function(SIGNS, MemorySize=512, Timeout=30), lab.name("bucket")
+    lab.aws("s3").create_bucket(Bucket=bucket)
+    url = lab.result(function, {"bucket": bucket})["url"]
+    target = url.split("/", 3)[3]
+    answer = send("GET", f"{lab.endpoint}/{target}")
+    assert (answer.status, answer.body) == (200, b"from the function")
+    assert lab.aws("s3").get_object(Bucket=bucket, Key="k")["Body"].read() == b"from the function"

@@ -1,13 +1,21 @@
-"""Nothing that Staticfire starts listens beyond this machine's loopback."""
+"""Who is let in: nothing listens beyond loopback, the emulator nowhere, and no page steers, wherever it came from."""
 
 from __future__ import annotations
 
 import contextlib
+import io
+import json
 import os
+import re
 import subprocess
 import sys
+import urllib.error
+import urllib.request
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from staticfire.edge.services.lambda_.function_process import descendants
 from staticfire.host.ports import free_port, port_is_free
@@ -16,10 +24,12 @@ from tests.integration.edge.kit import Edge, eventually
 
 __all__ = ["ministack_python"]
 
+
 ROOT = Path(__file__).parents[2]
 # As /proc/net/tcp and tcp6 print them.
 LOOPBACK = ("0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F")
 LISTENS = "0A"
+ACCEPTS = 0x10000
 
 
 def listeners(pid: int) -> Iterator[tuple[int, str]]:
@@ -33,16 +43,25 @@ def listeners(pid: int) -> Iterator[tuple[int, str]]:
                     yield process, address
 
 
+def unix_listeners(pid: int) -> list[str]:
+    """The process's listening Unix sockets, as the kernel names them."""
+    rows = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()[1:]]
+    accepting = {f"socket:[{row[6]}]": " ".join(row[7:]) for row in rows if int(row[3], 16) & ACCEPTS}
+    descriptors = [os.readlink(descriptor) for descriptor in Path(f"/proc/{pid}/fd").glob("*")]
+    return [accepting[descriptor] for descriptor in descriptors if descriptor in accepting]
+
+
 def beyond_loopback(pid: int) -> list[tuple[int, str]]:
     return [(process, address) for process, address in listeners(pid) if address.partition(":")[0] not in LOOPBACK]
 
 
-def test_the_edge_and_its_emulator_listen_on_loopback_alone(ministack_python: str, tmp_path: Path) -> None:
+def test_the_edge_listens_on_loopback_alone_and_its_emulator_nowhere(ministack_python: str, tmp_path: Path) -> None:
     edge = Edge(ministack_python, tmp_path)
     try:
         assert edge.health()[0] == 200
-        assert len(list(listeners(edge.process.pid))) >= 2
+        assert [process for process, _ in listeners(edge.process.pid)] == [edge.process.pid]
         assert beyond_loopback(edge.process.pid) == []
+        assert unix_listeners(edge.child) == []
     finally:
         edge.process.terminate()
         edge.process.communicate()
@@ -60,3 +79,183 @@ def test_locusts_page_and_its_master_listen_on_loopback_alone() -> None:
     finally:
         locust.terminate()
         locust.wait()
+
+
+@pytest.fixture(scope="module")
+def edge(
+    ministack_python: str, runtime_python: str, runtime_version: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Edge]:
+    runtimes = {"python3.13": {"python": runtime_python, "version": runtime_version}}
+    edge = Edge(ministack_python, tmp_path_factory.mktemp("edge"), runtimes=runtimes)
+    yield edge
+    edge.end()
+
+
+def sent(edge: Edge, method: str, target: str, headers: dict[str, str], body: object = None) -> tuple[int, bytes]:
+    """The status and the body of an answer; a page cannot read a refusal."""
+    data = None if body is None else json.dumps(body).encode()
+    headers = {name: value.replace("OURS", edge.endpoint) for name, value in headers.items()}
+    request = urllib.request.Request(edge.endpoint + target, data, headers, method=method)
+    opener = urllib.request.OpenerDirector()  # no status is an error
+    opener.add_handler(urllib.request.HTTPHandler())
+    with opener.open(request, timeout=60) as answer:
+        assert answer.status != 403 or "access-control-allow-origin" not in answer.headers
+        return answer.status, answer.read()
+
+
+def deployed(edge: Edge, name: str, source: str, account: str = "100000000001") -> str:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("app.py", source)
+    made = edge.client("lambda", account).create_function(
+        FunctionName=name,
+        Runtime="python3.13",
+        Role=f"arn:aws:iam::{account}:role/r",
+        Handler="app.handler",
+        Code={"ZipFile": archive.getvalue()},
+        Timeout=20,
+    )
+    return str(made["FunctionArn"])
+
+
+READS = {"sec-fetch-site": "same-origin", "sec-fetch-mode": "cors", "sec-fetch-dest": "empty"}
+WRITES = {"origin": "OURS", **READS}
+FOLLOWS = {"sec-fetch-site": "same-origin", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+AS_DYNAMODB = {
+    "authorization": "AWS4-HMAC-SHA256 Credential=100000000001/20260101/eu-west-1/dynamodb/aws4_request, "
+    "SignedHeaders=host, Signature=0",
+    "x-amz-target": "DynamoDB_20120810.ListTables",
+    "content-type": "application/x-amz-json-1.0",
+}
+
+
+def test_a_page_in_a_bucket_is_shown_and_steers_nothing(edge: Edge) -> None:
+    s3 = edge.client("s3")
+    s3.create_bucket(Bucket="pages", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_object(Bucket="pages", Key="x.html", Body=b"<script>", ContentType="text/html")
+    url = s3.generate_presigned_url("get_object", {"Bucket": "pages", "Key": "x.html"}).removeprefix(edge.endpoint)
+    assert sent(edge, "GET", url, FOLLOWS) == (200, b"<script>")
+    assert sent(edge, "GET", url, FOLLOWS | {"sec-fetch-site": "none"})[0] == 200
+    assert sent(edge, "GET", url, READS)[0] == 403
+    with_token = {"x-staticfire-token": edge.token}
+    for method, target in (
+        ("POST", "/_staticfire/faults"),
+        ("DELETE", "/_staticfire/mail"),
+        ("POST", "/_staticfire/reset"),
+        ("POST", "/_staticfire/functions/invoke"),
+        ("POST", "/_ministack/reset"),
+        ("POST", "/2015-03-31/functions"),
+    ):
+        assert sent(edge, method, target, WRITES, {"kind": "drop"})[0] == 403
+        assert sent(edge, method, target, WRITES | with_token, {"kind": "drop"})[0] == 403
+    assert sent(edge, "POST", "/", WRITES | AS_DYNAMODB, {})[0] == 403
+    assert sent(edge, "POST", "/", AS_DYNAMODB, {}) == (200, b'{"TableNames": []}')
+    for target in ("/_staticfire/mail", "/_staticfire/functions", "/2015-03-31/functions", "/?Action=ListQueues"):
+        assert sent(edge, "GET", target, READS)[0] == 403
+        assert sent(edge, "GET", target, FOLLOWS)[0] == 403
+    assert edge.control("GET", "faults") == (200, {"faults": []})
+
+
+def test_a_page_of_an_http_api_calls_its_own_routes_and_steers_nothing(edge: Edge) -> None:
+    arn = deployed(edge, "page", "def handler(event, context): return {'statusCode': 200, 'body': event['routeKey']}")
+    apis = edge.client("apigatewayv2")
+    api = apis.create_api(Name="page", ProtocolType="HTTP")["ApiId"]
+    integration = apis.create_integration(
+        ApiId=api, IntegrationType="AWS_PROXY", IntegrationUri=arn, PayloadFormatVersion="2.0"
+    )["IntegrationId"]
+    apis.create_route(ApiId=api, RouteKey="$default", Target=f"integrations/{integration}")
+    apis.create_stage(ApiId=api, StageName="$default", AutoDeploy=True)
+    edge.client("lambda").add_permission(
+        FunctionName="page", StatementId="api", Action="lambda:InvokeFunction", Principal="apigateway.amazonaws.com"
+    )
+    base = f"/_aws/execute-api/{api}/%24default"
+    assert sent(edge, "GET", f"{base}/", FOLLOWS) == (200, b"$default")
+    assert sent(edge, "POST", f"{base}/orders", WRITES, {}) == (200, b"$default")
+    assert sent(edge, "POST", "/_staticfire/reset", WRITES, {})[0] == 403
+
+
+def test_who_shows_no_token_or_another_steers_nothing(edge: Edge) -> None:
+    for headers in ({}, {"x-staticfire-token": ""}, {"x-staticfire-token": edge.token[:-1]}):
+        assert sent(edge, "POST", "/_staticfire/faults", headers, {"kind": "drop"})[0] == 403
+        assert sent(edge, "POST", "/_ministack/reset", headers)[0] == 403
+    assert (edge.state / "control-token").stat().st_mode & 0o777 == 0o600
+    assert sent(edge, "GET", "/_staticfire/health", {})[0] == 200
+
+
+def test_a_function_cannot_steer(edge: Edge) -> None:
+    """It reaches the endpoint, as it must; it does not learn the token."""
+    deployed(
+        edge,
+        "steers",
+        "import os, urllib.request, urllib.error\n"
+        "def handler(event, context):\n"
+        "    url = os.environ['AWS_ENDPOINT_URL'] + '/_staticfire/reset'\n"
+        "    try:\n"
+        "        urllib.request.urlopen(urllib.request.Request(url, b'{}'))\n"
+        "    except urllib.error.HTTPError as refused:\n"
+        "        status = refused.code\n"
+        "    try:\n"
+        "        return [status, open(event).read()]\n"
+        "    except OSError as hidden:\n"
+        "        return [status, type(hidden).__name__, sorted(os.environ)]\n",
+    )
+    token = edge.state / "control-token"
+    answer = edge.client("lambda").invoke(FunctionName="steers", Payload=json.dumps(str(token)).encode())
+    status, hidden, names = json.loads(answer["Payload"].read())
+    assert (status, hidden) == (403, "FileNotFoundError")
+    assert not [name for name in names if name.startswith("STATICFIRE")]
+
+
+SIGNS = """
+import os, boto3
+def handler(event, context):
+    s3 = boto3.client("s3")
+    if not s3.list_buckets()["Buckets"]:
+        s3.create_bucket(Bucket="signed", CreateBucketConfiguration={"LocationConstraint": os.environ["AWS_REGION"]})
+    s3.put_object(Bucket="signed", Key="k", Body=b"v")
+    return [
+        boto3.client("sts").get_caller_identity()["Arn"],
+        os.environ["AWS_ACCESS_KEY_ID"],
+        s3.generate_presigned_url("get_object", {"Bucket": "signed", "Key": "k"}),
+    ]
+"""
+ARN_OF_ROLE = "arn:aws:sts::100000000002:assumed-role/r/signs"
+
+
+def signs(edge: Edge) -> list[str]:
+    answer = edge.client("lambda", "100000000002").invoke(FunctionName="signs", Payload=b"{}")
+    said = json.loads(answer["Payload"].read())
+    assert "FunctionError" not in answer, said
+    return list(said)
+
+
+@pytest.mark.parametrize("enforce_iam", [False, True])
+def test_a_function_signs_as_its_role_and_its_execution_environment_can_be_told(
+    ministack_python: str, runtime_python: str, runtime_version: str, tmp_path: Path, enforce_iam: bool
+) -> None:
+    runtimes = {"python3.13": {"python": runtime_python, "version": runtime_version}}
+    edge = Edge(ministack_python, tmp_path, runtimes=runtimes, enforce_iam=enforce_iam)
+    try:
+        iam = edge.client("iam", "100000000002")
+        trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        iam.create_role(
+            RoleName="r", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": trust})
+        )
+        may = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}
+        iam.put_role_policy(RoleName="r", PolicyName="p", PolicyDocument=json.dumps(may))
+        deployed(edge, "signs", SIGNS, "100000000002")
+        arn, key, url = signs(edge)
+        assert arn == ARN_OF_ROLE
+        assert re.fullmatch("ASIA[A-Z0-9]{16}", key)
+        (described,) = edge.control("GET", "functions")[1]["functions"]
+        assert [running["access_key"] for running in described["environments"]] == [key]
+        assert sent(edge, "GET", url.removeprefix(edge.endpoint), {}) == (200, b"v")
+        edge.client("s3", "100000000002").head_object(Bucket="signed", Key="k")
+        calls = edge.control("GET", "calls")[1]["calls"]
+        assert {call["account"] for call in calls} == {"100000000002"}
+        # Nobody can make a key up.
+        forged = key[:-1] + ("A" if key[-1] != "A" else "B")
+        if not enforce_iam:
+            assert edge.client("sts", forged).get_caller_identity()["Account"] == "000000000000"
+    finally:
+        edge.end()

@@ -1,8 +1,9 @@
 """AWS API calls: who calls which operation of which service, and errors in the protocol that the caller speaks.
 
 The caller's account and region are read from the signature's credential scope (`Authorization` header or presigned
-query); signatures themselves are not checked. An access key of 12 digits is the account's number. A session key's
-account is known to the emulator's STS, which is asked once; every other key belongs to the default account.
+query); signatures themselves are not checked. An access key of 12 digits is the account's number. A key that the edge
+gave to a function is told by its check, and the account is passed on in its place. Another session key's account is
+known to the emulator's STS, which is asked once; every other key belongs to the default account.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from xml.sax.saxutils import escape
 import cbor2
 
 from staticfire.edge.http1.messages import Request, Response
+
+from .access_keys import AccessKeys, Caller, show_account
 
 DEFAULT_ACCOUNT = "000000000000"
 DEFAULT_REGION = "us-east-1"
@@ -64,6 +67,7 @@ class Call:
     service: str
     scope: Scope
     operation: str | None = None
+    caller: Caller | None = None  # a function, where it signed
 
     async def body(self) -> bytes:
         return await self.request.body(MAX_BODY)
@@ -109,17 +113,22 @@ _CBOR_PATH = re.compile(r"/service/[^/]+/operation/([^/]+)$")
 class Callers:
     """Reads calls from requests. `account_of(key, region, token)` tells the account of a session key."""
 
-    def __init__(self, account_of: Callable[[str, str, str], Awaitable[str]]) -> None:
+    def __init__(self, account_of: Callable[[str, str, str], Awaitable[str]], access_keys: AccessKeys) -> None:
         self._account_of = account_of
+        self._access_keys = access_keys
         self._sessions: dict[str, str] = {}
 
     async def call(self, request: Request) -> Call:
         key, region, service = _credential(request)
         account = key if len(key) == 12 and key.isdecimal() else DEFAULT_ACCOUNT
+        caller = None
         if key.startswith("ASIA"):
-            account = await self._session_account(request, key, region)
+            caller, given_for = self._access_keys.caller(key), self._access_keys.account(key)
+            if given_for:
+                show_account(request, key, given_for)
+            account = given_for or await self._session_account(request, key, region)
         operation = await _operation(request)
-        return Call(request, service or _guess(request), Scope(account, region or DEFAULT_REGION), operation)
+        return Call(request, service or _guess(request), Scope(account, region or DEFAULT_REGION), operation, caller)
 
     async def _session_account(self, request: Request, key: str, region: str) -> str:
         account = self._sessions.get(key)
@@ -135,6 +144,11 @@ class Callers:
                 self._sessions.clear()
             self._sessions[key] = account
         return account
+
+
+def service_of(request: Request) -> str:
+    """The service that a call is for: as its signature says, else as its headers and its path let one guess."""
+    return _credential(request)[2] or _guess(request)
 
 
 def _credential(request: Request) -> tuple[str, str, str]:

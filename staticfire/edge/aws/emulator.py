@@ -132,7 +132,7 @@ class Emulator:
         try:
             return await response
         except ConnectError as refused:
-            raise self.unreachable(f"does not answer at {self.base_url}") from refused
+            raise self.unreachable(f"does not answer: {refused}") from refused
         except ConnectionBroken as broken:
             raise self.unreachable(f"broke off a call to {service}: {broken}") from broken
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 
 from staticfire.edge.http1.messages import Request, Response
 
+from .access_keys import AccessKeys
 from .calls import AwsError, Call, Callers, Scope, Service, error_response
 from .emulator import Emulator
 from .faults import Faults
@@ -26,11 +27,13 @@ UNKNOWN = Scope()
 class Router:
     """`services`: parts of the edge, by the credential scope's service."""
 
-    def __init__(self, emulator: Emulator, *, services: Mapping[str, Service], faults: Faults) -> None:
+    def __init__(
+        self, emulator: Emulator, *, services: Mapping[str, Service], faults: Faults, access_keys: AccessKeys
+    ) -> None:
         self._emulator = emulator
         self._services = services
         self._faults = faults
-        self._callers = Callers(emulator.account_of)
+        self._callers = Callers(emulator.account_of, access_keys)
         self._calls: Counter[tuple[str, str, str | None]] = Counter()
 
     def calls(self) -> list[dict[str, str | int | None]]:

@@ -3,9 +3,10 @@
     starting -> running -> dead (it ended by itself)
                        \\-> stopped (by us)
 
-It serves on a loopback socket that the edge opened, so there is no port to race for. Its standard input is a pipe from
-the edge: however the edge ends, the pipe closes and MiniStack ends too. When it ends by itself it is not started
-again: its state is gone, and only `staticfire up` can bring back what was applied.
+It listens nowhere: the edge makes each connection, a pair of Unix sockets, and hands it one end over the socket that is
+its standard input. So nobody else can connect: no page that tries all ports, no function. However the edge ends, that
+socket closes and MiniStack ends too. When it ends by itself it is not started again: its state is gone, and only
+`staticfire up` can bring back what was applied.
 """
 
 from __future__ import annotations
@@ -44,67 +45,75 @@ class MiniStack:
         python: str,
         state_dir: Path,
         *,
-        port: int = 0,
         edge_port: int,
+        token: str,
         public_host: str,
         enforce_iam: bool = False,
         died: Callable[[], None] = lambda: None,
     ) -> None:
-        """`died` is called when it ends by itself."""
+        """`token` lets it report to the edge; `died` is called when it ends by itself."""
         self.log = state_dir / "logs" / "ministack.log"
-        self.invoke_token = secrets.token_urlsafe(32)
         self._instance = secrets.token_hex(8)
         self.pid: int | None = None
         self._python = python
         self._home = state_dir / "ministack"
-        self._port = port
         self._edge_port = edge_port
+        self._token = token
         self._public_host = public_host
         self._enforce_iam = enforce_iam
         self._died = died
-        self._leash = -1
+        self._hand_over: socket.socket | None = None
+        self._client = Client(connected=self._connection)
         self._process: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None
         self._emulator: Emulator | None = None
         self._state = "starting"
         self._stopping = False
 
-    async def start(self, client: Client) -> Emulator:
+    async def start(self) -> Emulator:
         """Start it and wait until it answers."""
-        listener = socket.create_server(("127.0.0.1", self._port), backlog=1024)
-        port = listener.getsockname()[1]
-        self._emulator = Emulator(f"http://127.0.0.1:{port}", client, name="MiniStack", log=str(self.log))
-        # A pipe of our own: the one that uvloop makes does not block, and MiniStack must wait at its end.
-        leash, self._leash = os.pipe()
-        with listener, self._output() as output:
+        self._emulator = Emulator("http://localhost", self._client, name="MiniStack", log=str(self.log))
+        self._hand_over, its = socket.socketpair()
+        with its, self._output() as output:
             begin = output.tell()
-            try:
-                self._process = await asyncio.create_subprocess_exec(
-                    self._python,
-                    "-P",  # its own directory has a ministack.py too
-                    str(MAIN),
-                    stdin=leash,
-                    stdout=output,
-                    stderr=output,
-                    env=self._variables(listener.fileno(), port),
-                    cwd=self._home,
-                    pass_fds=(listener.fileno(),),
-                    start_new_session=True,
-                )
-            finally:
-                os.close(leash)
+            self._process = await asyncio.create_subprocess_exec(
+                self._python,
+                "-P",  # its own directory has a ministack.py too
+                str(MAIN),
+                stdin=its.fileno(),
+                stdout=output,
+                stderr=output,
+                env=self._variables(),
+                cwd=self._home,
+                start_new_session=True,
+            )
+        self._hand_over.setblocking(False)
         self.pid = self._process.pid
         self._watch = asyncio.create_task(self._supervise(self._process, self._emulator))
         await self._until_healthy(self._emulator, begin)
         self._state = "running"
-        log.info("MiniStack runs as process %d on port %d", self.pid, port)
+        log.info("MiniStack runs as process %d", self.pid)
         return self._emulator
+
+    def _connection(self) -> socket.socket:
+        """A new connection to it."""
+        if self._hand_over is None or self._hand_over.fileno() < 0:
+            raise ConnectionRefusedError("it has ended")
+        ours, its = socket.socketpair()
+        with its:
+            try:
+                socket.send_fds(self._hand_over, [b"\0"], [its.fileno()])
+            except OSError:
+                ours.close()
+                raise
+        ours.setblocking(False)
+        return ours
 
     def _output(self) -> BinaryIO:
         (self._home / "tmp").mkdir(parents=True, exist_ok=True)
         return open_log(self.log)
 
-    def _variables(self, descriptor: int, port: int) -> Mapping[str, str]:
+    def _variables(self) -> Mapping[str, str]:
         """Nothing of the user's AWS or Terraform settings reaches it, and it writes nowhere but below its directory."""
         return {
             "PATH": os.environ.get("PATH", os.defpath),
@@ -122,9 +131,8 @@ class MiniStack:
             # The URLs that it hands out lead to the edge, not past it.
             "MINISTACK_HOST": self._public_host,
             "GATEWAY_PORT": str(self._edge_port),
-            "STATICFIRE_SOCKET": str(descriptor),
             "STATICFIRE_EDGE_URL": f"http://127.0.0.1:{self._edge_port}/_staticfire/",
-            "STATICFIRE_INVOKE_TOKEN": self.invoke_token,
+            "STATICFIRE_TOKEN": self._token,
         }
 
     async def _until_healthy(self, emulator: Emulator, begin: int) -> None:
@@ -138,7 +146,7 @@ class MiniStack:
             await asyncio.sleep(0.02)
         raise StaticfireError(
             f"MiniStack did not start: {emulator.ended or f'no answer in {START_SECONDS:.0f} s'}.\n{self._said(begin)}",
-            checked=[f"{emulator.base_url}{HEALTH}", str(self.log)],
+            checked=[HEALTH, str(self.log)],
             remedy=f"If its virtual environment is damaged, remove {Path(self._python).parents[1]} and start again.",
         )
 
@@ -149,7 +157,8 @@ class MiniStack:
 
     async def _supervise(self, process: asyncio.subprocess.Process, emulator: Emulator) -> None:
         code = await process.wait()
-        os.close(self._leash)
+        if self._hand_over is not None:
+            self._hand_over.close()
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit status {code}"
         self._state = "stopped" if self._stopping else "dead"
         emulator.ended = how
@@ -162,11 +171,10 @@ class MiniStack:
         emulator = self._emulator
         if emulator is None:
             return health
-        health["url"] = emulator.base_url
         if emulator.ended:
             health["why"] = emulator.ended
         elif self._state == "running" and not await answers(emulator, HEALTH):
-            health |= {"state": "silent", "why": f"it does not answer at {emulator.base_url}{HEALTH}"}
+            health |= {"state": "silent", "why": f"it does not answer {HEALTH}"}
         return health
 
     async def instance(self) -> str:
@@ -184,6 +192,7 @@ class MiniStack:
 
     async def stop(self) -> None:
         process, watch = self._process, self._watch
+        self._client.close()
         if process is None or watch is None:
             return
         self._stopping = True

@@ -1,17 +1,18 @@
 """MiniStack's main program behind an edge. MiniStack's own Python runs this file, which imports nothing of staticfire.
 
-It serves on the socket that the edge opened, ends when the edge does, and executes no Lambda function itself: whatever
-would make it invoke one (a rule, a schedule, a subscription, an event source mapping, a state machine) is handed to the
-edge, which runs it as any other invocation and logs and counts it. The edge also evaluates the alarms and keeps the
-mail: every alarm that is put, every change of an alarm's state and every mail is reported to it.
+It serves the connections that the edge hands it, ends when the edge does, and executes no Lambda function itself:
+whatever would make it invoke one (a rule, a schedule, a subscription, an event source mapping, a state machine) is
+handed to the edge, which runs it as any other invocation and logs and counts it. The edge also evaluates the alarms and
+keeps the mail: every alarm that is put, every change of an alarm's state and every mail is reported to it.
 
-    STATICFIRE_SOCKET         the listening socket's file descriptor
+    standard input            a Unix socket; each byte brings a connection, and its end is the edge's end
     STATICFIRE_EDGE_URL       the edge's own endpoints
-    STATICFIRE_INVOKE_TOKEN   proves to the edge that it is us
+    STATICFIRE_TOKEN          lets us report to it
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import copy
 import gc
@@ -333,19 +334,51 @@ def _arn(function: dict[str, Any]) -> str:
     return arn if version == "$LATEST" else f"{arn}:{version}"
 
 
-def end_with_the_edge() -> None:
-    """The pipe from the edge closes when the edge ends, however it ends."""
-    while os.read(sys.stdin.fileno(), 4096):
-        pass
-    os._exit(0)
+async def serve(app: Any) -> None:
+    """Answer what comes over the connections that the edge hands over; nothing listens."""
+    import uvicorn
+
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=3,
+        access_log=False,
+        proxy_headers=False,
+        log_level="warning",
+        server_header=False,
+        date_header=False,
+    )
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[]))
+    while not (server.started or serving.done()):  # noqa: ASYNC110 - uvicorn sets no event
+        await asyncio.sleep(0.01)
+    loop = asyncio.get_running_loop()
+
+    def protocol() -> Any:
+        state = server.lifespan.state
+        return config.http_protocol_class(config=config, server_state=server.server_state, app_state=state)
+
+    def take() -> None:
+        """The edge's socket closes when the edge ends, however it ends."""
+        with socket.socket(fileno=os.dup(sys.stdin.fileno())) as edge:
+            while True:
+                data, descriptors, _, _ = socket.recv_fds(edge, 1, 1)
+                if not data:
+                    os._exit(0)
+                for descriptor in descriptors:
+                    connection = socket.socket(fileno=descriptor)
+                    connection.setblocking(False)
+                    asyncio.run_coroutine_threadsafe(loop.connect_accepted_socket(protocol, connection), loop)
+
+    threading.Thread(target=take, daemon=True).start()
+    await serving
 
 
 def main() -> None:
-    descriptor = os.environ.pop("STATICFIRE_SOCKET")
-    edge = Edge(os.environ.pop("STATICFIRE_EDGE_URL"), os.environ.pop("STATICFIRE_INVOKE_TOKEN"))
-    threading.Thread(target=end_with_the_edge, daemon=True).start()
+    edge = Edge(os.environ.pop("STATICFIRE_EDGE_URL"), os.environ.pop("STATICFIRE_TOKEN"))
 
-    import uvicorn
     import uvloop
     from ministack.app import app
 
@@ -359,19 +392,7 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
-    config = uvicorn.Config(
-        app,
-        http="httptools",
-        ws="none",
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=3,
-        access_log=False,
-        proxy_headers=False,
-        log_level="warning",
-        server_header=False,
-        date_header=False,
-    )
-    uvloop.run(uvicorn.Server(config).serve(sockets=[socket.socket(fileno=int(descriptor))]))
+    uvloop.run(serve(app))
 
 
 if __name__ == "__main__":

@@ -106,7 +106,6 @@ class PairedState:
 
     def __init__(self, localstack: LocalStackState, filler: MiniStack) -> None:
         self.lost: Callable[[], Awaitable[None]] | None = None  # awaited when LocalStack's state is gone
-        self.invoke_token = filler.invoke_token
         self._localstack = localstack
         self._filler = filler
         self._last_life = ""

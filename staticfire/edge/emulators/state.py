@@ -9,10 +9,6 @@ from staticfire.edge.aws.emulator import Emulator
 
 
 class EmulatorState(Protocol):
-    @property
-    def invoke_token(self) -> str:
-        """Proves that an invocation is handed over by the emulator."""
-
     async def health(self) -> dict[str, Any]:
         """Whether the emulator answers, and what is known of it."""
 

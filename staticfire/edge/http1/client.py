@@ -10,9 +10,10 @@ closed meanwhile, or may be about to close, is not used again. A request that ma
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -210,9 +211,17 @@ class _Connection(Flow):
 class _Pool:
     """The connections to one address; the one that was used last is used first."""
 
-    def __init__(self, address: _Address, max_idle: int, idle_seconds: float, context: ssl.SSLContext | None) -> None:
+    def __init__(
+        self,
+        address: _Address,
+        max_idle: int,
+        idle_seconds: float,
+        context: ssl.SSLContext | None,
+        connected: Callable[[], socket.socket] | None,
+    ) -> None:
         self.loop = asyncio.get_running_loop()
         self.idle: deque[_Connection] = deque()
+        self._connected = connected
         self._address = address
         self._max_idle = max_idle
         self._idle_seconds = idle_seconds
@@ -231,6 +240,8 @@ class _Pool:
     async def connect(self) -> _Connection:
         host, port = self._address.host, self._address.port
         try:
+            if self._connected is not None:
+                return (await self.loop.create_unix_connection(lambda: _Connection(self), sock=self._connected()))[1]
             _, connection = await self.loop.create_connection(
                 lambda: _Connection(self),
                 host,
@@ -255,9 +266,19 @@ class _Pool:
 
 
 class Client:
-    """`idle_seconds` is below what servers commonly allow (5 s): reusing a connection never races with its closing."""
+    """`idle_seconds` is below what servers commonly allow (5 s): reusing a connection never races with its closing.
 
-    def __init__(self, *, max_idle_per_host: int = 64, idle_seconds: float = 3.0) -> None:
+    `connected` makes a Unix socket to the only peer of this client, whatever the addresses say.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_idle_per_host: int = 64,
+        idle_seconds: float = 3.0,
+        connected: Callable[[], socket.socket] | None = None,
+    ) -> None:
+        self._connected = connected
         self._max_idle = max_idle_per_host
         self._idle_seconds = idle_seconds
         self._pools: dict[str, _Pool] = {}
@@ -318,7 +339,7 @@ class Client:
     def _pool(self, base_url: str) -> _Pool:
         address = _address(base_url)
         context = ssl.create_default_context() if address.tls else None
-        pool = self._pools[base_url] = _Pool(address, self._max_idle, self._idle_seconds, context)
+        pool = self._pools[base_url] = _Pool(address, self._max_idle, self._idle_seconds, context, self._connected)
         return pool
 
     def close(self) -> None:

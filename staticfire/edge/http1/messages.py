@@ -74,6 +74,12 @@ class Headers:
             return [self._first[name]] if name in self._first else []
         return [value for key, value in items if key == name]
 
+    def replace(self, name: str, value: str) -> None:
+        """Another value in the place of the first one of that name."""
+        items = self.items()
+        items[items.index((name, self._first[name]))] = (name, value)
+        self._first[name] = value
+
     def __contains__(self, name: object) -> bool:
         if self._items is None:
             self.items()

@@ -60,6 +60,18 @@ class Edge:
             return error.code, json.load(error)
 
     @property
+    def token(self) -> str:
+        return (self.state / "control-token").read_text()
+
+    def control(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """An answer of the edge's own endpoints to somebody who may steer it."""
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"x-staticfire-token": self.token}
+        request = urllib.request.Request(f"{self.endpoint}/_staticfire/{path}", data, headers, method=method)
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return response.status, json.load(response)
+
+    @property
     def child(self) -> int:
         pid: int = self.health()[1]["parts"]["emulator"]["pid"]
         return pid

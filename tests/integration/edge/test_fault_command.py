@@ -27,8 +27,10 @@ def fault(
     edge: Edge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Fault]:
     """`staticfire fault ARGUMENTS`: its exit code, what it printed, and what it complained of."""
-    (tmp_path / "staticfire.toml").write_text(f"[staticfire]\ntarget = 'external'\nendpoint = '{edge.endpoint}'\n")
-    for name in ("STATICFIRE_TARGET", "STATICFIRE_ENDPOINT"):
+    external = {"target": "external", "endpoint": edge.endpoint, "token": edge.token}
+    settings = "\n".join(f"{name} = '{value}'" for name, value in external.items())
+    (tmp_path / "staticfire.toml").write_text(f"[staticfire]\n{settings}\n")
+    for name in ("STATICFIRE_TARGET", "STATICFIRE_ENDPOINT", "STATICFIRE_TOKEN"):
         monkeypatch.delenv(name, raising=False)
 
     def command(*arguments: str) -> tuple[int, str, str]:

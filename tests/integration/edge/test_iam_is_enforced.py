@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
@@ -56,8 +55,6 @@ def test_an_account_itself_may_do_everything(edge: Edge) -> None:
 
 def test_the_edge_knows_a_sessions_account(edge: Edge, session: tuple[str, str, str]) -> None:
     fault = {"service": "dynamodb", "operation": "ListTables", "account": ACCOUNT, "kind": "error"}
-    request = urllib.request.Request(f"{edge.endpoint}/_staticfire/faults", data=json.dumps(fault).encode())
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        assert answer.status < 300
+    assert edge.control("POST", "faults", fault)[0] == 201
     with pytest.raises(ClientError, match="A fault on request"):
         edge.client("dynamodb", *session).list_tables()

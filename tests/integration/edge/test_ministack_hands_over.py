@@ -14,8 +14,9 @@ from typing import Any
 
 import boto3
 
+from staticfire.edge.aws.calls import Scope
+from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.emulators.ministack import MiniStack
-from staticfire.edge.http1.client import Client
 from staticfire.edge.http1.messages import Request, Response
 from staticfire.edge.http1.server import serve
 
@@ -68,12 +69,14 @@ class Stack:
 
 @asynccontextmanager
 async def stack(python: str, state: Path) -> AsyncIterator[Stack]:
-    """MiniStack with one function, and an edge that only takes invocations."""
+    """MiniStack with one function, and an edge that only takes invocations and passes calls on."""
     made: list[Stack] = []
-    tokens: list[str] = []
+    emulators: list[Emulator] = []
 
     async def take(request: Request) -> Response:
-        assert request.headers.get("x-staticfire-token") == tokens[0]
+        if not request.path.startswith("/_staticfire/"):
+            return await emulators[0].forward(Scope(), "any", request)
+        assert request.headers.get("x-staticfire-token") == "t0k3n"
         wanted = json.loads(await request.body())
         if request.path.startswith("/_staticfire/emulator/"):
             made[0].news.append((request.path.rpartition("/")[2], wanted))
@@ -85,12 +88,10 @@ async def stack(python: str, state: Path) -> AsyncIterator[Stack]:
         return Response(status, [], json.dumps(answer).encode())
 
     server = await serve(take, "127.0.0.1")
-    child = MiniStack(python, state, edge_port=server.port, public_host="127.0.0.1")
-    tokens.append(child.invoke_token)
-    client = Client()
+    child = MiniStack(python, state, edge_port=server.port, token="t0k3n", public_host="127.0.0.1")
     try:
-        emulator = await child.start(client)
-        made.append(Stack(emulator.base_url))
+        emulators.append(await child.start())
+        made.append(Stack(f"http://127.0.0.1:{server.port}"))
         archive = io.BytesIO()
         with zipfile.ZipFile(archive, "w") as file:
             file.writestr("h.py", "raise SystemExit('MiniStack ran it by itself')")
@@ -101,7 +102,6 @@ async def stack(python: str, state: Path) -> AsyncIterator[Stack]:
         yield made[0]
     finally:
         await child.stop()
-        client.close()
         await server.close(1)
 
 

@@ -19,14 +19,13 @@ from staticfire.edge.services.lambda_.model import FunctionRef, Outcome
 from staticfire.edge.services.mail.mailbox import Mail
 from tests.unit.edge.kit import request
 
-TOKEN = [("x-staticfire-token", "secret")]
+TOKEN = "secret"
+SHOWN = [("x-staticfire-token", TOKEN)]
 ARN = "arn:aws:lambda:eu-west-1:100000000001:function:f:3"
 REF = FunctionRef(Scope("100000000001", "eu-west-1"), "f", "3")
 
 
 class Emulator:
-    invoke_token = "secret"
-
     def __init__(self, state: str = "running") -> None:
         self.state = state
 
@@ -100,6 +99,7 @@ def control(
     listeners: Mapping[str, Listener] | None = None,
 ) -> Endpoints:
     return Endpoints(
+        token=TOKEN,
         emulator=emulator or Emulator(),
         postgres=postgres,
         functions=cast(Any, functions or Functions()),
@@ -112,7 +112,7 @@ def control(
 
 
 async def ask(
-    part: Endpoints, method: str, name: str, body: Any = None, headers: list[tuple[str, str]] | None = None
+    part: Endpoints, method: str, name: str, body: Any = None, headers: list[tuple[str, str]] = SHOWN
 ) -> tuple[int, Any]:
     data = b"" if body is None else json.dumps(body).encode()
     response: Response = await part.handle(request(method, f"/_staticfire/{name}", headers, data))
@@ -163,7 +163,7 @@ async def test_a_postgres_that_is_gone_or_none_is_said_to_be_dead() -> None:
 async def test_an_invocation_handed_over_runs_as_its_owner() -> None:
     functions = Functions()
     wanted = {"function": ARN, "type": "RequestResponse", "payload": '{"a": 1}'}
-    status, answer = await ask(control(functions), "POST", "functions/invoke", wanted, TOKEN)
+    status, answer = await ask(control(functions), "POST", "functions/invoke", wanted)
     assert functions.invoked == [(REF, b'{"a": 1}')]
     assert (status, answer["payload"], answer["error"], answer["log"]) == (200, '"done"', None, "the log")
 
@@ -171,22 +171,46 @@ async def test_an_invocation_handed_over_runs_as_its_owner() -> None:
 async def test_an_event_handed_over_is_queued() -> None:
     functions = Functions()
     wanted = {"function": ARN, "type": "Event", "payload": "{}"}
-    status, _ = await ask(control(functions), "POST", "functions/invoke", wanted, TOKEN)
+    status, _ = await ask(control(functions), "POST", "functions/invoke", wanted)
     assert (status, functions.queued) == (202, [(REF, b"{}")])
 
 
 async def test_a_throttled_invocation_says_so_to_the_emulator() -> None:
     functions = Functions(AwsError(429, "TooManyRequestsException", "Rate Exceeded."))
     wanted = {"function": ARN, "type": "RequestResponse", "payload": "{}"}
-    status, answer = await ask(control(functions), "POST", "functions/invoke", wanted, TOKEN)
+    status, answer = await ask(control(functions), "POST", "functions/invoke", wanted)
     assert (status, answer["__type"]) == (429, "TooManyRequestsException")
 
 
-@pytest.mark.parametrize("headers", [[], [("x-staticfire-token", "guess")], [("x-staticfire-token", "")]])
-async def test_only_the_emulator_hands_invocations_over(headers: list[tuple[str, str]]) -> None:
+@pytest.mark.parametrize("shown", [[], [("x-staticfire-token", "guess")], [("x-staticfire-token", "")]])
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [
+        ("GET", "functions"),
+        ("GET", "calls"),
+        ("GET", "mail"),
+        ("DELETE", "mail"),
+        ("POST", "functions/invoke"),
+        ("POST", "functions/kill"),
+        ("POST", "emulator/mail"),
+        ("GET", "faults"),
+        ("POST", "faults"),
+        ("DELETE", "faults"),
+        ("DELETE", "faults/fault-1"),
+        ("POST", "reset"),
+        ("GET", "nothing"),
+        ("POST", "health"),
+    ],
+)
+async def test_nobody_steers_without_the_token(method: str, name: str, shown: list[tuple[str, str]]) -> None:
     functions = Functions()
-    status, _ = await ask(control(functions), "POST", "functions/invoke", {}, headers)
-    assert (status, functions.invoked) == (403, [])
+    status, answer = await ask(control(functions), method, name, {}, shown)
+    assert (status, functions.invoked, functions.resets) == (403, [], 0)
+    assert "control-token" in answer["message"]
+
+
+async def test_health_is_open() -> None:
+    assert (await ask(control(), "GET", "health", headers=[]))[0] == 200
 
 
 async def test_faults_are_added_listed_with_their_hits_and_cleared() -> None:
@@ -262,7 +286,7 @@ async def test_the_emulators_reports_reach_their_listeners_and_nobody_elses_do()
         reports.append(report)
 
     part = control(listeners={"alarm": listen})
-    assert (await ask(part, "POST", "emulator/alarm", {"account": "1"}))[0] == 403
-    assert (await ask(part, "POST", "emulator/weather", {}, TOKEN))[0] == 404
-    assert (await ask(part, "POST", "emulator/alarm", {"account": "1"}, TOKEN))[0] == 200
+    assert (await ask(part, "POST", "emulator/alarm", {"account": "1"}, []))[0] == 403
+    assert (await ask(part, "POST", "emulator/weather", {}))[0] == 404
+    assert (await ask(part, "POST", "emulator/alarm", {"account": "1"}))[0] == 200
     assert reports == [{"account": "1"}]

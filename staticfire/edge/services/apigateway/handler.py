@@ -59,7 +59,7 @@ class HttpApis:
             emulator, f"{domain}:{port}", lambda api_id, scope: self._catalog.owner(api_id, scope)
         )
         self._logs = LogWriter(emulator, "lines of access logs")
-        self._preparer = Preparer(functions, client, KeySource(client, emulator.base_url), self._logs)
+        self._preparer = Preparer(functions, client, KeySource(client, emulator), self._logs)
         self._earlier = EarlierApis(state_dir / "http-apis.json")
         self._catalog = ApiCatalog(self._control.get, self._preparer.prepare, self._earlier.serves)
         self._addresses = Addresses(domain)

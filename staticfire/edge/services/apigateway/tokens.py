@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 import jwt
 from jwt.exceptions import PyJWTError
 
+from staticfire.edge.aws.calls import AwsError, Scope
+from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.http1.client import Client
 from staticfire.edge.http1.messages import BodyTooLarge
 
@@ -50,9 +52,9 @@ def _split_url(url: str) -> tuple[str, str]:
 class KeySource:
     """The public keys of issuers, fetched through discovery and kept."""
 
-    def __init__(self, client: Client, emulator_url: str) -> None:
+    def __init__(self, client: Client, emulator: Emulator) -> None:
         self._client = client
-        self._emulator_url = emulator_url
+        self._emulator = emulator
         self._keys: dict[str, tuple[float, Keys]] = {}
         self._fetching: dict[str, asyncio.Lock] = {}
 
@@ -84,11 +86,15 @@ class KeySource:
         return keys
 
     async def _get(self, url: str) -> dict[str, Any]:
-        base, target = _split_url(self._reachable(url))
+        base, target = _split_url(url)
+        host = urlsplit(url).netloc
+        headers = [("host", host), ("accept", "application/json")]
         try:
             async with asyncio.timeout(FETCH_SECONDS):
-                headers = [("host", urlsplit(url).netloc), ("accept", "application/json")]
-                answer = await self._client.request("GET", base, target, headers, b"")
+                if _is_user_pool(host):
+                    answer = await self._emulator.raw(Scope(), "cognito-idp", "GET", target, headers, as_is=True)
+                else:
+                    answer = await self._client.request("GET", base, target, headers, b"")
                 body = await answer.read(KEYS_BYTES)
             if answer.status != 200:
                 raise ValueError(f"HTTP {answer.status}")
@@ -96,17 +102,14 @@ class KeySource:
             if not isinstance(data, dict):
                 raise ValueError("not a JSON object")
             return data
-        except (OSError, ValueError, BodyTooLarge) as error:
+        except (OSError, ValueError, AwsError, BodyTooLarge) as error:
             log.warning("cannot read %s of a JWT authorizer's issuer: %s", url, error or type(error).__name__)
             raise _Invalid("OIDC discovery endpoint communication error") from error
 
-    def _reachable(self, url: str) -> str:
-        """A Cognito user pool of the emulator says that it lives on AWS."""
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        if host.startswith("cognito-idp.") and host.endswith(".amazonaws.com"):
-            return f"{self._emulator_url}{parts.path}"
-        return url
+
+def _is_user_pool(host: str) -> bool:
+    """A Cognito user pool of the emulator says that it lives on AWS."""
+    return host.startswith("cognito-idp.") and host.endswith(".amazonaws.com")
 
 
 def _signs(key: Any) -> bool:

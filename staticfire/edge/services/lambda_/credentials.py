@@ -1,7 +1,8 @@
-"""What a function signs its calls with: its account's key, which may do everything, or a session of its role.
+"""What a function signs its calls with: a session of its role, of each execution environment's own.
 
-On AWS it is always a session, and the role's policies say what it may do. Here too, where the emulator enforces IAM. A
-session is made for each execution environment and outlives it: nothing is renewed, as nothing is on AWS.
+Where the emulator enforces IAM, its STS makes the session, and the role's policies say what it may do. Elsewhere the
+edge makes it, and the role need not exist. A session outlives its execution environment: nothing is renewed, as nothing
+is on AWS.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from staticfire.edge.aws.access_keys import AccessKeys, Caller
 from staticfire.edge.aws.calls import AwsError
 from staticfire.edge.aws.emulator import Emulator
 
@@ -19,20 +21,24 @@ LONGEST_SESSION_NAME = 64
 
 
 class Credentials(Protocol):
-    async def variables(self, config: FunctionConfig) -> Mapping[str, str]:
+    async def variables(self, config: FunctionConfig, execution_environment: str) -> Mapping[str, str]:
         """The variables with a key, its secret and its token."""
 
 
-class OfAccount:
-    async def variables(self, config: FunctionConfig) -> Mapping[str, str]:
-        return _variables(config.scope.account, "local", "local")
+class OfEdge:
+    def __init__(self, access_keys: AccessKeys) -> None:
+        self._access_keys = access_keys
+
+    async def variables(self, config: FunctionConfig, execution_environment: str) -> Mapping[str, str]:
+        caller = Caller(config.scope.account, config.role, config.name, execution_environment)
+        return _variables(*self._access_keys.issue(caller))
 
 
-class OfRole:
+class OfEmulator:
     def __init__(self, emulator: Emulator) -> None:
         self._emulator = emulator
 
-    async def variables(self, config: FunctionConfig) -> Mapping[str, str]:
+    async def variables(self, config: FunctionConfig, execution_environment: str) -> Mapping[str, str]:
         parameters = {
             "RoleArn": config.role,
             "RoleSessionName": config.name[:LONGEST_SESSION_NAME],

@@ -112,6 +112,7 @@ class ExecutionEnvironment:
         return {
             "id": self.id,
             "pid": self.pid,
+            "access_key": self._launch.variables["AWS_ACCESS_KEY_ID"],
             "state": self.state,
             "since": self._since,
             "version": self.config.version,

@@ -29,6 +29,7 @@ from .starter import Starter
 from .sweeper import Sweeper
 
 if TYPE_CHECKING:
+    from staticfire.edge.aws.access_keys import AccessKeys
     from staticfire.edge.aws.emulator import Emulator
 
 
@@ -41,14 +42,16 @@ def _allowed(policy: str, ref: FunctionRef, principal: str, source_arn: str | No
 class Functions:
     """The functions of all accounts and regions that were invoked since the start, or the last reset."""
 
-    def __init__(self, emulator: Emulator, settings: LambdaSettings) -> None:
+    def __init__(self, emulator: Emulator, settings: LambdaSettings, access_keys: AccessKeys) -> None:
         self._functions: dict[tuple[Scope, str], RunningFunction] = {}
         self._runtimes = Runtimes(settings.runtimes)
         self._catalog = FunctionCatalog(emulator)
         self._logs = FunctionLogs(emulator)
         self._metrics = FunctionMetrics(emulator)
         self._admission = Admission(self._catalog, self._metrics, settings.account_concurrency)
-        self._starter = Starter(emulator, settings, catalog=self._catalog, runtimes=self._runtimes, logs=self._logs)
+        self._starter = Starter(
+            emulator, settings, access_keys, catalog=self._catalog, runtimes=self._runtimes, logs=self._logs
+        )
         self._events = EventQueue(emulator, self._catalog, self._metrics, self._invoke_event, settings.retry_seconds)
         self._sweeper = Sweeper(self._functions, settings.idle_seconds)
         self._deadlines: dict[float, CallerDeadlines] = {}

@@ -18,7 +18,7 @@ from staticfire.edge.aws.calls import AwsError
 
 from .catalog import FunctionCatalog
 from .code import CodeStore
-from .credentials import Credentials, OfAccount, OfRole
+from .credentials import Credentials, OfEdge, OfEmulator
 from .execution_environment import ExecutionEnvironment
 from .function_logs import FunctionLogs
 from .function_process import Launch
@@ -27,6 +27,7 @@ from .pool import Pool
 from .runtimes import Runtimes
 
 if TYPE_CHECKING:
+    from staticfire.edge.aws.access_keys import AccessKeys
     from staticfire.edge.aws.emulator import Emulator
 
     from .launch import LaunchSettings
@@ -51,6 +52,7 @@ class Starter:
         self,
         emulator: Emulator,
         settings: LambdaSettings,
+        access_keys: AccessKeys,
         *,
         catalog: FunctionCatalog,
         runtimes: Runtimes,
@@ -61,7 +63,7 @@ class Starter:
         self._runtimes = runtimes
         self._logs = logs
         self._code = CodeStore(settings.state_dir / "functions")
-        self._credentials: Credentials = OfRole(emulator) if settings.enforce_iam else OfAccount()
+        self._credentials: Credentials = OfEmulator(emulator) if settings.enforce_iam else OfEdge(access_keys)
         self._directory = settings.state_dir / "functions" / "run"
         # What an edge that was killed left behind; no execution environment outlives its edge.
         shutil.rmtree(self._directory, ignore_errors=True)
@@ -77,8 +79,8 @@ class Starter:
         if config.layers:
             contents = [await self._catalog.layer(config, arn) for arn in config.layers]
             layers = str(await self._code.layers(contents, runtime.python, runtime.version))
-        credentials = await self._credentials.variables(config)
         directory = self._directory / f"{os.getpid()}-{next(self._numbers)}"
+        credentials = await self._credentials.variables(config, directory.name)
         stream = self._logs.stream(config)
         settings: LaunchSettings = {
             "handler": config.handler,

@@ -12,6 +12,7 @@ import botocore.session
 import pytest
 from botocore.model import ServiceModel
 
+from staticfire.edge.aws.access_keys import AccessKeys, Caller
 from staticfire.edge.aws.calls import DEFAULT_ACCOUNT, AwsError, Call, Callers, Scope, error_response
 from staticfire.edge.http1.messages import Request
 from tests.unit.edge.kit import request, signed
@@ -34,7 +35,7 @@ class Sessions:
 
 
 async def read(incoming: Request) -> Call:
-    return await Callers(Sessions().account_of).call(incoming)
+    return await Callers(Sessions().account_of, AccessKeys("s")).call(incoming)
 
 
 async def test_the_signature_names_account_region_and_service() -> None:
@@ -66,20 +67,29 @@ async def test_a_signature_for_several_regions_names_none() -> None:
 
 async def test_a_session_keys_account_is_asked_once() -> None:
     sessions = Sessions()
-    callers = Callers(sessions.account_of)
+    callers = Callers(sessions.account_of, AccessKeys("s"))
     incoming = request(headers=[signed("sqs", account="ASIA0123"), ("x-amz-security-token", "t")])
     for _ in range(2):
         assert (await callers.call(incoming)).scope.account == "100000000042"
     assert sessions.asked == [("ASIA0123", "eu-west-1", "t")]
 
 
+async def test_a_functions_key_is_known_here_and_the_emulator_is_not_asked() -> None:
+    sessions, keys = Sessions(), AccessKeys("s")
+    caller = Caller("100000000007", "arn:aws:iam::100000000007:role/r", "f", "1-1")
+    incoming = request(headers=[signed("sqs", account=keys.issue(caller).key)])
+    call = await Callers(sessions.account_of, keys).call(incoming)
+    assert (call.caller, call.scope.account, sessions.asked) == (caller, "100000000007", [])
+    assert "Credential=100000000007/" in incoming.headers.get("authorization")
+
+
 async def test_a_session_that_the_emulator_does_not_know_is_the_default_account() -> None:
-    callers = Callers(Sessions(AwsError(403, "InvalidClientTokenId", "unknown")).account_of)
+    callers = Callers(Sessions(AwsError(403, "InvalidClientTokenId", "unknown")).account_of, AccessKeys("s"))
     assert (await callers.call(request(headers=[signed("sqs", account="ASIA")]))).scope.account == DEFAULT_ACCOUNT
 
 
 async def test_a_sessions_account_is_not_guessed_while_the_emulator_is_down() -> None:
-    callers = Callers(Sessions(AwsError(503, "ServiceUnavailable", "down")).account_of)
+    callers = Callers(Sessions(AwsError(503, "ServiceUnavailable", "down")).account_of, AccessKeys("s"))
     with pytest.raises(AwsError, match="ServiceUnavailable"):
         await callers.call(request(headers=[signed("sqs", account="ASIA")]))
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from staticfire.edge.aws.access_keys import AccessKeys
 from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.aws.faults import BadFault, Fault, Faults
 from staticfire.edge.aws.models import UnknownName
@@ -48,7 +49,7 @@ async def run(test: Any) -> None:
     upstream, faults = Upstream(), Faults()
     async with serving(upstream.handle) as emulator:
         behind = Emulator(f"http://127.0.0.1:{emulator.port}", Client())
-        router = Router(behind, services={}, faults=faults)
+        router = Router(behind, services={}, faults=faults, access_keys=AccessKeys("s"))
         async with serving(router.handle) as edge:
             await test(Stack(edge, upstream, faults))
 

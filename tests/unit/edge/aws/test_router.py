@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from staticfire.edge.aws.access_keys import AccessKeys
 from staticfire.edge.aws.calls import AwsError, Call, Scope
 from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.aws.faults import Faults
@@ -39,7 +40,7 @@ class Part:
 async def edge(upstream: Upstream, **services: Part) -> AsyncIterator[tuple[Server, str]]:
     async with serving(upstream.handle) as behind:
         emulator = Emulator(f"http://127.0.0.1:{behind.port}", Client(), name="MiniStack", log="ministack.log")
-        router = Router(emulator, services=services, faults=Faults())
+        router = Router(emulator, services=services, faults=Faults(), access_keys=AccessKeys("s"))
         async with serving(router.handle) as server:
             yield server, f"http://127.0.0.1:{server.port}"
 
@@ -143,7 +144,7 @@ async def test_a_filler_answers_what_the_emulator_lacks() -> None:
     upstream, filler = Upstream(), Upstream()
     async with serving(upstream.handle) as one, serving(filler.handle) as two:
         emulator, beside = (Emulator(f"http://127.0.0.1:{behind.port}", Client()) for behind in (one, two))
-        router = Router(PairedEmulator(emulator, beside), services={}, faults=Faults())
+        router = Router(PairedEmulator(emulator, beside), services={}, faults=Faults(), access_keys=AccessKeys("s"))
         async with serving(router.handle) as server:
             for service in ("budgets", "sqs"):
                 url = f"http://127.0.0.1:{server.port}"
@@ -154,7 +155,12 @@ async def test_a_filler_answers_what_the_emulator_lacks() -> None:
 async def test_an_emulator_that_is_down_is_named_with_its_log_and_the_remedy() -> None:
     async with edge(Upstream()) as (_, url):
         pass
-    router = Router(Emulator(url, Client(), name="MiniStack", log="/logs/ministack.log"), services={}, faults=Faults())
+    router = Router(
+        Emulator(url, Client(), name="MiniStack", log="/logs/ministack.log"),
+        services={},
+        faults=Faults(),
+        access_keys=AccessKeys("s"),
+    )
     async with serving(router.handle) as server:
         response = await Client().request("POST", f"http://127.0.0.1:{server.port}", "/", [signed("lambda")], b"{}")
         body = (await response.read()).decode()
@@ -193,7 +199,7 @@ async def test_the_emulator_is_asked_as_the_account_and_in_the_region_of_the_sco
 async def test_calls_are_counted_by_account_service_and_operation() -> None:
     async with serving(Upstream().handle) as behind:
         emulator = Emulator(f"http://127.0.0.1:{behind.port}", Client(), name="MiniStack", log="ministack.log")
-        router = Router(emulator, services={}, faults=Faults())
+        router = Router(emulator, services={}, faults=Faults(), access_keys=AccessKeys("s"))
         async with serving(router.handle) as server:
             url = f"http://127.0.0.1:{server.port}"
             for service, target in (
@@ -227,7 +233,7 @@ async def beside(*answer: bytes) -> AsyncIterator[tuple[int, list[bytes]]]:
     emulating = await asyncio.start_server(emulate, "127.0.0.1", 0)
     client = Client()
     emulator = Emulator(f"http://127.0.0.1:{emulating.sockets[0].getsockname()[1]}", client)
-    async with serving(Router(emulator, services={}, faults=Faults()).handle) as server:
+    async with serving(Router(emulator, services={}, faults=Faults(), access_keys=AccessKeys("s")).handle) as server:
         yield server.port, got
     client.close()
     emulating.close()

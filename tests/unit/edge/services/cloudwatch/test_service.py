@@ -158,8 +158,9 @@ async def test_cbor_is_answered_in_cbor_with_what_was_put() -> None:
     assert "ExtendedStatistic" not in alarm
 
 
-async def test_what_is_no_document_is_refused() -> None:
-    headers = [("smithy-protocol", "rpc-v2-cbor")]
-    call = Call(request("POST", headers=headers, body=b"\x9f"), "monitoring", SCOPE, "DescribeAlarms")
+@pytest.mark.parametrize("operation", ["DescribeAlarms", "PutMetricData"])
+@pytest.mark.parametrize("protocol", ["smithy-protocol", "x-amz-target"])
+async def test_what_is_no_document_is_refused(protocol: str, operation: str) -> None:
+    call = Call(request("POST", headers=[(protocol, "any")], body=b"\x9f"), "monitoring", SCOPE, operation)
     with pytest.raises(AwsError, match="not a document"):
         await part(Alarms()).answer(call)

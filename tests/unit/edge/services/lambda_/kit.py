@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from staticfire.edge.aws.access_keys import AccessKeys
 from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.services.lambda_ import FunctionRef, Functions, LambdaSettings, Outcome
@@ -137,7 +138,7 @@ class Lab:
         runtimes = {f"python{self.version}": {"python": self.python, "version": self.version}}
         changed: dict[str, Any] = {"runtimes": runtimes, "retry_seconds": (0.01, 0.02), **settings}
         lambda_settings = LambdaSettings(state_dir=self.directory, endpoint="http://127.0.0.1:1", **changed)
-        functions = Functions(self.emulator, lambda_settings)
+        functions = Functions(self.emulator, lambda_settings, AccessKeys("s"))
         try:
             async with asyncio.timeout(120):
                 yield functions
