@@ -70,8 +70,8 @@ class Rebuild:
 
 
 @dataclass(frozen=True)
-class Layers:
-    """What a load run deploys beside the stack: handlers that are put into one of its zips.
+class Breakdown:
+    """What a load run deploys beside the stack to break a request's time down: handlers, put into one of its zips.
 
     `function` is the output that names the function they stand in for.
     """
@@ -83,13 +83,13 @@ class Layers:
 
 @dataclass(frozen=True)
 class LoadSettings:
-    """The stack's Locust file, the file whose `check` looks up what became of the writes, the layers, and what the
-    project's table of prices says instead of staticfire's own."""
+    """The stack's Locust file, the file whose `check` looks up what became of the writes, the breakdown, and what
+    the project's table of prices says instead of staticfire's own."""
 
     file: Path
     integrity: Path | None = None
     prices: Path | None = None
-    layers: Layers | None = None
+    breakdown: Breakdown | None = None
 
 
 @dataclass(frozen=True)
@@ -279,18 +279,23 @@ def _rebuild(item: Any, rebuild: Table) -> Rebuild:
 
 
 def _load(table: Table) -> LoadSettings:
-    table.only("file", "integrity", "prices", "layers")
+    if "layers" in table:
+        raise UsageError(
+            f"{table.where('layers')} is gone: it is `breakdown`, as layers are Lambda's.",
+            remedy=f"Name the table [{table.name}.breakdown].",
+        )
+    table.only("file", "integrity", "prices", "breakdown")
     return LoadSettings(
         file=table.required_path("file", "the stack's Locust file"),
         integrity=table.path("integrity"),
         prices=table.path("prices"),
-        layers=_layers(table.table("layers")) if "layers" in table else None,
+        breakdown=_breakdown(table.table("breakdown")) if "breakdown" in table else None,
     )
 
 
-def _layers(table: Table) -> Layers:
+def _breakdown(table: Table) -> Breakdown:
     table.only("function", "zip", "handlers")
     function = table.required("function", "the output that names the function behind the API")
     package = table.required("zip", "that function's zip")
     handlers: tuple[str, ...] = table.get("handlers", strings, ())
-    return Layers(function, package, tuple(table.source.parent / handler for handler in handlers))
+    return Breakdown(function, package, tuple(table.source.parent / handler for handler in handlers))

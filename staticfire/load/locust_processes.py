@@ -29,6 +29,7 @@ from .thresholds import LoadLimits
 
 STOP_SECONDS = 10.0
 TAIL = 2000
+JOURNAL = "journal"
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class LocustRun:
 
     @property
     def journal(self) -> Path:
-        return self.directory / "journal"
+        return self.directory / JOURNAL
 
     @property
     def record(self) -> Record:
