@@ -24,7 +24,7 @@ an error that names the nearest right one.
 | provider_mirror     | STATICFIRE_PROVIDER_MIRROR     | looked for         |
 | parallelism         | STATICFIRE_PARALLELISM         | 20                 |
 | runtimes            | STATICFIRE_RUNTIMES            | those in the *.tf  |
-| idle_seconds        | STATICFIRE_IDLE_SECONDS        | 300                |
+| idle_time           | STATICFIRE_IDLE_TIME           | 5m                 |
 | account_concurrency | STATICFIRE_ACCOUNT_CONCURRENCY | 1000               |
 | enforce_iam         | STATICFIRE_ENFORCE_IAM         | false              |
 | allow_origins       | STATICFIRE_ALLOW_ORIGINS       | none               |
@@ -42,7 +42,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import UsageError
-from .toml_tables import Table, boolean, converted, integer, nearest, path, seconds, strings, switch, text
+from .toml_tables import Table, boolean, converted, integer, nearest, path, strings, switch, text, timespan
 
 FILE = "staticfire.toml"
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
@@ -125,7 +125,7 @@ class Settings:
     provider_mirror: Path | None = None
     parallelism: int = 20
     runtimes: tuple[str, ...] = ()
-    idle_seconds: float = 300.0
+    idle_time: float = 300.0  # in seconds
     account_concurrency: int = 1000
     enforce_iam: bool = False
     allow_origins: tuple[str, ...] = ()
@@ -168,7 +168,7 @@ FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "provider_mirror": path,
     "parallelism": integer(1, 200),
     "runtimes": strings,
-    "idle_seconds": seconds,
+    "idle_time": timespan,
     "account_concurrency": integer(1, 100000),
     "enforce_iam": switch,
     "allow_origins": strings,
@@ -176,6 +176,7 @@ FIELDS: Mapping[str, Callable[[Any], Any]] = {
 }
 # Settings that were: what to do instead.
 GONE = {
+    "idle_seconds": "Write `idle_time` with its unit: 300 seconds are `5m` or `300s`.",
     "compile_edge": "Remove it: nothing is compiled at `up` any more.",
     "compile_client": "Remove it: functions run under AWS's runtime client as AWS published it.",
     "prewarm": "Remove it: pre-warmed execution environments are gone; each starts a process of its own.",

@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.load, pytest.mark.chaos]
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads((ROOT / "docs/load-report.schema.json").read_text(encoding="utf-8"))
-PATIENT = ("--max-p95", "60000", "--max-errors", "0", "--min-rate", "0.01", "--warm-up", "2s")
+PATIENT = ("--max-p95", "60s", "--max-errors", "0", "--min-rate", "0.01", "--warm-up", "2s")
 PROFILES = {
     "steady": ("--duration", "5s", "--rate", "20"),
     "ramp": ("--duration", "33s", "--rate", "160"),

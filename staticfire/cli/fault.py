@@ -18,9 +18,9 @@ from typing import Any
 
 from staticfire.edge_client import EdgeClient, fault_in_words
 from staticfire.errors import UsageError
-from staticfire.host.timespan import parse_timespan
 from staticfire.settings import Settings
 from staticfire.targets.base import require_running
+from staticfire.timespan import parse_timespan
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

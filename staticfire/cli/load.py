@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from staticfire.errors import PrerequisiteError, UsageError
 from staticfire.host.locks import command_lock
-from staticfire.host.timespan import parse_seconds
 from staticfire.layout import Layout
 from staticfire.load.profiles import PROFILES, LoadOptions
 from staticfire.load.thresholds import LoadLimits
@@ -30,6 +29,7 @@ from staticfire.progress import progress
 from staticfire.settings import Settings
 from staticfire.stacks.stack import Stack
 from staticfire.targets.base import require_well
+from staticfire.timespan import parse_timespan
 
 if TYPE_CHECKING:
     from staticfire.load.figures import Figures
@@ -61,7 +61,7 @@ def _number(kind: Callable[[str], Number], low: float, high: float, what: str) -
 
 def _seconds(text: str) -> int:
     """Locust takes whole ones."""
-    seconds = parse_seconds(text)
+    seconds = parse_timespan(text)
     if not seconds.is_integer() or not 1 <= seconds <= MOST:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of seconds from 1 on: write 90s, 10m or 1h")
     return int(seconds)
@@ -69,6 +69,13 @@ def _seconds(text: str) -> int:
 
 def _gone(text: str) -> int:
     raise argparse.ArgumentTypeError(f"the flag is --breakdown {text} now, as layers are Lambda's")
+
+
+def _milliseconds(text: str) -> float:
+    milliseconds = parse_timespan(text) * 1000
+    if not milliseconds:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time at all: write 200ms or 1.5s")
+    return milliseconds
 
 
 MOST = 1_000_000
@@ -105,7 +112,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--layers", type=_gone, help=argparse.SUPPRESS)
     limits = LoadLimits()
     parser.add_argument(
-        "--max-p95", type=_positive, default=limits.p95_ms, metavar="MS", help="must be kept (default: %(default)s)"
+        "--max-p95", type=_milliseconds, default=limits.p95_ms, metavar="TIME", help="must be kept (default: 1s)"
     )
     parser.add_argument(
         "--max-errors", type=_share, default=limits.errors, metavar="SHARE", help="must be kept (default: %(default)s)"

@@ -50,8 +50,8 @@ class Plan:
             "--rate": self.options.rate,
             "--users": self.options.users,
             "--run-time": self.options.seconds,
-            "--warm-up": self.options.warm_up,
-            "--max-p95": self.limits.p95_ms,
+            "--warm-up": f"{self.options.warm_up}s",
+            "--max-p95": f"{self.limits.p95_ms}ms",
             "--max-errors": self.limits.errors,
             "--min-rate": self.limits.rate,
         }
