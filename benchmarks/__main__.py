@@ -1,6 +1,6 @@
 """`make bench`: run every measure, interleaved in one run, and print the table.
 
-    python -m benchmarks [--only NAME ...] [--rounds N] [--seconds S] [--check] [--list]
+    python -m benchmarks [--only NAME ...] [--rounds N] [--duration TIME] [--check] [--list]
 
 A round takes every probe once, one after the other. The first one warms up and does not count: cold starts have rows of
 their own. A probe's figure is the median of its rounds, and a row is the ratio of two figures. A whole run also writes
@@ -20,6 +20,7 @@ from typing import NoReturn
 
 from staticfire.errors import StaticfireError
 from staticfire.progress import Progress
+from staticfire.timespan import parse_timespan
 
 from . import machine, report
 from .bench import Bench
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _end)
     progress = Progress()
     try:
-        samples = _measure(rows, options.rounds, options.seconds, progress)
+        samples = _measure(rows, options.rounds, options.duration, progress)
     except StaticfireError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("Interrupted: nothing was written, and what was started has ended.", file=sys.stderr)
         return 130
     lines = [report.Line.of(row, samples) for row in rows]
-    shape = f"{options.rounds} rounds of {options.seconds:g} s a probe after one that warms up, medians."
+    shape = f"{options.rounds} rounds of {options.duration:g} s a probe after one that warms up, medians."
     print(report.table(lines))
     if len(rows) == len(ROWS):
         report.write(lines, samples, machine.facts(), shape)
@@ -56,7 +57,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure Staticfire against its bars.")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these rows only (see --list)")
     parser.add_argument("--rounds", type=int, default=4, help="how often each probe runs (default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=2.5, help="how long a probe loads (default: %(default)s)")
+    duration = "how long a probe loads (default: %(default)s)"
+    parser.add_argument("--duration", type=parse_timespan, default="2.5s", metavar="TIME", help=duration)
     parser.add_argument("--check", action="store_true", help="exit with 1 when a bar does not hold")
     parser.add_argument("--list", action="store_true", help="name the rows")
     return parser.parse_args(arguments)

@@ -126,5 +126,23 @@ class EdgeClient:
         return status, answer
 
 
+def fault_in_words(fault: Mapping[str, Any]) -> str:
+    """A fault as the edge describes it: `dynamodb:UpdateItem  error ThrottlingException (400), 0.1 of the calls`."""
+    calls = ":".join(filter(None, (fault["service"] or "every service", fault["operation"])))
+    what = f"{fault['kind']} {fault['code']} ({fault['status']})" if fault["code"] else fault["kind"]
+    details = [what]
+    if fault["seconds"]:
+        details.append(f"{fault['seconds']:g} s late")
+    if fault["share"] < 1:
+        details.append(f"{fault['share']:.6g} of the calls")
+    if fault["times"] is not None:
+        details.append(f"{fault['times']} times at most")
+    if fault["when"] == "after":
+        details.append("after they were carried out")
+    if fault["account"] is not None:
+        details.append(f"account {fault['account']}")
+    return f"{calls}  {', '.join(details)}"
+
+
 # No proxy that the user's variables name stands between this machine and itself.
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -25,7 +25,7 @@ an error that names the nearest right one.
 | provider_mirror     | STATICFIRE_PROVIDER_MIRROR     | looked for         |
 | parallelism         | STATICFIRE_PARALLELISM         | 20                 |
 | runtimes            | STATICFIRE_RUNTIMES            | those in the *.tf  |
-| idle_seconds        | STATICFIRE_IDLE_SECONDS        | 300                |
+| idle_time           | STATICFIRE_IDLE_TIME           | 5m                 |
 | account_concurrency | STATICFIRE_ACCOUNT_CONCURRENCY | 1000               |
 | enforce_iam         | STATICFIRE_ENFORCE_IAM         | false              |
 | allow_origins       | STATICFIRE_ALLOW_ORIGINS       | none               |
@@ -43,7 +43,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import UsageError
-from .toml_tables import Table, boolean, converted, integer, nearest, path, seconds, strings, switch, text
+from .toml_tables import Table, boolean, converted, integer, nearest, path, strings, switch, text, timespan
 
 FILE = "staticfire.toml"
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
@@ -71,8 +71,8 @@ class Rebuild:
 
 
 @dataclass(frozen=True)
-class Layers:
-    """What a load run deploys beside the stack: handlers that are put into one of its zips.
+class Breakdown:
+    """What a load run deploys beside the stack to break a request's time down: handlers, put into one of its zips.
 
     `function` is the output that names the function they stand in for.
     """
@@ -84,13 +84,13 @@ class Layers:
 
 @dataclass(frozen=True)
 class LoadSettings:
-    """The stack's Locust file, the file whose `check` looks up what became of the writes, the layers, and what the
-    project's table of prices says instead of staticfire's own."""
+    """The stack's Locust file, the file whose `check` looks up what became of the writes, the breakdown, and what
+    the project's table of prices says instead of staticfire's own."""
 
     file: Path
     integrity: Path | None = None
     prices: Path | None = None
-    layers: Layers | None = None
+    breakdown: Breakdown | None = None
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class Settings:
     provider_mirror: Path | None = None
     parallelism: int = 20
     runtimes: tuple[str, ...] = ()
-    idle_seconds: float = 300.0
+    idle_time: float = 300.0  # in seconds
     account_concurrency: int = 1000
     enforce_iam: bool = False
     allow_origins: tuple[str, ...] = ()
@@ -171,7 +171,7 @@ FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "provider_mirror": path,
     "parallelism": integer(1, 200),
     "runtimes": strings,
-    "idle_seconds": seconds,
+    "idle_time": timespan,
     "account_concurrency": integer(1, 100000),
     "enforce_iam": switch,
     "allow_origins": strings,
@@ -179,6 +179,7 @@ FIELDS: Mapping[str, Callable[[Any], Any]] = {
 }
 # Settings that were: what to do instead.
 GONE = {
+    "idle_seconds": "Write `idle_time` with its unit: 300 seconds are `5m` or `300s`.",
     "compile_edge": "Remove it: nothing is compiled at `up` any more.",
     "compile_client": "Remove it: functions run under AWS's runtime client as AWS published it.",
     "prewarm": "Remove it: pre-warmed execution environments are gone; each starts a process of its own.",
@@ -282,18 +283,23 @@ def _rebuild(item: Any, rebuild: Table) -> Rebuild:
 
 
 def _load(table: Table) -> LoadSettings:
-    table.only("file", "integrity", "prices", "layers")
+    if "layers" in table:
+        raise UsageError(
+            f"{table.where('layers')} is gone: it is `breakdown`, as layers are Lambda's.",
+            remedy=f"Name the table [{table.name}.breakdown].",
+        )
+    table.only("file", "integrity", "prices", "breakdown")
     return LoadSettings(
         file=table.required_path("file", "the stack's Locust file"),
         integrity=table.path("integrity"),
         prices=table.path("prices"),
-        layers=_layers(table.table("layers")) if "layers" in table else None,
+        breakdown=_breakdown(table.table("breakdown")) if "breakdown" in table else None,
     )
 
 
-def _layers(table: Table) -> Layers:
+def _breakdown(table: Table) -> Breakdown:
     table.only("function", "zip", "handlers")
     function = table.required("function", "the output that names the function behind the API")
     package = table.required("zip", "that function's zip")
     handlers: tuple[str, ...] = table.get("handlers", strings, ())
-    return Layers(function, package, tuple(table.source.parent / handler for handler in handlers))
+    return Breakdown(function, package, tuple(table.source.parent / handler for handler in handlers))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import difflib
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .errors import UsageError
+from .timespan import parse_timespan
 
 Value = TypeVar("Value")
 
@@ -94,11 +96,15 @@ def integer(low: int, high: int) -> Callable[[Any], int]:
     return convert
 
 
-def seconds(value: Any) -> float:
-    number = _number(float, value)
-    if number is None or not 0 < number < float("inf"):
-        raise ValueError("a number of seconds over 0 is needed")
-    return number
+def timespan(value: Any) -> float:
+    """Seconds, from text as flags take it."""
+    try:
+        seconds = parse_timespan(text(value))
+    except argparse.ArgumentTypeError as error:
+        raise ValueError(str(error)) from None
+    if not seconds:
+        raise ValueError("a length of time over 0 is needed")
+    return seconds
 
 
 def _number(kind: Callable[[str], Value], value: Any) -> Value | None:

@@ -1,9 +1,9 @@
 """Correct under load: whatever fails meanwhile, nothing acknowledged is lost or counted twice, errors are explained.
 
 Locust's own processes hold a steady rate and keep a journal; something fails under them; then the books are checked:
-every acknowledged write in Postgres exactly once, every user's aggregate in DynamoDB equal to the sum in Postgres. What
-was refused may be in Postgres alone: then the reconciler, which runs every minute by itself, is run to bring the
-aggregate there. Where the refused clients ask again, as they are told to, nothing is left for it to do.
+every acknowledged write in Postgres exactly once and nothing besides, every user's aggregate in DynamoDB equal to the
+sum in Postgres. What was refused may be in Postgres alone: then the reconciler, which runs every minute by itself, is
+run to bring the aggregate there. Where the refused clients ask again, as they are told to, nothing is left for it.
 
 All of them have one whole stack apart, since some kill parts that everybody shares; each leaves everything up.
 """
@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from staticfire.load.integrity import Integrity, check_of
+from staticfire.load.integrity import Books, Integrity
 from staticfire.load.journal import Journal, Write, Writer
 from staticfire.load.locust_processes import Plan, locust_run
 from staticfire.load.profiles import PACE, LoadOptions
@@ -29,7 +29,7 @@ from staticfire.testing.run import OwnStack
 pytestmark = [pytest.mark.load, pytest.mark.chaos]
 
 ROOT = Path(__file__).parents[2]
-CHECK = check_of(ROOT / "loadtests/books/usage.py")
+BOOKS = Books(ROOT / "loadtests/books/usage.py")
 
 RATE = 40
 CLIENTS = math.ceil(RATE / PACE)
@@ -46,12 +46,14 @@ class Load:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._ends = 0
+        self._before: Any = None
         self.journal = Journal(directory / "journal")
 
     @contextmanager
     def on(self, stack: StackUnderTest) -> Iterator[None]:
         """Load for the length of the block."""
         self._ends += 1
+        self._before = self._before or BOOKS.baseline(stack)
         plan = Plan(ROOT / "loadtests/usage.py", stack.url, "steady", LoadOptions(rate=RATE, seconds=600, warm_up=0))
         with locust_run(plan, self._directory, ROOT) as run:
             yield
@@ -75,7 +77,7 @@ class Load:
         wait_until(lambda: self.answered(status) >= enough, f"{writes} more answers {status or ''}")
 
     def check(self, stack: StackUnderTest) -> Integrity:
-        integrity = CHECK(self.journal, stack)
+        integrity = BOOKS.check(self.journal, stack, self._before)
         assert integrity.holds, integrity
         assert integrity.acknowledged, "nothing was acknowledged: this would show nothing"
         return integrity

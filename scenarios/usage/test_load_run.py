@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.load, pytest.mark.chaos]
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads((ROOT / "docs/load-report.schema.json").read_text(encoding="utf-8"))
-PATIENT = ("--max-p95", "60000", "--max-errors", "0", "--min-rate", "0.01", "--warm-up", "2s")
+PATIENT = ("--max-p95", "60s", "--max-errors", "0", "--min-rate", "0.01", "--warm-up", "2s")
 PROFILES = {
     "steady": ("--duration", "5s", "--rate", "20"),
     "ramp": ("--duration", "33s", "--rate", "160"),
@@ -113,7 +113,7 @@ def loads(staticfire_own: OwnStack) -> Loads:
 
 @pytest.fixture
 def deployed(aws: AwsClients) -> Deployed:
-    """The names of the functions and APIs that there are for the layers."""
+    """The names of the functions and APIs that there are for the breakdown."""
 
     def names() -> set[str]:
         functions = aws("lambda").list_functions()["Functions"]
@@ -126,7 +126,7 @@ def deployed(aws: AwsClients) -> Deployed:
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_short_run_of_every_profile_loses_nothing_and_leaves_a_report(loads: Loads, profile: str) -> None:
-    done, report = loads.run("--profile", profile, "--layers", "0", *PROFILES[profile])
+    done, report = loads.run("--profile", profile, "--breakdown", "0", *PROFILES[profile])
 
     # Whether a step of the ramp holds its rate is the machine's matter.
     assert [failure for failure in report["failures"] if not failure.startswith("threshold rate")] == [], done.stderr
@@ -143,23 +143,23 @@ def test_a_short_run_of_every_profile_loses_nothing_and_leaves_a_report(loads: L
     assert "usage-api" in {function["name"] for function in report["functions"]}
 
 
-def test_two_workers_measure_one_load_and_the_layers_leave_nothing_behind(loads: Loads, deployed: Deployed) -> None:
-    done, report = loads.run("--profile", "steady", *PROFILES["steady"], "--workers", "2", "--layers", "1")
+def test_two_workers_measure_one_load_and_the_breakdown_leaves_nothing_behind(loads: Loads, deployed: Deployed) -> None:
+    done, report = loads.run("--profile", "steady", *PROFILES["steady"], "--workers", "2", "--breakdown", "1")
 
     assert done.returncode == 0, done.stderr
     assert report["generator"]["processes"] == 2
-    assert [layer["name"] for layer in report["layers"]] == ["empty", "without stores", "with postgres", "whole"]
+    assert [variant["name"] for variant in report["breakdown"]] == ["empty", "without stores", "with postgres", "whole"]
     assert deployed() == set()
     assert loads.processes() == []
 
-    # What a layer wrote to Postgres alone has reached DynamoDB too.
-    done, report = loads.run("--profile", "steady", *PROFILES["steady"], "--layers", "0")
+    # What a variant wrote to Postgres alone has reached DynamoDB too.
+    done, report = loads.run("--profile", "steady", *PROFILES["steady"], "--breakdown", "0")
     assert done.returncode == 0, done.stderr
     assert report["integrity"]["drifted_users"] == 0
 
 
 def test_a_threshold_that_does_not_hold_fails_the_run_and_is_named(loads: Loads) -> None:
-    done, report = loads.run("--profile", "steady", *PROFILES["steady"], "--layers", "0", "--min-rate", "10000")
+    done, report = loads.run("--profile", "steady", *PROFILES["steady"], "--breakdown", "0", "--min-rate", "10000")
 
     assert done.returncode == 1
     assert "threshold rate" in done.stderr
@@ -196,21 +196,22 @@ def test_an_interrupted_run_reports_what_was_measured_and_leaves_no_process(load
     assert loads.processes() == []
 
 
-def test_an_interruption_among_the_layers_leaves_none_of_them(loads: Loads, deployed: Deployed) -> None:
-    options = ("--profile", "steady", *PROFILES["steady"], "--layers", "100")
+def test_an_interrupted_breakdown_leaves_nothing(loads: Loads, deployed: Deployed) -> None:
+    options = ("--profile", "steady", *PROFILES["steady"], "--breakdown", "100")
     with loads.started(*options) as (process, report):
-        wait_until(deployed, "the functions of the layers", 120)
+        wait_until(deployed, "the functions of the breakdown", 120)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=120)
 
         assert process.returncode == 130
-        assert report()["layers"] == []
+        assert report()["breakdown"] == []
     assert deployed() == set()
     assert loads.processes() == []
 
 
 def _measuring(loads: Loads) -> bool:
     """Whether the warm-up of the latest run is over, and something was measured after it."""
-    latest = max(loads.reports.iterdir(), key=lambda directory: directory.stat().st_mtime, default=None)
+    directories = loads.reports.iterdir() if loads.reports.exists() else ()
+    latest = max(directories, key=lambda directory: directory.stat().st_mtime, default=None)
     record = Record.read(latest / "record.jsonl") if latest else None
     return record is not None and not record.ended and record.total(record.measured).requests > 0

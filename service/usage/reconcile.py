@@ -1,5 +1,8 @@
 """The reconciler: brings the aggregates in DynamoDB to what Postgres says, wherever a request died between the two.
 
+Each run also brings the grand totals, which the average is answered from, to the sum of the users' totals. They move in
+one commit with the event, so that a difference was made by something else; it is repaired and logged all the same.
+
 It finds the users to check in two ways, both in pages, both with their progress kept in Postgres, so that a run that
 ends early (time, a crash, an outage) is continued by the next one:
 
@@ -54,12 +57,14 @@ where (recorded_at, id) > (:at, :id) order by recorded_at, id limit :page
 CHECKED = """
 update usage_reconciliation set checked_at = :at, checked_id = :id where (checked_at, checked_id) < (:at, :id)
 """
+REPAIR_TOTALS = "select repair_totals()"
 
 
 @dataclass
 class Report:
     checked: int = 0
     repaired: int = 0
+    totals_repaired: bool = False
     complete: bool = False
 
 
@@ -72,6 +77,7 @@ class Reconciler:
         """As much as the context's time allows; `complete` tells whether nothing is left for the next run."""
         report = Report()
         [[at, event_id, after, settled]] = self._database.run(BEGIN, first=FIRST_ID, full=full)
+        [[report.totals_repaired]] = self._database.run(REPAIR_TOTALS)
         report.complete = self._sweep(after, context, report) and self._follow(at, event_id, settled, context, report)
         return report
 

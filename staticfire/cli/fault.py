@@ -16,11 +16,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from staticfire.edge_client import EdgeClient
+from staticfire.edge_client import EdgeClient, fault_in_words
 from staticfire.errors import UsageError
-from staticfire.host.timespan import parse_timespan
 from staticfire.settings import Settings
 from staticfire.targets.base import require_running
+from staticfire.timespan import parse_timespan
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -115,17 +115,4 @@ def _described(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _line(fault: Mapping[str, Any]) -> str:
     """`3  dynamodb:UpdateItem  error ThrottlingException (400), 0.1 of the calls; struck 4 of 41`."""
-    calls = ":".join(filter(None, (fault["service"] or "every service", fault["operation"])))
-    what = f"{fault['kind']} {fault['code']} ({fault['status']})" if fault["code"] else fault["kind"]
-    details = [what]
-    if fault["seconds"]:
-        details.append(f"{fault['seconds']:g} s late")
-    if fault["share"] < 1:
-        details.append(f"{fault['share']:.6g} of the calls")
-    if fault["times"] is not None:
-        details.append(f"{fault['times']} times at most")
-    if fault["when"] == "after":
-        details.append("after they were carried out")
-    if fault["account"] is not None:
-        details.append(f"account {fault['account']}")
-    return f"{fault['id']}  {calls}  {', '.join(details)}; struck {fault['hits']} of {fault['calls']}"
+    return f"{fault['id']}  {fault_in_words(fault)}; struck {fault['hits']} of {fault['calls']}"

@@ -1,10 +1,13 @@
 """`staticfire load STACK`: load the running stack by a profile, look up what became of every write, and report.
 
-    staticfire load shop                                   steps until the knee, then integrity, layers, report
+    staticfire load shop                                   steps until the knee, then integrity, breakdown, report
     staticfire load shop --profile steady --rate 100 --duration 5m
-    staticfire load shop --compare .staticfire/reports/2026-11-21T10-00-00/report.json
+    staticfire load shop --compare .staticfire/reports/2026-11-21T10-00-00 --fail-on-worse
+    staticfire load shop --check .staticfire/reports/2026-11-21T10-00-00      look up now what could not be then
 
-It fails (exit code 1) when a threshold does not hold, a write was lost or doubled, or the generator lost a process.
+It fails (exit code 1) when a threshold does not hold, a write was lost or doubled, the generator lost a process, or the
+run is worse than an earlier one and `--fail-on-worse` is given. Where that cannot be told, the exit code is 8: the edge
+was killed in the middle of the run, say, so that nobody could look up the writes. The report is written all the same.
 """
 
 from __future__ import annotations
@@ -19,7 +22,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from staticfire.errors import PrerequisiteError, UsageError
 from staticfire.host.locks import command_lock
-from staticfire.host.timespan import parse_seconds
 from staticfire.layout import Layout
 from staticfire.load.profiles import PROFILES, LoadOptions
 from staticfire.load.thresholds import LoadLimits
@@ -27,15 +29,16 @@ from staticfire.progress import progress
 from staticfire.settings import Settings
 from staticfire.stacks.stack import Stack
 from staticfire.targets.base import require_well
+from staticfire.timespan import parse_timespan
 
 if TYPE_CHECKING:
     from staticfire.load.figures import Figures
-    from staticfire.load.report.document import Report
+    from staticfire.load.locust_processes import Plan
+    from staticfire.load.report.document import Comparison, Report
 
 EXTRA = {"locust": "Locust", "jinja2": "Jinja2"}
 INTERRUPTED = 130
-FAILED = 1
-BOOKS = ("acknowledged", "lost", "doubled", "unacknowledged_stored", "drifted_users")
+EXIT_CODES = {"passed": 0, "failed": 1, "interrupted": INTERRUPTED, "cannot be told": 8}
 
 
 Number = TypeVar("Number", int, float)
@@ -58,10 +61,21 @@ def _number(kind: Callable[[str], Number], low: float, high: float, what: str) -
 
 def _seconds(text: str) -> int:
     """Locust takes whole ones."""
-    seconds = parse_seconds(text)
+    seconds = parse_timespan(text)
     if not seconds.is_integer() or not 1 <= seconds <= MOST:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of seconds from 1 on: write 90s, 10m or 1h")
     return int(seconds)
+
+
+def _gone(text: str) -> int:
+    raise argparse.ArgumentTypeError(f"the flag is --breakdown {text} now, as layers are Lambda's")
+
+
+def _milliseconds(text: str) -> float:
+    milliseconds = parse_timespan(text) * 1000
+    if not milliseconds:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time at all: write 200ms or 1.5s")
+    return milliseconds
 
 
 MOST = 1_000_000
@@ -89,11 +103,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--warm-up", type=_seconds, default=5, metavar="TIME", help="before, reported apart (default: 5s)"
     )
     parser.add_argument(
-        "--layers", type=_rounds, default=3, metavar="ROUNDS", help="0: leave the layers out (default: 3)"
+        "--breakdown",
+        type=_rounds,
+        default=3,
+        metavar="ROUNDS",
+        help="0: do not break a request's time down (default: 3)",
     )
+    parser.add_argument("--layers", type=_gone, help=argparse.SUPPRESS)
     limits = LoadLimits()
     parser.add_argument(
-        "--max-p95", type=_positive, default=limits.p95_ms, metavar="MS", help="must be kept (default: %(default)s)"
+        "--max-p95", type=_milliseconds, default=limits.p95_ms, metavar="TIME", help="must be kept (default: 1s)"
     )
     parser.add_argument(
         "--max-errors", type=_share, default=limits.errors, metavar="SHARE", help="must be kept (default: %(default)s)"
@@ -102,7 +121,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--min-rate", type=_positive, metavar="RPS", help="must be kept (default: 0.9 of the profile's)"
     )
     parser.add_argument(
-        "--compare", type=Path, metavar="REPORT", help="report.json of an earlier run, to be set beside it"
+        "--compare", type=Path, metavar="REPORT", help="directory or report.json of an earlier run, to be set beside it"
+    )
+    parser.add_argument(
+        "--fail-on-worse", action="store_true", help="exit with 1 when it is worse than --compare's, 8 when not told"
+    )
+    parser.add_argument(
+        "--check",
+        type=Path,
+        metavar="REPORT",
+        help="load nothing: look up the writes of that run, whose report says that they could not be",
     )
     parser.add_argument(
         "--traffic", type=_positive, metavar="N", help="requests a month, to be costed besides 1 M to 1,000 M"
@@ -118,27 +146,67 @@ def _load(settings: Settings, arguments: argparse.Namespace) -> int:
             remedy="Install what load runs need: `pip install 'staticfire[load]'`.",
         )
     from staticfire.load.report.document import read
-    from staticfire.load.run import load_settings, plan_of, run
-    from staticfire.load.typed_json import to_json
+    from staticfire.load.run import load_settings, look_up, plan_of, run
 
+    if arguments.fail_on_worse and not arguments.compare:
+        raise UsageError(
+            "--fail-on-worse needs an earlier run.", remedy="Name the directory of its report: --compare REPORT."
+        )
     name = arguments.stack or _only(settings)
     load_settings(settings.stack(name))  # what is wrong with it is said before what does not run
-    stack = Stack(settings, name, require_well(settings))
-    options = LoadOptions(arguments.rate, arguments.users, arguments.duration, arguments.warm_up)
-    limits = LoadLimits(arguments.max_p95, arguments.max_errors, arguments.min_rate)
-    plan = plan_of(stack, arguments.profile, options, limits, arguments.workers)
     earlier = read(arguments.compare) if arguments.compare else None
+    stack = Stack(settings, name, require_well(settings))
     with command_lock(Layout.of(settings), "load"), progress(verbose=arguments.verbose) as display:
+        if arguments.check:
+            directory = arguments.check if arguments.check.is_dir() else arguments.check.parent
+            report, page = look_up(stack, directory, display)
+            _show(arguments, report, page)
+            return 0 if report.integrity and report.integrity.holds else EXIT_CODES["failed"]
+        options = LoadOptions(arguments.rate, arguments.users, arguments.duration, arguments.warm_up)
+        limits = LoadLimits(arguments.max_p95, arguments.max_errors, arguments.min_rate)
+        plan = plan_of(stack, arguments.profile, options, limits, arguments.workers)
+        if earlier is not None:
+            _foresee(earlier, stack, plan, gate=arguments.fail_on_worse)
         report, page = run(
-            stack, plan, display, layer_rounds=arguments.layers, traffic=arguments.traffic, earlier=earlier
+            stack,
+            plan,
+            display,
+            breakdown_rounds=arguments.breakdown,
+            traffic=arguments.traffic,
+            earlier=earlier,
+            fail_on_worse=arguments.fail_on_worse,
         )
+    _show(arguments, report, page)
+    return EXIT_CODES[report.verdict]
+
+
+def _foresee(earlier: Report, stack: Stack, plan: Plan, *, gate: bool) -> None:
+    """Say before the run that there will be no verdict beside the earlier one; a gate that cannot tell is refused."""
+    from staticfire.load.machine import Machine
+    from staticfire.load.report.compare import Question, foreseen
+
+    question = Question(stack.name, plan.profile, stack.settings.target, plan.options, Machine.this())
+    reason = foreseen(earlier, question)
+    if reason and gate:
+        raise UsageError(
+            f"This run can have no verdict beside the earlier one: {reason}.",
+            remedy="Run both alike and long enough, or leave out --fail-on-worse.",
+        )
+    if reason:
+        print(f"staticfire: the comparison will have no verdict: {reason}.", file=sys.stderr)
+
+
+def _show(arguments: argparse.Namespace, report: Report, page: Path) -> None:
+    from staticfire.load.typed_json import to_json
+
     if arguments.json:
         print(json.dumps(to_json(report), indent=2))
     else:
         _print(report, page)
     for failure in report.failures:
         print(f"staticfire: FAILED: {failure}", file=sys.stderr)
-    return INTERRUPTED if report.interrupted else FAILED if report.failures else 0
+    for reason in report.unknown:
+        print(f"staticfire: CANNOT BE TOLD: {reason}", file=sys.stderr)
 
 
 def _only(settings: Settings) -> str:
@@ -160,14 +228,30 @@ def _print(report: Report, page: Path) -> None:
     for step in report.steps:
         print(f"  {step.name:<8} asked for {step.target_rate:.0f}: {step.rate:.1f}, p95 {_ms(step.p95_ms)}")
     if report.integrity is not None:
-        counts = (f"{getattr(report.integrity, name)} {name.replace('_', ' ')}" for name in BOOKS)
-        print(f"integrity {', '.join(counts)}")
-    for layer in report.layers:
-        print(f"layer     p50 {_ms(layer.p50_ms)} ({layer.adds_ms:+.3g}): {layer.what}")
+        print(f"integrity {report.integrity}")
+    for variant in report.breakdown:
+        print(f"breakdown p50 {_ms(variant.p50_ms)} ({variant.adds_ms:+.3g}): {variant.what}")
+    for fault in report.faults:
+        print(f"fault     {fault}")
     for warning in report.warnings:
         print(f"warning   {warning}")
+    if report.comparison is not None:
+        _print_comparison(report.comparison)
     print(f"carried   {report.summary.rate:.1f} a second. {report.summary.basis}")
+    print(f"verdict   {report.verdict}")
     print(f"report    {page}")
+
+
+def _print_comparison(comparison: Comparison) -> None:
+    earlier = comparison.earlier
+    print(f"compared  with {earlier.profile} of {earlier.started}, revision {earlier.revision or 'unknown'}")
+    for difference in comparison.differences:
+        print(f"  differs {difference}")
+    print(f"  {'':<16} {'before':>10} {'now':>10} {'change':>9}  verdict")
+    for measure in comparison.measures:
+        before, now = ("-" if value is None else f"{value:.4g}" for value in (measure.before, measure.after))
+        change = "-" if measure.change is None else f"{measure.change:+.1%}"
+        print(f"  {measure.name:<16} {before:>10} {now:>10} {change:>9}  {measure.verdict}")
 
 
 def _line(name: str, figures: Figures) -> str:

@@ -9,10 +9,10 @@ from typing import Any
 
 from staticfire import boto
 from staticfire.errors import UsageError
-from staticfire.host.timespan import parse_timespan
 from staticfire.settings import Settings
 from staticfire.stacks.terraform.variables import DEFAULT_ACCOUNT
 from staticfire.targets.base import Running, require_running
+from staticfire.timespan import parse_timespan
 
 LATE_MILLISECONDS = 60_000
 LOG_GROUPS = "/aws/lambda/"

@@ -9,6 +9,7 @@ exit codes:
     5   running, but a part is not well
     6   Terraform failed
     7   busy: another command is at work, or a port is taken
+    8   a load run's verdict cannot be told
   130   interrupted
   141   nobody reads the output any more
 """

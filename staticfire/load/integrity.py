@@ -4,6 +4,11 @@ What a store must hold is the service's own business, so a project's `integrity`
 
     def check(journal: Journal, stack: StackUnderTest) -> Integrity
 
+or, where it has to know what was so before the run began,
+
+    def baseline(stack: StackUnderTest) -> dict                                          what JSON can hold
+    def check(journal: Journal, stack: StackUnderTest, before: Mapping) -> Integrity
+
 and this module defines what it answers, and loads it.
 """
 
@@ -14,7 +19,10 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pg8000
+from botocore.exceptions import BotoCoreError, ClientError
 
 from staticfire.errors import StaticfireError, UsageError
 
@@ -24,8 +32,10 @@ from .typed_json import json_name
 if TYPE_CHECKING:
     from staticfire.testing.kit import StackUnderTest
 
-FUNCTION = "check"
+CHECK, BASELINE = "check", "baseline"
 EXAMPLES = 5
+FAILURES = ("lost", "doubled", "unexplained", "drifted_users", "drifted_totals")
+REMARKS = ("unacknowledged_stored", "reconciled_users", "earlier_drift")
 
 
 @dataclass(frozen=True)
@@ -44,61 +54,76 @@ class Example:
 class Integrity:
     """The verdict. Writes are counted by their idempotency keys, so a write and its replays are one.
 
+    `unexplained`: what was stored since the run began where it wrote, and no write of it explains. `drifted_users` and
+    `drifted_totals`: sums of a user, and of everybody, that are not what the events add up to.
+
     `unacknowledged_stored` is not a failure: whoever got no answer cannot know, and asks again with the same key. Nor
     are `reconciled_users`: an unacknowledged write had left their aggregate behind, and the service's own repair mended
-    it.
+    it. Nor is `earlier_drift`: what had drifted before the run began, so that the run's part in it cannot be told.
     """
 
     writes: int
     acknowledged: int
     lost: int = 0
     doubled: int = 0
+    unexplained: int = 0
     unacknowledged_stored: int = 0
     users: int = 0
     drifted_users: int = 0
+    drifted_totals: int = 0
     reconciled_users: int = 0
+    earlier_drift: int = 0
     examples: tuple[Example, ...] = ()
     holds: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "holds", not (self.lost or self.doubled or self.drifted_users))
+        object.__setattr__(self, "holds", not any(getattr(self, name) for name in FAILURES))
 
     def __str__(self) -> str:
-        counts = ("lost", "doubled", "drifted_users", "unacknowledged_stored", "reconciled_users")
         lines = [f"{self.acknowledged} of {self.writes} writes of {self.users} users were acknowledged"]
-        lines += [f"{getattr(self, name)} {name.replace('_', ' ')}" for name in counts]
+        lines += [f"{getattr(self, name)} {name.replace('_', ' ')}" for name in (*FAILURES, *REMARKS)]
         return ", ".join(lines) + "".join(f"\n  {example}" for example in self.examples)
 
 
-BooksCheck = Callable[[Journal, "StackUnderTest"], Integrity]
+class Books:
+    """A project's file that says whether its stores hold what a run sent."""
 
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        specification = importlib.util.spec_from_file_location(f"staticfire_integrity_{path.stem}", path)
+        if specification is None or specification.loader is None or not path.is_file():
+            raise UsageError(
+                f"There is no Python file {path}.",
+                remedy="Correct `integrity` in [stacks.NAME.load] of staticfire.toml.",
+            )
+        module = importlib.util.module_from_spec(specification)
+        sys.modules[specification.name] = module  # dataclasses look their own module up
+        specification.loader.exec_module(module)
+        check = getattr(module, CHECK, None)
+        if not callable(check):
+            raise UsageError(
+                f"{path} defines no function `{CHECK}`.",
+                remedy=f"Define `def {CHECK}(journal, stack) -> Integrity` in it.",
+            )
+        self._check: Callable[..., Any] = check
+        self._baseline: Callable[..., Any] | None = getattr(module, BASELINE, None)
 
-def check_of(path: Path) -> BooksCheck:
-    """The function `check` of a project's file."""
-    specification = importlib.util.spec_from_file_location(f"staticfire_integrity_{path.stem}", path)
-    if specification is None or specification.loader is None or not path.is_file():
-        raise UsageError(
-            f"There is no Python file {path}.",
-            remedy="Correct `integrity` in [stacks.NAME.load] of staticfire.toml.",
-        )
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[specification.name] = module  # dataclasses look their own module up
-    specification.loader.exec_module(module)
-    function = getattr(module, FUNCTION, None)
-    if not callable(function):
-        raise UsageError(
-            f"{path} defines no function `{FUNCTION}`.",
-            remedy=f"Define `def {FUNCTION}(journal, stack) -> Integrity` in it.",
-        )
+    def baseline(self, stack: StackUnderTest) -> Any:
+        """What the stores say before a run; nothing where the file does not ask for it."""
+        return {} if self._baseline is None else self._run(self._baseline, stack)
 
-    def check(journal: Journal, stack: StackUnderTest) -> Integrity:
-        try:
-            verdict: Integrity = function(journal, stack)
-        except AssertionError as error:  # of the test kit: a function that failed, something that never came
-            raise StaticfireError(f"Integrity cannot be judged: {error}", checked=[str(path)]) from error
+    def check(self, journal: Journal, stack: StackUnderTest, before: Any) -> Integrity:
+        """The verdict; `before` is the run's baseline. A StaticfireError when there cannot be one."""
+        arguments = (journal, stack) if self._baseline is None else (journal, stack, before)
+        verdict: Integrity = self._run(self._check, *arguments)
         return verdict
 
-    return check
+    def _run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        # A function that failed and something that never came (of the test kit), and stores that cannot be read.
+        except (AssertionError, BotoCoreError, ClientError, pg8000.Error, OSError) as error:
+            raise StaticfireError(f"Integrity cannot be judged: {error}", checked=[str(self._path)]) from error
 
 
 def examples_of(count: str, wrong: Mapping[str, str]) -> tuple[Example, ...]:

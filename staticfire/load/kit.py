@@ -41,8 +41,8 @@ from locust.runners import MasterRunner, WorkerRunner
 from staticfire import settings
 from staticfire.errors import StaticfireError
 from staticfire.host.files import read_json
-from staticfire.host.timespan import parse_seconds
 from staticfire.layout import Layout
+from staticfire.timespan import parse_timespan
 
 from . import journal
 from .profiles import PROFILES, LoadOptions
@@ -221,10 +221,8 @@ def _options(parser: LocustArgumentParser) -> None:
     parser.set_defaults(web_host="127.0.0.1", master_bind_host="127.0.0.1")
     group = parser.add_argument_group("Profiles", f"--profile NAME chooses one. {names}.")
     group.add_argument("--rate", type=float, help="highest rate of the profile, in requests a second")
-    group.add_argument("--warm-up", type=parse_seconds, default=5.0, help="time before it, which does not count: 5s")
-    group.add_argument(
-        "--max-p95", type=float, default=LoadLimits.p95_ms, help="95th percentile, in ms, that must be kept"
-    )
+    group.add_argument("--warm-up", type=parse_timespan, default="5s", help="time before it, which does not count: 5s")
+    group.add_argument("--max-p95", type=parse_timespan, default="1s", help="95th percentile that must be kept: 200ms")
     group.add_argument("--max-errors", type=float, default=LoadLimits.errors, help="share of failures that is allowed")
     group.add_argument("--min-rate", type=float, help="rate that must be kept; default: 0.9 of the profile's")
 
@@ -269,7 +267,7 @@ def _shape(environment: Environment, options: Namespace, leader: Leader, late: f
     if profile is None:
         raise SystemExit(f"There is no profile {options.profile!r}; there are: {', '.join(PROFILES)}.")
     chosen = LoadOptions(options.rate, options.num_users, options.run_time, options.warm_up)
-    limits = LoadLimits(options.max_p95, options.max_errors, options.min_rate)
+    limits = LoadLimits(options.max_p95 * 1000, options.max_errors, options.min_rate)
     options.run_time = None  # the shape's own, and Locust would count the warm-up
     # Not an option of Locust's own: its master hands it to the workers.
     options.pace = profile.pace(chosen)

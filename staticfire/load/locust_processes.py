@@ -29,6 +29,7 @@ from .thresholds import LoadLimits
 
 STOP_SECONDS = 10.0
 TAIL = 2000
+JOURNAL = "journal"
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,8 @@ class Plan:
             "--rate": self.options.rate,
             "--users": self.options.users,
             "--run-time": self.options.seconds,
-            "--warm-up": self.options.warm_up,
-            "--max-p95": self.limits.p95_ms,
+            "--warm-up": f"{self.options.warm_up}s",
+            "--max-p95": f"{self.limits.p95_ms}ms",
             "--max-errors": self.limits.errors,
             "--min-rate": self.limits.rate,
         }
@@ -94,7 +95,7 @@ class LocustRun:
 
     @property
     def journal(self) -> Path:
-        return self.directory / "journal"
+        return self.directory / JOURNAL
 
     @property
     def record(self) -> Record:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from staticfire.errors import StaticfireError
 from staticfire.stacks.stack import Stack
 
 # CloudWatch Logs charges for this much of each line besides its text.
@@ -40,7 +41,10 @@ class Meter:
     def read(self, requests: int, log_groups: Sequence[str]) -> Metered:
         """`requests` came in since the meter was made; `log_groups` are the stack's."""
         calls: dict[str, dict[str, int]] = {}
-        for (service, operation), count in sorted((self._calls() - self._before).items()):
+        now = self._calls()
+        if any(now[call] < count for call, count in self._before.items()):
+            raise StaticfireError("The edge was started anew during the run, and counts from zero.")
+        for (service, operation), count in sorted((now - self._before).items()):
             calls.setdefault(service, {})[operation] = count
         logs = self._stack.client("logs")
         sizes = {group: size for group in log_groups if (size := line_bytes(logs, group)) is not None}

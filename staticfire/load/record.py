@@ -135,6 +135,11 @@ class Record:
             return cls([json.loads(line) for line in file if line.endswith(b"\n")])
 
     @property
+    def requests(self) -> int:
+        """All of them, those of the warm-up too."""
+        return sum(tally.requests for routes in self.seconds.values() for tally in routes.values())
+
+    @property
     def measured(self) -> list[Phase]:
         """The phases that count: all but the warm-up."""
         return [phase for phase in self.phases if phase.name != WARM_UP]

@@ -1,11 +1,14 @@
 """A load run of one stack, from its generator's ceiling to what the report says.
 
-    plan -> ceiling -> warm-up -> measured -> books -> layers -> report
-                          |          |
-                          +--Ctrl-C--+---> books -> report of what was measured until then
+    plan -> ceiling -> baseline -> warm-up -> measured -> books -> breakdown -> report
+                                      |          |
+                                      +--Ctrl-C--+---> books -> report of what was measured until then
+                                      +-the edge-+---> report whose verdict cannot be told; `look_up` asks the books
+                                        is gone        later
 
 A run fails when a threshold does not hold, when a write was lost or counted twice, and when the generator lost a
-process: each is a line of `failures`. What makes its figures doubtful is a warning.
+process: each is a line of `failures`. What was not to be found out is a line of `unknown`. What makes its figures
+doubtful is a warning.
 """
 
 from __future__ import annotations
@@ -13,48 +16,61 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from staticfire.edge_client import EdgeClient
 from staticfire.errors import ApplyError, StaticfireError, UsageError
 from staticfire.host.clock import rfc3339
+from staticfire.host.files import read_json, write_json
 from staticfire.progress import Progress, Step
 from staticfire.settings import LoadSettings, StackSettings
 from staticfire.stacks.stack import Stack
 from staticfire.testing.kit import StackUnderTest
 
-from . import layers
+from . import breakdown
 from .ceiling import Ceiling, ceiling
 from .figures import in_words, latest, measured_of, series_of, warm_up_of
-from .integrity import Integrity, check_of
+from .integrity import Books, Integrity
 from .journal import Journal
-from .locust_processes import LocustRun, Plan, locust_run
+from .locust_processes import JOURNAL, LocustRun, Plan, locust_run
 from .machine import Machine, revision, versions
-from .meter import Meter
+from .meter import Meter, Metered
 from .on_aws.bill import price_table
 from .on_aws.deployment import Deployment
 from .profiles import LoadOptions
 from .record import Record
 from .report.conclusions import complete
-from .report.document import GeneratorUse, LoadRun, Report
+from .report.document import GeneratorUse, LoadRun, Report, read
 from .report.page import write
-from .samples import Sampler, invoked_functions
+from .samples import InvokedFunction, Sampler, invoked_functions
 from .thresholds import LoadLimits, LoadStep, judge, steps_of
 
 STEPPED = ("ramp", "spike")
+BASELINE = "baseline.json"
+INTEGRITY = "integrity"
+# What the running stack may answer with when a part of it is not well.
+UNREADABLE = (StaticfireError, BotoCoreError, ClientError)
+NOTHING_METERED = Metered(0, {}, {})
 
 
 @dataclass
 class Troubles:
-    """Why a run failed, what makes its figures doubtful, and what cut it short."""
+    """Why a run failed, why its verdict cannot be told, what makes its figures doubtful, and what cut it short."""
 
     failures: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     interrupted: bool = False
     lost_a_process: bool = False
+    edge_is_gone: bool = False
+
+    @property
+    def cut_short(self) -> bool:
+        return self.interrupted or self.lost_a_process or self.edge_is_gone
 
 
 def load_settings(stack: StackSettings) -> LoadSettings:
@@ -78,38 +94,54 @@ def run(
     plan: Plan,
     display: Progress,
     *,
-    layer_rounds: int,
+    breakdown_rounds: int,
     traffic: float | None = None,
     earlier: Report | None = None,
+    fail_on_worse: bool = False,
 ) -> tuple[Report, Path]:
-    """Load the stack, look up what became of the writes, measure the layers, and write the report; where its page is.
+    """Load the stack, look up what became of the writes, break its time down, and write the report; where its page is.
 
     `traffic`: a month's requests to be costed besides the usual; `earlier`: the report to compare this one with.
     """
     described = load_settings(stack.stack_settings)
     table = price_table(described.prices)
-    if described.integrity is not None:
-        check_of(described.integrity)  # what is wrong with it is said before anything is loaded
+    books = _books(described)  # what is wrong with it is said before anything is loaded
     project = stack.settings.project
     with display.step("Ceiling of the load generator") as step:
         most = ceiling(plan.file, plan.workers, stack.layout, project)
         step.done(f"{most.rps:.0f} requests a second")
     directory, troubles = _new_directory(stack), Troubles()
     deployment = _deployment(stack, table, troubles, display)
+    if books is not None:
+        with display.step("Books before the run"):
+            write_json(directory / BASELINE, books.baseline(StackUnderTest(stack, display)))
     started = rfc3339(precision="seconds")
     meter = Meter(stack)
     with Sampler(stack) as sampler, display.step(f"Load {stack.name}: {plan.profile}") as step:
-        locust = _generate(plan, directory, troubles, project, step)
+        locust = _generate(plan, directory, sampler, troubles, project, step)
         record = locust.record
         measured = measured_of(record)
         step.done(in_words(measured))
     troubles.warnings += [*record.warnings, *sampler.warnings]
-    requests = sum(tally.requests for routes in record.seconds.values() for tally in routes.values())
-    metered = meter.read(requests, deployment.log_groups if deployment else [])
+    if sampler.edge_is_gone or EdgeClient(stack.running.endpoint).health() is None:
+        troubles.edge_is_gone = True
+        troubles.unknown.append(
+            "The edge stopped answering during the run: what came after was not carried by the service, and the "
+            "thresholds are not judged."
+        )
     steps = steps_of(record)
     thresholds = judge(record, steps, plan.profile, plan.limits)
-    if not troubles.interrupted:
+    if not (troubles.interrupted or troubles.edge_is_gone):
         troubles.failures += [f"threshold {threshold}" for threshold in thresholds if not threshold.holds]
+    metered = NOTHING_METERED
+    functions: tuple[InvokedFunction, ...] = ()
+    if not troubles.edge_is_gone:
+        try:
+            metered = meter.read(record.requests, deployment.log_groups if deployment else [])
+            functions = invoked_functions(stack, sampler.invoked(), _answering_until(record, steps, plan))
+        except UNREADABLE as error:
+            troubles.warnings.append(f"What the run used of AWS is not known. {error}")
+            metered, functions = NOTHING_METERED, ()
     load_run = LoadRun(
         stack=stack.name,
         profile=plan.profile,
@@ -128,15 +160,57 @@ def run(
         generator=_generator_use(most, record, troubles),
         thresholds=tuple(thresholds),
         metered=metered,
-        functions=invoked_functions(stack, sampler.invoked(), _answering_until(record, steps, plan)),
-        integrity=_integrity(stack, described, locust, troubles, display),
-        layers=_layers(stack, described, layer_rounds, directory, troubles, display),
+        functions=functions,
+        faults=sampler.faults,
+        integrity=_integrity(stack, books, directory, troubles, display),
+        breakdown=_breakdown(stack, described, breakdown_rounds, directory, troubles, display),
         interrupted=troubles.interrupted,
         failures=tuple(troubles.failures),
+        unknown=tuple(troubles.unknown),
         warnings=tuple(troubles.warnings),
     )
-    report = complete(load_run, deployment, table, traffic=traffic, earlier=earlier)
+    report = complete(
+        load_run,
+        deployment if metered is not NOTHING_METERED else None,
+        table,
+        traffic=traffic,
+        earlier=earlier,
+        fail_on_worse=fail_on_worse,
+    )
     return report, write(directory, report)
+
+
+def look_up(stack: Stack, directory: Path, display: Progress) -> tuple[Report, Path]:
+    """What became of the writes of an earlier run, whose report could not say; the report, with the answer in it."""
+    report = read(directory)
+    books = _books(load_settings(stack.stack_settings))
+    if books is None or report.stack != stack.name:
+        raise UsageError(
+            f"The writes of {directory} cannot be looked up in the stack {stack.name!r}.",
+            checked=[f"the run's stack: {report.stack}", f"the stack's `integrity` file: {books and 'there'}"],
+        )
+    if report.integrity is not None:
+        raise UsageError(
+            f"The writes of {directory} were looked up after the run: {report.integrity}",
+            remedy="Its report has the answer; what was written since would be taken for the run's.",
+        )
+    if not (directory / BASELINE).is_file():
+        raise UsageError(
+            f"{directory} has no {BASELINE}: it is not the directory of a load run with an integrity file."
+        )
+    troubles = Troubles(
+        failures=list(report.failures),
+        unknown=[reason for reason in report.unknown if not reason.startswith(INTEGRITY)],
+    )
+    verdict = _integrity(stack, books, directory, troubles, display)
+    if verdict is None:
+        raise StaticfireError(*troubles.unknown[-1:])
+    report = replace(report, integrity=verdict, failures=tuple(troubles.failures), unknown=tuple(troubles.unknown))
+    return report, write(directory, report)
+
+
+def _books(described: LoadSettings) -> Books | None:
+    return None if described.integrity is None else Books(described.integrity)
 
 
 def _deployment(stack: Stack, table: Mapping[str, Any], troubles: Troubles, display: Progress) -> Deployment | None:
@@ -165,10 +239,13 @@ def _new_directory(stack: Stack) -> Path:
     raise StaticfireError(f"{stack.layout.reports} has a hundred reports of {moment}.")
 
 
-def _generate(plan: Plan, directory: Path, troubles: Troubles, project: Path, step: Step) -> LocustRun:
+def _generate(
+    plan: Plan, directory: Path, sampler: Sampler, troubles: Troubles, project: Path, step: Step
+) -> LocustRun:
+    """The run to its end, or as far as it came: Ctrl-C and an edge that is gone end it."""
     with locust_run(plan, directory, project) as locust:
         try:
-            while locust.running:
+            while locust.running and not sampler.edge_is_gone:
                 time.sleep(0.5)
                 step.note(latest(locust.newest))
         except KeyboardInterrupt:
@@ -178,7 +255,7 @@ def _generate(plan: Plan, directory: Path, troubles: Troubles, project: Path, st
     if not locust.record.seconds:
         raise StaticfireError(
             "Nothing was measured.",
-            checked=[problem or "the run was interrupted", f"the end of {locust.log}:\n{locust.said}"],
+            checked=[problem or "the run was cut short", f"the end of {locust.log}:\n{locust.said}"],
             remedy=f"Run it by hand: `locust -f {plan.file} --headless --profile {plan.profile}`.",
         )
     if problem:
@@ -199,29 +276,42 @@ def _generator_use(most: Ceiling, record: Record, troubles: Troubles) -> Generat
 
 
 def _integrity(
-    stack: Stack, described: LoadSettings, locust: LocustRun, troubles: Troubles, display: Progress
+    stack: Stack, books: Books | None, directory: Path, troubles: Troubles, display: Progress
 ) -> Integrity | None:
-    """The verdict of the stack's own books; None when it has none."""
-    if described.integrity is None:
+    """The verdict of the stack's own books; None when it has none, or when they cannot be read now."""
+    if books is None:
         return None
-    with display.step("Integrity") as step:
-        verdict = check_of(described.integrity)(Journal(locust.journal), StackUnderTest(stack, display))
-        step.done("holds" if verdict.holds else "FAILS")
+    later = f"`staticfire up`, then `staticfire load {stack.name} --check {directory}` looks it up from the journal"
+    if troubles.edge_is_gone:
+        troubles.unknown.append(f"{INTEGRITY}: not looked up, as nothing answers. {later}.")
+        return None
+    before = read_json(directory / BASELINE)
+    try:
+        with display.step("Integrity") as step:
+            verdict = books.check(Journal(directory / JOURNAL), StackUnderTest(stack, display), before)
+            step.done("holds" if verdict.holds else "FAILS")
+    except UNREADABLE as error:
+        troubles.unknown.append(f"{INTEGRITY}: not looked up. {error}\n  remedy: {later}.")
+        return None
     if not verdict.holds:
-        troubles.failures.append(f"integrity: {verdict}")
+        troubles.failures.append(f"{INTEGRITY}: {verdict}")
+    if verdict.earlier_drift:
+        troubles.warnings.append(
+            f"{verdict.earlier_drift} sums had drifted before the run began; what it did to them cannot be told."
+        )
     return verdict
 
 
-def _layers(
+def _breakdown(
     stack: Stack, described: LoadSettings, rounds: int, directory: Path, troubles: Troubles, display: Progress
-) -> tuple[layers.LayerFigures, ...]:
-    if described.layers is None or troubles.interrupted or troubles.lost_a_process or not rounds:
+) -> tuple[breakdown.VariantFigures, ...]:
+    if described.breakdown is None or troubles.cut_short or not rounds:
         return ()
     try:
-        with display.step("Layers") as step:
-            return layers.measure(stack, described.layers, described.file, rounds, directory / "layers", step)
-    except (StaticfireError, BotoCoreError, ClientError) as error:  # what was measured before is worth its report
-        troubles.failures.append(f"layers: {error}")
+        with display.step("Breakdown") as step:
+            return breakdown.measure(stack, described.breakdown, described.file, rounds, directory / "breakdown", step)
+    except UNREADABLE as error:  # what was measured before is worth its report
+        troubles.failures.append(f"breakdown: {error}")
     except KeyboardInterrupt:
         troubles.interrupted = True
     return ()

@@ -1,4 +1,4 @@
-"""What the running stack says of itself during a load run: its execution environments each second, and durations."""
+"""What the running stack says of itself during a load run: execution environments each second, durations, faults."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from staticfire.edge_client import fault_in_words
 from staticfire.errors import StaticfireError
 from staticfire.stacks.stack import Stack
 
 LOGGED_SECONDS = 10
+SILENT = 5
 REPORT = re.compile(r"^REPORT .*?\tDuration: ([\d.]+) ms")
 
 
@@ -33,9 +35,12 @@ class Sampler:
     def __init__(self, stack: Stack) -> None:
         self.samples: dict[int, Sample] = {}
         self.missed = 0
+        self._silent = 0
         self._account = stack.account
         self._edge = stack.running.edge(timeout=5.0)
         self._before = self._invocations()
+        self._faults: dict[str, str] = {}
+        self._see_faults()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
 
@@ -51,6 +56,16 @@ class Sampler:
     def warnings(self) -> list[str]:
         return [f"The edge did not answer {self.missed} times when asked for its functions."] * bool(self.missed)
 
+    @property
+    def edge_is_gone(self) -> bool:
+        """Whether the edge has not answered several times in a row, the last time included."""
+        return self._silent >= SILENT
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """The faults that were set at some time of the block and can strike the stack, in words."""
+        return tuple(self._faults.values())
+
     def invoked(self) -> Mapping[str, int]:
         """The functions that were invoked since, and how often."""
         now = self._invocations()
@@ -61,14 +76,22 @@ class Sampler:
         while not self._ended.wait(1 - time.time() % 1):
             try:
                 functions = list(self._functions())
+                self._see_faults()
             except StaticfireError:
                 self.missed += 1
+                self._silent += 1
                 continue
+            self._silent = 0
             self.samples[int(time.time())] = Sample(
                 sum(len(function["environments"]) for function in functions),
                 sum(function["cold_starts"] for function in functions),
                 sum(function["throttles"] for function in functions),
             )
+
+    def _see_faults(self) -> None:
+        for fault in self._edge.faults()["faults"]:
+            if fault["account"] in (None, self._account):
+                self._faults[fault["id"]] = fault_in_words(fault)
 
     def _functions(self) -> Iterator[Mapping[str, Any]]:
         for function in self._edge.functions()["functions"]:

@@ -138,7 +138,7 @@ class Embedded:
                 for name, runtime in runtimes.items()
             },
             "account_concurrency": settings.account_concurrency,
-            "idle_seconds": settings.idle_seconds,
+            "idle_seconds": settings.idle_time,
             "enforce_iam": settings.enforce_iam,
             "allow_origins": list(settings.allow_origins),
             "allow_hosts": list(settings.allow_hosts),

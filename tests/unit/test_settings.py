@@ -60,8 +60,9 @@ def test_an_unknown_key_names_the_nearest_right_one(project: Project, toml: str,
     [
         ("port", "70000"),
         ("port", "many"),
-        ("idle_seconds", "0"),
-        ("idle_seconds", "nan"),
+        ("idle_time", "0s"),
+        ("idle_time", "300"),
+        ("idle_time", "nan"),
         ("parallelism", "0"),
         ("enforce_iam", "maybe"),
     ],
@@ -84,6 +85,22 @@ def test_a_setting_that_is_gone_is_answered_by_name_with_what_to_do(project: Pro
     assert error.value.remedy.startswith("Remove it")
     with pytest.raises(UsageError, match=f"STATICFIRE_{name.upper()} is gone"):
         load(project("").project, {f"STATICFIRE_{name.upper()}": "false"})
+
+
+def test_a_time_is_written_as_flags_take_it(project: Project) -> None:
+    assert project("").idle_time == 300
+    assert project("[staticfire]\nidle_time = '1h30m'\n").idle_time == 5400
+    assert load(project("").project, {"STATICFIRE_IDLE_TIME": "200ms"}).idle_time == pytest.approx(0.2)
+    with pytest.raises(UsageError, match=r"staticfire\.idle_time"):
+        project("[staticfire]\nidle_time = 300\n")
+
+
+def test_the_old_name_of_the_idle_time_is_answered_with_what_to_write(project: Project) -> None:
+    with pytest.raises(UsageError, match=r"staticfire\.idle_seconds is gone") as error:
+        project("[staticfire]\nidle_seconds = 300\n")
+    assert "`idle_time` with its unit" in error.value.remedy
+    with pytest.raises(UsageError, match="STATICFIRE_IDLE_SECONDS is gone"):
+        load(project("").project, {"STATICFIRE_IDLE_SECONDS": "300"})
 
 
 def test_the_old_place_of_the_examples_is_answered_with_what_to_write(project: Project) -> None:

@@ -2,20 +2,24 @@
 
 A measure is `better` or `worse` when the whole interval of its change (see analysis.py) is on one side of zero, and the
 change is more than SLACK beyond the machine's own drift: two runs on a shared machine differ by more than either run's
-noise tells. The drift is that of the first layer, the empty handler, whose code is the same in both.
+noise tells. The drift is that of the first variant, the empty handler, whose code is the same in both.
 
 Of a knee only the steps around it are known, and the next step is a matter of noise: knees differ when one run held a
 higher load than the one at which the other had failed. Runs of another stack, profile or machine, or with other
-options, are set side by side without a verdict.
+options, are set side by side without a verdict. Other faults are a difference too, but no reason to say nothing: the
+load was the same.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 from staticfire.load.figures import MeasuredFigures, Second
+from staticfire.load.machine import Machine
+from staticfire.load.profiles import PROFILES, LoadOptions
 from staticfire.load.record import WARM_UP
 from staticfire.load.typed_json import to_json
 
@@ -25,14 +29,15 @@ from .document import Comparison, EarlierRun, LoadRun, Measure, Report
 SLACK = 0.05
 # Of errors, the share of all requests; relative changes of something near none say nothing.
 SLACK_ERRORS = 0.001
-SAME = "no difference beyond noise"
+SAME, BETTER, WORSE = "no difference beyond noise", "better", "worse"
+TOO_SHORT = f"fewer than {LEAST_SECONDS} seconds in common"
 
 Pairs = Sequence[tuple[Second, Second]]
 
 
 def compare(before: Report, after: LoadRun, knee: Knee | None) -> Comparison:
     """The report's part `comparison`. `knee` is that of the run `after`."""
-    differences = _differences(before, after)
+    differences = differing_questions(before, Question.of(after))
     drift = _drift(before, after)
     slack = SLACK + abs(drift or 0.0)
     pairs = _aligned(before, after)
@@ -46,7 +51,7 @@ def compare(before: Report, after: LoadRun, knee: Knee | None) -> Comparison:
         measures = [replace(measure, verdict="not comparable") for measure in measures]
     return Comparison(
         earlier=EarlierRun(before.stack, before.profile, before.started, before.revision),
-        differences=tuple(differences),
+        differences=(*differences, *_differing_faults(before, after)),
         machine_drift=drift,
         measures=tuple(measures),
     )
@@ -60,21 +65,77 @@ MEASURES: Sequence[tuple[str, Callable[[Second | MeasuredFigures], float | None]
 )
 
 
-def _differences(before: Report, after: LoadRun) -> list[str]:
+@dataclass(frozen=True)
+class Question:
+    """What a run asks, which is known before it begins: runs are compared that ask the same."""
+
+    stack: str
+    profile: str
+    target: str
+    options: LoadOptions
+    machine: Machine
+
+    @classmethod
+    def of(cls, run: LoadRun) -> Question:
+        return cls(run.stack, run.profile, run.target, run.options, run.machine)
+
+    def parts(self) -> dict[str, Any]:
+        return {
+            "stack": self.stack,
+            "profile": self.profile,
+            "target": self.target,
+            "options": to_json(self.options),
+            "machine": {"processor": self.machine.processor, "cores": self.machine.cores},
+        }
+
+
+def differing_questions(before: Report, now: Question) -> list[str]:
     """What makes the two runs different questions, instead of two answers to one."""
-    questions = {
-        "stack": (before.stack, after.stack),
-        "profile": (before.profile, after.profile),
-        "target": (before.target, after.target),
-        "options": (to_json(before.options), to_json(after.options)),
-        "machine": tuple({"processor": run.machine.processor, "cores": run.machine.cores} for run in (before, after)),
-    }
-    return [f"{name}: {then} before, {now} now" for name, (then, now) in questions.items() if then != now]
+    then = Question.of(before).parts()
+    return [f"{name}: {then[name]} before, {part} now" for name, part in now.parts().items() if then[name] != part]
+
+
+def foreseen(before: Report, now: Question) -> str:
+    """Why a run that has not begun yet will have no verdict beside an earlier one; empty where it can have one."""
+    if differences := differing_questions(before, now):
+        return "more than the code differs: " + "; ".join(differences)
+    earlier = Counter(phase for phase, _ in _numbered(before.series))
+    phases = [phase for phase in PROFILES[now.profile].phases(now.options) if phase.name != WARM_UP]
+    # A phase begins and ends within a second, and neither of the two counts.
+    common = sum(min(earlier[phase.name], max(0, int(phase.seconds) - 1)) for phase in phases)
+    if common >= LEAST_SECONDS:
+        return ""
+    return f"{TOO_SHORT}: {common} at the most. Both need a `--duration` of at least {LEAST_SECONDS + 2 * len(phases)}s"
+
+
+def _differing_faults(before: Report, after: LoadRun) -> list[str]:
+    if sorted(before.faults) == sorted(after.faults):
+        return []
+    then, now = ("; ".join(sorted(run.faults)) or "none" for run in (before, after))
+    return [f"faults: {then} before, {now} now"]
+
+
+def gate(comparison: Comparison) -> tuple[list[str], list[str]]:
+    """Whether it is worse than the earlier run: the failures, and why it cannot be told."""
+    worse = [measure for measure in comparison.measures if measure.verdict == WORSE]
+    if worse:
+        return [f"worse than the earlier run: {', '.join(map(_in_words, worse))}"], []
+    if comparison.differences:
+        return [], [f"comparison: more than the code differs: {'; '.join(comparison.differences)}"]
+    if not any(measure.verdict in (SAME, BETTER) for measure in comparison.measures):
+        return [], [f"comparison: {comparison.measures[0].verdict}"]
+    return [], []
+
+
+def _in_words(measure: Measure) -> str:
+    change = "" if measure.change is None else f" ({measure.change:+.1%})"
+    before, after = ("-" if value is None else f"{value:.3g}" for value in (measure.before, measure.after))
+    return f"{measure.name} {before} before, {after} now{change}"
 
 
 def _drift(before: Report, after: LoadRun) -> float | None:
-    """How much slower the empty handler became, as a share; None where a run has no layers, or others."""
-    first = [run.layers[0] for run in (before, after) if run.layers]
+    """How much slower the empty handler became, as a share; None where a run has no breakdown, or another."""
+    first = [run.breakdown[0] for run in (before, after) if run.breakdown]
     if len(first) < 2 or first[0].name != first[1].name:
         return None
     return first[1].p50_ms / first[0].p50_ms - 1
@@ -120,11 +181,10 @@ def _judged(
     higher_is_better: bool,
 ) -> Measure:
     if moved is None:
-        none = f"no verdict: fewer than {LEAST_SECONDS} seconds in common"
-        return Measure(name, before, after, None, None, None, none)
+        return Measure(name, before, after, None, None, None, f"no verdict: {TOO_SHORT}")
     verdict = SAME
     if abs(moved.middle) > slack and (moved.low > 0 or moved.high < 0):
-        verdict = "better" if (moved.middle > 0) == higher_is_better else "worse"
+        verdict = BETTER if (moved.middle > 0) == higher_is_better else WORSE
     return Measure(name, before, after, moved.middle, moved.low, moved.high, verdict)
 
 
@@ -133,9 +193,9 @@ def _knees(old: Knee | None, new: Knee | None) -> list[Measure]:
         return []
     verdict = SAME
     if _above(new, old):
-        verdict = "better"
+        verdict = BETTER
     elif _above(old, new):
-        verdict = "worse"
+        verdict = WORSE
     relative = new.rate / old.rate - 1 if old.rate and new.rate else None
     return [Measure("knee, requests/s", old.rate, new.rate, relative, None, None, verdict)]
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from staticfire.load.on_aws.deployment import Deployment
 from staticfire.load.on_aws.estimate import AwsEstimate, estimate
 
 from .analysis import Knee, knee, writes_share
-from .compare import compare
+from .compare import compare, gate
 from .document import LoadRun, Report, Summary
 
 
@@ -21,19 +21,24 @@ def complete(
     *,
     traffic: float | None = None,
     earlier: Report | None = None,
+    fail_on_worse: bool = False,
 ) -> Report:
-    """The report. `deployment` None: what AWS would run is not known."""
+    """The report. `deployment` None: what AWS would run, or what the run used of it, is not known."""
     bend = knee(run.steps, run.limits) if run.profile == "ramp" else None
     rate, p95_ms, basis = _carried(run, bend)
     aws = None
     if deployment is not None:
         aws = estimate(run.functions, run.metered, rate, deployment, table, traffic)
     limited_by, limits = _limits(run, bend, aws)
+    comparison = None if earlier is None else compare(earlier, run, bend)
+    if comparison is not None and fail_on_worse:
+        failures, unknown = gate(comparison)
+        run = replace(run, failures=(*run.failures, *failures), unknown=(*run.unknown, *unknown))
     return Report(
         **{entry.name: getattr(run, entry.name) for entry in fields(LoadRun) if entry.init},
         knee=bend,
         aws=aws,
-        comparison=None if earlier is None else compare(earlier, run, bend),
+        comparison=comparison,
         summary=Summary(
             rate=rate,
             writes=rate * writes_share(run.measured.routes),
@@ -65,11 +70,11 @@ def _limits(run: LoadRun, bend: Knee | None, aws: AwsEstimate | None) -> tuple[s
     else:
         word, why = "This machine", bend.why
     sentences = [why]
-    if run.layers:
-        largest = max(run.layers, key=lambda layer: layer.adds_ms)
+    if run.breakdown:
+        largest = max(run.breakdown, key=lambda variant: variant.adds_ms)
         sentences.append(
-            f"The layer that adds most to a request's time here is “{largest.name}”: {largest.adds_ms:.3g} of "
-            f"{run.layers[-1].p50_ms:.3g} ms."
+            f"What adds most to a request's time here is the step to “{largest.name}”: {largest.adds_ms:.3g} of "
+            f"{run.breakdown[-1].p50_ms:.3g} ms."
         )
     first = next((limit for limit in aws.ceilings if not limit.new_accounts_only), None) if aws else None
     if first is not None:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from staticfire.errors import UsageError
+from staticfire.load.breakdown import VariantFigures
 from staticfire.load.figures import Figures, MeasuredFigures, Second
 from staticfire.load.integrity import Integrity
-from staticfire.load.layers import LayerFigures
 from staticfire.load.machine import Machine
 from staticfire.load.meter import Metered
 from staticfire.load.on_aws.estimate import AwsEstimate
@@ -21,8 +21,9 @@ from staticfire.load.typed_json import json_name, of_json
 
 from .analysis import Knee
 
-SCHEMA = 1
+SCHEMA = 2
 JSON, HTML = "report.json", "report.html"
+PASSED, FAILED, INTERRUPTED, CANNOT_BE_TOLD = "passed", "failed", "interrupted", "cannot be told"
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Summary:
 
 @dataclass(frozen=True, kw_only=True)
 class LoadRun:
-    """What a run measured."""
+    """What a run measured. `unknown`: why the verdict cannot be told; `faults`: those that were set, in words."""
 
     schema: int = SCHEMA
     stack: str
@@ -102,14 +103,25 @@ class LoadRun:
     thresholds: tuple[Threshold, ...]
     metered: Metered
     functions: tuple[InvokedFunction, ...]
+    faults: tuple[str, ...]
     integrity: Integrity | None
-    layers: tuple[LayerFigures, ...]
+    breakdown: tuple[VariantFigures, ...]
     failures: tuple[str, ...]
+    unknown: tuple[str, ...]
     warnings: tuple[str, ...]
+    verdict: str = field(init=False)
     passed: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "passed", not self.failures and not self.interrupted)
+        verdict = PASSED
+        if self.interrupted:
+            verdict = INTERRUPTED
+        elif self.failures:
+            verdict = FAILED
+        elif self.unknown:
+            verdict = CANNOT_BE_TOLD
+        object.__setattr__(self, "verdict", verdict)
+        object.__setattr__(self, "passed", verdict == PASSED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,9 +141,14 @@ def read(path: Path) -> Report:
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UsageError(f"{file} cannot be compared with: {error}.", remedy=remedy) from error
-    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise UsageError(f"{file} cannot be read: {error}.", remedy=remedy) from error
+    if not isinstance(document, dict) or not isinstance(document.get("schema"), int):
         raise UsageError(f"{file} is not the report of a load run.", remedy=remedy)
+    if document["schema"] != SCHEMA:
+        raise UsageError(
+            f"{file} is the report of another version of Staticfire: its schema is {document['schema']}, not {SCHEMA}.",
+            remedy="Run that revision's load again with this version of Staticfire.",
+        )
     try:
         report: Report = of_json(Report, document)
     except (KeyError, TypeError, AttributeError) as error:

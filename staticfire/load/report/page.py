@@ -20,15 +20,20 @@ from staticfire.load.on_aws.capacity import SLOWER, Need
 from staticfire.load.record import WARM_UP
 from staticfire.load.typed_json import to_json
 
-from .document import HTML, JSON, Comparison, Measure, Report
+from .compare import BETTER, SAME, WORSE
+from .document import FAILED, HTML, JSON, PASSED, Comparison, Measure, Report
 from .plots import Dot, PlotLine, TimePlot, figure, interval_bar, stacked_bar, step_plot
 
 COUNTS = {
     "lost": "acknowledged, but not stored",
     "doubled": "stored more than once",
+    "unexplained": "stored since the run began where it wrote, and no write of it explains them",
     "drifted_users": "users whose aggregate is not the sum of their events",
+    "drifted_totals": "totals of everybody that are not the sum of all events",
     "unacknowledged_stored": "stored, though no answer came: not a failure, as their sender asks again",
+    "earlier_drift": "sums that had drifted before the run began: not this run's",
 }
+TONES = {PASSED: "good", FAILED: "bad"}
 
 
 def write(directory: Path, report: Report) -> Path:
@@ -48,15 +53,17 @@ def page(report: Report) -> str:
             style=Markup(style),
             style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
             counts=COUNTS,
+            tones=TONES,
+            judgements=(SAME, BETTER, WORSE),
             facts=to_json(report.machine) | dict(report.versions),
             factors=[str(factor) for factor in SLOWER],
             factor_headings=[f"requests/s if {_longer(factor)}" for factor in SLOWER],
             bill_lines=_bill_lines(report),
             time_plots=list(_time_plots(report)),
             step_plot=_step_plot(report),
-            layer_bar=stacked_bar(
-                "What each layer adds to the median (ms)",
-                [(layer.name, layer.adds_ms) for layer in report.layers],
+            breakdown_bar=stacked_bar(
+                "What each variant adds to the median (ms)",
+                [(variant.name, variant.adds_ms) for variant in report.breakdown],
                 "ms",
             ),
         )

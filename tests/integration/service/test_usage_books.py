@@ -13,12 +13,13 @@ from typing import Any, cast
 import boto3
 import pytest
 
-from staticfire.load.integrity import Integrity, check_of
+from staticfire.load.integrity import Books as BooksFile
+from staticfire.load.integrity import Integrity
 from staticfire.load.journal import Journal, Writer
 from staticfire.testing.kit import StackUnderTest
 from tests.integration.service.kit import CREDENTIALS, SERVICE, Api, Stack
 
-CHECK = check_of(SERVICE.parent / "loadtests/books/usage.py")
+BOOKS = BooksFile(SERVICE.parent / "loadtests/books/usage.py")
 
 
 class Functions:
@@ -48,6 +49,11 @@ class Books:
         self._post = post
         self._journal = Journal(directory)
         self._writer = Writer(directory)
+        self.begin()
+
+    def begin(self) -> None:
+        """The run begins: what is there already is not its own."""
+        self.before = json.loads(json.dumps(BOOKS.baseline(cast(StackUnderTest, self))))
 
     def aws(self, service: str) -> Any:
         return boto3.client(service, endpoint_url=self.stack.endpoint, **CREDENTIALS)
@@ -75,7 +81,7 @@ class Books:
         self.stack.dynamodb.put_item(TableName=self.stack.name, Item=item)
 
     def check(self) -> Integrity:
-        return CHECK(self._journal, cast(StackUnderTest, self))
+        return BOOKS.check(self._journal, cast(StackUnderTest, self), self.before)
 
 
 @pytest.fixture
@@ -104,11 +110,75 @@ def test_a_replay_is_no_write_of_its_own(books: Books) -> None:
 
 def test_what_earlier_runs_and_others_wrote_is_not_counted(books: Books, post: Api) -> None:
     post("a", "5")
+    books.begin()
     post("somebody else", "5", key="k")
     books.set_aggregate("somebody else", 77, "77")
     books.write("a", "1")
 
     assert books.check() == Integrity(writes=1, acknowledged=1, users=1)
+
+
+def count_again(books: Books, user: str, usage: str) -> None:
+    """An event that both stores count, and that nobody sent."""
+    sql = "select events, total from record_usage(:id, :user, cast(:usage as numeric), null)"
+    [[events, total]] = books.stack.rows(sql, id=uuid.uuid4(), user=user, usage=usage)
+    books.set_aggregate(user, events, str(total))
+
+
+def test_events_that_both_stores_count_twice_are_doubled(books: Books) -> None:
+    for number in range(20):
+        books.write(f"u-{number % 3}", f"{number}.5")
+        count_again(books, f"u-{number % 3}", f"{number}.5")
+
+    integrity = books.check()
+
+    assert (integrity.lost, integrity.doubled, integrity.unexplained, integrity.drifted_users) == (0, 20, 0, 0)
+    assert not integrity.holds
+
+
+def test_rows_that_no_write_explains_are_unexplained_and_named(books: Books, post: Api) -> None:
+    books.write("a", "1")
+    post("a", "7", key="another-client's")
+
+    integrity = books.check()
+
+    assert (integrity.doubled, integrity.unexplained, integrity.drifted_users) == (0, 1, 0)
+    assert not integrity.holds
+    [example] = integrity.examples
+    assert "of a; 7.000000 under the key another-client's" in example.books
+
+
+@pytest.mark.parametrize(
+    "damage", ["update usage_totals set events = events + 500, total = total + 1000000", "delete from usage_totals"]
+)
+def test_wrong_totals_behind_the_average_have_drifted_even_once_they_are_repaired(
+    books: Books, reconcile: Callable[..., dict[str, Any]], damage: str
+) -> None:
+    books.write("a", "1")
+    books.stack.rows(damage)
+
+    assert books.check().drifted_totals == 1
+    assert not books.check().holds
+    assert reconcile()["totals_repaired"]
+    [example] = books.check().examples
+    assert example.what == "GET /stats/average"
+    assert "the reconciler has repaired them, 1 times" in example.books
+
+
+def test_what_had_drifted_before_the_run_is_told_apart(books: Books) -> None:
+    books.write("a", "1")
+    books.stack.rows("update usage_events set usage = 7")
+    books.stack.rows("update usage_totals set events = events + 500")
+    books.begin()
+    books.write("a", "2")
+    books.write("b", "3")
+
+    integrity = books.check()
+
+    assert (integrity.lost, integrity.earlier_drift) == (1, 2), "the row that was changed is in this journal too"
+    assert (integrity.drifted_users, integrity.drifted_totals) == (0, 0)
+    books.set_aggregate("b", 9, "9")
+    assert books.check().drifted_users == 1
 
 
 def test_a_row_that_is_gone_is_lost_and_its_user_drifts(books: Books) -> None:
@@ -119,10 +189,14 @@ def test_a_row_that_is_gone_is_lost_and_its_user_drifts(books: Books) -> None:
     integrity = books.check()
 
     assert (integrity.acknowledged, integrity.lost, integrity.doubled, integrity.drifted_users) == (2, 1, 0, 1)
+    assert integrity.drifted_totals == 1
     assert not integrity.holds
-    [lost, drifted] = integrity.examples
+    [lost, drifted, _] = integrity.examples
     assert (lost.count, lost.what, gone["id"] in lost.books) == ("lost", gone["key"], True)
-    assert (drifted.what, drifted.books) == ("a", "Postgres has 1 events, 2.000000; DynamoDB has 2 events, 3")
+    assert (drifted.what, drifted.books) == (
+        "a",
+        "Postgres has 1 events, 2.000000, and 2 events, 3.000000 as running totals; DynamoDB has 2 events, 3",
+    )
 
 
 @pytest.mark.parametrize("change", ["usage = usage + 1", "user_id = 'x'", "id = gen_random_uuid()"])

@@ -10,6 +10,8 @@ import pytest
 
 from tests.integration.service.kit import Api, Context, Stack
 
+TOTALS = "select sum(events)::bigint, sum(users)::bigint, sum(total) from usage_totals"
+
 Reconcile = Callable[..., dict[str, Any]]
 
 
@@ -33,7 +35,7 @@ def test_what_a_dead_request_left_uncounted_is_counted(stack: Stack, reconcile: 
     record(stack, "a", "1.5")
     record(stack, "a", "1")
     record(stack, "b", "2")
-    assert reconcile() == {"checked": 2, "repaired": 2, "complete": True}
+    assert reconcile() == {"checked": 2, "repaired": 2, "totals_repaired": False, "complete": True}
     assert stack.aggregates() == stack.truth() == {"a": (2, Decimal("2.5")), "b": (1, Decimal(2))}
 
 
@@ -76,7 +78,8 @@ def test_events_of_one_instant_that_fill_pages_are_all_checked(stack: Stack, rec
 
 def test_a_run_out_of_time_is_continued_by_the_next_one(stack: Stack, reconcile: Reconcile) -> None:
     record_many(stack, 2500)
-    assert reconcile(full=True, context=Context(300_000, 0)) == {"checked": 1000, "repaired": 1000, "complete": False}
+    report = reconcile(full=True, context=Context(300_000, 0))
+    assert (report["checked"], report["repaired"], report["complete"]) == (1000, 1000, False)
     assert len(stack.aggregates()) == 1000
     assert reconcile()["complete"]
     assert stack.aggregates() == stack.truth()
@@ -125,3 +128,39 @@ def test_emptied_tables_start_over(stack: Stack, post: Api, reconcile: Reconcile
     post("b", "2")
     assert reconcile()["complete"]
     assert stack.aggregates() == stack.truth() == {"b": (1, Decimal(2))}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "update usage_totals set events = events + 500, total = total + 1000000",
+        "update usage_totals set users = users - 1",
+        "delete from usage_totals",
+        "insert into usage_totals values (99, 1, 0, 0.5)",
+    ],
+)
+def test_wrong_totals_behind_the_average_are_repaired_once(stack: Stack, reconcile: Reconcile, damage: str) -> None:
+    record(stack, "a", "1.5")
+    record(stack, "b", "2")
+    stack.rows(damage)
+
+    assert reconcile()["totals_repaired"]
+    assert stack.rows(TOTALS) == [[2, 2, Decimal("3.5")]]
+    assert not reconcile()["totals_repaired"]
+    assert stack.rows("select totals_repaired from usage_reconciliation") == [[1]]
+
+
+def test_totals_are_repaired_while_events_come_in_and_by_several_at_once(
+    stack: Stack, post: Api, reconcile: Reconcile
+) -> None:
+    record_many(stack, 100)
+    with ThreadPoolExecutor(3) as pool:
+        runs = []
+        for number in range(60):
+            if number % 6 == 0:
+                stack.rows("update usage_totals set events = events + 7, total = total - 0.5 where shard = 0")
+                runs += [pool.submit(reconcile) for _ in range(3)]
+            post(f"u{number % 10}", "0.25")
+        assert all(run.result()["complete"] for run in runs)
+    reconcile()
+    assert stack.rows(TOTALS) == stack.rows("select count(*), count(distinct user_id), sum(usage) from usage_events")

@@ -65,12 +65,16 @@ def test_a_locust_file_that_is_not_there_is_2_and_is_named(
         ("--duration", "0s"),
         ("--duration", "1.5s"),
         ("--warm-up", "5 s"),
+        ("--duration", "30"),
+        ("--warm-up", "5"),
+        ("--max-p95", "200"),
+        ("--max-p95", "0ms"),
         ("--rate", "-1"),
         ("--rate", "nan"),
         ("--users", "0"),
         ("--workers", "0"),
         ("--max-errors", "2"),
-        ("--layers", "-1"),
+        ("--breakdown", "-1"),
     ],
     ids=" ".join,
 )
@@ -89,14 +93,31 @@ def test_a_mistake_in_the_table_is_2_and_names_the_nearest(
 
 
 @pytest.mark.parametrize("missing", ["function", "zip"])
-def test_layers_without_what_they_need_are_2(
+def test_a_breakdown_without_what_it_needs_is_2(
     load: Callable[..., int], capsys: pytest.CaptureFixture[str], tmp_path: Path, missing: str
 ) -> None:
     table = {"function": '"api"', "zip": '"shop"', "handlers": "[]"}
     lines = [f"{key} = {value}" for key, value in table.items() if key != missing]
-    (tmp_path / "staticfire.toml").write_text("\n".join([TWO_STACKS, "[stacks.shop.load.layers]", *lines]))
+    (tmp_path / "staticfire.toml").write_text("\n".join([TWO_STACKS, "[stacks.shop.load.breakdown]", *lines]))
     assert load("shop") == 2
-    assert f"stacks.shop.load.layers.{missing} is missing" in capsys.readouterr().err
+    assert f"stacks.shop.load.breakdown.{missing} is missing" in capsys.readouterr().err
+
+
+def test_the_old_words_for_the_breakdown_are_answered_with_the_new(
+    load: Callable[..., int], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        load("shop", "--layers", "0")
+    assert end.value.code == 2
+    assert "--breakdown 0" in capsys.readouterr().err
+    (tmp_path / "staticfire.toml").write_text(f"{TWO_STACKS}[stacks.shop.load.layers]\nfunction = 'api'\n")
+    assert load("shop") == 2
+    assert "[stacks.shop.load.breakdown]" in capsys.readouterr().err
+
+
+def test_a_gate_without_an_earlier_run_is_2(load: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
+    assert load("shop", "--fail-on-worse") == 2
+    assert "--compare REPORT" in capsys.readouterr().err
 
 
 def test_the_command_line_works_without_what_only_load_runs_need(tmp_path: Path) -> None:

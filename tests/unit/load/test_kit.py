@@ -153,7 +153,7 @@ def eventually(look: Callable[[], object]) -> None:
 
 
 # A busy machine stands still for two seconds now and then, and a run of three has two whole ones.
-SHORT = ("--profile", "steady", "--rate", "40", "-t", "6", "--warm-up", "1", "--max-p95", "60000", "--min-rate", "1")
+SHORT = ("--profile", "steady", "--rate", "40", "-t", "6", "--warm-up", "1s", "--max-p95", "60s", "--min-rate", "1")
 
 
 def processes() -> tuple[str, ...]:
@@ -194,7 +194,7 @@ def test_a_threshold_that_does_not_hold_is_the_exit_code(shop: Shop, locust: Loc
 
 def test_a_ramp_ends_after_the_step_that_does_not_hold(shop: Shop, locust: Locust) -> None:
     shop.status = 503
-    ramp = ("--profile", "ramp", "--rate", "100", "-t", "33", "--warm-up", "0")
+    ramp = ("--profile", "ramp", "--rate", "100", "-t", "33", "--warm-up", "0s")
     code, said = locust.run("--host", shop.url, *ramp)
     assert code == 1, said
     assert [phase.name for phase in locust.record.phases] == ["step 1"]
@@ -289,7 +289,7 @@ def test_a_killed_generator_leaves_every_write_in_the_journal(shop: Shop, locust
 
 
 def test_a_profile_that_is_told_to_end_ends_and_is_judged(shop: Shop, locust: Locust) -> None:
-    process = locust.start("--headless", "--host", shop.url, *SHORT[:4], "-t", "60", "--warm-up", "0", *SHORT[-4:])
+    process = locust.start("--headless", "--host", shop.url, *SHORT[:4], "-t", "60", "--warm-up", "0s", *SHORT[-4:])
     eventually(lambda: len(shop.keys) > 50)
     process.send_signal(signal.SIGTERM)
     said, _ = process.communicate(timeout=PATIENCE)

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from staticfire.errors import UsageError
-from staticfire.load.report.compare import compare
+from staticfire.load.profiles import LoadOptions
+from staticfire.load.report.compare import Question, compare, foreseen, gate
 from staticfire.load.report.document import Comparison, Report, read
 from staticfire.load.typed_json import of_json, to_json
 
@@ -43,7 +44,7 @@ def report(seed: int, *, p95: float = 20.0, failed: int = 0, phase: str = "stead
         },
         "series": series,
         "knee": None,
-        "layers": [],
+        "breakdown": [],
     }
 
 
@@ -81,14 +82,14 @@ def test_a_change_that_is_sure_but_small_is_none() -> None:
 
 
 def test_a_change_that_the_machine_alone_made_is_none() -> None:
-    def layered(seed: int, p95: float, empty_ms: float) -> dict[str, Any]:
-        empty, *_, whole = EXAMPLE["layers"]
-        return report(seed, p95=p95) | {"layers": [empty | {"p50_ms": empty_ms}, whole | {"p50_ms": 9.0}]}
+    def broken_down(seed: int, p95: float, empty_ms: float) -> dict[str, Any]:
+        empty, *_, whole = EXAMPLE["breakdown"]
+        return report(seed, p95=p95) | {"breakdown": [empty | {"p50_ms": empty_ms}, whole | {"p50_ms": 9.0}]}
 
-    before = layered(1, 20.0, 1.0)
-    assert verdicts(before, layered(2, 30.0, 1.5))["p95 ms"] == SAME
-    assert verdicts(before, layered(2, 30.0, 1.1))["p95 ms"] == "worse"
-    assert compared(before, layered(2, 30.0, 1.5)).machine_drift == 0.5
+    before = broken_down(1, 20.0, 1.0)
+    assert verdicts(before, broken_down(2, 30.0, 1.5))["p95 ms"] == SAME
+    assert verdicts(before, broken_down(2, 30.0, 1.1))["p95 ms"] == "worse"
+    assert compared(before, broken_down(2, 30.0, 1.5)).machine_drift == 0.5
     assert compared(before, report(2)).machine_drift is None
 
 
@@ -120,6 +121,47 @@ def test_runs_that_asked_different_questions_are_not_judged(field: str) -> None:
     comparison = compared(report(1), after)
     assert [text.partition(":")[0] for text in comparison.differences] == [field]
     assert {measure.verdict for measure in comparison.measures} == {"not comparable"}
+
+
+def test_other_faults_are_a_difference_and_worse_is_said_all_the_same() -> None:
+    fault = "dynamodb:UpdateItem  delay, 0.05 s late"
+    slow = compared(report(1), report(2, p95=200) | {"faults": [fault]})
+    assert slow.differences == (f"faults: none before, {fault} now",)
+    assert {measure.name for measure in slow.measures if measure.verdict == "worse"} == {"p50 ms", "p95 ms", "p99 ms"}
+    assert compared(report(1) | {"faults": [fault]}, report(2) | {"faults": [fault]}).differences == ()
+
+
+def test_a_gate_fails_on_worse_and_cannot_tell_without_a_verdict() -> None:
+    assert gate(compared(report(1), report(1))) == ([], [])
+    assert gate(compared(report(1), report(2, p95=13.0))) == ([], [])
+
+    [failure], unknown = gate(compared(report(1), report(2, p95=200)))
+    assert "p95 ms 20 before, 200 now (+" in failure
+    assert unknown == []
+
+    short = report(2) | {"series": report(2)["series"][:29]}
+    assert gate(compared(report(1), short)) == ([], ["comparison: no verdict: fewer than 30 seconds in common"])
+    [reason] = gate(compared(report(1) | {"faults": ["s3  hang"]}, report(1)))[1]
+    assert "faults: s3  hang before, none now" in reason
+
+
+@pytest.mark.parametrize(
+    ("seconds", "earlier_seconds", "reason"),
+    [
+        (31, 60, ""),
+        (30, 60, "29 at the most. Both need a `--duration` of at least 32s"),
+        (60, 12, "12 at the most"),
+        (59, 60, "options: "),
+    ],
+)
+def test_that_there_will_be_no_verdict_is_known_before_the_run(seconds: int, earlier_seconds: int, reason: str) -> None:
+    before = report(1) | {"asked": EXAMPLE["asked"] | {"seconds": 60 if seconds == 59 else seconds, "warm_up": 5.0}}
+    before["series"] = before["series"][:earlier_seconds]
+    earlier = of_json(Report, before)
+    now = Question("shop", "steady", earlier.target, LoadOptions(seconds=seconds), earlier.machine)
+    said = foreseen(earlier, now)
+    assert reason in said
+    assert bool(reason) == bool(said)
 
 
 def test_the_first_seconds_of_a_step_are_compared_with_the_first_of_the_same_step() -> None:
@@ -166,7 +208,7 @@ def test_a_report_is_read_from_its_file_or_its_directory(tmp_path: Path) -> None
     assert to_json(read(tmp_path)) == report(1)
 
 
-@pytest.mark.parametrize("content", [None, "{", "[]", '{"schema": 2}', '{"schema": 1, "stack": "shop"}'])
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"schema": 1}', '{"schema": 2, "stack": "shop"}'])
 def test_what_is_not_a_report_is_refused_by_its_name(content: str | None, tmp_path: Path) -> None:
     file = tmp_path / "other.json"
     if content is not None:

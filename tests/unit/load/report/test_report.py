@@ -115,18 +115,63 @@ def test_a_generator_at_its_limit_is_what_limits(report: Report) -> None:
 def test_a_stack_that_cannot_be_planned_has_no_estimate(report: Report) -> None:
     whole = complete(of_json(LoadRun, report), None, TABLE)
     assert whole.aws is None
-    assert "Terraform's plan failed" in Page(page_of(whole)).words
+    assert "What AWS would run, or what the run used of it, is not known" in Page(page_of(whole)).words
 
 
 def test_a_run_that_was_interrupted_at_once_has_a_report(report: Report, schema: Report) -> None:
     nothing: dict[str, Any] = {"seconds": 0, "requests": 0, "failures": 0, "rate": 0.0}
     nothing |= dict.fromkeys(("p50_ms", "p95_ms", "p99_ms", "max_ms"))
     report |= {"measured": nothing | {"routes": []}, "warm_up": nothing, "interrupted": True, "passed": False}
-    report |= {"series": [], "steps": [], "layers": [], "functions": [], "thresholds": []}
+    report |= {"series": [], "steps": [], "breakdown": [], "functions": [], "thresholds": []}
     report["metered"] = {"requests": 0, "calls": {}, "log_bytes": {}}
     whole = json.loads(json.dumps(completed(report)))
     jsonschema.Draft202012Validator(schema).validate(whole)
     assert Page(page(whole)).open == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "verdict"),
+    [
+        ({}, "passed"),
+        ({"unknown": ["integrity: not looked up"]}, "cannot be told"),
+        ({"unknown": ["integrity: not looked up"], "failures": ["a loss"]}, "failed"),
+        ({"unknown": ["integrity: not looked up"], "interrupted": True}, "interrupted"),
+    ],
+)
+def test_a_verdict_is_passed_only_where_nothing_speaks_against_it(
+    report: Report, fields: dict[str, Any], verdict: str
+) -> None:
+    whole = completed(report | fields)
+    assert (whole["verdict"], whole["passed"]) == (verdict, verdict == "passed")
+    chip = next(attributes for _, attributes in Page(page(whole)).elements if "chip" in (attributes.get("class") or ""))
+    assert chip["class"] == {"passed": "chip good", "failed": "chip bad"}.get(verdict, "chip warn")
+
+
+def test_the_page_shows_faults_and_what_cannot_be_told(report: Report) -> None:
+    fault = "dynamodb:UpdateItem  delay, 0.05 s late"
+    words = Page(page(completed(report | {"faults": [fault], "unknown": ["no books"], "integrity": None}))).words
+    assert f"A fault was set during the run: {fault}" in words
+    assert "Cannot be told: no books" in words
+    assert "The writes were not looked up" in words
+
+
+def test_a_worse_run_says_so_on_the_first_screen(report: Report) -> None:
+    whole = completed(report, earlier=report)
+    whole["comparison"]["measures"][1] |= {"verdict": "worse", "change": 8.35}
+    words = Page(page(whole)).words
+    assert words.index("p50 ms: worse, +835.0%") < words.index("Throughput and latency over time")
+
+
+def test_a_gate_that_is_worse_fails_the_run(report: Report) -> None:
+    before = of_json(TypedReport, report)
+    slow = copy.deepcopy(report)
+    for second in slow["series"]:
+        second["p95_ms"] = (second["p95_ms"] or 1.0) * 9
+    run = of_json(LoadRun, slow)
+    assert complete(run, None, TABLE, earlier=before).verdict == "passed"
+    gated = complete(run, None, TABLE, earlier=before, fail_on_worse=True)
+    assert gated.verdict == "failed"
+    assert "worse than the earlier run: p95 ms" in gated.failures[0]
 
 
 def test_both_files_are_written(report: Report, tmp_path: Path) -> None:

@@ -1,10 +1,10 @@
-"""The layers of a service, which are not Lambda's: the same load on less of it tells what each of them costs.
+"""Breakdown of a request's time: the same load on variants of the service tells what each part takes.
 
 Beside the stack's API stand, for the length of a block, APIs of the same kind whose function does a part of what the
 stack's own does: the same package with one more file, the same memory, role, variables and Lambda layers, another
-handler. The first line of a handler's file says what it is; the last layer is the stack's own API.
+handler. The first line of a handler's file says what it is; the last variant is the stack's own API.
 
-A layer may write into the stack's stores what the whole service would have written elsewhere too. So the stack's
+A variant may write into the stack's stores what the whole service would have written elsewhere too. So the stack's
 `rebuild` functions run afterwards, as they do when an emulator lost its data.
 """
 
@@ -24,7 +24,7 @@ from typing import Any
 from staticfire.errors import StaticfireError, UsageError
 from staticfire.host.waiting import wait_until
 from staticfire.progress import Step
-from staticfire.settings import Layers
+from staticfire.settings import Breakdown
 from staticfire.stacks.packages import build
 from staticfire.stacks.stack import Stack
 
@@ -41,15 +41,15 @@ KEPT = ("Runtime", "Role", "Timeout", "MemorySize", "Architectures", "EphemeralS
 
 
 @dataclass(frozen=True)
-class DeployedLayer:
+class DeployedVariant:
     name: str
     what: str
     url: str
 
 
 @dataclass(frozen=True)
-class LayerFigures:
-    """What a layer costs; `adds_ms`: the difference of its median to that of the layer before."""
+class VariantFigures:
+    """What a variant costs; `adds_ms`: the difference of its median to that of the variant before."""
 
     name: str
     what: str
@@ -60,36 +60,36 @@ class LayerFigures:
 
 
 @contextlib.contextmanager
-def deployed_layers(stack: Stack, layers: Layers) -> Iterator[list[DeployedLayer]]:
-    """The layers, from the least to the stack's own API. Nothing of them is left after the block."""
+def deployed_variants(stack: Stack, breakdown: Breakdown) -> Iterator[list[DeployedVariant]]:
+    """The variants, from the least to the stack's own API. Nothing of them is left after the block."""
     own = stack.url
-    function = stack.outputs.get(layers.function)
+    function = stack.outputs.get(breakdown.function)
     if own is None or not isinstance(function, str):
         raise UsageError(
-            f"The layers of {stack.name!r} stand in for a function behind its API, and there is none.",
+            f"The variants of {stack.name!r} stand in for a function behind its API, and there is none.",
             checked=[f"outputs: {', '.join(sorted(stack.outputs))}"],
-            remedy=f"stacks.{stack.name}.load.layers.function must name an output that names a function.",
+            remedy=f"stacks.{stack.name}.load.breakdown.function must name an output that names a function.",
         )
-    package = _package(stack, layers)
+    package = _package(stack, breakdown)
     with contextlib.ExitStack() as undo:
         deployed = []
-        for handler in layers.handlers:
+        for handler in breakdown.handlers:
             url = _StandIn(stack, function, handler.stem, undo).deploy(package, handler)
-            deployed.append(DeployedLayer(handler.stem.replace("_", " "), _first_line(handler), url))
-        yield [*deployed, DeployedLayer("whole", "The whole service, as deployed.", own)]
+            deployed.append(DeployedVariant(handler.stem.replace("_", " "), _first_line(handler), url))
+        yield [*deployed, DeployedVariant("whole", "The whole service, as deployed.", own)]
 
 
-def _package(stack: Stack, layers: Layers) -> bytes:
+def _package(stack: Stack, breakdown: Breakdown) -> bytes:
     """The function's own package, with the handlers beside what is in it."""
     packages = build(stack.stack_settings.zips, stack.layout)
-    if layers.zip not in packages:
+    if breakdown.zip not in packages:
         raise UsageError(
-            f"stacks.{stack.name}.load.layers.zip is {layers.zip!r}, which is not a zip of the stack.",
+            f"stacks.{stack.name}.load.breakdown.zip is {breakdown.zip!r}, which is not a zip of the stack.",
             checked=[f"the zips are: {', '.join(packages) or 'none'}"],
         )
-    buffer = io.BytesIO(packages[layers.zip].read_bytes())
+    buffer = io.BytesIO(packages[breakdown.zip].read_bytes())
     with zipfile.ZipFile(buffer, "a") as archive:
-        for handler in layers.handlers:
+        for handler in breakdown.handlers:
             archive.writestr(handler.name, handler.read_bytes())
     return buffer.getvalue()
 
@@ -100,7 +100,7 @@ def _first_line(handler: Path) -> str:
 
 
 class _StandIn:
-    """One layer's function and API. Both are removed by `undo`; what a killed run left is removed before."""
+    """One variant's function and API. Both are removed by `undo`; what a killed run left is removed before."""
 
     def __init__(self, stack: Stack, function: str, suffix: str, undo: contextlib.ExitStack) -> None:
         self._stack = stack
@@ -111,7 +111,7 @@ class _StandIn:
         self._gateway = stack.client("apigatewayv2")
 
     def deploy(self, package: bytes, handler: Path) -> str:
-        """The URL of the layer's API."""
+        """The URL of the variant's API."""
         self._remove()
         self._undo.callback(self._remove)
         arn = self._make_function(package, f"{handler.stem}.handler")
@@ -187,50 +187,50 @@ def _logging(own: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def measure(
-    stack: Stack, layers: Layers, file: Path, rounds: int, directory: Path, step: Step
-) -> tuple[LayerFigures, ...]:
-    """What each layer costs, from the least to the whole.
+    stack: Stack, breakdown: Breakdown, file: Path, rounds: int, directory: Path, step: Step
+) -> tuple[VariantFigures, ...]:
+    """What each variant costs, from the least to the whole.
 
     All get the same modest rate, in rounds that take turns, so that a slow minute of the machine meets them all alike.
     """
     try:
-        with deployed_layers(stack, layers) as deployed:
+        with deployed_variants(stack, breakdown) as deployed:
             tallies = [Tally() for _ in deployed]
             seconds: Counter[str] = Counter()
             for number in range(rounds):
-                for layer, tally in zip(deployed, tallies, strict=True):
-                    step.note(f"round {number + 1} of {rounds}: {layer.name}")
-                    seconds[layer.name] += _round(stack, layer, file, directory / f"{number}-{layer.name}", tally)
+                for variant, tally in zip(deployed, tallies, strict=True):
+                    step.note(f"round {number + 1} of {rounds}: {variant.name}")
+                    seconds[variant.name] += _round(stack, variant, file, directory / f"{number}-{variant.name}", tally)
         return _figures(deployed, tallies, seconds)
     finally:
         stack.rebuild(stack.outputs, step)
 
 
-def _round(stack: Stack, layer: DeployedLayer, file: Path, directory: Path, tally: Tally) -> int:
+def _round(stack: Stack, variant: DeployedVariant, file: Path, directory: Path, tally: Tally) -> int:
     options = LoadOptions(rate=RATE, seconds=ROUND_SECONDS, warm_up=WARM_UP_SECONDS)
-    with locust_run(Plan(file, layer.url, "steady", options), directory, stack.settings.project) as run:
+    with locust_run(Plan(file, variant.url, "steady", options), directory, stack.settings.project) as run:
         while run.running:
             time.sleep(0.05)
     record = run.record
     measured = record.total(record.measured)
     if run.problem or not measured.requests or measured.failed_share > FAILED_SHARE:
         raise StaticfireError(
-            f"The layer {layer.name!r} cannot be measured: "
+            f"The variant {variant.name!r} cannot be measured: "
             f"{run.problem or f'{measured.failures} of {measured.requests} requests failed'}.",
             checked=[f"the end of what Locust said:\n{run.said}"],
-            remedy="See `staticfire logs`; `--layers 0` leaves the layers out.",
+            remedy="See `staticfire logs`; `--breakdown 0` leaves the breakdown out.",
         )
     tally += measured
     return sum(len(phase.seconds) for phase in record.measured)
 
 
 def _figures(
-    deployed: Sequence[DeployedLayer], tallies: Sequence[Tally], seconds: Mapping[str, int]
-) -> tuple[LayerFigures, ...]:
-    figures: list[LayerFigures] = []
-    for layer, tally in zip(deployed, tallies, strict=True):
+    deployed: Sequence[DeployedVariant], tallies: Sequence[Tally], seconds: Mapping[str, int]
+) -> tuple[VariantFigures, ...]:
+    figures: list[VariantFigures] = []
+    for variant, tally in zip(deployed, tallies, strict=True):
         p50 = tally.percentile(0.5) or 0.0
         adds = p50 - figures[-1].p50_ms if figures else p50
-        rate = tally.requests / seconds[layer.name] if seconds[layer.name] else 0.0
-        figures.append(LayerFigures(layer.name, layer.what, rate, p50, tally.percentile(0.95), adds))
+        rate = tally.requests / seconds[variant.name] if seconds[variant.name] else 0.0
+        figures.append(VariantFigures(variant.name, variant.what, rate, p50, tally.percentile(0.95), adds))
     return tuple(figures)

@@ -6,7 +6,7 @@ import argparse
 
 import pytest
 
-from staticfire.host.timespan import GRAMMAR, parse_seconds, parse_timespan
+from staticfire.timespan import GRAMMAR, parse_timespan
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,6 @@ from staticfire.host.timespan import GRAMMAR, parse_seconds, parse_timespan
 )
 def test_numbers_with_their_units_are_seconds(text: str, seconds: float) -> None:
     assert parse_timespan(text) == pytest.approx(seconds)
-    assert parse_seconds(text) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(
@@ -36,14 +35,3 @@ def test_anything_else_is_refused_and_told_the_grammar(text: str) -> None:
         parse_timespan(text)
     assert repr(text) in str(refusal.value)
     assert GRAMMAR in str(refusal.value)
-
-
-@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("1.5", 1.5), ("0", 0)])
-def test_a_bare_number_is_seconds_only_where_the_flag_says_so(text: str, seconds: float) -> None:
-    assert parse_seconds(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "-1", "nan", "inf", "1e3"])
-def test_what_only_python_calls_a_number_is_refused(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError):
-        parse_seconds(text)

@@ -1,4 +1,4 @@
-"""Lengths of time as text: the one grammar of every flag that takes one."""
+"""Lengths of time as text: the one grammar of every flag and setting that takes one."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import re
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 GRAMMAR = "200ms, 1.5s, 10m, 2h, 1d or 1h30m"
-NUMBER = r"[0-9]+(?:\.[0-9]+)?"
-PART = re.compile(rf"({NUMBER})(ms|s|m|h|d)")
+PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 
 
 def parse_timespan(text: str) -> float:
@@ -16,8 +15,3 @@ def parse_timespan(text: str) -> float:
     if not re.fullmatch(rf"(?:{PART.pattern})+", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a length of time: write {GRAMMAR}")
     return sum(float(number) * UNITS[unit] for number, unit in PART.findall(text))
-
-
-def parse_seconds(text: str) -> float:
-    """The same, where a number without a unit is seconds."""
-    return float(text) if re.fullmatch(NUMBER, text) else parse_timespan(text)

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from usage.ledger import GrandTotals, Ledger, Outcome, Receipt, Totals, new_id
 from usage.validation import Usage
-from with_postgres import api, handler  # type: ignore[import-not-found]  # the layer's own package has them side by side
+from with_postgres import api, handler  # type: ignore[import-not-found]  # the variant's own package has them side by side
 
 __all__ = ["handler"]
 
