@@ -5,6 +5,9 @@ What steers the emulator past AWS's APIs (`/_ministack/reset`) wants the token t
 
 from __future__ import annotations
 
+import re
+from urllib.parse import unquote
+
 from staticfire.edge.aws.router import Router
 from staticfire.edge.emulators import ministack
 from staticfire.edge.http1.messages import Request, Response
@@ -13,7 +16,8 @@ from staticfire.edge.services.apigateway import HttpApis
 from .endpoints import NOT_PERMITTED, PREFIX, Endpoints
 from .guard import Guard
 
-EMULATORS_OWN = ("/_ministack/", "/_localstack/")
+# What an emulator lets be steered; what answers CloudFormation and nodes of EKS has a token of its own in its path.
+STEERS = re.compile(r"/+_(?:ministack/(?!cfn-response/|cfn-signal/|eks-auth/)|localstack/)")
 READING = ("GET", "HEAD")
 
 
@@ -33,10 +37,10 @@ class App:
             return refusal
         if request.path.startswith(PREFIX):
             return await self._endpoints.handle(request)
-        steers = request.path.startswith(EMULATORS_OWN) and request.method not in READING
+        steers = request.method not in READING and STEERS.match(unquote(request.path))
         if steers and not self._endpoints.permits(request):
             return Response(403, [("content-type", "text/plain")], f"{NOT_PERMITTED}\n".encode())
         response = await self._router.handle(request)
-        if request.path == ministack.RESET:
+        if steers and unquote(request.path) == ministack.RESET:
             await self._endpoints.emptied()
         return response

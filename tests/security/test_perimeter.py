@@ -177,7 +177,10 @@ def test_a_page_of_an_http_api_calls_its_own_routes_and_steers_nothing(edge: Edg
 def test_who_shows_no_token_or_another_steers_nothing(edge: Edge) -> None:
     for headers in ({}, {"x-staticfire-token": ""}, {"x-staticfire-token": edge.token[:-1]}):
         assert sent(edge, "POST", "/_staticfire/faults", headers, {"kind": "drop"})[0] == 403
-        assert sent(edge, "POST", "/_ministack/reset", headers)[0] == 403
+        for target in ("/_ministack/reset", "/_ministack/%72eset", "/%5Fministack/config", "/_localstack/state/reset"):
+            assert sent(edge, "POST", target, headers)[0] == 403
+    # A function answers CloudFormation there, with the token that is in the path.
+    assert sent(edge, "PUT", "/_ministack/cfn-response/unknown", {}, {})[0] != 403
     assert (edge.state / "control-token").stat().st_mode & 0o777 == 0o600
     assert sent(edge, "GET", "/_staticfire/health", {})[0] == 200
 
