@@ -126,7 +126,7 @@ def run(
     if sampler.edge_is_gone or EdgeClient(stack.running.endpoint).health() is None:
         troubles.edge_is_gone = True
         troubles.unknown.append(
-            "The edge stopped answering during the run: what came after was not carried by the service, and the "
+            "The edge stopped answering during the run: what was sent after that failed, and the "
             "thresholds are not judged."
         )
     steps = steps_of(record)
