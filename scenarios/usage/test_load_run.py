@@ -19,7 +19,7 @@ import jsonschema
 import pytest
 
 from staticfire.load.record import Record
-from staticfire.testing.kit import AwsClients, StackUnderTest, wait_until
+from staticfire.testing.kit import AccountFaults, AwsClients, StackUnderTest, wait_until
 from staticfire.testing.run import OwnStack
 
 pytestmark = [pytest.mark.load, pytest.mark.chaos]
@@ -70,10 +70,10 @@ class Loads:
 
     @contextmanager
     def _new_report(self) -> Iterator[Callable[[], dict[str, Any]]]:
-        before = self._directories()
+        before = self.directories()
 
         def report() -> dict[str, Any]:
-            [directory] = self._directories() - before
+            [directory] = self.directories() - before
             assert (directory / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
             document: dict[str, Any] = json.loads((directory / "report.json").read_text(encoding="utf-8"))
             jsonschema.validate(document, SCHEMA)
@@ -81,7 +81,7 @@ class Loads:
 
         yield report
 
-    def _directories(self) -> set[Path]:
+    def directories(self) -> set[Path]:
         return set(self.reports.iterdir()) if self.reports.exists() else set()
 
     def processes(self) -> list[int]:
@@ -102,6 +102,18 @@ def _heed_interrupts() -> None:
     """As in a terminal, even where the test run was started in the background, with SIGINT ignored."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
+
+# Once more what the run has written last, as nobody sent it.
+AGAIN = """
+select count(*) from (
+  select user_id, usage from usage_events where idempotency_key is not null order by recorded_at desc limit 20
+) last, lateral record_usage(gen_random_uuid(), user_id, usage, null)
+"""
+
+WRONG_TOTALS = """
+update usage_totals set events = events + 500, total = total + 1000000
+where shard = (select min(shard) from usage_totals)
+"""
 
 Deployed = Callable[[], set[str]]
 
@@ -171,7 +183,7 @@ def test_a_killed_worker_fails_the_run_and_is_named(loads: Loads) -> None:
         process,
         report,
     ):
-        wait_until(lambda: _measuring(loads), "a run under way")
+        _wait_for_measurements(loads, process)
         worker = next(pid for pid in loads.processes() if b"--worker" in Path(f"/proc/{pid}/cmdline").read_bytes())
         os.kill(worker, signal.SIGKILL)
         _, said = process.communicate(timeout=120)
@@ -185,7 +197,7 @@ def test_a_killed_worker_fails_the_run_and_is_named(loads: Loads) -> None:
 
 def test_an_interrupted_run_reports_what_was_measured_and_leaves_no_process(loads: Loads) -> None:
     with loads.started("--profile", "soak", "--rate", "20") as (process, report):
-        wait_until(lambda: _measuring(loads), "a run under way")
+        _wait_for_measurements(loads, process)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=120)
 
@@ -194,6 +206,87 @@ def test_an_interrupted_run_reports_what_was_measured_and_leaves_no_process(load
         assert report()["integrity"]["holds"]
         assert report()["measured"]["requests"] > 0
     assert loads.processes() == []
+
+
+def test_events_that_both_stores_count_twice_fail_the_run(loads: Loads, staticfire_stack: StackUnderTest) -> None:
+    with loads.started("--profile", "steady", "--duration", "20s", "--rate", "20", "--breakdown", "0") as (
+        process,
+        report,
+    ):
+        _wait_for_measurements(loads, process)
+        with staticfire_stack.connect() as connection:
+            connection.run(AGAIN)
+        staticfire_stack.functions.invoke(staticfire_stack.outputs["reconcile_function_name"], {})
+        _, said = process.communicate(timeout=120)
+
+        assert process.returncode == 1
+        assert "20 doubled" in said
+        assert (report()["verdict"], report()["integrity"]["doubled"]) == ("failed", 20)
+        assert report()["integrity"]["drifted_users"] == 0
+
+
+def test_wrong_totals_behind_the_average_fail_the_run_that_made_them_and_not_the_next(
+    loads: Loads, staticfire_stack: StackUnderTest
+) -> None:
+    options = ("--profile", "steady", "--rate", "20", "--breakdown", "0")
+    with loads.started(*options, "--duration", "20s") as (process, report):
+        _wait_for_measurements(loads, process)
+        with staticfire_stack.connect() as connection:
+            connection.run(WRONG_TOTALS)
+        process.communicate(timeout=120)
+
+        assert process.returncode == 1
+        assert report()["integrity"]["drifted_totals"] == 1
+
+    done, after = loads.run(*options, "--duration", "5s")
+    assert done.returncode == 0, done.stderr
+    assert after["integrity"]["drifted_totals"] == 0
+
+
+def test_a_killed_edge_leaves_a_report_whose_writes_can_be_looked_up_later(
+    loads: Loads, staticfire_own: OwnStack
+) -> None:
+    before = loads.directories()
+    with loads.started("--profile", "soak", "--rate", "20") as (process, report):
+        _wait_for_measurements(loads, process)
+        staticfire_own.kill("edge")
+        _, said = process.communicate(timeout=120)
+        [directory] = loads.directories() - before
+
+        assert process.returncode == 8
+        assert f"staticfire load usage --check {directory}" in said
+        assert (report()["verdict"], report()["integrity"]) == ("cannot be told", None)
+        assert report()["measured"]["requests"] > 0
+    assert loads.processes() == []
+
+    staticfire_own.up()
+    done = staticfire_own.command("load", "usage", "--check", str(directory))
+    assert done.returncode == 0, done.stderr
+    integrity = json.loads((directory / "report.json").read_text())["integrity"]
+    assert integrity["holds"]
+    assert integrity["acknowledged"] > 0
+    assert staticfire_own.command("load", "usage", "--check", str(directory)).returncode == 2
+
+
+def test_a_run_under_a_fault_is_worse_than_the_one_before_and_fails_the_gate(
+    loads: Loads, faults: AccountFaults
+) -> None:
+    options = ("--profile", "steady", "--rate", "10", "--duration", "33s", "--breakdown", "0")
+    before = loads.directories()
+    done, _ = loads.run(*options)
+    assert done.returncode == 0, done.stderr
+    [earlier] = loads.directories() - before
+
+    with faults("dynamodb", "UpdateItem", kind="delay", seconds=0.8):
+        done, report = loads.run(*options, "--compare", str(earlier), "--fail-on-worse")
+
+    assert done.returncode == 1
+    assert "FAILED: worse than the earlier run: " in done.stderr
+    [row] = [line for line in done.stdout.splitlines() if line.startswith("  p50 ms")]
+    assert row.endswith("worse")
+    [fault] = report["faults"]
+    assert "dynamodb:UpdateItem  delay, 0.8 s late" in fault
+    assert report["comparison"]["differences"] == [f"faults: none before, {fault} now"]
 
 
 def test_an_interrupted_breakdown_leaves_nothing(loads: Loads, deployed: Deployed) -> None:
@@ -207,6 +300,12 @@ def test_an_interrupted_breakdown_leaves_nothing(loads: Loads, deployed: Deploye
         assert report()["breakdown"] == []
     assert deployed() == set()
     assert loads.processes() == []
+
+
+def _wait_for_measurements(loads: Loads, process: subprocess.Popen[str]) -> None:
+    """The first run on a machine measures the generator's ceiling before, and each asks Terraform for its plan."""
+    wait_until(lambda: _measuring(loads) or process.poll() is not None, "a run under way", 300)
+    assert process.poll() is None, process.communicate()[1]
 
 
 def _measuring(loads: Loads) -> bool:

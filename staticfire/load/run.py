@@ -126,7 +126,7 @@ def run(
     if sampler.edge_is_gone or EdgeClient(stack.running.endpoint).health() is None:
         troubles.edge_is_gone = True
         troubles.unknown.append(
-            "The edge stopped answering during the run: what came after was not carried by the service, and the "
+            "The edge stopped answering during the run: what was sent after that failed, and the "
             "thresholds are not judged."
         )
     steps = steps_of(record)
@@ -281,17 +281,18 @@ def _integrity(
     """The verdict of the stack's own books; None when it has none, or when they cannot be read now."""
     if books is None:
         return None
-    later = f"`staticfire up`, then `staticfire load {stack.name} --check {directory}` looks it up from the journal"
-    if troubles.edge_is_gone:
-        troubles.unknown.append(f"{INTEGRITY}: not looked up, as nothing answers. {later}.")
-        return None
     before = read_json(directory / BASELINE)
     try:
         with display.step("Integrity") as step:
             verdict = books.check(Journal(directory / JOURNAL), StackUnderTest(stack, display), before)
             step.done("holds" if verdict.holds else "FAILS")
     except UNREADABLE as error:
-        troubles.unknown.append(f"{INTEGRITY}: not looked up. {error}\n  remedy: {later}.")
+        why = error.what if isinstance(error, StaticfireError) else error
+        troubles.unknown.append(
+            f"{INTEGRITY}: the writes were not looked up: {why}\n"
+            "  remedy: The journal has them. Run `staticfire up`, then "
+            f"`staticfire load {stack.name} --check {directory}`."
+        )
         return None
     if not verdict.holds:
         troubles.failures.append(f"{INTEGRITY}: {verdict}")

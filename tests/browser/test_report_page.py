@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
+from staticfire.load.report.compare import WORSE, compare
 from staticfire.load.report.document import HTML, read
 from staticfire.load.report.page import write
 
@@ -167,6 +168,24 @@ def test_every_text_can_be_read(scheme: str, opened: Open) -> None:
     contrasts = opened(WIDE, scheme).page.evaluate(CONTRASTS)
     assert len(contrasts) > 100
     assert {text: contrast for text, contrast in contrasts.items() if contrast < READABLE} == {}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_comparison_faults_and_what_cannot_be_told_can_be_read_too(scheme: str, opened: Open, tmp_path: Path) -> None:
+    example = read(EXAMPLE)
+    run = replace(example, unknown=("nothing answers",), faults=("dynamodb:UpdateItem  hang",), integrity=None)
+    comparison = compare(example, run, run.knee)
+    measures = [replace(measure, verdict=WORSE) for measure in comparison.measures]
+    write(tmp_path, replace(run, comparison=replace(comparison, measures=tuple(measures))))
+
+    page = opened(WIDE, scheme).page
+    assert page.locator(".chip").inner_text() == "cannot be told"
+    box = page.get_by_text("Against the earlier run", exact=True).bounding_box()
+    assert box is not None
+    assert box["y"] < 500
+    contrasts = page.evaluate(CONTRASTS)
+    assert {text: contrast for text, contrast in contrasts.items() if contrast < READABLE} == {}
+    assert opened(NARROW, scheme).page.evaluate("document.documentElement.scrollWidth") <= NARROW
 
 
 def test_what_the_pointer_is_over_is_told(opened: Open, report: dict[str, Any]) -> None:

@@ -15,10 +15,19 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import pytest
 
 from staticfire.edge.services.lambda_.function_process import descendants
+from staticfire.edge_client import EdgeClient
 from staticfire.host.ports import free_port, port_is_free
+from staticfire.host.processes import ProcessRecord
+from staticfire.load.ceiling import trivial_server
+from staticfire.load.locust_processes import Plan, locust_run
+from staticfire.load.profiles import LoadOptions
+from staticfire.progress import Progress
+from staticfire.settings import Settings
+from staticfire.targets.embedded import Embedded
 from tests.integration.edge.conftest import ministack_python
 from tests.integration.edge.kit import Edge, eventually
 
@@ -262,3 +271,55 @@ def test_a_function_signs_as_its_role_and_its_execution_environment_can_be_told(
             assert edge.client("sts", forged).get_caller_identity()["Account"] == "000000000000"
     finally:
         edge.end()
+
+
+def test_every_process_of_a_running_stack_listens_on_loopback_alone(tmp_path: Path) -> None:
+    """Edge, emulator, Postgres with its backends, and a function's execution environment."""
+    runtime = f"python3.{sys.version_info.minor}"
+    target = Embedded(Settings(project=tmp_path, state_dir=tmp_path / "state", port=0, runtimes=(runtime,)))
+    try:
+        running = target.start(Progress())
+        code = io.BytesIO()
+        with zipfile.ZipFile(code, "w") as archive:
+            archive.writestr("app.py", "def handler(event, context):\n    return 'here'\n")
+        client = boto3.client(
+            "lambda",
+            endpoint_url=running.endpoint,
+            region_name=running.region,
+            aws_access_key_id="000000000000",
+            aws_secret_access_key="x",
+        )
+        client.create_function(
+            FunctionName="here",
+            Runtime=runtime,
+            Role="arn:aws:iam::000000000000:role/here",
+            Handler="app.handler",
+            Code={"ZipFile": code.getvalue()},
+        )
+        client.get_waiter("function_active_v2").wait(FunctionName="here")
+        assert client.invoke(FunctionName="here")["Payload"].read() == b'"here"'
+
+        records = [ProcessRecord.read(target.layout.process(name)) for name in ("edge", "postgres")]
+        pids = [record.pid for record in records if record is not None]
+        assert len(pids) == 2
+        every = {process for pid in pids for process in (pid, *descendants(pid))}
+        [function] = EdgeClient(running.endpoint).functions()["functions"]
+        assert running.health.parts["emulator"]["pid"] in every
+        [environment] = function["environments"]
+        assert environment["pid"] in every
+        assert all(list(listeners(pid)) for pid in pids)
+        assert [address for pid in pids for address in beyond_loopback(pid)] == []
+    finally:
+        target.stop(Progress())
+
+
+def test_every_process_of_a_load_run_listens_on_loopback_alone(tmp_path: Path) -> None:
+    """Locust's master, its workers, and the server against which the generator's ceiling is measured."""
+    options = LoadOptions(rate=10, seconds=60, warm_up=0)
+    with trivial_server() as url:
+        plan = Plan(ROOT / "loadtests/usage.py", url, "steady", options, workers=2)
+        with locust_run(plan, tmp_path, ROOT) as run:
+            eventually(lambda: run.record.seconds or not run.running)
+            assert run.running, run.said
+            assert len(list(listeners(os.getpid()))) >= 2
+            assert beyond_loopback(os.getpid()) == []

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -129,3 +131,29 @@ def test_the_command_line_works_without_what_only_load_runs_need(tmp_path: Path)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "Not installed: Locust, Jinja2." in done.stderr
     assert "pip install 'staticfire[load]'" in done.stderr
+
+
+def test_a_comparison_is_printed_with_its_verdicts(capsys: pytest.CaptureFixture[str]) -> None:
+    from staticfire.cli.load import _show
+    from staticfire.load.report.compare import WORSE, compare
+    from staticfire.load.report.document import read
+
+    before = read(Path(__file__).parents[3] / "docs" / "load-report.example.json")
+    after = replace(before, faults=("s3  hang",), failures=("worse",), unknown=("the books",))
+    comparison = compare(before, after, before.knee)
+    rate, *others = comparison.measures
+    measures = (replace(rate, verdict=WORSE, after=12.5, change=-0.875), *others)
+    _show(
+        argparse.Namespace(json=False),
+        replace(after, comparison=replace(comparison, measures=measures)),
+        Path("report.html"),
+    )
+
+    said = capsys.readouterr()
+    [row] = [line for line in said.out.splitlines() if line.startswith("  requests/s ")]
+    assert row.split()[2:] == ["12.5", "-87.5%", "worse"]
+    assert "  differs faults: none before, s3  hang now" in said.out
+    assert "fault     s3  hang" in said.out
+    assert "verdict   failed" in said.out
+    assert "FAILED: worse" in said.err
+    assert "CANNOT BE TOLD: the books" in said.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -107,12 +108,13 @@ class Locust:
         self.journal = directory / "journal"
         self._record = directory / "record.jsonl"
         self._directory = directory
+        self._started: list[subprocess.Popen[str]] = []
 
     def start(self, *options: str) -> subprocess.Popen[str]:
         kept = {
             key: value for key, value in os.environ.items() if not key.startswith(("STATICFIRE_", "AWS_", "LOCUST_"))
         }
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "locust", "-f", str(self.file), *options],
             env=kept | {journal.VARIABLE: str(self.journal), record.VARIABLE: str(self._record)},
             cwd=self._directory,
@@ -120,7 +122,27 @@ class Locust:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=True,
         )
+        self._started.append(process)
+        return process
+
+    def end(self) -> None:
+        """Each process with all that it forked (`--processes`), even when its test gave up waiting."""
+        for process in self._started:
+            with process, contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        self._started.clear()
+
+    @property
+    def alive(self) -> list[int]:
+        """Processes that write below the directory."""
+        pids = []
+        for path in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # ended just now, or somebody else's
+                if str(self._directory).encode() in (path / "environ").read_bytes():
+                    pids.append(int(path.name))
+        return pids
 
     def run(self, *options: str) -> tuple[int, str]:
         process = self.start("--headless", "--only-summary", *options)
@@ -134,19 +156,21 @@ class Locust:
     @property
     def recorded(self) -> int:
         """All requests in the record."""
-        return sum(tally.requests for routes in self.record.seconds.values() for tally in routes.values())
+        return self.record.requests
 
     def acknowledged(self) -> list[str]:
         return [write.sent["key"] for write in Journal(self.journal) if write.status == 201]
 
 
 @pytest.fixture
-def locust(tmp_path: Path) -> Locust:
-    return Locust(tmp_path)
+def locust(tmp_path: Path) -> Iterator[Locust]:
+    locust = Locust(tmp_path)
+    yield locust
+    locust.end()
 
 
-def eventually(look: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
+def eventually(look: Callable[[], object], patience: float = PATIENCE) -> None:
+    deadline = time.monotonic() + patience
     while not look():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.05)
@@ -276,6 +300,14 @@ def test_what_is_under_way_at_the_end_is_answered_and_recorded(shop: Shop, locus
     assert shop.keys
     assert sorted(locust.acknowledged()) == sorted(shop.keys)
     assert locust.recorded == len(shop.keys)
+
+
+def test_a_test_that_gives_up_leaves_no_worker_behind(shop: Shop, locust: Locust) -> None:
+    locust.start("--headless", "--host", shop.url, *SHORT[:4], "-t", "60", *processes())
+    eventually(lambda: len(shop.keys) > 5)
+    assert len(locust.alive) >= 3
+    locust.end()
+    eventually(lambda: not locust.alive, patience=20.0)  # workers that miss their master end by themselves after 60 s
 
 
 def test_a_killed_generator_leaves_every_write_in_the_journal(shop: Shop, locust: Locust) -> None:
