@@ -1,4 +1,4 @@
-"""The JSON schema of staticfire.toml, for editors, knows the settings that there are, and takes this project's own file."""
+"""The JSON schema of staticfire.toml, for editors, knows each setting, and takes this project's own file."""
 
 from __future__ import annotations
 
