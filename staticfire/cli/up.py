@@ -25,6 +25,7 @@ from staticfire.stacks.options import check_variables, remember
 from staticfire.stacks.packages import build
 from staticfire.stacks.stack import Stack
 from staticfire.stacks.terraform.finding import find_provider, find_terraform
+from staticfire.stacks.terraform.working_copy import in_order
 from staticfire.targets.base import TARGETS, target
 from staticfire.toolchain.runtimes import runtimes_in_use
 
@@ -51,7 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _up(settings: Settings, arguments: argparse.Namespace) -> int:
-    names = settings.chosen(arguments.stacks)
+    names = in_order(settings, settings.chosen(arguments.stacks))
     settings = remember(settings, names, _existing(arguments.var_file), arguments.var)
     check_variables(settings, names)
     if settings.file is None and not arguments.json:

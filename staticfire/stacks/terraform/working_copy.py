@@ -11,6 +11,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -144,33 +145,12 @@ class WorkingCopy:
     def _overrides(self, module: hcl.Block, schema: ProviderSchema | None) -> list[str]:
         states = self.runner.states
         parts = [override.backend_override(states, state_key(self.stack.name))]
-        for name, block in override.remote_states(module):
-            parts.append(override.remote_state_override(name, states, state_key(self._stack_of(name, block))))
+        for name, other in states_read(self.settings, self.stack).items():
+            parts.append(override.remote_state_override(name, states, state_key(other)))
         if schema is not None:
             endpoint, account = self.runner.endpoint, states.account
             parts.append(override.provider_overrides(module, schema, endpoint, account, root=True))
         return parts
-
-    def _stack_of(self, name: str, block: hcl.Block) -> str:
-        """The stack whose state a `terraform_remote_state` means."""
-        others = [stack for stack in self.settings.stacks.values() if stack.name != self.stack.name]
-        config = hcl.values(block.arguments.get("config", "{}")[1:])
-        wanted = Backend(block.text("backend") or "", override.texts(config))
-        for stack in others:
-            if override.is_state_of(wanted, self.stack.root, Backend.of(hcl.module_in(stack.root)), stack.root):
-                return stack.name
-        for stack in others:
-            if name.replace("_", "-") in (stack.name, stack.root.name.replace("_", "-")):
-                return stack.name
-        states = [f"{stack.name} ({Backend.of(hcl.module_in(stack.root))})" for stack in others]
-        raise ApplyError(
-            f"The stack {self.stack.name!r} reads the state {name!r}, which is not a stack's here.",
-            checked=[
-                f'data "terraform_remote_state" "{name}": {wanted}',
-                f"other stacks: {', '.join(states) or 'none'}",
-            ],
-            remedy="Run `staticfire up` in the directory above both roots, or name the other root in staticfire.toml.",
-        )
 
     def _provider_schema(self, step: Step) -> ProviderSchema | None:
         """What the AWS provider's block takes, asked once for each version of it; None where the root needs none."""
@@ -260,3 +240,36 @@ def _locked(lock_file: Path) -> dict[str, str]:
         return {}
     providers = hcl.parse(lock_file.read_text(encoding="utf-8")).of_type("provider")
     return {block.labels[0].partition("/")[2]: block.text("version") or "" for block in providers if block.labels}
+
+
+def states_read(settings: Settings, reader: StackSettings) -> dict[str, str]:
+    """The stack that each `terraform_remote_state` of a root means, by the name of the data block."""
+    module = hcl.module_in(reader.root)
+    return {name: _stack_of(settings, reader, name, block) for name, block in override.remote_states(module)}
+
+
+def _stack_of(settings: Settings, reader: StackSettings, name: str, block: hcl.Block) -> str:
+    others = [stack for stack in settings.stacks.values() if stack.name != reader.name]
+    backends = {stack.name: Backend.of(hcl.module_in(stack.root)) for stack in others}
+    config = hcl.values(block.arguments.get("config", "{}")[1:])
+    state = Backend(block.text("backend") or "", override.texts(config))
+    for stack in others:
+        if override.is_state_of(state, reader.root, backends[stack.name], stack.root):
+            return stack.name
+    for stack in others:
+        if name.replace("_", "-") in (stack.name, stack.root.name.replace("_", "-")):
+            return stack.name
+    raise ApplyError(
+        f"The stack {reader.name!r} reads the state {name!r}, which is not that of a stack here.",
+        checked=[
+            f'data "terraform_remote_state" "{name}": {state}',
+            f"other stacks: {', '.join(f'{other} {backend}' for other, backend in backends.items()) or 'none'}",
+        ],
+        remedy="Run `staticfire up` in the directory above both roots, or add the other root to staticfire.toml.",
+    )
+
+
+def in_order(settings: Settings, names: Sequence[str]) -> list[str]:
+    """These stacks, each after those whose states it reads."""
+    sorter = TopologicalSorter({name: states_read(settings, settings.stack(name)).values() for name in names})
+    return [name for name in sorter.static_order() if name in names]
