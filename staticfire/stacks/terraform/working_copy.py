@@ -125,7 +125,7 @@ class WorkingCopy:
     def _note_backend(self, module: hcl.Block) -> None:
         backend = Backend.of(module)
         if backend.type != "local":
-            self.notes.append(f"the backend {backend} is not used: the state is kept in the local S3")
+            self.notes.append(f"the backend {backend} is replaced: the state is kept in the local S3")
 
     def _lead_to_the_endpoint(self, module: hcl.Block, step: Step) -> None:
         schema = self._provider_schema(step)
