@@ -104,6 +104,14 @@ class Layout:
         """Terraform's plug-in cache, where the registry serves the provider."""
         return self.cache / "terraform-plugins"
 
+    def options(self, stack: str) -> Path:
+        """What `up` was told for that stack's Terraform."""
+        return self.state / "options" / f"{stack}.json"
+
+    def provider_schema(self, registry: str, version: str) -> Path:
+        """What a version of the AWS provider takes in its block."""
+        return self.cache / "provider-schemas" / registry / f"aws-{version}.json"
+
     def forget_applied(self) -> None:
         """Forget what was applied: what it was applied to is gone."""
         for directory in (self.terraform, self.state / "applied"):

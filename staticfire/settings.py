@@ -2,8 +2,8 @@
 
 A project is a directory with a `staticfire.toml`; it is looked for upward from the working directory. The
 `[staticfire]` table sets what `FIELDS` lists, and each `[stacks.NAME]` table describes one stack. One with
-`default = false` is up only where somebody asks for it, by its name or by `all`. Nothing is guessed: an unknown key is
-an error that names the nearest right one.
+`default = false` is up only where somebody asks for it, by its name or by `all`. An unknown key is an error that names
+the nearest right one. Without the file, each Terraform root (roots.py) in or below the working directory is a stack.
 
 | setting             | variable                       | default            |
 | ------------------- | ------------------------------ | ------------------ |
@@ -43,11 +43,13 @@ from pathlib import Path
 from typing import Any
 
 from .errors import UsageError
+from .roots import find_roots
 from .toml_tables import Table, boolean, converted, integer, nearest, path, strings, switch, text, timespan
 
 FILE = "staticfire.toml"
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 ALL = "all"
+STATE = ".staticfire"
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,9 @@ class StackSettings:
     default: bool = True
     database: bool = False
     variables: Mapping[str, Any] = field(default_factory=dict)
+    var_files: tuple[Path, ...] = ()
+    assignments: tuple[str, ...] = ()  # `-var`: NAME=VALUE
+    workspace: str = ""
     zips: tuple[Zip, ...] = ()
     examples: tuple[str, ...] = ()
     rebuild: tuple[Rebuild, ...] = ()
@@ -108,13 +113,16 @@ class StackSettings:
 
 @dataclass(frozen=True)
 class Settings:
+    """`file`: the project's staticfire.toml; None where there is none."""
+
     project: Path
+    file: Path | None = None
     target: str = "embedded"
     host: str = "127.0.0.1"
     port: int = 4566
     public_host: str = ""
     region: str = "us-east-1"
-    state_dir: Path = Path(".staticfire")
+    state_dir: Path = Path(STATE)
     cache_dir: Path | None = None  # the user's own: see layout.py
     postgres_bin: Path | None = None
     postgres_port: int = 0
@@ -139,17 +147,27 @@ class Settings:
         if ALL in names:
             return list(self.stacks)
         named = dict.fromkeys(self.stack(name).name for name in names)
-        return list(named) or [name for name, stack in self.stacks.items() if stack.default]
+        chosen = list(named) or [name for name, stack in self.stacks.items() if stack.default]
+        if not chosen and self.file is None:
+            first = os.path.relpath(next(iter(self.stacks.values())).root)
+            raise UsageError(
+                f"There are several Terraform roots below {self.project}.",
+                checked=[f"{name}: {os.path.relpath(stack.root)}" for name, stack in self.stacks.items()],
+                remedy=f"Name one, as `staticfire up {first}`, or `all`.",
+            )
+        return chosen
 
     def stack(self, name: str) -> StackSettings:
-        try:
-            return self.stacks[name]
-        except KeyError:
-            raise UsageError(
-                f"There is no stack {name!r} in {self.project / FILE}.",
-                checked=[f"the stacks are: {', '.join(sorted(self.stacks)) or 'none'}"],
-                remedy=nearest(name, self.stacks) or f"Add a [stacks.{name}] table.",
-            ) from None
+        """The stack of this name, or the one whose Terraform root lies there."""
+        there = Path(name).resolve()
+        for stack in (self.stacks.get(name), *self.stacks.values()):
+            if stack is not None and (stack.name == name or stack.root.resolve() == there):
+                return stack
+        raise UsageError(
+            f"There is no stack {name!r} in {self.file or self.project}.",
+            checked=[f"the stacks are: {', '.join(sorted(self.stacks)) or 'none'}"],
+            remedy=nearest(name, self.stacks) or f"Add a [stacks.{name}] table to {FILE}, or name a Terraform root.",
+        )
 
 
 FIELDS: Mapping[str, Callable[[Any], Any]] = {
@@ -177,6 +195,10 @@ FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "allow_origins": strings,
     "allow_hosts": strings,
 }
+STACK = (
+    *("root", "default", "database", "variables", "var_files", "workspace"),
+    *("zips", "examples", "rebuild", "load"),
+)
 # Settings that were: what to do instead.
 GONE = {
     "idle_seconds": "Write `idle_time` with its unit: 300 seconds are `5m` or `300s`.",
@@ -187,16 +209,49 @@ GONE = {
 _PATHS = ("state_dir", "cache_dir", "postgres_bin", "provider_mirror")
 
 
-def find_project(start: Path) -> Path:
+def find_project(start: Path) -> Path | None:
     """The nearest directory at or above `start` that holds a staticfire.toml."""
-    for directory in (start, *start.parents):
-        if (directory / FILE).is_file():
-            return directory
-    raise UsageError(
-        f"No {FILE} was found.",
-        checked=[f"{start} and every directory above it"],
-        remedy="Run the command inside a project, or name one with --project DIR.",
-    )
+    return next((directory for directory in (start, *start.parents) if (directory / FILE).is_file()), None)
+
+
+def without_file(start: Path) -> tuple[Path, Mapping[str, StackSettings]]:
+    """Where there is no staticfire.toml: the project, and each Terraform root as a stack; an only one is the default.
+
+    The project is `start`, or the directory above it that `up` was run in before.
+    """
+    project = start
+    for above in start.parents:
+        if (above / STATE).is_dir() and any(root.is_relative_to(start) for root in find_roots(above)):
+            project = above
+            break
+        if (above / ".git").exists():
+            break
+    roots = find_roots(project)
+    if not roots:
+        raise UsageError(
+            f"No {FILE} was found, and no Terraform.",
+            checked=[f"{FILE}: {start} and every directory above it", f"*.tf: {start} and below it"],
+            remedy="Run the command where your Terraform is, or name that directory: `staticfire --project DIR up`. "
+            f"In a {FILE} "
+            'two lines suffice: [stacks.app] and root = "infra".',
+        )
+    here = [root for root in roots if root.is_relative_to(start)]
+    stacks: dict[str, StackSettings] = {}
+    for root in roots:
+        words = [project.name] if len(roots) == 1 else root.relative_to(project).parts
+        name = stack_name("-".join(words))
+        while name in stacks:
+            name += "-2"
+        stacks[name] = StackSettings(name, root, default=here == [root])
+    return project, stacks
+
+
+def stack_name(text: str) -> str:
+    """What a stack may be called that is nearest to this."""
+    name = re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-_")[:28].rstrip("-_")
+    if not name or not name[0].isalpha():
+        name = f"stack-{name}"[:28].rstrip("-_")
+    return f"{name}-stack" if name == ALL else name
 
 
 def load(
@@ -205,8 +260,14 @@ def load(
     overrides: Mapping[str, Any] | None = None,
 ) -> Settings:
     """The settings of the project at `project` (default: found upward from the working directory)."""
-    root = find_project((project or Path.cwd()).resolve())
-    document = Table.of_file(root / FILE).only("staticfire", "stacks")
+    start = (project or Path.cwd()).resolve()
+    root = find_project(start)
+    if root is None:
+        root, roots = without_file(start)
+        document = Table({}, root / FILE)
+    else:
+        roots = None
+        document = Table.of_file(root / FILE).only("staticfire", "stacks")
     table = document.table("staticfire")
     for name, remedy in GONE.items():
         for present, setting in ((name in table, table.where(name)), (environ.get(_variable(name)), _variable(name))):
@@ -226,8 +287,8 @@ def load(
         relative = values.get(name, defaults[name])
         values[name] = root / relative if relative else None
     stacks = document.table("stacks")
-    values["stacks"] = {name: _stack(name, stacks.table(name)) for name in stacks.values}
-    return Settings(project=root, **values)
+    values["stacks"] = roots or {name: _stack(name, stacks.table(name)) for name in stacks.values}
+    return Settings(project=root, file=None if roots else root / FILE, **values)
 
 
 def _variable(setting: str) -> str:
@@ -247,14 +308,17 @@ def _stack(name: str, table: Table) -> StackSettings:
             f"{table.source}: the table [stacks.{name}.health] is gone: its `examples` are the stack's own.",
             remedy=f"Remove it, and write in [stacks.{name}]: examples = {examples}",
         )
-    table.only("root", "default", "database", "variables", "zips", "examples", "rebuild", "load")
+    table.only(*STACK)
     zips, rebuild = table.table("zips"), table.table("rebuild").only("functions")
+    var_files: tuple[str, ...] = table.get("var_files", strings, ())
     return StackSettings(
         name=name,
         root=table.required_path("root", "the directory of the stack's Terraform root"),
         default=table.get("default", boolean, True),
         database=table.get("database", boolean, False),
         variables=table.table("variables").values,
+        var_files=tuple(table.source.parent / file for file in var_files),
+        workspace=table.get("workspace", text, ""),
         zips=tuple(_zip(zip_name, zips.table(zip_name)) for zip_name in zips.values),
         examples=table.get("examples", strings, ()),
         rebuild=tuple(_rebuild(item, rebuild) for item in rebuild.values.get("functions", [])),

@@ -20,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def _env(settings: Settings, arguments: argparse.Namespace) -> int:
     running = require_running(settings)
     variables = caller_variables(running.endpoint, running.region, DEFAULT_ACCOUNT)
-    for stack in chosen_stacks(settings, running, [arguments.stack] if arguments.stack else settings.chosen()[:1]):
+    for stack in chosen_stacks(settings, running, [arguments.stack] if arguments.stack else ())[:1]:
         variables |= stack.shell_variables()
         if stack.database is not None:
             variables |= {

@@ -28,10 +28,11 @@ import pg8000
 from botocore.exceptions import BotoCoreError, ClientError
 
 from staticfire import __version__
-from staticfire.errors import StaticfireError
-from staticfire.settings import Settings, load
+from staticfire.errors import StaticfireError, UsageError
+from staticfire.settings import ALL, Settings, load
+from staticfire.stacks.options import remembered
 
-from . import doctor, down, env, fault, logs, mail, stacks, status, up
+from . import doctor, down, env, fault, init, logs, mail, stacks, status, up, url
 from . import load as load_command
 
 INTERRUPTED = 130
@@ -44,6 +45,8 @@ COMMANDS: Mapping[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = 
         status.configure,
         "Say what runs, and whether it is well.",
     ),
+    "url": (url.configure, "Print the address of a stack's API."),
+    "init": (init.configure, "Write down what `up` takes from the Terraform, as a commented staticfire.toml."),
     "apply": (stacks.configure_apply, "Apply stacks to the running target, even when nothing changed."),
     "destroy": (stacks.configure_destroy, "Destroy stacks and their databases."),
     "logs": (logs.configure, "Print the functions' logs, from CloudWatch Logs."),
@@ -84,7 +87,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO if arguments.verbose else logging.WARNING, format="%(message)s")
     logging.getLogger("botocore").setLevel(logging.WARNING)
     try:
-        settings = load(arguments.project, overrides={"target": arguments.target, "port": arguments.port})
+        settings = _settings(arguments)
         command: Callable[[Settings, argparse.Namespace], int] = arguments.command
         return command(settings, arguments)
     except StaticfireError as error:
@@ -106,6 +109,22 @@ def run(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
+def _settings(arguments: argparse.Namespace) -> Settings:
+    """The settings of the project. `up DIR` names a project, too, where that directory is not a stack of this one."""
+    overrides = {"target": arguments.target, "port": arguments.port}
+    names = getattr(arguments, "stacks", [])
+    other = Path(names[0]) if len(names) == 1 and arguments.project is None else None
+    try:
+        settings = load(arguments.project, overrides=overrides)
+        if other is not None and names[0] != ALL:
+            settings.stack(names[0])
+    except UsageError:
+        if other is None or not other.is_dir():
+            raise
+        settings, arguments.stacks = load(other, overrides=overrides), []
+    return settings if "var_file" in arguments else remembered(settings, settings)  # `up` has its own flags
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="staticfire",
@@ -114,8 +133,8 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"staticfire {__version__}")
-    project = "the directory that holds staticfire.toml (default: this one, or one above it)"
-    parser.add_argument("--project", type=Path, metavar="DIR", help=project)
+    project = "the directory that holds staticfire.toml, or a Terraform root (default: this one, or one above it)"
+    parser.add_argument("--project", "-chdir", type=Path, metavar="DIR", help=project)
     parser.add_argument("-v", "--verbose", action="store_true", help="show each step, and each resource of Terraform")
     parser.set_defaults(target=None, port=None)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

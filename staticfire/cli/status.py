@@ -27,7 +27,7 @@ def _status(settings: Settings, arguments: argparse.Namespace) -> int:
             details = ", ".join(f"{key} {value}" for key, value in part.items() if key != "state")
             print(f"{name:<12} {part.get('state', 'unknown'):<10} {details}".rstrip())
         stacks = chosen_stacks(settings, running)
-        print_summary(running, stacks)
+        print_summary(settings, running, stacks)
         if others := settings.stacks.keys() - {stack.name for stack in stacks}:
             print(f"not up: {', '.join(sorted(others))}; `{own_name()} up NAME`, or `up all`")
     if running.health.sick:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sysconfig
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,14 @@ from staticfire.stacks.terraform.variables import DEFAULT_ACCOUNT
 from staticfire.targets.base import Running
 
 
-def print_summary(running: Running, stacks: Sequence[Stack]) -> None:
+def print_summary(settings: Settings, running: Running, stacks: Sequence[Stack]) -> None:
     print(f"\nendpoint  {running.endpoint}  (region {running.region}, account {DEFAULT_ACCOUNT})")
     for stack in stacks:
         print("", *stack.summary(), sep="\n")
-    for note in running.notes:
+    for note in (*running.notes, *(f"{stack.name}: {note}" for stack in stacks for note in stack.notes)):
         print(f"\nnote: {note}")
-    command = own_name()
+    elsewhere = not Path.cwd().is_relative_to(settings.project)
+    command = own_name() + (f" --project {shlex.quote(os.path.relpath(settings.project))}" if elsewhere else "")
     print(f'\nlogs: `{command} logs -f`   shell: `eval "$({command} env)"`   end: `{command} down`')
 
 
@@ -45,6 +48,13 @@ def as_object(settings: Settings, running: Running) -> dict[str, Any]:
             "version": server.version,
             "tls": server.tls,
             "databases": {stack.name: stack.database.url for stack in stacks if stack.database is not None},
+        },
+        "stacks": {
+            stack.name: {
+                "outputs": {name: value for name, value in stack.outputs.items() if name not in stack.sensitive},
+                "resources": [asdict(resource) for resource in stack.made],
+            }
+            for stack in stacks
         },
         "apis": {stack.name: stack.url for stack in stacks if stack.url is not None},
         "notes": list(running.notes),

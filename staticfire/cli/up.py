@@ -8,30 +8,42 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+from staticfire.errors import UsageError
 from staticfire.host.locks import command_lock
 from staticfire.layout import Layout
 from staticfire.progress import Progress, progress
-from staticfire.settings import Settings
+from staticfire.settings import FILE, Settings
+from staticfire.stacks.options import check_variables, remember
 from staticfire.stacks.packages import build
 from staticfire.stacks.stack import Stack
 from staticfire.stacks.terraform.finding import find_provider, find_terraform
+from staticfire.stacks.terraform.working_copy import in_order
 from staticfire.targets.base import TARGETS, target
+from staticfire.toolchain.runtimes import runtimes_in_use
 
 from .down import end
 from .logs import print_logs
-from .summary import as_object, print_summary
+from .summary import as_object, own_name, print_summary
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_up)
     default = "those with default = true"
-    parser.add_argument("stacks", nargs="*", metavar="stack", help=f"all: every one (default: {default})")
+    stacks = f"a stack, or the directory of a Terraform root; all: every one (default: {default}, or the only root)"
+    parser.add_argument("stacks", nargs="*", metavar="stack", help=stacks)
+    var_file = "a file of variables for Terraform, besides those that it reads by itself"
+    repeated: dict[str, Any] = {"action": "append", "default": []}
+    parser.add_argument("-var-file", "--var-file", type=Path, metavar="FILE", help=var_file, **repeated)
+    var = "a variable for Terraform"
+    parser.add_argument("-var", "--var", metavar="NAME=VALUE", help=var, **repeated)
     parser.add_argument("--detach", action="store_true", help="end once all is up, instead of following the logs")
     parser.add_argument("--json", action="store_true", help="print one object instead of text; implies --detach")
     targets = ", ".join(TARGETS)
@@ -40,7 +52,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _up(settings: Settings, arguments: argparse.Namespace) -> int:
-    names = settings.chosen(arguments.stacks)
+    names = in_order(settings, settings.chosen(arguments.stacks))
+    settings = remember(settings, names, _existing(arguments.var_file), arguments.var)
+    check_variables(settings, names)
+    if settings.file is None and not arguments.json:
+        print_assumed(settings, names)
     if names:
         find_provider(settings, find_terraform(settings))  # what is missing is said before anything is started
     layout = Layout.of(settings)
@@ -54,7 +70,7 @@ def _up(settings: Settings, arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(as_object(settings, running), indent=2))
         return 0
-    print_summary(running, stacks)
+    print_summary(settings, running, stacks)
     if arguments.detach or not sys.stdout.isatty():
         return 0
     print("\nThe functions' logs follow. Ctrl-C ends the stack.", file=sys.stderr)
@@ -63,6 +79,29 @@ def _up(settings: Settings, arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print(file=sys.stderr)
     return end(settings, arguments.verbose)
+
+
+def _existing(files: Sequence[Path]) -> list[Path]:
+    for file in files:
+        if not file.is_file():
+            raise UsageError(f"The file of variables {file} does not exist.", checked=[str(file.resolve())])
+    return [file.resolve() for file in files]
+
+
+def print_assumed(settings: Settings, names: Sequence[str]) -> None:
+    """What is taken from the Terraform itself, where no file says it."""
+    print(f"No {FILE}: the Terraform says what it would. `{own_name()} init` writes it down.", file=sys.stderr)
+    for name in names:
+        stack = settings.stack(name)
+        print(f"  stack {name}: {os.path.relpath(stack.root)}, {_runtimes(settings)}", file=sys.stderr)
+        assigned = [assignment.partition("=")[0] for assignment in stack.assignments]
+        for what, values in (("-var-file", stack.var_files), ("-var", assigned)):
+            if values:
+                print(f"  {what}: {', '.join(str(value) for value in values)}", file=sys.stderr)
+
+
+def _runtimes(settings: Settings) -> str:
+    return f"functions on {', '.join(runtimes_in_use(settings))}; no database of its own, no packages"
 
 
 def _build(

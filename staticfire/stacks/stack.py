@@ -21,14 +21,18 @@ from staticfire.errors import ApplyError, NotRunningError, StaticfireError
 from staticfire.host.files import read_json, write_json
 from staticfire.layout import Layout
 from staticfire.progress import Progress, Step
-from staticfire.settings import Settings
+from staticfire.settings import Settings, StackSettings
 from staticfire.stacks.terraform.output import Resource
-from staticfire.stacks.terraform.variables import DEFAULT_ACCOUNT
+from staticfire.stacks.terraform.variables import DEFAULT_ACCOUNT, users_terraform_variables, users_workspace
 from staticfire.stacks.terraform.working_copy import WorkingCopy
 from staticfire.targets.base import Running
 
+from . import made
 from .databases import StackDatabase, database_name
 from .packages import build
+
+NEEDED = {"fingerprint", "instance", "outputs"}
+SHOWN = 160  # of an output's value
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class Applied:
     fingerprint: str
     instance: str
     outputs: Mapping[str, Any]
+    sensitive: Sequence[str] = ()
+    made: Sequence[Mapping[str, str]] = ()
 
 
 @dataclass(frozen=True)
@@ -49,11 +55,14 @@ class _Inputs:
     variables: Mapping[str, Any]
     endpoint: str
     region: str
+    stack: StackSettings
 
     @property
     def fingerprint(self) -> str:
         digest = hashlib.sha256(self.copy.digest().encode())
-        parts = [self.variables, self.endpoint, self.region]
+        files = [file.read_text(errors="replace") for file in self.stack.var_files]
+        options = [files, self.stack.assignments, self.stack.workspace, users_terraform_variables(), users_workspace()]
+        parts = [self.variables, self.endpoint, self.region, options]
         digest.update(json.dumps(parts, sort_keys=True).encode())
         for _, path in sorted(self.packages.items()):
             digest.update(hashlib.sha256(path.read_bytes()).digest())
@@ -68,12 +77,13 @@ class Stack:
         self.account = account
         self.running = running
         self.layout = Layout.of(settings)
+        self.notes: Sequence[str] = ()  # what the last `up` did otherwise than on AWS
 
     @property
     def applied(self) -> Applied | None:
         """The last apply, if the emulator that it went to still lives."""
         record = read_json(self.layout.applied(self.account, self.name))
-        of_this_version = record is not None and record.keys() == {field.name for field in fields(Applied)}
+        of_this_version = record is not None and NEEDED <= record.keys() <= {part.name for part in fields(Applied)}
         if record is None or not of_this_version or record["instance"] != self.running.instance:
             return None
         return Applied(**record)
@@ -88,12 +98,22 @@ class Stack:
 
     @property
     def url(self) -> str | None:
-        """The base URL of the stack's HTTP API, when its outputs name one: `api_id` and `stage`."""
+        """The base URL of the stack's API: that of its outputs `api_id` and `stage`, else the first that there is."""
         outputs = self.outputs
         if "api_id" not in outputs:
-            return None
+            return next((resource.url for resource in self.made if resource.kind in made.WITH_URL), None)
         stage = outputs.get("stage") or "$default"
         return f"{self.running.endpoint}/_aws/execute-api/{outputs['api_id']}/{stage}"
+
+    @property
+    def made(self) -> list[made.Made]:
+        """What Terraform made, with its addresses."""
+        return [made.Made(**resource) for resource in self.applied.made] if self.applied is not None else []
+
+    @property
+    def sensitive(self) -> Sequence[str]:
+        """The outputs whose values nobody is shown."""
+        return self.applied.sensitive if self.applied is not None else ()
 
     @property
     def database(self) -> StackDatabase | None:
@@ -110,8 +130,16 @@ class Stack:
         yield self.name
         if self.url is not None:
             yield f"  API       {self.url}"
+        for resource in self.made:
+            if resource.kind in made.WITH_URL and resource.url != self.url:
+                yield f"  {resource.kind}  {resource.url}  ({resource.name})"
         if self.database is not None:
             yield f"  Postgres  {self.database.url}"
+        yield from (f"  {line}" for line in made.listed(self.made))
+        for name, value in sorted(self.outputs.items()):
+            text = value if isinstance(value, str) else json.dumps(value)
+            text = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+            yield f"  output {name} = {'(sensitive)' if name in self.sensitive else text}"
         for example in self.stack_settings.examples if self.url is not None else ():
             yield f"  {example.replace('{url}', shlex.quote(self.url or ''))}"
 
@@ -127,10 +155,19 @@ class Stack:
             step.note("database")
             database_is_older = self.database is not None and self.database.make()
             outputs = inputs.copy.apply(inputs.variables, step)
+            resources = made.made_by(inputs.copy.state, self.running.endpoint)
+            outputs = made.localised(outputs, resources, self.running.endpoint)
             if applied is None and database_is_older:
                 self.rebuild(outputs, step)
-            record = {"fingerprint": fingerprint, "instance": self.running.instance, "outputs": outputs}
-            write_json(self.layout.applied(self.account, self.name), record, 0o600)
+            record = Applied(
+                fingerprint=fingerprint,
+                instance=self.running.instance,
+                outputs=outputs,
+                sensitive=inputs.copy.sensitive,
+                made=[asdict(resource) for resource in resources],
+            )
+            write_json(self.layout.applied(self.account, self.name), vars(record), 0o600)
+            self.notes = inputs.copy.notes
         return True
 
     def shell_variables(self) -> Mapping[str, str]:
@@ -202,7 +239,7 @@ class Stack:
             variables["packages"] = copy.packages(packages)
         if self.database is not None:
             variables["database"] = self.database.variable
-        return _Inputs(copy, packages, variables, self.running.endpoint, self.settings.region)
+        return _Inputs(copy, packages, variables, self.running.endpoint, self.settings.region, self.stack_settings)
 
 
 def chosen_stacks(settings: Settings, running: Running, names: Sequence[str] = ()) -> list[Stack]:

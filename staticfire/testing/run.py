@@ -30,6 +30,7 @@ from staticfire.errors import DegradedError, NotRunningError, StaticfireError, U
 from staticfire.host.locks import file_lock
 from staticfire.progress import Progress
 from staticfire.settings import Settings, load
+from staticfire.stacks.options import remembered
 from staticfire.stacks.stack import Stack
 from staticfire.targets.base import SHARED, Running, target
 
@@ -70,8 +71,9 @@ def settings_of(project: Path, state: Path | None, target_name: str | None) -> S
     overrides: dict[str, Any] = {"target": target_name or None}
     settings = load(project, overrides=overrides)
     if state is None or settings.target in SHARED:
-        return settings
-    return load(project, overrides={**overrides, "state_dir": str(state), "port": 0, "postgres_port": 0})
+        return remembered(settings, settings)
+    apart = load(project, overrides={**overrides, "state_dir": str(state), "port": 0, "postgres_port": 0})
+    return remembered(apart, settings)
 
 
 def end(project: Path, slot: StateSlot, target_name: str | None, progress: Progress) -> None:

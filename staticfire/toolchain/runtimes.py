@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from staticfire.errors import PrerequisiteError, StaticfireError
+from staticfire.hcl import files_in
 from staticfire.layout import Layout
 from staticfire.progress import Progress
+from staticfire.roots import modules_of
 from staticfire.settings import Settings
 
 from .venvs import Interpreter, interpreter_at, lock_file, virtual_environment
@@ -80,19 +82,10 @@ def runtimes_in_use(settings: Settings) -> tuple[str, ...]:
     """The runtimes that the settings name, else every `python3.N` in the Terraform files of the stacks' trees."""
     if settings.runtimes:
         return settings.runtimes
-    trees = {tree_of(stack.root, settings.project) for stack in settings.stacks.values()}
-    names = {name for tree in trees for file in _terraform_files(tree) for name in RUNTIME.findall(file.read_text())}
+    directories = {directory for stack in settings.stacks.values() for directory in modules_of(stack.root)}
+    files = {file for directory in directories for file in (*files_in(directory), *directory.glob("**/*.tfvars"))}
+    names = {name for file in files for name in RUNTIME.findall(file.read_text(errors="replace"))}
     return tuple(sorted(names, key=lambda name: int(name.partition(".")[2]))) or (f"python3.{sys.version_info[1]}",)
-
-
-def tree_of(root: Path, project: Path) -> Path:
-    """The part of the project that a Terraform root's relative module paths stay in: its top directory."""
-    parts = root.relative_to(project).parts if root.is_relative_to(project) else ()
-    return project / parts[0] if parts else root
-
-
-def _terraform_files(tree: Path) -> Iterable[Path]:
-    return (path for path in tree.rglob("*.tf") if ".terraform" not in path.parts)
 
 
 def install_runtimes(settings: Settings, layout: Layout, progress: Progress) -> Mapping[str, InstalledRuntime]:

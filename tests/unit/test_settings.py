@@ -40,6 +40,24 @@ def test_outside_any_project_the_error_says_where_it_looked(tmp_path: Path) -> N
     assert "--project" in str(error.value)
 
 
+def test_without_a_file_each_terraform_root_is_a_stack_and_the_only_one_is_up_by_default(tmp_path: Path) -> None:
+    project = tmp_path / "My Shop"
+    for name in ("infra/main.tf", "modules/table/main.tf"):
+        (project / name).parent.mkdir(parents=True)
+        (project / name).write_text('provider "aws" {}\n')
+    settings = load(project, {})
+    assert (settings.file, settings.chosen()) == (None, ["my-shop"])
+    assert settings.stack("my-shop").root == project / "infra"
+    assert settings.stack(str(project / "infra")).name == "my-shop"
+
+    (project / "envs/prod").mkdir(parents=True)
+    (project / "envs/prod/main.tf").write_text("terraform {\n  cloud {}\n}\n")
+    with pytest.raises(UsageError, match="several Terraform roots") as error:
+        load(project, {}).chosen()
+    assert "envs/prod" in str(error.value)
+    assert load(project, {}).chosen(["envs-prod"]) == ["envs-prod"]
+
+
 @pytest.mark.parametrize(
     ("toml", "nearest"),
     [

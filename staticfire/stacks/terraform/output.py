@@ -31,10 +31,9 @@ def planned_resources(module: Mapping[str, Any]) -> Iterator[Resource]:
 
 
 class ApplyEvents:
-    """What `terraform apply -json` says, a line at a time: counts for the display, whole diagnostics, the outputs."""
+    """What `terraform apply -json` says, a line at a time: counts for the display, whole diagnostics."""
 
     def __init__(self, step: Step) -> None:
-        self.outputs: dict[str, dict[str, Any]] = {}
         self.errors: list[str] = []
         self.summary = ""
         self._step = step
@@ -60,8 +59,6 @@ class ApplyEvents:
             self.summary = ", ".join(counts) or "no changes"
         elif kind == "diagnostic" and event["diagnostic"]["severity"] == "error":
             self.errors.append(_diagnostic(event["diagnostic"]))
-        elif kind == "outputs":
-            self.outputs = event["outputs"]
 
 
 def _diagnostic(diagnostic: Mapping[str, Any]) -> str:

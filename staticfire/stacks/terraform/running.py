@@ -1,4 +1,4 @@
-"""Run tflocal in a working copy: one at a time, never cut short, and without what the user has set up for AWS.
+"""Run Terraform in a working copy: one at a time, never cut short, and without what the user has set up for AWS.
 
 Terraform writes to the log and not to us, in a session of its own. When this process is killed, Terraform goes on and
 keeps its state whole; the next run ends it. State is in the emulator's S3 and so lives and dies with the resources.
@@ -10,11 +10,8 @@ import contextlib
 import json
 import logging
 import os
-import re
 import signal
 import subprocess
-import sys
-import sysconfig
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
@@ -23,8 +20,8 @@ from typing import Any, TextIO
 
 from botocore.exceptions import ClientError
 
-from staticfire import boto
-from staticfire.errors import ApplyError, PrerequisiteError
+from staticfire import boto, hcl
+from staticfire.errors import ApplyError
 from staticfire.host.files import write_atomically, write_json
 from staticfire.host.processes import ProcessRecord, start_time
 from staticfire.host.waiting import wait_until
@@ -32,16 +29,22 @@ from staticfire.layout import Layout
 from staticfire.settings import Settings, StackSettings
 
 from .finding import PROVIDER, find_provider, find_terraform, registry_of
-from .variables import CONFIGURATION_FILE, DEFAULT_ACCOUNT, caller_variables, clean_variables, missing_configuration
+from .override import Backend, StateBucket
+from .variables import (
+    CONFIGURATION_FILE,
+    DEFAULT_ACCOUNT,
+    FROM_ENV,
+    caller_variables,
+    clean_variables,
+    missing_configuration,
+    users_workspace,
+)
 
 log = logging.getLogger(__name__)
 
 INTERRUPT_SECONDS = 60.0
-OVERRIDE = "localstack_providers_override.tf"  # tflocal writes it into the directory that it runs in
-STATE_KEY = re.compile(r'backend\s+"s3"\s*\{[^}]*?\bkey\s*=\s*"([^"]+)"')
 LOCKS_IN_BUCKET = (1, 10)  # the first versions, of Terraform and of OpenTofu, that do
-S3_BACKEND = re.compile(r'^\s*(?:terraform\s*\{\s*)?backend\s+"s3"', re.MULTILINE)
-
+USERS_FILES = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
 
 # Collecting garbage half as often takes a fifth off the time in which Terraform reads the AWS provider's schemas.
 GO = {"GOGC": "200"}
@@ -56,7 +59,9 @@ class TerraformRunner:
         _say_once(missing_configuration())
         self.root = root
         self.endpoint = endpoint
-        self.bucket = "tf-test-state" if account == DEFAULT_ACCOUNT else f"tf-test-state-{account}"
+        bucket = "tf-test-state" if account == DEFAULT_ACCOUNT else f"tf-test-state-{account}"
+        self.states = StateBucket(endpoint, account, bucket, self.terraform.minor >= LOCKS_IN_BUCKET)
+        self.workspace = users_workspace() or stack.workspace
         self._stack = stack
         self._account = account
         self._region = settings.region
@@ -64,9 +69,26 @@ class TerraformRunner:
         self.log = self._layout.logs / f"terraform-{account}-{stack.name}.log"
         self._record = self._layout.process(f"terraform-{account}-{stack.name}")
 
+    @property
+    def state_object(self) -> str:
+        """The key of the state in the bucket."""
+        key = state_key(self._stack.name)
+        return f"env:/{self.workspace}/{key}" if self.workspace not in ("", "default") else key
+
+    def state(self) -> dict[str, Any] | None:
+        """The state as Terraform wrote it; None while there is none."""
+        try:
+            answer = self._s3().get_object(Bucket=self.states.name, Key=self.state_object)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in ("NoSuchKey", "NoSuchBucket"):
+                raise
+            return None
+        document: dict[str, Any] = json.load(answer["Body"])
+        return document
+
     def make_state_bucket(self) -> None:
         try:
-            self._s3().create_bucket(Bucket=self.bucket)
+            self._s3().create_bucket(Bucket=self.states.name)
         except ClientError as error:
             if error.response["Error"]["Code"] not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
                 raise
@@ -74,18 +96,18 @@ class TerraformRunner:
     def run(
         self, arguments: Sequence[str], variables: Mapping[str, Any], read: Callable[[str], None]
     ) -> tuple[int, list[str]]:
-        """Run tflocal; its exit code and its lines, each of which also goes to `read` as it comes.
+        """Run Terraform; its exit code and its lines, each of which also goes to `read` as it comes.
 
         Ctrl-C reaches it once: twice would make it drop its state.
         """
         self.end_orphan()
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with open(self.log, "ab") as written, open(self.log, encoding="utf-8", errors="replace") as output:
-            written.write(f"\n$ tflocal {' '.join(arguments)}\n".encode())
+            written.write(f"\n$ terraform {' '.join(arguments)}\n".encode())
             written.flush()
             output.seek(0, os.SEEK_END)
             child = subprocess.Popen(
-                self._command(arguments),
+                [self.terraform.path, *arguments],
                 cwd=self.root,
                 env=self._variables(variables),
                 stdin=subprocess.DEVNULL,
@@ -110,13 +132,12 @@ class TerraformRunner:
                     child.wait()
                     self._unlock_state()
                 self._record.unlink(missing_ok=True)
-                (self.root / OVERRIDE).unlink(missing_ok=True)
         return child.returncode, lines
 
     def document(self, arguments: Sequence[str], variables: Mapping[str, Any]) -> dict[str, Any]:
         """What a command prints as JSON: it holds secrets, and no log may."""
         answer = subprocess.run(
-            self._command(arguments),
+            [self.terraform.path, *arguments],
             cwd=self.root,
             env=self._variables(variables),
             capture_output=True,
@@ -130,26 +151,35 @@ class TerraformRunner:
 
     def _variables(self, variables: Mapping[str, Any]) -> dict[str, str]:
         automation = {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
-        return GO | clean_variables() | self.shell_variables(variables) | automation
+        own = self._own_variables(variables)
+        return GO | clean_variables() | own | dict.fromkeys(USERS_FILES, os.devnull) | automation
 
-    def shell_variables(self, variables: Mapping[str, Any]) -> dict[str, str]:
-        """What tflocal needs beyond the user's own variables, to do what this class does."""
-        init = "-reconfigure"
-        if any(S3_BACKEND.search(file.read_text(encoding="utf-8")) for file in self._stack.root.glob("*.tf")):
-            # With -chdir tflocal does not see the stack's backend: the bucket and the endpoint come from here then.
-            # The endpoint has no names for buckets below it.
-            init += f" -backend-config=bucket={self.bucket} -backend-config=use_path_style=true"
-            if self.terraform.minor >= LOCKS_IN_BUCKET:
-                init += " -backend-config=use_lockfile=true"
+    def _own_variables(self, variables: Mapping[str, Any]) -> dict[str, str]:
         return {
             **caller_variables(self.endpoint, self._region, self._account),
-            "TF_CMD": str(self.terraform.path),
-            "TF_CLI_ARGS_init": init,
             **self._provider_variables(),
             **{
                 f"TF_VAR_{name}": value if isinstance(value, str) else json.dumps(value)
                 for name, value in variables.items()
             },
+        }
+
+    def shell_variables(self, variables: Mapping[str, Any]) -> dict[str, str]:
+        """What tflocal needs beyond the user's own variables, to do by hand what this class does."""
+        init = "-reconfigure"
+        if Backend.of(hcl.module_in(self._stack.root)).type == "s3":
+            # tflocal has the state in S3 too: so it is this one. With -chdir it sees nothing of the block.
+            state = {"bucket": self.states.name, "key": state_key(self._stack.name), "region": "us-east-1"}
+            state |= {"use_path_style": "true"} | ({"use_lockfile": "true"} if self.states.locks else {})
+            init = " ".join([init, *(f"-backend-config={name}={value}" for name, value in state.items())])
+        workspace = {"TF_WORKSPACE": self.workspace} if self.workspace else {}
+        own = self._own_variables(variables) | workspace
+        of_this_stack = [name for name in own if name.startswith("TF_VAR_") or name in workspace]
+        return {
+            **own,
+            "TF_CMD": str(self.terraform.path),
+            "TF_CLI_ARGS_init": init,
+            FROM_ENV: " ".join(of_this_stack),
         }
 
     def _provider_variables(self) -> dict[str, str]:
@@ -183,16 +213,6 @@ class TerraformRunner:
             write_atomically(path, text.encode())
         return path
 
-    def _command(self, arguments: Sequence[str]) -> list[str]:
-        tflocal = Path(sysconfig.get_path("scripts")) / "tflocal"
-        if not tflocal.exists():
-            raise PrerequisiteError(
-                "tflocal is not installed beside staticfire.",
-                checked=[str(tflocal)],
-                remedy="Install terraform-local beside it: `pip install terraform-local`.",
-            )
-        return [sys.executable, str(tflocal), *arguments]
-
     def end_orphan(self) -> None:
         """End the Terraform of a run that was killed, so that two never work on one state."""
         if not self._record.exists():
@@ -206,13 +226,10 @@ class TerraformRunner:
         if not wait_until(lambda: not orphan.alive, INTERRUPT_SECONDS):
             os.killpg(orphan.pid, signal.SIGKILL)
             self._unlock_state()
-        (self.root / OVERRIDE).unlink(missing_ok=True)
 
     def _unlock_state(self) -> None:
         """Remove the lock that a Terraform of ours may have left when it was killed: it stops everybody else."""
-        key = next(filter(None, map(_state_key, self._stack.root.glob("*.tf"))), None)
-        if key is not None:
-            self._s3().delete_object(Bucket=self.bucket, Key=f"{key}.tflock")
+        self._s3().delete_object(Bucket=self.states.name, Key=f"{self.state_object}.tflock")
 
     def _s3(self) -> Any:
         return boto.client(self.endpoint, "us-east-1", self._account, "s3")
@@ -224,9 +241,9 @@ def _say_once(warning: str | None) -> None:
         log.warning(warning)
 
 
-def _state_key(file: Path) -> str | None:
-    match = STATE_KEY.search(file.read_text(encoding="utf-8"))
-    return match[1] if match else None
+def state_key(stack: str) -> str:
+    """The key of a stack's state, whatever its own backend says."""
+    return f"{stack}/terraform.tfstate"
 
 
 def _follow(output: TextIO, child: subprocess.Popen[bytes]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 DEFAULT_ACCOUNT = "000000000000"
 CONFIGURATION_FILE = "TF_CLI_CONFIG_FILE"
+FROM_ENV = "STATICFIRE_SHELL"  # what `staticfire env` set in this shell for one stack, and what means no other
 MISLEADING = {"TF_WORKSPACE", "TF_DATA_DIR", "TF_LOG", "LOCALSTACK_HOSTNAME", "EDGE_PORT", "DRY_RUN", "USE_EXEC"}
 
 
@@ -15,12 +16,24 @@ def is_misleading(variable: str) -> bool:
     """Whether that variable of the user's would lead Terraform or tflocal elsewhere, or keep it from starting."""
     if variable == CONFIGURATION_FILE:
         return not Path(os.environ[variable]).is_file()
-    return variable.startswith(("AWS_", "TF_VAR_", "TF_CLI_ARGS")) or variable in MISLEADING
+    if variable in os.environ.get(FROM_ENV, "").split():
+        return True
+    return variable.startswith(("AWS_", "TF_CLI_ARGS")) or variable in MISLEADING
 
 
 def clean_variables() -> dict[str, str]:
     """The user's variables without the misleading ones."""
     return {name: value for name, value in os.environ.items() if not is_misleading(name)}
+
+
+def users_terraform_variables() -> dict[str, str]:
+    """The `TF_VAR_NAME` of the user's shell."""
+    return {name: value for name, value in clean_variables().items() if name.startswith("TF_VAR_")}
+
+
+def users_workspace() -> str:
+    """The workspace that the user's shell names."""
+    return "" if "TF_WORKSPACE" in os.environ.get(FROM_ENV, "").split() else os.environ.get("TF_WORKSPACE", "")
 
 
 def missing_configuration() -> str | None:

@@ -1,36 +1,40 @@
-"""A stack's Terraform root in a copy of the project, one for each account: prepare it, apply, plan, destroy.
+"""A stack's Terraform root in a copy of the repository, one for each account: prepare it, apply, plan, destroy.
 
-A working copy mirrors the project: the Terraform tree is copied, everything else is a link, so that every relative
-path in a module resolves as it does in the repository. Parallel test workers, each an account, never share one.
+In the copy an override file leads the root to the running stack (override.py). The repository is never written to, and
+parallel test workers, each an account, never share a copy (mirror.py).
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
-import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
+from staticfire import hcl
 from staticfire.errors import ApplyError
+from staticfire.host.files import read_json, write_json
 from staticfire.host.locks import file_lock
 from staticfire.layout import Layout
 from staticfire.progress import Step
 from staticfire.settings import Settings, StackSettings
-from staticfire.toolchain.runtimes import tree_of
 
+from . import override
+from .causes import remedy_of
+from .mirror import Mirror
 from .output import ApplyEvents, Resource, planned_resources
-from .running import OVERRIDE, TerraformRunner
+from .override import Backend, ProviderSchema
+from .running import TerraformRunner, state_key
 
-NEVER_COPIED = {"__pycache__", "node_modules", ".terraform.tfstate.lock.info", OVERRIDE}
+LOCK_FILE = ".terraform.lock.hcl"
 
 
 class WorkingCopy:
-    """One stack's Terraform root in one account's copy of the project."""
+    """One stack's root in one account's copy of the repository. `notes`: what was done otherwise than on AWS."""
 
     BUILD = Path(".staticfire") / "build"
 
@@ -38,76 +42,148 @@ class WorkingCopy:
         self.settings = settings
         self.stack = stack
         self.layout = Layout.of(settings)
-        self._tree = tree_of(stack.root, settings.project)
-        self._copy = self.layout.terraform / account
-        self._above = os.path.relpath(settings.project, stack.root)
-        self.root = self._copy / stack.root.relative_to(settings.project)
-        self.runner = TerraformRunner(settings, stack, account, endpoint, self.root)
-        if not any(stack.root.glob("*.tf")):
+        if not hcl.files_in(stack.root):
             raise ApplyError(
                 f"The Terraform root of the stack {stack.name!r} does not hold a *.tf file.",
                 checked=[str(stack.root)],
                 remedy=f"Correct `root` of stacks.{stack.name} in staticfire.toml.",
             )
+        self._mirror = Mirror(stack.root, settings.project, self.layout.terraform / account / stack.name)
+        self.root = self._mirror.root
+        self.runner = TerraformRunner(settings, stack, account, endpoint, self.root)
+        self.notes: list[str] = []
+        self.state: Mapping[str, Any] = {}  # as the last apply left it
+        self.sensitive: list[str] = []  # the outputs of the last apply that nobody is shown
 
     def refresh(self) -> None:
-        """Bring the copy up to the project: changed files are copied, vanished ones removed, `.terraform` is kept."""
-        self._copy.mkdir(parents=True, exist_ok=True)
-        with file_lock(self._copy / ".lock"):
-            for entry in self.settings.project.iterdir():
-                link = self._copy / entry.name
-                if entry != self._tree and not entry.name.startswith(".") and not link.is_symlink():
-                    link.symlink_to(entry)
+        """Bring the copy up to the repository; what Terraform and its provisioners built in it is kept."""
+        self._mirror.copy.mkdir(parents=True, exist_ok=True)
+        with file_lock(self._mirror.copy.with_name(f".{self.stack.name}.lock")):
+            self._mirror.refresh()
             self._link_packages()
-            target = self._copy / self._tree.relative_to(self.settings.project)
-            sources = {path.relative_to(self._tree) for path in files_of(self._tree)}
-            for path in files_of(target):
-                if path.relative_to(target) not in sources and path.name != ".terraform.lock.hcl":
-                    path.unlink()
-            for relative in sources:
-                source, copy = self._tree / relative, target / relative
-                if not copy.exists() or copy.read_bytes() != source.read_bytes():
-                    copy.parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copyfile(source, copy)
-            (self.root / OVERRIDE).unlink(missing_ok=True)
 
     def _link_packages(self) -> None:
-        link = self._copy / self.BUILD
+        if self._mirror.project is None:
+            return
+        link = self._mirror.project / self.BUILD
         if not link.is_symlink() or link.readlink() != self.layout.build:
-            link.parent.mkdir(exist_ok=True)
+            link.parent.mkdir(parents=True, exist_ok=True)
             link.unlink(missing_ok=True)
             link.symlink_to(self.layout.build)
 
     def packages(self, built: Mapping[str, Path]) -> dict[str, str]:
         """The packages' paths from the Terraform root: they are the same on every machine, so that none is a change."""
-        return {name: f"./{self._above}/{self.BUILD}/{path.name}" for name, path in built.items()}
+        if self._mirror.project is None:
+            return {name: str(path) for name, path in built.items()}
+        above = os.path.relpath(self.settings.project, self.stack.root)
+        return {name: f"./{above}/{self.BUILD}/{path.name}" for name, path in built.items()}
 
     def digest(self) -> str:
-        digest = hashlib.sha256()
-        for path in sorted(files_of(self._tree)):
-            digest.update(f"{path.relative_to(self._tree)}\0".encode())
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-        return digest.hexdigest()
+        return self._mirror.digest()
 
     def init(self, step: Step) -> None:
         """`terraform init`, when what it depends on changed since the last one."""
         runner = self.runner
         runner.make_state_bucket()
         stamp = self.root / ".terraform" / "staticfire"
-        arguments = runner.shell_variables({})["TF_CLI_ARGS_init"]
-        inputs = [self.digest(), runner.endpoint, runner.terraform.version, runner.provider.source, arguments]
-        if stamp.exists() and stamp.read_text() == json.dumps(inputs):
-            return
-        step.note("terraform init")
-        with file_lock(self.layout.providers / ".lock") if runner.provider.from_registry else contextlib.nullcontext():
-            code, lines = runner.run(["init", "-no-color"], {}, step.note)
+        module = hcl.module_in(self.stack.root)
+        inputs = [self._mirror.digest(*hcl.SUFFIXES, LOCK_FILE), runner.endpoint, runner.terraform.version]
+        inputs += [runner.provider.source, runner.workspace]
+        if not stamp.exists() or stamp.read_text() != json.dumps(inputs):
+            step.note("terraform init")
+            override.write(self.root, self._overrides(module, None))
+            alone = file_lock(self.layout.providers / ".lock") if runner.provider.from_registry else None
+            with alone or contextlib.nullcontext():
+                self._init(step)
+            if runner.workspace:
+                self._must(["workspace", "select", "-or-create", runner.workspace], step)
+            self._lead_to_the_endpoint(module, step)
+            stamp.write_text(json.dumps(inputs))
+        self._note_backend(module)
+
+    def _init(self, step: Step) -> None:
+        """Where this machine does not have what the user's lock file asks for, without it."""
+        users, copy = self.stack.root / LOCK_FILE, self.root / LOCK_FILE
+        if users.exists() and not copy.exists():
+            copy.write_bytes(users.read_bytes())
+        arguments = ["init", "-no-color", "-reconfigure"]
+        code, lines = self.runner.run(arguments, {}, step.note)
+        if code and copy.exists():
+            copy.unlink()
+            code, lines = self.runner.run(arguments, {}, step.note)
+            if not code:
+                self._note_lock(_locked(users), _locked(copy))
         if code:
-            raise ApplyError(
-                "terraform init failed:\n" + "\n".join(lines[-40:]),
-                checked=[f"provider: {runner.provider.source}", f"log: {runner.log}"],
-                remedy="Correct the configuration; without network, name a mirror in the setting `provider_mirror`.",
-            )
-        stamp.write_text(json.dumps(inputs))
+            raise self._failed("init", lines[-40:], [f"provider: {self.runner.provider.source}"])
+
+    def _note_lock(self, asked: Mapping[str, str], used: Mapping[str, str]) -> None:
+        differ = [name for name, version in asked.items() if used.get(name, version) != version]
+        others = [f"{name} {asked[name]} (here: {used[name]})" for name in differ]
+        what = ", ".join(others) or "other files of its providers"
+        self.notes.append(f"{LOCK_FILE} asks for {what}: it was left out")
+
+    def _note_backend(self, module: hcl.Block) -> None:
+        backend = Backend.of(module)
+        if backend.type != "local":
+            self.notes.append(f"the backend {backend} is replaced: the state is kept in the local S3")
+
+    def _lead_to_the_endpoint(self, module: hcl.Block, step: Step) -> None:
+        schema = self._provider_schema(step)
+        override.write(self.root, self._overrides(module, schema))
+        if schema is None:
+            return
+        installed = read_json(self.root / ".terraform" / "modules" / "modules.json") or {"Modules": []}
+        copy = self._mirror.copy.resolve()
+        directories = {(self.root / entry["Dir"]).resolve() for entry in installed["Modules"]}
+        for directory in directories - {self.root.resolve()}:
+            if directory.is_relative_to(copy):
+                child = override.provider_overrides(
+                    hcl.module_in(directory), schema, self.runner.endpoint, self.runner.states.account, root=False
+                )
+                override.write(directory, [child])
+
+    def _overrides(self, module: hcl.Block, schema: ProviderSchema | None) -> list[str]:
+        states = self.runner.states
+        parts = [override.backend_override(states, state_key(self.stack.name))]
+        for name, other in states_read(self.settings, self.stack).items():
+            parts.append(override.remote_state_override(name, states, state_key(other)))
+        if schema is not None:
+            endpoint, account = self.runner.endpoint, states.account
+            parts.append(override.provider_overrides(module, schema, endpoint, account, root=True))
+        return parts
+
+    def _provider_schema(self, step: Step) -> ProviderSchema | None:
+        """What the AWS provider's block takes, asked once for each version of it; None where the root needs none."""
+        version = _locked(self.root / LOCK_FILE).get(override.SOURCE)
+        if version is None:
+            return None
+        path = self.layout.provider_schema(self.runner.terraform.registry, version)
+        kept = read_json(path)
+        if kept is None:
+            step.note("the provider's schema")
+            schema = ProviderSchema.of(self.runner.document(["providers", "schema", "-json"], {}))
+            if schema is None:
+                return None
+            kept = {name: sorted(value) for name, value in vars(schema).items()}
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_json(path, kept)
+        return ProviderSchema(frozenset(kept["arguments"]), frozenset(kept["blocks"]), tuple(kept["endpoints"]))
+
+    def _must(self, arguments: Sequence[str], step: Step) -> None:
+        code, lines = self.runner.run([*arguments, "-no-color"], {}, step.note)
+        if code:
+            raise self._failed(" ".join(arguments), lines[-40:])
+
+    def _failed(self, command: str, lines: Sequence[str], checked: Sequence[str] = ()) -> ApplyError:
+        text = "\n".join(lines)
+        log = f"log: {self.runner.log}"
+        remedy = remedy_of(command, text)
+        return ApplyError(f"terraform {command} failed:\n{text}", checked=[*checked, log], remedy=remedy)
+
+    @property
+    def _variable_options(self) -> list[str]:
+        files = [f"-var-file={path}" for path in self.stack.var_files]
+        return [*files, *(f"-var={assignment}" for assignment in self.stack.assignments)]
 
     def apply(self, variables: Mapping[str, Any], step: Step) -> Mapping[str, Any]:
         """Apply, and the outputs."""
@@ -136,9 +212,10 @@ class WorkingCopy:
         self.refresh()
         self.init(step)
         step.note("terraform plan")
-        code, lines = self.runner.run(["plan", *options, "-no-color", "-lock=false"], variables, read)
+        arguments = ["plan", *options, *self._variable_options, "-no-color", "-lock=false"]
+        code, lines = self.runner.run(arguments, variables, read)
         if code != 0 and not (code == 2 and "-detailed-exitcode" in options):
-            raise ApplyError("terraform plan failed:\n" + "\n".join(lines[-60:]), checked=[f"log: {self.runner.log}"])
+            raise self._failed("plan", lines[-60:])
         return code, lines
 
     def _change(self, command: str, variables: Mapping[str, Any], step: Step) -> Mapping[str, Any]:
@@ -146,26 +223,53 @@ class WorkingCopy:
         self.init(step)
         step.note(f"terraform {command}")
         events = ApplyEvents(step)
-        options = ["-auto-approve", "-json", f"-parallelism={self.settings.parallelism}"]
+        options = ["-auto-approve", "-json", f"-parallelism={self.settings.parallelism}", *self._variable_options]
         code, lines = self.runner.run([command, *options], variables, events.read)
         if code:
-            raise ApplyError(
-                f"terraform {command} failed:\n" + ("\n".join(events.errors) or "\n".join(lines[-20:])),
-                checked=[f"log: {self.runner.log}"],
-                remedy="Correct the cause and run the command again: what was made so far is kept. "
-                "To begin afresh, without the data: `staticfire down --wipe`, then `staticfire up`.",
-            )
+            raise self._failed(command, events.errors or lines[-20:])
         step.done(events.summary)
-        outputs = events.outputs
-        if any("value" not in output for output in outputs.values()):  # a sensitive one
-            outputs = self.runner.document(["output", "-json"], variables)
+        self.state = self.runner.state() or {}  # the outputs' values are in it, the sensitive ones too
+        outputs = self.state.get("outputs", {})
+        self.sensitive = sorted(name for name, output in outputs.items() if output.get("sensitive"))
         return {name: output["value"] for name, output in outputs.items()}
 
 
-def files_of(tree: Path) -> Iterator[Path]:
-    """The files of a Terraform tree that people wrote."""
-    for directory, names, files in os.walk(tree):
-        names[:] = [name for name in names if not name.startswith(".") and name not in NEVER_COPIED]
-        for name in files:
-            if name not in NEVER_COPIED and not name.startswith("terraform.tfstate"):
-                yield Path(directory) / name
+def _locked(lock_file: Path) -> dict[str, str]:
+    """The versions that a lock file names, by `hashicorp/aws`."""
+    if not lock_file.exists():
+        return {}
+    providers = hcl.parse(lock_file.read_text(encoding="utf-8")).of_type("provider")
+    return {block.labels[0].partition("/")[2]: block.text("version") or "" for block in providers if block.labels}
+
+
+def states_read(settings: Settings, reader: StackSettings) -> dict[str, str]:
+    """The stack that each `terraform_remote_state` of a root means, by the name of the data block."""
+    module = hcl.module_in(reader.root)
+    return {name: _stack_of(settings, reader, name, block) for name, block in override.remote_states(module)}
+
+
+def _stack_of(settings: Settings, reader: StackSettings, name: str, block: hcl.Block) -> str:
+    others = [stack for stack in settings.stacks.values() if stack.name != reader.name]
+    backends = {stack.name: Backend.of(hcl.module_in(stack.root)) for stack in others}
+    config = hcl.values(block.arguments.get("config", "{}")[1:])
+    state = Backend(block.text("backend") or "", override.texts(config))
+    for stack in others:
+        if override.is_state_of(state, reader.root, backends[stack.name], stack.root):
+            return stack.name
+    for stack in others:
+        if name.replace("_", "-") in (stack.name, stack.root.name.replace("_", "-")):
+            return stack.name
+    raise ApplyError(
+        f"The stack {reader.name!r} reads the state {name!r}, which is not that of a stack here.",
+        checked=[
+            f'data "terraform_remote_state" "{name}": {state}',
+            f"other stacks: {', '.join(f'{other} {backend}' for other, backend in backends.items()) or 'none'}",
+        ],
+        remedy="Run `staticfire up` in the directory above both roots, or add the other root to staticfire.toml.",
+    )
+
+
+def in_order(settings: Settings, names: Sequence[str]) -> list[str]:
+    """These stacks, each after those whose states it reads."""
+    sorter = TopologicalSorter({name: states_read(settings, settings.stack(name)).values() for name in names})
+    return [name for name in sorter.static_order() if name in names]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,7 @@ def test_the_summary_has_the_url_and_examples_that_can_be_pasted(settings: Setti
     stack = Stack(settings, "plain", RUNNING)
     record(stack, {"api_id": "abc"})
     url = "http://127.0.0.1:4566/_aws/execute-api/abc/$default"
-    assert list(stack.summary()) == ["plain", f"  API       {url}", f"  curl '{url}'/a"]
+    assert list(stack.summary()) == ["plain", f"  API       {url}", "  output api_id = abc", f"  curl '{url}'/a"]
 
 
 def test_the_summary_of_a_stack_that_is_not_applied_says_what_to_do(settings: Settings) -> None:
@@ -96,6 +96,8 @@ class Copy:
     stack_settings: object
     account: str
     endpoint: str
+    notes = sensitive = ()
+    state: Mapping[str, Any] = field(default_factory=dict)
 
     def digest(self) -> str:
         return "the same"

@@ -46,7 +46,7 @@ def test_a_fixture_without_a_project_says_where_it_looked_and_what_to_do(pyteste
     result = pytester.runpytest_subprocess()
 
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*No staticfire.toml was found.*", "*checked: *", "*remedy: *"])
+    result.stdout.fnmatch_lines(["*No staticfire.toml was found, and no Terraform.*", "*checked: *", "*remedy: *"])
 
 
 @pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["one process", "two workers"])

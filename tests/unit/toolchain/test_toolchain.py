@@ -59,7 +59,11 @@ def test_a_shim_of_a_version_that_is_not_there_is_no_interpreter(
 
 def test_the_runtimes_in_use_are_read_from_the_terraform_files(project: Callable[[str], Settings]) -> None:
     settings = project("[stacks.a]\nroot = 'infra/stacks/a'\n")
-    for name, text in (("stacks/a/main.tf", 'runtime = "python3.9"'), ("modules/f/main.tf", 'default = "python3.13"')):
+    module = 'module "f" {\n  source = "../../modules/f"\n}\n'
+    for name, text in (
+        ("stacks/a/main.tf", f'runtime = "python3.9"\n{module}'),
+        ("modules/f/main.tf", 'default = "python3.13"'),
+    ):
         path = settings.project / "infra" / name
         path.parent.mkdir(parents=True)
         path.write_text(text)

@@ -16,7 +16,7 @@ from staticfire.settings import Settings, load
 from staticfire.stacks.terraform import running
 from staticfire.stacks.terraform.finding import Terraform, find_provider, find_terraform
 from staticfire.stacks.terraform.output import ApplyEvents
-from staticfire.stacks.terraform.running import OVERRIDE
+from staticfire.stacks.terraform.override import backend_override
 from staticfire.stacks.terraform.variables import (
     caller_variables,
     clean_variables,
@@ -113,6 +113,7 @@ def test_a_configuration_file_that_is_missing_is_named_and_not_handed_on(
 
 
 def test_the_users_own_aws_configuration_never_reaches_terraform(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STATICFIRE_SHELL", "TF_VAR_database")
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "TF_VAR_database", "TF_WORKSPACE"):
         monkeypatch.setenv(name, "mine")
     assert "mine" not in clean_variables().values()
@@ -144,13 +145,13 @@ def test_the_copy_follows_the_repository_and_keeps_what_terraform_made(copy: Wor
     (copy.root / ".terraform").mkdir()
     (copy.root / ".terraform" / "kept").touch()
     (copy.root / ".terraform.lock.hcl").touch()
-    (copy.root / OVERRIDE).write_text("left by a killed run")
+    (copy.root / "built.zip").write_text("by a provisioner")
     (settings.project / "infra/modules/table/main.tf").unlink()
     (settings.project / "infra/stacks/shop/main.tf").write_text("changed")
     copy.refresh()
     assert (copy.root / "main.tf").read_text() == "changed"
     assert not (copy.root / "../../modules/table/main.tf").exists()
-    assert not (copy.root / OVERRIDE).exists()
+    assert (copy.root / "built.zip").read_text() == "by a provisioner"
     assert (copy.root / ".terraform" / "kept").exists()
     assert (copy.root / ".terraform.lock.hcl").exists()
 
@@ -167,7 +168,7 @@ def test_the_digest_sees_every_file_and_nothing_that_terraform_made(copy: Workin
     made.mkdir(parents=True)
     (made / "modules.json").touch()
     assert copy.digest() == before
-    (settings.project / "infra/modules/table/main.tf").write_text("changed")
+    (settings.project / "infra/stacks/shop/main.tf").write_text("changed")
     assert copy.digest() != before
 
 
@@ -213,13 +214,11 @@ def test_the_view_counts_resources_and_keeps_diagnostics_whole() -> None:
             },
         },
         {"type": "change_summary", "changes": {"operation": "apply", "add": 1, "change": 0, "remove": 0}},
-        {"type": "outputs", "outputs": {"name": {"value": "one"}}},
     ):
         view.read(json.dumps(event))
     view.read("not JSON: a line of tflocal's own")
     assert step.latest == "1/1 aws_s3_bucket.one done"
     assert view.summary == "1 added"
-    assert view.outputs == {"name": {"value": "one"}}
     assert view.errors == [
         "  - creating bucket\n    with aws_s3_bucket.two\n    at main.tf:7\n    AccessDenied\n    second line"
     ]
@@ -241,10 +240,8 @@ def test_the_terraform_of_a_killed_run_is_interrupted_before_the_next_one(copy: 
     assert orphan.stdout is not None
     orphan.stdout.readline()
     ProcessRecord.record(copy.layout.process("terraform-100000000001-shop"), orphan.pid)
-    (copy.root / OVERRIDE).write_text("left by a killed run")
     copy.runner.end_orphan()
     assert orphan.wait() == 7
-    assert not (copy.root / OVERRIDE).exists()
 
 
 @pytest.fixture
@@ -280,9 +277,12 @@ def test_a_lock_without_a_killed_terraform_of_ours_is_somebody_elses(
 
 
 def test_a_terraform_that_cannot_lock_in_the_bucket_is_not_told_to(bin: Path, copy: WorkingCopy) -> None:
-    copy.runner.terraform = Terraform(bin / "terraform", "1.9.8")
+    program(bin, "old", "Terraform v1.9.8")
+    old = load(copy.settings.project, {}, {"terraform": str(bin / "old")})
     (copy.stack.root / "versions.tf").write_text('terraform { backend "s3" {} }\n')
+    copy = WorkingCopy(old, copy.stack, "100000000001", "http://127.0.0.1:1")
     assert "use_lockfile" not in copy.runner.shell_variables({})["TF_CLI_ARGS_init"]
+    assert "use_lockfile" not in backend_override(copy.runner.states, "k")
 
 
 @pytest.mark.parametrize("block", ['terraform {\n  backend "s3" {}\n}\n', 'terraform { backend "s3" {} }\n'])
@@ -291,6 +291,8 @@ def test_a_state_in_s3_is_kept_in_the_local_one(copy: WorkingCopy, block: str) -
     assert copy.runner.shell_variables({})["TF_CLI_ARGS_init"].split() == [
         "-reconfigure",
         "-backend-config=bucket=tf-test-state-100000000001",
+        "-backend-config=key=shop/terraform.tfstate",
+        "-backend-config=region=us-east-1",
         "-backend-config=use_path_style=true",
         "-backend-config=use_lockfile=true",
     ]

@@ -1,0 +1,111 @@
+"""What Terraform made, as its state has it: every API, function URL, bucket, table, queue, with its address here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+EXECUTE_API = re.compile(
+    r"(?:https?|wss?)://([a-z0-9]+)\.execute-api\.(?:[a-z0-9-]+\.amazonaws\.com(?:\.cn)?|localhost(?::\d+)?)(/[^\s\"']*)?"
+)
+# What is listed by name, the attribute that names it, and how one of them is called.
+LISTED: Mapping[str, tuple[str, str]] = {
+    "aws_lambda_function": ("function_name", "function"),
+    "aws_dynamodb_table": ("name", "table"),
+    "aws_s3_bucket": ("bucket", "bucket"),
+    "aws_sqs_queue": ("name", "queue"),
+    "aws_sns_topic": ("name", "topic"),
+    "aws_sfn_state_machine": ("name", "state machine"),
+    "aws_kinesis_stream": ("name", "stream"),
+    "aws_db_instance": ("address", "database"),
+}
+
+WITH_URL = ("HTTP API", "REST API", "function URL")
+BY_NAME = 4  # so many of a kind are named, more are counted
+
+
+@dataclass(frozen=True)
+class Made:
+    """One thing that is there: `kind` (`HTTP API`, `table`), its name, the address it answers at (or an empty text)."""
+
+    kind: str
+    name: str
+    url: str = ""
+    id: str = ""
+
+
+def made_by(state: Mapping[str, Any], endpoint: str) -> list[Made]:
+    """What a state has, in the order of its kinds."""
+    return [*_http_apis(state, endpoint), *_rest_apis(state, endpoint), *_function_urls(state), *_listed(state)]
+
+
+def _of_type(state: Mapping[str, Any], kind: str) -> Iterator[Mapping[str, Any]]:
+    for resource in state.get("resources", ()):
+        if resource["mode"] == "managed" and resource["type"] == kind:
+            yield from (instance["attributes"] for instance in resource["instances"] if "attributes" in instance)
+
+
+def _http_apis(state: Mapping[str, Any], endpoint: str) -> Iterator[Made]:
+    stages = list(_of_type(state, "aws_apigatewayv2_stage"))
+    for api in _of_type(state, "aws_apigatewayv2_api"):
+        names = [stage["name"] for stage in stages if stage["api_id"] == api["id"]]
+        kind = "HTTP API" if api.get("protocol_type") == "HTTP" else "WebSocket API"
+        for name in names or ["$default"] * bool(api.get("target")):
+            yield Made(kind, api["name"], f"{endpoint}/_aws/execute-api/{api['id']}/{name}", api["id"])
+
+
+def _rest_apis(state: Mapping[str, Any], endpoint: str) -> Iterator[Made]:
+    stages = [
+        *((stage["rest_api_id"], stage["stage_name"]) for stage in _of_type(state, "aws_api_gateway_stage")),
+        *((stage["rest_api_id"], stage.get("stage_name")) for stage in _of_type(state, "aws_api_gateway_deployment")),
+    ]
+    for api in _of_type(state, "aws_api_gateway_rest_api"):
+        for name in dict.fromkeys(name for api_id, name in stages if api_id == api["id"] and name):
+            yield Made("REST API", api["name"], f"{endpoint}/_aws/execute-api/{api['id']}/{name}", api["id"])
+
+
+def _function_urls(state: Mapping[str, Any]) -> Iterator[Made]:
+    for url in _of_type(state, "aws_lambda_function_url"):
+        yield Made("function URL", url["function_name"].rpartition(":function:")[2], url["function_url"])
+
+
+def _listed(state: Mapping[str, Any]) -> Iterator[Made]:
+    for kind, (attribute, word) in LISTED.items():
+        for values in _of_type(state, kind):
+            if values.get(attribute):
+                yield Made(word, values[attribute], values.get("url") or "")
+    for values in _of_type(state, "aws_sns_topic_subscription"):
+        if values.get("protocol") in ("email", "email-json"):
+            yield Made("mail to", values["endpoint"])
+
+
+def listed(made: Sequence[Made]) -> Iterator[str]:
+    """What has no address of its own to open, a line a kind."""
+    for kind in dict.fromkeys(resource.kind for resource in made if resource.kind not in WITH_URL):
+        names = [resource.name for resource in made if resource.kind == kind]
+        yield f"{kind:<8}  {', '.join(names) if len(names) <= BY_NAME else f'{len(names)} of them'}"
+
+
+def localised(value: Any, made: Sequence[Made], endpoint: str) -> Any:
+    """An output with the addresses of these APIs as they answer on this machine: the provider makes AWS's own names."""
+    if isinstance(value, str):
+        return EXECUTE_API.sub(lambda match: _local(match, made, endpoint), value)
+    if isinstance(value, list):
+        return [localised(entry, made, endpoint) for entry in value]
+    if isinstance(value, dict):
+        return {name: localised(entry, made, endpoint) for name, entry in value.items()}
+    return value
+
+
+def _local(match: re.Match[str], made: Sequence[Made], endpoint: str) -> str:
+    urls = [resource.url for resource in made if resource.id == match[1]]
+    if not urls:
+        return match[0]
+    path = match[2] or ""
+    base = f"{endpoint}/_aws/execute-api/{match[1]}"
+    first = path.split("/")[1] if "/" in path else ""
+    if f"{base}/{first}" in urls or f"{base}/$default" not in urls:
+        return base + path
+    return f"{base}/$default{path}"

@@ -1,0 +1,5 @@
+from dependency import ANSWER
+
+
+def handler(event, context):
+    return {"answer": ANSWER}

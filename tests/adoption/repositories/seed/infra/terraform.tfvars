@@ -1,0 +1,1 @@
+alert_email = "ops@example.com"
