@@ -27,6 +27,7 @@ an error that names the nearest right one.
 | idle_seconds        | STATICFIRE_IDLE_SECONDS        | 300                |
 | account_concurrency | STATICFIRE_ACCOUNT_CONCURRENCY | 1000               |
 | enforce_iam         | STATICFIRE_ENFORCE_IAM         | false              |
+| allow_unsupported   | STATICFIRE_ALLOW_UNSUPPORTED   | false              |
 | allow_origins       | STATICFIRE_ALLOW_ORIGINS       | none               |
 | allow_hosts         | STATICFIRE_ALLOW_HOSTS         | none               |
 """
@@ -128,6 +129,7 @@ class Settings:
     idle_seconds: float = 300.0
     account_concurrency: int = 1000
     enforce_iam: bool = False
+    allow_unsupported: bool = False  # apply what cannot run here too
     allow_origins: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
     stacks: Mapping[str, StackSettings] = field(default_factory=dict)
@@ -171,6 +173,7 @@ FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "idle_seconds": seconds,
     "account_concurrency": integer(1, 100000),
     "enforce_iam": switch,
+    "allow_unsupported": switch,
     "allow_origins": strings,
     "allow_hosts": strings,
 }

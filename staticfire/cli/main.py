@@ -9,6 +9,7 @@ exit codes:
     5   running, but a part is not well
     6   Terraform failed
     7   busy: another command is at work, or a port is taken
+    8   refused: something in the stack cannot run here
   130   interrupted
   141   nobody reads the output any more
 """
@@ -35,6 +36,7 @@ from . import load as load_command
 
 INTERRUPTED = 130
 UNREAD = 141
+FLAGS = ("target", "port", "allow_unsupported")  # of some commands; each stands above the setting of its name
 
 COMMANDS: Mapping[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = {
     "up": (up.configure, "Start what does not run yet, and apply the stacks; quick when nothing changed."),
@@ -83,7 +85,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO if arguments.verbose else logging.WARNING, format="%(message)s")
     logging.getLogger("botocore").setLevel(logging.WARNING)
     try:
-        settings = load(arguments.project, overrides={"target": arguments.target, "port": arguments.port})
+        settings = load(arguments.project, overrides={name: getattr(arguments, name) for name in FLAGS})
         command: Callable[[Settings, argparse.Namespace], int] = arguments.command
         return command(settings, arguments)
     except StaticfireError as error:
@@ -116,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     project = "the directory that holds staticfire.toml (default: this one, or one above it)"
     parser.add_argument("--project", type=Path, metavar="DIR", help=project)
     parser.add_argument("-v", "--verbose", action="store_true", help="show each step, and each resource of Terraform")
-    parser.set_defaults(target=None, port=None)
+    parser.set_defaults(**dict.fromkeys(FLAGS))
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, (configure, text) in COMMANDS.items():
         configure(commands.add_parser(name, help=text, description=text))

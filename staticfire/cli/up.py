@@ -25,6 +25,7 @@ from staticfire.targets.base import TARGETS, target
 
 from .down import end
 from .logs import print_logs
+from .stacks import allow_unsupported
 from .summary import as_object, print_summary
 
 
@@ -36,6 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one object instead of text; implies --detach")
     targets = ", ".join(TARGETS)
     parser.add_argument("--target", metavar="NAME", help=f"where to run: {targets} (default: the setting `target`)")
+    allow_unsupported(parser)
     parser.add_argument("--port", help="the edge's port (default: the setting `port`)")
 
 

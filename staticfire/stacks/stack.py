@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -17,18 +18,21 @@ from pathlib import Path
 from typing import Any
 
 from staticfire import boto
-from staticfire.errors import ApplyError, NotRunningError, StaticfireError
+from staticfire.errors import ApplyError, NotRunningError, StaticfireError, UnsupportedError
 from staticfire.host.files import read_json, write_json
 from staticfire.layout import Layout
 from staticfire.progress import Progress, Step
 from staticfire.settings import Settings
 from staticfire.stacks.terraform.output import Resource
+from staticfire.stacks.terraform.plan_check import obstacles
 from staticfire.stacks.terraform.variables import DEFAULT_ACCOUNT
 from staticfire.stacks.terraform.working_copy import WorkingCopy
 from staticfire.targets.base import Running
 
 from .databases import StackDatabase, database_name
 from .packages import build
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -126,12 +130,28 @@ class Stack:
                 return False
             step.note("database")
             database_is_older = self.database is not None and self.database.make()
-            outputs = inputs.copy.apply(inputs.variables, step)
+            outputs = inputs.copy.apply(inputs.variables, step, self._check)
             if applied is None and database_is_older:
                 self.rebuild(outputs, step)
             record = {"fingerprint": fingerprint, "instance": self.running.instance, "outputs": outputs}
             write_json(self.layout.applied(self.account, self.name), record, 0o600)
         return True
+
+    def _check(self, planned: list[Resource]) -> None:
+        """Say what of a plan will not work here; an error when something could not run at all."""
+        refused = []
+        for obstacle in obstacles(planned, self.account):
+            if obstacle.refuses and not self.settings.allow_unsupported:
+                refused.append(str(obstacle))
+            else:
+                log.warning("%s: %s", self.name, obstacle)
+        if refused:
+            raise UnsupportedError(
+                f"The stack {self.name!r} holds what cannot run here; nothing of the plan was applied.\n"
+                + "\n".join(f"  - {line}" for line in refused),
+                remedy="To apply it all the same, and have each use of it fail: --allow-unsupported "
+                "(STATICFIRE_ALLOW_UNSUPPORTED=1).",
+            )
 
     def shell_variables(self) -> Mapping[str, str]:
         """What a shell needs for tflocal by hand, in the stack's Terraform root, to do what `up` does."""

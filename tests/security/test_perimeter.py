@@ -11,7 +11,7 @@ from pathlib import Path
 
 from staticfire.edge.services.lambda_.function_process import descendants
 from staticfire.host.ports import free_port, port_is_free
-from tests.integration.edge.conftest import ministack_python
+from tests.integration.conftest import ministack_python
 from tests.integration.edge.kit import Edge, eventually
 
 __all__ = ["ministack_python"]

@@ -72,20 +72,25 @@ class TerraformRunner:
                 raise
 
     def run(
-        self, arguments: Sequence[str], variables: Mapping[str, Any], read: Callable[[str], None]
+        self,
+        arguments: Sequence[str],
+        variables: Mapping[str, Any],
+        read: Callable[[str], None],
+        plan: Path | None = None,
     ) -> tuple[int, list[str]]:
-        """Run tflocal; its exit code and its lines, each of which also goes to `read` as it comes.
+        """Run tflocal, or Terraform on a saved plan; its exit code and its lines, each of which also goes to `read` as
+        it comes.
 
         Ctrl-C reaches it once: twice would make it drop its state.
         """
         self.end_orphan()
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with open(self.log, "ab") as written, open(self.log, encoding="utf-8", errors="replace") as output:
-            written.write(f"\n$ tflocal {' '.join(arguments)}\n".encode())
+            written.write(f"\n$ {'tflocal' if plan is None else 'terraform'} {' '.join(arguments)}\n".encode())
             written.flush()
             output.seek(0, os.SEEK_END)
             child = subprocess.Popen(
-                self._command(arguments),
+                self._command(arguments, plan),
                 cwd=self.root,
                 env=self._variables(variables),
                 stdin=subprocess.DEVNULL,
@@ -113,10 +118,12 @@ class TerraformRunner:
                 (self.root / OVERRIDE).unlink(missing_ok=True)
         return child.returncode, lines
 
-    def document(self, arguments: Sequence[str], variables: Mapping[str, Any]) -> dict[str, Any]:
+    def document(
+        self, arguments: Sequence[str], variables: Mapping[str, Any], plan: Path | None = None
+    ) -> dict[str, Any]:
         """What a command prints as JSON: it holds secrets, and no log may."""
         answer = subprocess.run(
-            self._command(arguments),
+            self._command(arguments, plan),
             cwd=self.root,
             env=self._variables(variables),
             capture_output=True,
@@ -183,7 +190,10 @@ class TerraformRunner:
             write_atomically(path, text.encode())
         return path
 
-    def _command(self, arguments: Sequence[str]) -> list[str]:
+    def _command(self, arguments: Sequence[str], plan: Path | None) -> list[str]:
+        """A saved plan holds what tflocal adds to the configuration: Terraform needs nobody's help with it."""
+        if plan is not None:
+            return [str(self.terraform.path), *arguments, str(plan)]
         tflocal = Path(sysconfig.get_path("scripts")) / "tflocal"
         if not tflocal.exists():
             raise PrerequisiteError(

@@ -29,6 +29,9 @@ from .running import OVERRIDE, TerraformRunner
 NEVER_COPIED = {"__pycache__", "node_modules", ".terraform.tfstate.lock.info", OVERRIDE}
 
 
+PLAN_CHANGES = 2  # what `plan -detailed-exitcode` ends with when there is something to apply
+
+
 class WorkingCopy:
     """One stack's Terraform root in one account's copy of the project."""
 
@@ -109,12 +112,40 @@ class WorkingCopy:
             )
         stamp.write_text(json.dumps(inputs))
 
-    def apply(self, variables: Mapping[str, Any], step: Step) -> Mapping[str, Any]:
-        """Apply, and the outputs."""
-        return self._change("apply", variables, step)
+    def apply(
+        self, variables: Mapping[str, Any], step: Step, check: Callable[[list[Resource]], None]
+    ) -> Mapping[str, Any]:
+        """Plan, have the plan checked, apply that very plan; the outputs. `check` raises what stands against it."""
+        self.refresh()
+        self.init(step)
+        parallelism = f"-parallelism={self.settings.parallelism}"
+        events = ApplyEvents(step)
+        with _plan_file() as plan:
+            step.note("terraform plan")
+            options = ["-json", "-detailed-exitcode", f"-out={plan}", parallelism]
+            code, lines = self.runner.run(["plan", *options], variables, events.read)
+            if code not in (0, PLAN_CHANGES):
+                raise self._failed("plan", events, lines)
+            step.note("check the plan")
+            check(self._resources(plan, variables))
+            if code == PLAN_CHANGES:
+                step.note("terraform apply")
+                code, lines = self.runner.run(["apply", "-json", parallelism], variables, events.read, plan)
+                if code:
+                    raise self._failed("apply", events, lines)
+        step.done(events.summary or "no changes")
+        return self._outputs(events, variables)
 
     def destroy(self, variables: Mapping[str, Any], step: Step) -> None:
-        self._change("destroy", variables, step)
+        self.refresh()
+        self.init(step)
+        step.note("terraform destroy")
+        events = ApplyEvents(step)
+        options = ["-auto-approve", "-json", f"-parallelism={self.settings.parallelism}"]
+        code, lines = self.runner.run(["destroy", *options], variables, events.read)
+        if code:
+            raise self._failed("destroy", events, lines)
+        step.done(events.summary)
 
     def plan_is_empty(self, variables: Mapping[str, Any], step: Step) -> tuple[bool, str]:
         """Whether a plan now would change nothing, and what it printed."""
@@ -123,12 +154,14 @@ class WorkingCopy:
 
     def planned(self, variables: Mapping[str, Any], step: Step) -> list[Resource]:
         """What an apply with these variables would leave; nothing is changed."""
-        with tempfile.TemporaryDirectory(prefix="staticfire-plan-") as directory:
-            plan = Path(directory) / "plan"
+        with _plan_file() as plan:
             # It is long, and nobody applies it: it is not shown.
             self._plan([f"-out={plan}", "-refresh=false"], variables, step, lambda line: None)
-            document = self.runner.document(["show", "-json", str(plan)], variables)
-        return list(planned_resources(document["planned_values"]["root_module"]))
+            return self._resources(plan, variables)
+
+    def _resources(self, plan: Path, variables: Mapping[str, Any]) -> list[Resource]:
+        document = self.runner.document(["show", "-json"], variables, plan)
+        return list(planned_resources(document.get("planned_values", {}).get("root_module", {})))
 
     def _plan(
         self, options: Sequence[str], variables: Mapping[str, Any], step: Step, read: Callable[[str], None]
@@ -137,29 +170,31 @@ class WorkingCopy:
         self.init(step)
         step.note("terraform plan")
         code, lines = self.runner.run(["plan", *options, "-no-color", "-lock=false"], variables, read)
-        if code != 0 and not (code == 2 and "-detailed-exitcode" in options):
+        if code != 0 and not (code == PLAN_CHANGES and "-detailed-exitcode" in options):
             raise ApplyError("terraform plan failed:\n" + "\n".join(lines[-60:]), checked=[f"log: {self.runner.log}"])
         return code, lines
 
-    def _change(self, command: str, variables: Mapping[str, Any], step: Step) -> Mapping[str, Any]:
-        self.refresh()
-        self.init(step)
-        step.note(f"terraform {command}")
-        events = ApplyEvents(step)
-        options = ["-auto-approve", "-json", f"-parallelism={self.settings.parallelism}"]
-        code, lines = self.runner.run([command, *options], variables, events.read)
-        if code:
-            raise ApplyError(
-                f"terraform {command} failed:\n" + ("\n".join(events.errors) or "\n".join(lines[-20:])),
-                checked=[f"log: {self.runner.log}"],
-                remedy="Correct the cause and run the command again: what was made so far is kept. "
-                "To begin afresh, without the data: `staticfire down --wipe`, then `staticfire up`.",
-            )
-        step.done(events.summary)
+    def _failed(self, command: str, events: ApplyEvents, lines: Sequence[str]) -> ApplyError:
+        return ApplyError(
+            f"terraform {command} failed:\n" + ("\n".join(events.errors) or "\n".join(lines[-20:])),
+            checked=[f"log: {self.runner.log}"],
+            remedy="Correct the cause and run the command again: what was made so far is kept. "
+            "To begin afresh, without the data: `staticfire down --wipe`, then `staticfire up`.",
+        )
+
+    def _outputs(self, events: ApplyEvents, variables: Mapping[str, Any]) -> dict[str, Any]:
         outputs = events.outputs
-        if any("value" not in output for output in outputs.values()):  # a sensitive one
+        # A plan tells no values, an apply those that are not sensitive.
+        if any("value" not in output for output in outputs.values()):
             outputs = self.runner.document(["output", "-json"], variables)
         return {name: output["value"] for name, output in outputs.items()}
+
+
+@contextlib.contextmanager
+def _plan_file() -> Iterator[Path]:
+    """The path for a plan, which nobody else reads: it holds secrets."""
+    with tempfile.TemporaryDirectory(prefix="staticfire-plan-") as directory:
+        yield Path(directory) / "plan"
 
 
 def files_of(tree: Path) -> Iterator[Path]:

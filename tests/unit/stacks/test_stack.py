@@ -14,6 +14,7 @@ from staticfire.progress import Progress, Step
 from staticfire.settings import Settings
 from staticfire.stacks import stack as stack_module
 from staticfire.stacks.stack import Stack
+from staticfire.stacks.terraform.output import Resource
 from staticfire.targets.base import Running
 from staticfire.targets.postgres.server import RunningPostgres
 
@@ -103,7 +104,9 @@ class Copy:
     def packages(self, built: Mapping[str, Path]) -> Mapping[str, str]:
         return {name: path.name for name, path in built.items()}
 
-    def apply(self, variables: Mapping[str, Any], step: Step) -> Mapping[str, Any]:
+    def apply(
+        self, variables: Mapping[str, Any], step: Step, check: Callable[[list[Resource]], None]
+    ) -> Mapping[str, Any]:
         return {"api_id": "abc"}
 
 
