@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from staticfire import boto
 from staticfire.errors import ApplyError, NotRunningError, StaticfireError, UnsupportedError
@@ -96,7 +97,7 @@ class Stack:
         outputs = self.outputs
         if "api_id" not in outputs:
             return None
-        stage = outputs.get("stage") or "$default"
+        stage = quote(outputs.get("stage") or "$default", safe="")  # a shell would take `$default` for a variable
         return f"{self.running.endpoint}/_aws/execute-api/{outputs['api_id']}/{stage}"
 
     @property

@@ -81,8 +81,8 @@ def test_what_was_applied_to_an_emulator_that_died_is_not_there_any_more(setting
 def test_the_summary_has_the_url_and_examples_that_can_be_pasted(settings: Settings) -> None:
     stack = Stack(settings, "plain", RUNNING)
     record(stack, {"api_id": "abc"})
-    url = "http://127.0.0.1:4566/_aws/execute-api/abc/$default"
-    assert list(stack.summary()) == ["plain", f"  API       {url}", f"  curl '{url}'/a"]
+    url = "http://127.0.0.1:4566/_aws/execute-api/abc/%24default"
+    assert list(stack.summary()) == ["plain", f"  API       {url}", f"  curl {url}/a"]
 
 
 def test_the_summary_of_a_stack_that_is_not_applied_says_what_to_do(settings: Settings) -> None:
