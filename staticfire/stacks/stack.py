@@ -14,6 +14,7 @@ import logging
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -26,6 +27,8 @@ from staticfire.progress import Progress, Step
 from staticfire.settings import Settings
 from staticfire.stacks.terraform.output import Resource
 from staticfire.stacks.terraform.plan_check import obstacles
+from staticfire.stacks.terraform.running import state_bucket, state_key
+from staticfire.stacks.terraform.state import outputs_in_state
 from staticfire.stacks.terraform.variables import DEFAULT_ACCOUNT
 from staticfire.stacks.terraform.working_copy import WorkingCopy
 from staticfire.targets.base import Running
@@ -84,12 +87,25 @@ class Stack:
         return Applied(**record)
 
     @property
+    def present(self) -> Mapping[str, Any] | None:
+        """The outputs of the stack if it is up, whoever applied it: `deploy` of compose.yaml keeps its own records."""
+        return self.applied.outputs if self.applied is not None else self._applied_elsewhere
+
+    @cached_property
+    def _applied_elsewhere(self) -> Mapping[str, Any] | None:
+        key = state_key(self.stack_settings.root)
+        if key is None or self.running.health.sick:
+            return None
+        return outputs_in_state(self.client, state_bucket(self.account), key)
+
+    @property
     def outputs(self) -> Mapping[str, Any]:
-        if self.applied is None:
+        outputs = self.present
+        if outputs is None:
             raise NotRunningError(
                 f"The stack {self.name!r} is not applied.", remedy=f"Run `staticfire up {self.name}`."
             )
-        return self.applied.outputs
+        return outputs
 
     @property
     def url(self) -> str | None:
@@ -109,7 +125,7 @@ class Stack:
 
     def summary(self) -> Iterator[str]:
         """For people: where the stack is reached, and its examples, ready to be pasted."""
-        if self.applied is None:
+        if self.present is None:
             yield f"{self.name}: not applied; run `staticfire up {self.name}`"
             return
         yield self.name
@@ -231,4 +247,4 @@ def chosen_stacks(settings: Settings, running: Running, names: Sequence[str] = (
     if names:
         return [Stack(settings, name, running) for name in settings.chosen(names)]
     stacks = [Stack(settings, name, running) for name in settings.stacks]
-    return [stack for stack in stacks if stack.stack_settings.default or stack.applied is not None]
+    return [stack for stack in stacks if stack.stack_settings.default or stack.present is not None]

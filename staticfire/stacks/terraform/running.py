@@ -56,7 +56,7 @@ class TerraformRunner:
         _say_once(missing_configuration())
         self.root = root
         self.endpoint = endpoint
-        self.bucket = "tf-test-state" if account == DEFAULT_ACCOUNT else f"tf-test-state-{account}"
+        self.bucket = state_bucket(account)
         self._stack = stack
         self._account = account
         self._region = settings.region
@@ -220,7 +220,7 @@ class TerraformRunner:
 
     def _unlock_state(self) -> None:
         """Remove the lock that a Terraform of ours may have left when it was killed: it stops everybody else."""
-        key = next(filter(None, map(_state_key, self._stack.root.glob("*.tf"))), None)
+        key = state_key(self._stack.root)
         if key is not None:
             self._s3().delete_object(Bucket=self.bucket, Key=f"{key}.tflock")
 
@@ -234,9 +234,14 @@ def _say_once(warning: str | None) -> None:
         log.warning(warning)
 
 
-def _state_key(file: Path) -> str | None:
-    match = STATE_KEY.search(file.read_text(encoding="utf-8"))
-    return match[1] if match else None
+def state_bucket(account: str) -> str:
+    return "tf-test-state" if account == DEFAULT_ACCOUNT else f"tf-test-state-{account}"
+
+
+def state_key(root: Path) -> str | None:
+    """Where in the bucket a Terraform root keeps its state; None when it is not in S3."""
+    matches = (STATE_KEY.search(file.read_text(encoding="utf-8")) for file in root.glob("*.tf"))
+    return next((match[1] for match in matches if match), None)
 
 
 def _follow(output: TextIO, child: subprocess.Popen[bytes]) -> Iterator[str]:
