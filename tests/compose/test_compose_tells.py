@@ -13,7 +13,6 @@ from staticfire.layout import Layout
 from staticfire.settings import Settings
 from staticfire.stacks.terraform.variables import DEFAULT_ACCOUNT
 from staticfire.targets.base import Running
-
 from tests.compose.conftest import PROJECT
 
 
