@@ -61,3 +61,9 @@ class BusyError(StaticfireError):
     """Another staticfire command holds the lock, or a port is taken (7)."""
 
     exit_code = 7
+
+
+class UnsupportedError(StaticfireError):
+    """The stack holds something that cannot run here; nothing of it was applied (9)."""
+
+    exit_code = 9

@@ -91,6 +91,11 @@ class Layout:
         return self.state / "build"
 
     @property
+    def programs(self) -> Path:
+        """What `staticfire env` puts before a shell's own programs."""
+        return self.state / "bin"
+
+    @property
     def virtual_environments(self) -> Path:
         return self.cache / "venvs"
 

@@ -28,6 +28,7 @@ the nearest right one. Without the file, each Terraform root (roots.py) in or be
 | idle_time           | STATICFIRE_IDLE_TIME           | 5m                 |
 | account_concurrency | STATICFIRE_ACCOUNT_CONCURRENCY | 1000               |
 | enforce_iam         | STATICFIRE_ENFORCE_IAM         | false              |
+| allow_unsupported   | STATICFIRE_ALLOW_UNSUPPORTED   | false              |
 | allow_origins       | STATICFIRE_ALLOW_ORIGINS       | none               |
 | allow_hosts         | STATICFIRE_ALLOW_HOSTS         | none               |
 """
@@ -138,6 +139,7 @@ class Settings:
     idle_time: float = 300.0  # in seconds
     account_concurrency: int = 1000
     enforce_iam: bool = False
+    allow_unsupported: bool = False  # apply what cannot run here too
     allow_origins: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
     stacks: Mapping[str, StackSettings] = field(default_factory=dict)
@@ -192,6 +194,7 @@ FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "idle_time": timespan,
     "account_concurrency": integer(1, 100000),
     "enforce_iam": switch,
+    "allow_unsupported": switch,
     "allow_origins": strings,
     "allow_hosts": strings,
 }

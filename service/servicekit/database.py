@@ -40,11 +40,13 @@ REFUSED_FOR_NOW = {
     "42883": "the schema is missing: invoke the init function",
     "42P01": "the schema is missing: invoke the init function",
     "53300": "the server has too many connections",
+    "58030": "the server's disk does not read or write",
     "57014": "the statement took too long",
     "57P01": "the server is shutting down",
     "57P02": "the server is shutting down",
     "57P03": "the server is starting",
 }
+NO_ROOM = "53"  # the class of insufficient resources: disk, memory, connections
 WRONG_PASSWORD = {"28P01", "28000"}
 # The connection is of no use any more. pg8000 has no error of its own for bytes that are no message of the protocol, as
 # a server that is being killed, or what stands between, may leave: it does not find their type, or their fields.
@@ -77,7 +79,7 @@ class Database:
                 raise Unavailable(f"Postgres cannot be reached: {error!r}") from error
         except DatabaseError as error:
             self.close()  # prepared statements do not survive every migration: the next call prepares them anew
-            problem = REFUSED_FOR_NOW.get(code_of(error))
+            problem = _refused_for_now(code_of(error))
             if problem is None:
                 raise
             raise Unavailable(f"Postgres refuses for now: {problem}") from error
@@ -146,6 +148,12 @@ def code_of(error: DatabaseError) -> str:
     """SQLSTATE of an error that the server reported."""
     fields = error.args[0] if error.args else {}
     return str(fields.get("C", "")) if isinstance(fields, dict) else ""
+
+
+def _refused_for_now(code: str) -> str | None:
+    """Why the server cannot do now what it will do later; None for an error that stays one."""
+    no_room = "the server has no room: its disk or its memory is full" if code.startswith(NO_ROOM) else None
+    return REFUSED_FOR_NOW.get(code, no_room)
 
 
 def _took_too_long(error: Exception) -> bool:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from urllib.parse import urlsplit
 
 from staticfire.edge.services.lambda_.function_process import LAUNCH
 from staticfire.errors import PrerequisiteError, StaticfireError
@@ -20,9 +21,12 @@ from staticfire.layout import NOT_SHARED, Layout, shared_cache
 from staticfire.settings import Settings
 from staticfire.stacks.terraform import finding as terraform
 from staticfire.stacks.terraform.variables import missing_configuration
+from staticfire.targets.base import target
 from staticfire.targets.compose import require_engine
 from staticfire.targets.postgres.binaries import machine_binaries
 from staticfire.toolchain.runtimes import interpreters, nearest, runtimes_in_use
+
+from .aws_wrapper import PAST_THE_ENDPOINT, cli_version, is_wrapped
 
 FREE_GIGABYTES = 1.0
 
@@ -73,6 +77,7 @@ def checks(settings: Settings) -> Iterator[Check]:
         _disk,
         _cache,
         _namespaces,
+        _aws_cli,
     ):
         yield _guarded(check, settings)
 
@@ -142,6 +147,9 @@ def _port(settings: Settings) -> Check:
         return Check("Port", True, f"{where}: this project's stack is running")
     if not settings.port or port_is_free(settings.host, settings.port):
         return Check("Port", True, f"{where} is free")
+    running = target(settings).describe()
+    if running is not None and urlsplit(running.endpoint).port == settings.port:
+        return Check("Port", True, f"{where}: this project's stack is running")
     result = f"{where} is taken by {port_holder(settings.port)}"
     return Check("Port", False, result, "End that process, or choose another port: STATICFIRE_PORT=4567.")
 
@@ -172,3 +180,15 @@ def _namespaces(settings: Settings) -> Check:
     remedy = "Allow user namespaces (Linux); docs/isolation.md says what a function sees without them."
     result = f"refused ({reason}): functions see this machine's files and processes as you do"
     return Check("Isolation", False, result, remedy, needed=False)
+
+
+def _aws_cli(settings: Settings) -> Check:
+    layout = Layout.of(settings)
+    version = cli_version(layout)
+    if version is None:
+        return Check("AWS CLI", True, "not installed, and not needed")
+    if not version.startswith("1.") or is_wrapped(layout):
+        return Check("AWS CLI", True, version)
+    result = f"{version} asks AWS itself for {PAST_THE_ENDPOINT}, whatever AWS_ENDPOINT_URL says"
+    remedy = 'Use it after `eval "$(staticfire env)"`, which puts a program before it, or install version 2.'
+    return Check("AWS CLI", False, result, remedy, needed=False)

@@ -6,10 +6,13 @@ import argparse
 import os
 import shlex
 
+from staticfire.layout import Layout
 from staticfire.settings import Settings
 from staticfire.stacks.stack import chosen_stacks
 from staticfire.stacks.terraform.variables import DEFAULT_ACCOUNT, caller_variables, is_misleading
 from staticfire.targets.base import require_running
+
+from .aws_wrapper import path_with_wrapper
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +33,9 @@ def _env(settings: Settings, arguments: argparse.Namespace) -> int:
                 "PGUSER": stack.database.username,
                 "PGPASSWORD": stack.database.password,
             }
+    path = path_with_wrapper(Layout.of(settings))
+    if path is not None:
+        variables["PATH"] = path
     for name in sorted(filter(is_misleading, os.environ.keys() - variables.keys())):
         print(f"unset {name}")
     for name, value in variables.items():

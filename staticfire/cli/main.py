@@ -10,6 +10,7 @@ exit codes:
     6   Terraform failed
     7   busy: another command is at work, or a port is taken
     8   a load run's verdict cannot be told
+    9   refused: something in the stack cannot run here
   130   interrupted
   141   nobody reads the output any more
 """
@@ -37,6 +38,7 @@ from . import load as load_command
 
 INTERRUPTED = 130
 UNREAD = 141
+FLAGS = ("target", "port", "allow_unsupported")  # of some commands; each stands above the setting of its name
 
 COMMANDS: Mapping[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = {
     "up": (up.configure, "Start what does not run yet, and apply the stacks; quick when nothing changed."),
@@ -136,7 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     project = "the directory that holds staticfire.toml, or a Terraform root (default: this one, or one above it)"
     parser.add_argument("--project", "-chdir", type=Path, metavar="DIR", help=project)
     parser.add_argument("-v", "--verbose", action="store_true", help="show each step, and each resource of Terraform")
-    parser.set_defaults(target=None, port=None)
+    parser.set_defaults(**dict.fromkeys(FLAGS))
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, (configure, text) in COMMANDS.items():
         configure(commands.add_parser(name, help=text, description=text))

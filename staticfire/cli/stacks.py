@@ -22,12 +22,22 @@ def configure_build(parser: argparse.ArgumentParser) -> None:
 
 def configure_apply(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_apply)
+    allow_unsupported(parser)
+    _some_stacks(parser)
+
+
+def allow_unsupported(parser: argparse.ArgumentParser) -> None:
+    text = "apply what cannot run here too, as a function in Node; each use of it fails"
+    parser.add_argument("--allow-unsupported", action="store_const", const=True, help=text)
+
+
+def _some_stacks(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("stacks", nargs="*", metavar="stack", help="all: every one (default: those that are up)")
 
 
 def configure_destroy(parser: argparse.ArgumentParser) -> None:
-    configure_apply(parser)
     parser.set_defaults(command=_destroy)
+    _some_stacks(parser)
 
 
 def configure_reset(parser: argparse.ArgumentParser) -> None:

@@ -30,7 +30,7 @@ def print_summary(settings: Settings, running: Running, stacks: Sequence[Stack])
 
 def as_object(settings: Settings, running: Running) -> dict[str, Any]:
     """The one object of `up --json` and `status --json`."""
-    stacks = [stack for stack in chosen_stacks(settings, running) if stack.applied is not None]
+    stacks = [stack for stack in chosen_stacks(settings, running) if stack.present is not None]
     server = running.postgres
     return {
         "target": settings.target,

@@ -25,6 +25,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
+from pg8000.exceptions import DatabaseError, InterfaceError
+
 from staticfire import __version__
 from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.aws.faults import BadFault, Faults
@@ -35,6 +37,7 @@ from staticfire.edge.http1.messages import Request, Response
 from staticfire.edge.services.apigateway import HttpApis
 from staticfire.edge.services.lambda_ import FunctionRef, Functions
 from staticfire.edge.services.mail.mailbox import Mails
+from staticfire.edge.services.rds.health import said_by_postgres, write_something
 from staticfire.layout import CONTROL_TOKEN
 
 from .config import PostgresConfig
@@ -171,7 +174,12 @@ class Endpoints:
             return health | {"state": "dead", "why": f"it does not answer at {server.host}:{server.port}: {error}"}
         if answer not in (b"S", b"N"):
             return health | {"state": "dead", "why": f"what answers at {server.host}:{server.port} is not Postgres"}
-        return health | {"tls": answer == b"S"}
+        health["tls"] = answer == b"S"
+        try:
+            await asyncio.to_thread(write_something, server)
+        except (DatabaseError, InterfaceError, OSError) as error:
+            return health | {"state": "refusing", "why": f"it does not take a write: {said_by_postgres(error)}"}
+        return health
 
     async def _kill(self, request: Request) -> Response:
         try:

@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from staticfire.errors import StaticfireError, UsageError
 from staticfire.host.waiting import wait_until
@@ -163,7 +164,7 @@ class _StandIn:
         stage = gateway.get_stage(ApiId=own, StageName=stage_name)
         kept = {key: stage[key] for key in ("AccessLogSettings", "DefaultRouteSettings") if stage.get(key)}
         gateway.create_stage(ApiId=api, StageName=stage_name, AutoDeploy=True, **kept)
-        return f"{self._stack.running.endpoint}/_aws/execute-api/{api}/{stage_name}"
+        return f"{self._stack.running.endpoint}/_aws/execute-api/{api}/{quote(stage_name, safe='')}"
 
     def _remove(self) -> None:
         for page in self._gateway.get_paginator("get_apis").paginate():

@@ -23,6 +23,7 @@ import random
 import signal
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from argparse import Namespace
 from collections.abc import Callable, Mapping
@@ -191,7 +192,7 @@ def api_url(host: str, api: str | None) -> str:
         raise SystemExit(f"There is no HTTP API named {api!r} at {host}.\n  remedy: Apply the stack: `staticfire up`.")
     identity = named[0]["apiId"]
     stage = _ask(host, f"/v2/apis/{identity}/stages")["items"][0]["stageName"]
-    return f"{host}/_aws/execute-api/{identity}/{stage}"
+    return f"{host}/_aws/execute-api/{identity}/{urllib.parse.quote(stage, safe='')}"
 
 
 def _ask(host: str, path: str) -> Any:

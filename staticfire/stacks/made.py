@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 EXECUTE_API = re.compile(
     r"(?:https?|wss?)://([a-z0-9]+)\.execute-api\.(?:[a-z0-9-]+\.amazonaws\.com(?:\.cn)?|localhost(?::\d+)?)(/[^\s\"']*)?"
@@ -41,6 +42,11 @@ def made_by(state: Mapping[str, Any], endpoint: str) -> list[Made]:
     return [*_http_apis(state, endpoint), *_rest_apis(state, endpoint), *_function_urls(state), *_listed(state)]
 
 
+def stage_url(endpoint: str, api_id: str, stage: str) -> str:
+    """Ready to be pasted: a shell would take `$default` for a variable."""
+    return f"{endpoint}/_aws/execute-api/{api_id}/{quote(stage, safe='')}"
+
+
 def _of_type(state: Mapping[str, Any], kind: str) -> Iterator[Mapping[str, Any]]:
     for resource in state.get("resources", ()):
         if resource["mode"] == "managed" and resource["type"] == kind:
@@ -53,7 +59,7 @@ def _http_apis(state: Mapping[str, Any], endpoint: str) -> Iterator[Made]:
         names = [stage["name"] for stage in stages if stage["api_id"] == api["id"]]
         kind = "HTTP API" if api.get("protocol_type") == "HTTP" else "WebSocket API"
         for name in names or ["$default"] * bool(api.get("target")):
-            yield Made(kind, api["name"], f"{endpoint}/_aws/execute-api/{api['id']}/{name}", api["id"])
+            yield Made(kind, api["name"], stage_url(endpoint, api["id"], name), api["id"])
 
 
 def _rest_apis(state: Mapping[str, Any], endpoint: str) -> Iterator[Made]:
@@ -63,7 +69,7 @@ def _rest_apis(state: Mapping[str, Any], endpoint: str) -> Iterator[Made]:
     ]
     for api in _of_type(state, "aws_api_gateway_rest_api"):
         for name in dict.fromkeys(name for api_id, name in stages if api_id == api["id"] and name):
-            yield Made("REST API", api["name"], f"{endpoint}/_aws/execute-api/{api['id']}/{name}", api["id"])
+            yield Made("REST API", api["name"], stage_url(endpoint, api["id"], name), api["id"])
 
 
 def _function_urls(state: Mapping[str, Any]) -> Iterator[Made]:
@@ -104,8 +110,8 @@ def _local(match: re.Match[str], made: Sequence[Made], endpoint: str) -> str:
     if not urls:
         return match[0]
     path = match[2] or ""
-    base = f"{endpoint}/_aws/execute-api/{match[1]}"
     first = path.split("/")[1] if "/" in path else ""
-    if f"{base}/{first}" in urls or f"{base}/$default" not in urls:
-        return base + path
-    return f"{base}/$default{path}"
+    default = stage_url(endpoint, match[1], "$default")
+    if stage_url(endpoint, match[1], first) in urls or default not in urls:
+        return f"{endpoint}/_aws/execute-api/{match[1]}{path}"
+    return default + path

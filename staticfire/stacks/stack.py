@@ -10,19 +10,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from staticfire import boto
-from staticfire.errors import ApplyError, NotRunningError, StaticfireError
+from staticfire.errors import ApplyError, NotRunningError, StaticfireError, UnsupportedError
 from staticfire.host.files import read_json, write_json
 from staticfire.layout import Layout
 from staticfire.progress import Progress, Step
 from staticfire.settings import Settings, StackSettings
 from staticfire.stacks.terraform.output import Resource
+from staticfire.stacks.terraform.plan_check import obstacles
+from staticfire.stacks.terraform.running import state_bucket, state_object
+from staticfire.stacks.terraform.state import outputs_of, sensitive_outputs, whole_state
 from staticfire.stacks.terraform.variables import DEFAULT_ACCOUNT, users_terraform_variables, users_workspace
 from staticfire.stacks.terraform.working_copy import WorkingCopy
 from staticfire.targets.base import Running
@@ -30,6 +35,8 @@ from staticfire.targets.base import Running
 from . import made
 from .databases import StackDatabase, database_name
 from .packages import build
+
+log = logging.getLogger(__name__)
 
 NEEDED = {"fingerprint", "instance", "outputs"}
 SHOWN = 160  # of an output's value
@@ -89,12 +96,34 @@ class Stack:
         return Applied(**record)
 
     @property
+    def present(self) -> Applied | None:
+        """What is up, whoever applied it: `deploy` of compose.yaml keeps its own records."""
+        return self.applied or self._applied_elsewhere
+
+    @cached_property
+    def _applied_elsewhere(self) -> Applied | None:
+        if self.running.health.sick:
+            return None
+        state = whole_state(self.client, state_bucket(self.account), state_object(self.stack_settings))
+        return None if state is None else self._of_state(state, "")
+
+    def _of_state(self, state: Mapping[str, Any], fingerprint: str) -> Applied:
+        resources = made.made_by(state, self.running.endpoint)
+        return Applied(
+            fingerprint=fingerprint,
+            instance=self.running.instance,
+            outputs=made.localised(outputs_of(state), resources, self.running.endpoint),
+            sensitive=sensitive_outputs(state),
+            made=[asdict(resource) for resource in resources],
+        )
+
+    @property
     def outputs(self) -> Mapping[str, Any]:
-        if self.applied is None:
+        if self.present is None:
             raise NotRunningError(
                 f"The stack {self.name!r} is not applied.", remedy=f"Run `staticfire up {self.name}`."
             )
-        return self.applied.outputs
+        return self.present.outputs
 
     @property
     def url(self) -> str | None:
@@ -102,18 +131,17 @@ class Stack:
         outputs = self.outputs
         if "api_id" not in outputs:
             return next((resource.url for resource in self.made if resource.kind in made.WITH_URL), None)
-        stage = outputs.get("stage") or "$default"
-        return f"{self.running.endpoint}/_aws/execute-api/{outputs['api_id']}/{stage}"
+        return made.stage_url(self.running.endpoint, outputs["api_id"], outputs.get("stage") or "$default")
 
     @property
     def made(self) -> list[made.Made]:
         """What Terraform made, with its addresses."""
-        return [made.Made(**resource) for resource in self.applied.made] if self.applied is not None else []
+        return [made.Made(**resource) for resource in self.present.made] if self.present is not None else []
 
     @property
     def sensitive(self) -> Sequence[str]:
         """The outputs whose values nobody is shown."""
-        return self.applied.sensitive if self.applied is not None else ()
+        return self.present.sensitive if self.present is not None else ()
 
     @property
     def database(self) -> StackDatabase | None:
@@ -124,7 +152,7 @@ class Stack:
 
     def summary(self) -> Iterator[str]:
         """For people: where the stack is reached, and its examples, ready to be pasted."""
-        if self.applied is None:
+        if self.present is None:
             yield f"{self.name}: not applied; run `staticfire up {self.name}`"
             return
         yield self.name
@@ -154,21 +182,28 @@ class Stack:
                 return False
             step.note("database")
             database_is_older = self.database is not None and self.database.make()
-            outputs = inputs.copy.apply(inputs.variables, step)
-            resources = made.made_by(inputs.copy.state, self.running.endpoint)
-            outputs = made.localised(outputs, resources, self.running.endpoint)
+            record = self._of_state(inputs.copy.apply(inputs.variables, step, self._check), fingerprint)
             if applied is None and database_is_older:
-                self.rebuild(outputs, step)
-            record = Applied(
-                fingerprint=fingerprint,
-                instance=self.running.instance,
-                outputs=outputs,
-                sensitive=inputs.copy.sensitive,
-                made=[asdict(resource) for resource in resources],
-            )
+                self.rebuild(record.outputs, step)
             write_json(self.layout.applied(self.account, self.name), vars(record), 0o600)
             self.notes = inputs.copy.notes
         return True
+
+    def _check(self, planned: list[Resource]) -> None:
+        """Say what of a plan will not work here; an error when something could not run at all."""
+        refused = []
+        for obstacle in obstacles(planned, self.account):
+            if obstacle.refuses and not self.settings.allow_unsupported:
+                refused.append(str(obstacle))
+            else:
+                log.warning("%s: %s", self.name, obstacle)
+        if refused:
+            raise UnsupportedError(
+                f"The stack {self.name!r} holds what cannot run here; nothing of the plan was applied.\n"
+                + "\n".join(f"  - {line}" for line in refused),
+                remedy="To apply it all the same, and have each use of it fail: --allow-unsupported "
+                "(STATICFIRE_ALLOW_UNSUPPORTED=1).",
+            )
 
     def shell_variables(self) -> Mapping[str, str]:
         """What a shell needs for tflocal by hand, in the stack's Terraform root, to do what `up` does."""
@@ -247,4 +282,4 @@ def chosen_stacks(settings: Settings, running: Running, names: Sequence[str] = (
     if names:
         return [Stack(settings, name, running) for name in settings.chosen(names)]
     stacks = [Stack(settings, name, running) for name in settings.stacks]
-    return [stack for stack in stacks if stack.stack_settings.default or stack.applied is not None]
+    return [stack for stack in stacks if stack.stack_settings.default or stack.present is not None]

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from staticfire.errors import PrerequisiteError, StaticfireError
+from staticfire.errors import PrerequisiteError, UsageError
 from staticfire.hcl import files_in
 from staticfire.layout import Layout
 from staticfire.progress import Progress
@@ -80,6 +80,13 @@ def nearest(runtime: str, pythons: Mapping[str, Interpreter]) -> Interpreter:
 
 def runtimes_in_use(settings: Settings) -> tuple[str, ...]:
     """The runtimes that the settings name, else every `python3.N` in the Terraform files of the stacks' trees."""
+    for name in settings.runtimes:
+        if not RUNTIME.fullmatch(name):
+            raise UsageError(
+                f"Functions of the runtime {name!r} cannot run here.",
+                checked=["runtimes named python3.N can"],
+                remedy="Correct the setting `runtimes` (STATICFIRE_RUNTIMES).",
+            )
     if settings.runtimes:
         return settings.runtimes
     directories = {directory for stack in settings.stacks.values() for directory in modules_of(stack.root)}
@@ -92,13 +99,6 @@ def install_runtimes(settings: Settings, layout: Layout, progress: Progress) -> 
     """Every runtime by name. Those in use get one of their own Python; the others share the nearest of these."""
     machine = interpreters()
     names = runtimes_in_use(settings)
-    for name in names:
-        if not RUNTIME.fullmatch(name):
-            raise StaticfireError(
-                f"Functions of the runtime {name!r} cannot run here.",
-                checked=["runtimes named python3.N can"],
-                remedy="Correct the setting `runtimes` (STATICFIRE_RUNTIMES).",
-            )
     used = {nearest(name, machine).minor: nearest(name, machine) for name in names}
     pythons: dict[str, Path] = {}
     for minor, interpreter in used.items():

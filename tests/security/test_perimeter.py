@@ -28,7 +28,7 @@ from staticfire.load.profiles import LoadOptions
 from staticfire.progress import Progress
 from staticfire.settings import Settings
 from staticfire.targets.embedded import Embedded
-from tests.integration.edge.conftest import ministack_python
+from tests.integration.conftest import ministack_python
 from tests.integration.edge.kit import Edge, eventually
 
 __all__ = ["ministack_python"]

@@ -59,8 +59,7 @@ class TerraformRunner:
         _say_once(missing_configuration())
         self.root = root
         self.endpoint = endpoint
-        bucket = "tf-test-state" if account == DEFAULT_ACCOUNT else f"tf-test-state-{account}"
-        self.states = StateBucket(endpoint, account, bucket, self.terraform.minor >= LOCKS_IN_BUCKET)
+        self.states = StateBucket(endpoint, account, state_bucket(account), self.terraform.minor >= LOCKS_IN_BUCKET)
         self.workspace = users_workspace() or stack.workspace
         self._stack = stack
         self._account = account
@@ -69,16 +68,10 @@ class TerraformRunner:
         self.log = self._layout.logs / f"terraform-{account}-{stack.name}.log"
         self._record = self._layout.process(f"terraform-{account}-{stack.name}")
 
-    @property
-    def state_object(self) -> str:
-        """The key of the state in the bucket."""
-        key = state_key(self._stack.name)
-        return f"env:/{self.workspace}/{key}" if self.workspace not in ("", "default") else key
-
     def state(self) -> dict[str, Any] | None:
         """The state as Terraform wrote it; None while there is none."""
         try:
-            answer = self._s3().get_object(Bucket=self.states.name, Key=self.state_object)
+            answer = self._s3().get_object(Bucket=self.states.name, Key=state_object(self._stack))
         except ClientError as error:
             if error.response["Error"]["Code"] not in ("NoSuchKey", "NoSuchBucket"):
                 raise
@@ -229,7 +222,7 @@ class TerraformRunner:
 
     def _unlock_state(self) -> None:
         """Remove the lock that a Terraform of ours may have left when it was killed: it stops everybody else."""
-        self._s3().delete_object(Bucket=self.states.name, Key=f"{self.state_object}.tflock")
+        self._s3().delete_object(Bucket=self.states.name, Key=f"{state_object(self._stack)}.tflock")
 
     def _s3(self) -> Any:
         return boto.client(self.endpoint, "us-east-1", self._account, "s3")
@@ -241,9 +234,19 @@ def _say_once(warning: str | None) -> None:
         log.warning(warning)
 
 
+def state_bucket(account: str) -> str:
+    return "tf-test-state" if account == DEFAULT_ACCOUNT else f"tf-test-state-{account}"
+
+
 def state_key(stack: str) -> str:
     """The key of a stack's state, whatever its own backend says."""
     return f"{stack}/terraform.tfstate"
+
+
+def state_object(stack: StackSettings) -> str:
+    """The key of the object that the state is, in the workspace that is chosen."""
+    workspace, key = users_workspace() or stack.workspace, state_key(stack.name)
+    return f"env:/{workspace}/{key}" if workspace not in ("", "default") else key
 
 
 def _follow(output: TextIO, child: subprocess.Popen[bytes]) -> Iterator[str]:

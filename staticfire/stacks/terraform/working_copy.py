@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ from .running import TerraformRunner, state_key
 
 LOCK_FILE = ".terraform.lock.hcl"
 
+PLAN_CHANGES = 2  # what `plan -detailed-exitcode` ends with when there is something to apply
+
 
 class WorkingCopy:
     """One stack's root in one account's copy of the repository. `notes`: what was done otherwise than on AWS."""
@@ -52,8 +54,6 @@ class WorkingCopy:
         self.root = self._mirror.root
         self.runner = TerraformRunner(settings, stack, account, endpoint, self.root)
         self.notes: list[str] = []
-        self.state: Mapping[str, Any] = {}  # as the last apply left it
-        self.sensitive: list[str] = []  # the outputs of the last apply that nobody is shown
 
     def refresh(self) -> None:
         """Bring the copy up to the repository; what Terraform and its provisioners built in it is kept."""
@@ -185,12 +185,40 @@ class WorkingCopy:
         files = [f"-var-file={path}" for path in self.stack.var_files]
         return [*files, *(f"-var={assignment}" for assignment in self.stack.assignments)]
 
-    def apply(self, variables: Mapping[str, Any], step: Step) -> Mapping[str, Any]:
-        """Apply, and the outputs."""
-        return self._change("apply", variables, step)
+    def apply(
+        self, variables: Mapping[str, Any], step: Step, check: Callable[[list[Resource]], None]
+    ) -> Mapping[str, Any]:
+        """Plan, have the plan checked, apply that very plan; the state. `check` raises what stands against it."""
+        self.refresh()
+        self.init(step)
+        parallelism = f"-parallelism={self.settings.parallelism}"
+        events = ApplyEvents(step)
+        with _plan_file() as plan:
+            step.note("terraform plan")
+            options = ["-json", "-detailed-exitcode", f"-out={plan}", parallelism, *self._variable_options]
+            code, lines = self.runner.run(["plan", *options], variables, events.read)
+            if code not in (0, PLAN_CHANGES):
+                raise self._failed("plan", events.errors or lines[-20:])
+            step.note("check the plan")
+            check(self._resources(plan, variables))
+            if code == PLAN_CHANGES:
+                step.note("terraform apply")
+                code, lines = self.runner.run(["apply", "-json", parallelism, str(plan)], variables, events.read)
+                if code:
+                    raise self._failed("apply", events.errors or lines[-20:])
+        step.done(events.summary or "no changes")
+        return self.runner.state() or {}  # the outputs' values are in it, the sensitive ones too
 
     def destroy(self, variables: Mapping[str, Any], step: Step) -> None:
-        self._change("destroy", variables, step)
+        self.refresh()
+        self.init(step)
+        step.note("terraform destroy")
+        events = ApplyEvents(step)
+        options = ["-auto-approve", "-json", f"-parallelism={self.settings.parallelism}", *self._variable_options]
+        code, lines = self.runner.run(["destroy", *options], variables, events.read)
+        if code:
+            raise self._failed("destroy", events.errors or lines[-20:])
+        step.done(events.summary)
 
     def plan_is_empty(self, variables: Mapping[str, Any], step: Step) -> tuple[bool, str]:
         """Whether a plan now would change nothing, and what it printed."""
@@ -199,12 +227,14 @@ class WorkingCopy:
 
     def planned(self, variables: Mapping[str, Any], step: Step) -> list[Resource]:
         """What an apply with these variables would leave; nothing is changed."""
-        with tempfile.TemporaryDirectory(prefix="staticfire-plan-") as directory:
-            plan = Path(directory) / "plan"
+        with _plan_file() as plan:
             # It is long, and nobody applies it: it is not shown.
             self._plan([f"-out={plan}", "-refresh=false"], variables, step, lambda line: None)
-            document = self.runner.document(["show", "-json", str(plan)], variables)
-        return list(planned_resources(document["planned_values"]["root_module"]))
+            return self._resources(plan, variables)
+
+    def _resources(self, plan: Path, variables: Mapping[str, Any]) -> list[Resource]:
+        document = self.runner.document(["show", "-json", str(plan)], variables)
+        return list(planned_resources(document.get("planned_values", {}).get("root_module", {})))
 
     def _plan(
         self, options: Sequence[str], variables: Mapping[str, Any], step: Step, read: Callable[[str], None]
@@ -214,24 +244,16 @@ class WorkingCopy:
         step.note("terraform plan")
         arguments = ["plan", *options, *self._variable_options, "-no-color", "-lock=false"]
         code, lines = self.runner.run(arguments, variables, read)
-        if code != 0 and not (code == 2 and "-detailed-exitcode" in options):
+        if code != 0 and not (code == PLAN_CHANGES and "-detailed-exitcode" in options):
             raise self._failed("plan", lines[-60:])
         return code, lines
 
-    def _change(self, command: str, variables: Mapping[str, Any], step: Step) -> Mapping[str, Any]:
-        self.refresh()
-        self.init(step)
-        step.note(f"terraform {command}")
-        events = ApplyEvents(step)
-        options = ["-auto-approve", "-json", f"-parallelism={self.settings.parallelism}", *self._variable_options]
-        code, lines = self.runner.run([command, *options], variables, events.read)
-        if code:
-            raise self._failed(command, events.errors or lines[-20:])
-        step.done(events.summary)
-        self.state = self.runner.state() or {}  # the outputs' values are in it, the sensitive ones too
-        outputs = self.state.get("outputs", {})
-        self.sensitive = sorted(name for name, output in outputs.items() if output.get("sensitive"))
-        return {name: output["value"] for name, output in outputs.items()}
+
+@contextlib.contextmanager
+def _plan_file() -> Iterator[Path]:
+    """The path for a plan, which nobody else reads: it holds secrets."""
+    with tempfile.TemporaryDirectory(prefix="staticfire-plan-") as directory:
+        yield Path(directory) / "plan"
 
 
 def _locked(lock_file: Path) -> dict[str, str]:

@@ -140,10 +140,9 @@ async def test_a_kill_that_names_no_environment_is_refused(body: Any) -> None:
 
 
 async def test_health_is_200_when_every_part_is_well() -> None:
-    async with database(b"S") as postgres:
-        status, health = await ask(control(postgres=postgres), "GET", "health")
+    status, health = await ask(control(), "GET", "health")
     assert (status, health["state"], health["instance"]) == (200, "running", "first life")
-    assert health["parts"]["postgres"]["tls"] is True
+    assert health["parts"]["postgres"] == {"state": "none"}
 
 
 async def test_health_is_503_and_names_the_part_that_is_not_well() -> None:
@@ -158,6 +157,14 @@ async def test_a_postgres_that_is_gone_or_none_is_said_to_be_dead() -> None:
         assert (status, health["parts"]["postgres"]["state"]) == (503, "dead")
     status, health = await ask(control(postgres=postgres), "GET", "health")
     assert (status, health["parts"]["postgres"]["state"]) == (503, "dead")
+
+
+async def test_a_postgres_that_answers_and_lets_nobody_in_is_refusing() -> None:
+    async with database(b"S") as postgres:
+        status, health = await ask(control(postgres=postgres), "GET", "health")
+    part = health["parts"]["postgres"]
+    assert (status, part["state"], part["tls"]) == (503, "refusing", True)
+    assert part["why"].startswith("it does not take a write: ")
 
 
 async def test_an_invocation_handed_over_runs_as_its_owner() -> None:

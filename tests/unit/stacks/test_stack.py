@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from staticfire.progress import Progress, Step
 from staticfire.settings import Settings
 from staticfire.stacks import stack as stack_module
 from staticfire.stacks.stack import Stack
+from staticfire.stacks.terraform.output import Resource
 from staticfire.targets.base import Running
 from staticfire.targets.postgres.server import RunningPostgres
 
@@ -80,8 +81,8 @@ def test_what_was_applied_to_an_emulator_that_died_is_not_there_any_more(setting
 def test_the_summary_has_the_url_and_examples_that_can_be_pasted(settings: Settings) -> None:
     stack = Stack(settings, "plain", RUNNING)
     record(stack, {"api_id": "abc"})
-    url = "http://127.0.0.1:4566/_aws/execute-api/abc/$default"
-    assert list(stack.summary()) == ["plain", f"  API       {url}", "  output api_id = abc", f"  curl '{url}'/a"]
+    url = "http://127.0.0.1:4566/_aws/execute-api/abc/%24default"
+    assert list(stack.summary()) == ["plain", f"  API       {url}", "  output api_id = abc", f"  curl {url}/a"]
 
 
 def test_the_summary_of_a_stack_that_is_not_applied_says_what_to_do(settings: Settings) -> None:
@@ -96,8 +97,7 @@ class Copy:
     stack_settings: object
     account: str
     endpoint: str
-    notes = sensitive = ()
-    state: Mapping[str, Any] = field(default_factory=dict)
+    notes = ()
 
     def digest(self) -> str:
         return "the same"
@@ -105,8 +105,10 @@ class Copy:
     def packages(self, built: Mapping[str, Path]) -> Mapping[str, str]:
         return {name: path.name for name, path in built.items()}
 
-    def apply(self, variables: Mapping[str, Any], step: Step) -> Mapping[str, Any]:
-        return {"api_id": "abc"}
+    def apply(
+        self, variables: Mapping[str, Any], step: Step, check: Callable[[list[Resource]], None]
+    ) -> Mapping[str, Any]:
+        return {"outputs": {"api_id": {"value": "abc"}}}
 
 
 def test_packages_that_are_built_already_are_not_built_again(

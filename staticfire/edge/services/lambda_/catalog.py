@@ -91,7 +91,13 @@ class FunctionCatalog:
     async def layer(self, config: FunctionConfig, arn: str) -> tuple[str, Fetch]:
         """A layer version's CodeSha256, and how to get it."""
         path = f"/2018-10-31/layers?find=LayerVersion&Arn={quote(arn, safe='')}"
-        content = (await self._emulator.rest(config.scope, "lambda", "GET", path))["Content"]
+        content = (await self._emulator.rest(config.scope, "lambda", "GET", path)).get("Content", {})
+        if "CodeSha256" not in content:
+            raise AwsError(
+                502,
+                "InvalidLayerException",
+                f"{config.name} uses the layer {arn}, which is not here. Make one of the same content in the stack.",
+            )
         return content["CodeSha256"], lambda: self.download(config.scope, content["Location"])
 
     async def download(self, scope: Scope, location: str) -> bytes:

@@ -116,7 +116,7 @@ def test_what_was_made_is_read_from_the_state_and_outputs_lead_here() -> None:
     base = f"{ENDPOINT}/_aws/execute-api/a1"
     made = made_by(state, ENDPOINT)
     assert made == [
-        Made("HTTP API", "shop", f"{base}/$default", "a1"),
+        Made("HTTP API", "shop", f"{base}/%24default", "a1"),
         Made("HTTP API", "shop", f"{base}/v1", "a1"),
         Made("table", "items"),
         Made("mail to", "ops@example.com"),
@@ -129,7 +129,7 @@ def test_what_was_made_is_read_from_the_state_and_outputs_lead_here() -> None:
     }
     assert localised(outputs, made, ENDPOINT) == {
         "invoke": f"{base}/v1/items",
-        "endpoint": [f"{base}/$default"],
+        "endpoint": [f"{base}/%24default"],
         "other": outputs["other"],
         "arn": outputs["arn"],
     }

@@ -1,4 +1,4 @@
-"""The edge with a real MiniStack behind it."""
+"""A real MiniStack for the edge of a test."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from staticfire.progress import Progress
 from staticfire.settings import load
 from staticfire.toolchain.runtimes import install_emulator
 
-ROOT = Path(__file__).parents[3]
-DEADLINE = 120.0
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,96 @@
+"""What a plan holds that will not work here, said before it is applied: a table of checks by resource type.
+
+A check gets a resource as the plan has it, without what is known after apply only, and the stack's account. It yields
+an obstacle for each thing that will not work, with what to do. `refuses` is for what cannot run at all, as a function
+whose every invocation would be an error; what is only described here, as AWS would describe it, is said and applied.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from staticfire.toolchain.runtimes import RUNTIME
+
+from .output import Resource
+
+LAYER_ARN = re.compile(r"arn:[a-z-]+:lambda:[^:]+:(\d{12}):layer:[^:]+:\d+")
+PYTHON_ONLY = "Python functions run here (python3.N). Give it a Python runtime, or leave it out of the local stack"
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Something in a plan that will not work here."""
+
+    address: str
+    what: str
+    remedy: str
+    refuses: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.address} {self.what}. {self.remedy}."
+
+
+def obstacles(resources: Iterable[Resource], account: str) -> list[Obstacle]:
+    """What will not work of these resources in this account, in their order."""
+    return [
+        obstacle
+        for resource in resources
+        for check in CHECKS.get(resource.type, ())
+        for obstacle in check(resource, account)
+    ]
+
+
+def _image(resource: Resource, account: str) -> Iterator[Obstacle]:
+    if resource.values.get("package_type") == "Image":
+        remedy = "Zip packages run here: deploy it as one, or leave it out of the local stack"
+        yield Obstacle(resource.address, "is a container image, which cannot run here", remedy, refuses=True)
+
+
+def _runtime(resource: Resource, account: str) -> Iterator[Obstacle]:
+    runtime = resource.values.get("runtime")  # none: an image, or known after apply only
+    if runtime and not RUNTIME.fullmatch(runtime):
+        what = f"has the runtime {runtime}, which cannot run here"
+        yield Obstacle(resource.address, what, PYTHON_ONLY, refuses=True)
+
+
+def _layers(resource: Resource, account: str) -> Iterator[Obstacle]:
+    for arn in resource.values.get("layers") or ():
+        owner = LAYER_ARN.fullmatch(arn or "")
+        if owner and owner[1] != account:
+            what = f"uses the layer {arn} of the account {owner[1]}, which is not here: the function cannot start"
+            remedy = "Make a layer of the same content in the stack (aws_lambda_layer_version), or put it into the zip"
+            yield Obstacle(resource.address, what, remedy, refuses=True)
+
+
+def _http_api(resource: Resource, account: str) -> Iterator[Obstacle]:
+    if resource.values.get("protocol_type") == "WEBSOCKET":
+        what = "is a WebSocket API, and these cannot be made here"
+        yield Obstacle(resource.address, what, "Leave it out of the local stack: HTTP APIs run here", refuses=True)
+    elif resource.values.get("target"):
+        what = "has a `target` (quick create), which makes nothing here: the API would have no route and no stage"
+        remedy = "Describe them: aws_apigatewayv2_integration, aws_apigatewayv2_route and aws_apigatewayv2_stage"
+        yield Obstacle(resource.address, what, remedy)
+
+
+def _described_only(kind: str, remedy: str) -> Callable[[Resource, str], Iterator[Obstacle]]:
+    def check(resource: Resource, account: str) -> Iterator[Obstacle]:
+        yield Obstacle(resource.address, f"is {kind}: described only", remedy)
+
+    return check
+
+
+Check = Callable[[Resource, str], Iterator[Obstacle]]
+CHECKS: Mapping[str, tuple[Check, ...]] = {
+    "aws_lambda_function": (_image, _runtime, _layers),
+    "aws_apigatewayv2_api": (_http_api,),
+    "aws_api_gateway_rest_api": (
+        _described_only(
+            "a REST API", "Requests to it are answered with 404 here: an HTTP API (aws_apigatewayv2_api) runs"
+        ),
+    ),
+    "aws_pipes_pipe": (
+        _described_only("an EventBridge pipe", "Nothing is delivered by it here: an event source mapping does"),
+    ),
+}

@@ -1,0 +1,48 @@
+"""What Terraform's state in the emulator's S3 says of a stack, for whoever did not apply it.
+
+The state alone may say too much: LocalStack keeps its buckets when the edge loses the functions that it describes. So
+the functions must be there too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+NOT_THERE = ("NoSuchKey", "NoSuchBucket", "404")
+
+
+def whole_state(client: Callable[[str], Any], bucket: str, key: str) -> Mapping[str, Any] | None:
+    """The state that lies there; None when its stack is not there, or not whole."""
+    try:
+        state: Mapping[str, Any] = json.load(client("s3").get_object(Bucket=bucket, Key=key)["Body"])
+    except ClientError as error:
+        if error.response["Error"]["Code"] in NOT_THERE:
+            return None
+        raise
+    managed = [resource for resource in state.get("resources", ()) if resource["mode"] == "managed"]
+    functions = {
+        instance["attributes"]["function_name"]
+        for resource in managed
+        if resource["type"] == "aws_lambda_function"
+        for instance in resource["instances"]
+    }
+    if not managed or not functions <= _functions(client):
+        return None
+    return state
+
+
+def outputs_of(state: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: output["value"] for name, output in state.get("outputs", {}).items()}
+
+
+def sensitive_outputs(state: Mapping[str, Any]) -> list[str]:
+    return sorted(name for name, output in state.get("outputs", {}).items() if output.get("sensitive"))
+
+
+def _functions(client: Callable[[str], Any]) -> set[str]:
+    pages = client("lambda").get_paginator("list_functions").paginate()
+    return {function["FunctionName"] for page in pages for function in page["Functions"]}

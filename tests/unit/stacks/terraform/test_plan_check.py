@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from staticfire.stacks.terraform.output import Resource
+from staticfire.stacks.terraform.plan_check import obstacles
+
+ACCOUNT = "000000000000"
+POWERTOOLS = "arn:aws:lambda:us-east-1:017000801446:layer:AWSLambdaPowertoolsPythonV3-python313-x86_64:18"
+OWN = f"arn:aws:lambda:us-east-1:{ACCOUNT}:layer:shared:1"
+
+
+def said(kind: str, **values: Any) -> list[tuple[bool, str]]:
+    resource = Resource(f"module.shop.{kind}.this", kind, values)
+    return [(obstacle.refuses, str(obstacle)) for obstacle in obstacles([resource], ACCOUNT)]
+
+
+@pytest.mark.parametrize(
+    "runtime", ["nodejs20.x", "java21", "provided.al2023", "go1.x", "dotnet8", "ruby3.3", "python2.7", "python3.x"]
+)
+def test_a_function_that_is_not_in_python_is_refused_by_its_address(runtime: str) -> None:
+    [(refuses, text)] = said("aws_lambda_function", package_type="Zip", runtime=runtime, layers=None)
+    assert refuses
+    assert text.startswith(f"module.shop.aws_lambda_function.this has the runtime {runtime}, which cannot run here. ")
+
+
+def test_a_function_that_is_an_image_is_refused() -> None:
+    [(refuses, text)] = said("aws_lambda_function", package_type="Image", runtime=None)
+    assert refuses
+    assert "container image" in text
+
+
+def test_a_layer_of_another_account_is_refused_and_the_accounts_own_is_not() -> None:
+    [(refuses, text)] = said("aws_lambda_function", runtime="python3.13", layers=[OWN, POWERTOOLS])
+    assert refuses
+    assert f"uses the layer {POWERTOOLS} of the account 017000801446" in text
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"package_type": "Zip", "runtime": "python3.13", "layers": [OWN]},
+        {"package_type": "Zip", "runtime": "python3.9"},
+        {},
+        {"runtime": None, "layers": None, "package_type": None},
+        {"runtime": "python3.13", "layers": [None]},  # known after apply
+    ],
+)
+def test_nothing_is_said_of_what_runs_or_is_not_known_yet(values: dict[str, Any]) -> None:
+    assert said("aws_lambda_function", **values) == []
+    assert said("aws_dynamodb_table", **values) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "words"),
+    [
+        ("aws_api_gateway_rest_api", {"name": "a"}, "a REST API: described only"),
+        ("aws_pipes_pipe", {}, "an EventBridge pipe: described only"),
+        ("aws_apigatewayv2_api", {"protocol_type": "HTTP", "target": "arn"}, "quick create"),
+    ],
+)
+def test_what_is_only_described_is_said_and_not_refused(kind: str, values: dict[str, Any], words: str) -> None:
+    [(refuses, text)] = said(kind, **values)
+    assert not refuses
+    assert words in text
+
+
+def test_a_websocket_api_is_refused_and_an_http_api_is_not() -> None:
+    [(refuses, _)] = said("aws_apigatewayv2_api", protocol_type="WEBSOCKET")
+    assert refuses
+    assert said("aws_apigatewayv2_api", protocol_type="HTTP", target=None) == []
