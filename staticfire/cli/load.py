@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from staticfire.errors import PrerequisiteError, UsageError
+from staticfire.host.leave import INTERRUPTED
 from staticfire.host.locks import command_lock
 from staticfire.host.timespan import parse_seconds
 from staticfire.layout import Layout
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from staticfire.load.report.document import Report
 
 EXTRA = {"locust": "Locust", "jinja2": "Jinja2"}
-INTERRUPTED = 130
 FAILED = 1
 BOOKS = ("acknowledged", "lost", "doubled", "unacknowledged_stored", "drifted_users")
 

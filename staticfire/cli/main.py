@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -28,12 +27,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from staticfire import __version__
 from staticfire.errors import StaticfireError
+from staticfire.host import interrupts
+from staticfire.host.leave import INTERRUPTED, leave_at_once
 from staticfire.settings import Settings, load
 
 from . import doctor, down, env, fault, logs, mail, stacks, status, up
 from . import load as load_command
 
-INTERRUPTED = 130
 UNREAD = 141
 
 COMMANDS: Mapping[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = {
@@ -60,20 +60,24 @@ COMMANDS: Mapping[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = 
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    # Whatever way the user ends a command, Terraform is interrupted once and waited for, and nothing is left half done.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by the caller: its number must not go to the next file that is opened
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
     try:
-        code = run(argv)
-        sys.stdout.flush()
+        try:
+            interrupts.listen()
+            code = run(argv)
+            sys.stdout.flush()
+        finally:
+            leave_at_once()
     except BrokenPipeError:
         # Who read the output has enough, as `head` has. Python's own flush at the end must not fail once more.
         for stream in (sys.stdout, sys.stderr):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         code = UNREAD
+    except KeyboardInterrupt:
+        print("staticfire: interrupted", file=sys.stderr)
+        code = INTERRUPTED
     sys.exit(code)
 
 
@@ -100,9 +104,6 @@ def run(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"staticfire: {error}\n  remedy: See `staticfire doctor`.", file=sys.stderr)
         return StaticfireError.exit_code
-    except KeyboardInterrupt:
-        print("staticfire: interrupted", file=sys.stderr)
-        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -44,25 +44,32 @@ def _up(settings: Settings, arguments: argparse.Namespace) -> int:
     if names:
         find_provider(settings, find_terraform(settings))  # what is missing is said before anything is started
     layout = Layout.of(settings)
-    with command_lock(layout, "up"), progress(verbose=arguments.verbose) as display, ThreadPoolExecutor(1) as pool:
-        building = pool.submit(_build, settings, names, layout, display)
-        running = target(settings).start(display)
-        packages = building.result()
-        stacks = [Stack(settings, name, running) for name in names]
-        for stack in stacks:
-            stack.up(display, packages[stack.name])
-    if arguments.json:
-        print(json.dumps(as_object(settings, running), indent=2))
-        return 0
-    print_summary(running, stacks)
-    if arguments.detach or not sys.stdout.isatty():
-        return 0
-    print("\nThe functions' logs follow. Ctrl-C ends the stack.", file=sys.stderr)
+    place = target(settings)
+    follows = False
     try:
-        print_logs(running, None, time.time(), follow=True)
+        with command_lock(layout, "up"), progress(verbose=arguments.verbose) as display, ThreadPoolExecutor(1) as pool:
+            building = pool.submit(_build, settings, names, layout, display)
+            running = place.start(display)
+            packages = building.result()
+            stacks = [Stack(settings, name, running) for name in names]
+            for stack in stacks:
+                stack.up(display, packages[stack.name])
+        if arguments.json:
+            print(json.dumps(as_object(settings, running), indent=2))
+            return 0
+        print_summary(running, stacks)
+        if not arguments.detach and sys.stdout.isatty():
+            print("\nThe functions' logs follow. Ctrl-C ends the stack.", file=sys.stderr)
+            follows = True
+            print_logs(running, None, time.time(), follow=True)
     except KeyboardInterrupt:
-        print(file=sys.stderr)
-    return end(settings, arguments.verbose)
+        if follows:
+            end(settings, arguments.verbose)
+        else:
+            with command_lock(layout, "up"), progress(verbose=arguments.verbose) as display:
+                place.undo(display)
+        raise
+    return 0
 
 
 def _build(

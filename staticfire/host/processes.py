@@ -23,6 +23,7 @@ from typing import Any
 from staticfire.errors import StaticfireError
 
 from .files import open_log, read_json, write_json
+from .interrupts import held
 from .waiting import wait_until
 
 PR_SET_PDEATHSIG = 1
@@ -97,7 +98,7 @@ class DetachedProcess:
 
     def __init__(self, command: Sequence[str], log: Path, record: Path, **options: Any) -> None:
         self.log = log
-        with open_log(log) as output:
+        with open_log(log) as output, held():
             self._begin = output.tell()
             self.child = subprocess.Popen(
                 command,
@@ -107,8 +108,8 @@ class DetachedProcess:
                 start_new_session=True,
                 **options,
             )
-        with contextlib.suppress(StaticfireError):  # it ended at once: `said` tells why
-            ProcessRecord.record(record, self.child.pid)
+            with contextlib.suppress(StaticfireError):  # it ended at once: `said` tells why
+                ProcessRecord.record(record, self.child.pid)
 
     @property
     def ended(self) -> int | None:

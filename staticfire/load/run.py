@@ -20,6 +20,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from staticfire.errors import ApplyError, StaticfireError, UsageError
+from staticfire.host import interrupts
 from staticfire.host.clock import rfc3339
 from staticfire.progress import Progress, Step
 from staticfire.settings import LoadSettings, StackSettings
@@ -172,6 +173,7 @@ def _generate(plan: Plan, directory: Path, troubles: Troubles, project: Path, st
                 time.sleep(0.5)
                 step.note(latest(locust.newest))
         except KeyboardInterrupt:
+            interrupts.listen_again()  # the next one ends the rest too
             troubles.interrupted = True
             step.note("interrupted; what is under way is waited for")
         problem = None if troubles.interrupted else locust.problem
@@ -223,6 +225,7 @@ def _layers(
     except (StaticfireError, BotoCoreError, ClientError) as error:  # what was measured before is worth its report
         troubles.failures.append(f"layers: {error}")
     except KeyboardInterrupt:
+        interrupts.listen_again()
         troubles.interrupted = True
     return ()
 

@@ -39,6 +39,9 @@ class Target(Protocol):
     def stop(self, progress: Progress) -> bool:
         """End it; whether there was anything to end. Postgres keeps its data."""
 
+    def undo(self, progress: Progress) -> None:
+        """After an interrupted `start`: end what it started, and nothing that ran before."""
+
     def wipe(self) -> None:
         """Forget all data of the stopped target."""
 

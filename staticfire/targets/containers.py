@@ -76,6 +76,7 @@ class ContainerPair:
         self.layout = Layout.of(settings)
         self.log = self.layout.logs / "containers.log"
         self._record = self.layout.state / "containers.json"
+        self.begun = False
 
     def start(self, progress: Progress) -> RunningPostgres:
         with progress.step("Containers") as step:
@@ -130,6 +131,7 @@ class ContainerPair:
         return f"http://{host}:{published}"
 
     def _start_process(self) -> None:
+        self.begun = True
         self._record.unlink(missing_ok=True)
         command = [sys.executable, "-m", "staticfire.targets.containers_process", str(self._record)]
         command += [self.settings.localstack_image, self.settings.postgres_image]

@@ -31,6 +31,7 @@ class EdgeProcess:
         self.settings = settings
         self.layout = Layout.of(settings)
         self.log = self.layout.logs / "edge.log"
+        self.begun = False  # by this object: what ran before is not its own to end
 
     @property
     def endpoint(self) -> str:
@@ -78,6 +79,7 @@ class EdgeProcess:
         return health if health is not None and health.well else None
 
     def _start(self, config: Mapping[str, Any]) -> Health:
+        self.begun = True
         write_json(self.layout.edge_config, config, 0o600)
         command = [sys.executable, "-m", "staticfire.edge", str(self.layout.edge_config)]
         process = DetachedProcess(command, self.log, self.layout.process("edge"), cwd=self.settings.project)

@@ -34,6 +34,7 @@ class StartablePostgres(Protocol):
     """A Postgres server that starts and ends with the target."""
 
     log: Path
+    begun: bool  # by this object
 
     def start(self, progress: Progress) -> RunningPostgres: ...
 
@@ -92,6 +93,14 @@ class Embedded:
         else:
             self.postgres.end_orphans()
         return edge or postgres
+
+    def undo(self, progress: Progress) -> None:
+        if self.edge.begun or self.postgres.begun:
+            with progress.step("End what was started"):
+                if self.edge.begun:
+                    self.edge.stop()
+                if self.postgres.begun:
+                    self.postgres.stop()
 
     def wipe(self) -> None:
         self.postgres.wipe()

@@ -59,6 +59,9 @@ class External:
         """It is not ours to end."""
         return False
 
+    def undo(self, progress: Progress) -> None:
+        """Nothing was started."""
+
     def kill(self, part: str) -> None:
         raise UsageError(f"The part {part!r} is not ours to kill.", checked=["the target is `external`"])
 

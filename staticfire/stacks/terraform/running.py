@@ -25,7 +25,9 @@ from botocore.exceptions import ClientError
 
 from staticfire import boto
 from staticfire.errors import ApplyError, PrerequisiteError
+from staticfire.host import interrupts
 from staticfire.host.files import write_atomically, write_json
+from staticfire.host.interrupts import held
 from staticfire.host.processes import ProcessRecord, start_time
 from staticfire.host.waiting import wait_until
 from staticfire.layout import Layout
@@ -84,28 +86,32 @@ class TerraformRunner:
             written.write(f"\n$ tflocal {' '.join(arguments)}\n".encode())
             written.flush()
             output.seek(0, os.SEEK_END)
-            child = subprocess.Popen(
-                self._command(arguments),
-                cwd=self.root,
-                env=self._variables(variables),
-                stdin=subprocess.DEVNULL,
-                stdout=written,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-            write_json(self._record, {"pid": child.pid, "started": start_time(child.pid)})
+            child: subprocess.Popen[bytes] | None = None
+            command, environment = self._command(arguments), self._variables(variables)
             try:
+                with held():
+                    child = subprocess.Popen(
+                        command,
+                        cwd=self.root,
+                        env=environment,
+                        stdin=subprocess.DEVNULL,
+                        stdout=written,
+                        stderr=subprocess.STDOUT,
+                        start_new_session=True,
+                    )
+                    write_json(self._record, {"pid": child.pid, "started": start_time(child.pid)})
                 lines = []
                 for line in filter(str.strip, _follow(output, child)):
                     lines.append(line)
                     read(line)
             except BaseException:
-                child.send_signal(signal.SIGINT)
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    child.wait(INTERRUPT_SECONDS)
+                if child is not None:
+                    child.send_signal(signal.SIGINT)
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        child.wait(INTERRUPT_SECONDS)
                 raise
             finally:
-                if child.poll() is None:
+                if child is not None and child.poll() is None:
                     os.killpg(child.pid, signal.SIGKILL)
                     child.wait()
                     self._unlock_state()
@@ -115,14 +121,7 @@ class TerraformRunner:
 
     def document(self, arguments: Sequence[str], variables: Mapping[str, Any]) -> dict[str, Any]:
         """What a command prints as JSON: it holds secrets, and no log may."""
-        answer = subprocess.run(
-            self._command(arguments),
-            cwd=self.root,
-            env=self._variables(variables),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        answer = interrupts.run(self._command(arguments), cwd=self.root, env=self._variables(variables))
         if answer.returncode:
             raise ApplyError(f"terraform {arguments[0]} failed:\n{answer.stderr}")
         document: dict[str, Any] = json.loads(answer.stdout)

@@ -102,6 +102,7 @@ class Postgres:
         self.layout = Layout.of(settings)
         self.home = self.layout.postgres
         self.log = self.layout.logs / "postgres.log"
+        self.begun = False
 
     @property
     def data(self) -> Path:
@@ -120,6 +121,7 @@ class Postgres:
             server = self.running()
             if server is None:
                 self.end_orphans()
+                self.begun = True
                 server = self._start()
             tls = "TLS" if server.tls else "no TLS: these binaries were built without it"
             step.done(f"{server.version} on {server.host}:{server.port}, {tls}")
