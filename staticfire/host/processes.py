@@ -61,10 +61,10 @@ class ProcessRecord:
     @classmethod
     def read(cls, path: Path) -> ProcessRecord | None:
         """The recorded process if it is alive; a stale record is dropped."""
-        record = read_json(path, "pid", "started")
+        record = read_json(path, pid=int, started=str)
         if record is None:
             return None
-        process = cls(int(record["pid"]), str(record["started"]), path)
+        process = cls(record["pid"], record["started"], path)
         if process.alive:
             return process
         path.unlink(missing_ok=True)
@@ -120,6 +120,16 @@ class DetachedProcess:
     def said(self) -> str:
         """The end of what it wrote, without that of earlier starts."""
         return self.log.read_bytes()[self._begin :].decode(errors="replace").strip()[-3000:]
+
+
+def process_of(arguments: Sequence[str]) -> int | None:
+    """The process whose command ends with these arguments; elsewhere None."""
+    end = b"".join(os.fsencode(argument) + b"\0" for argument in arguments)
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (process / "cmdline").read_bytes().endswith(b"\0" + end):
+                return int(process.name)
+    return None
 
 
 def processes_in(directory: Path) -> list[int] | None:

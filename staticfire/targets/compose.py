@@ -135,7 +135,7 @@ class Compose:
         """The edge's port on this machine: what the setting says, else the free one that was chosen first."""
         if self.settings.port:
             return self.settings.port
-        record = read_json(self._record)
+        record = read_json(self._record, port=int)
         if record is None:
             record = {"port": free_port()}
             write_json(self._record, record)

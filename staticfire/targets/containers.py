@@ -145,7 +145,7 @@ class ContainerPair:
         return ProcessRecord.read(self.layout.process("containers"))
 
     def _recorded(self) -> Mapping[str, Any]:
-        record = read_json(self._record)
+        record = read_json(self._record, password=str, localstack=str, postgres=str)
         if record is None:
             raise NotRunningError("No containers run.", checked=[str(self._record)], remedy="Run `staticfire up`.")
         return record
