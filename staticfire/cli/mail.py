@@ -10,6 +10,8 @@ from staticfire.edge_client import EdgeClient
 from staticfire.settings import Settings
 from staticfire.targets.base import require_running
 
+from .terminal import shown
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_mail)
@@ -23,8 +25,9 @@ def _mail(settings: Settings, arguments: argparse.Namespace) -> int:
         print(json.dumps(mails, indent=2))
         return 0
     for mail in mails:
-        print(f"Date: {mail['received_at']}\nFrom: {mail['sender']}\nTo: {', '.join(mail['to'])}")
-        print(f"Subject: {mail['subject']}\n\n{(mail['text'] or mail['html']).rstrip()}\n")
+        text = (mail["text"] or mail["html"]).replace("\r\n", "\n").rstrip()
+        print(shown(f"Date: {mail['received_at']}\nFrom: {mail['sender']}\nTo: {', '.join(mail['to'])}"))
+        print(shown(f"Subject: {mail['subject']}\n\n{text}\n"))
     if not mails:
         print("No mail.", file=sys.stderr)
     return 0

@@ -33,6 +33,7 @@ from staticfire.settings import Settings, load
 
 from . import doctor, down, env, fault, logs, mail, stacks, status, up
 from . import load as load_command
+from .terminal import shown
 
 UNREAD = 141
 
@@ -76,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         code = UNREAD
     except KeyboardInterrupt:
-        print("staticfire: interrupted", file=sys.stderr)
+        _complain("interrupted")
         code = INTERRUPTED
     sys.exit(code)
 
@@ -91,19 +92,23 @@ def run(argv: Sequence[str] | None = None) -> int:
         command: Callable[[Settings, argparse.Namespace], int] = arguments.command
         return command(settings, arguments)
     except StaticfireError as error:
-        print(f"staticfire: {error}", file=sys.stderr)
+        _complain(f"{error}")
         return error.exit_code
     except (ClientError, BotoCoreError) as error:
-        print(f"staticfire: an AWS call to the running stack failed: {error}", file=sys.stderr)
+        _complain(f"an AWS call to the running stack failed: {error}")
         return StaticfireError.exit_code
     except pg8000.Error as error:
-        print(f"staticfire: the running Postgres answered with an error: {error}", file=sys.stderr)
+        _complain(f"the running Postgres answered with an error: {error}")
         return StaticfireError.exit_code
     except BrokenPipeError:
         raise
     except OSError as error:
-        print(f"staticfire: {error}\n  remedy: See `staticfire doctor`.", file=sys.stderr)
+        _complain(f"{error}\n  remedy: See `staticfire doctor`.")
         return StaticfireError.exit_code
+
+
+def _complain(text: str) -> None:
+    print(shown(f"staticfire: {text}", sys.stderr), file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:

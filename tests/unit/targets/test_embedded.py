@@ -29,9 +29,10 @@ def test_an_edge_whose_records_are_lost_is_found_by_its_command(project: Callabl
         subprocess.Popen([*sleep, str(layout.edge_config)], start_new_session=True) as edge,
         subprocess.Popen([*sleep, f"{layout.edge_config}.of-another"], start_new_session=True) as another,
     ):
-        embedded = Embedded(settings)
-        embedded.edge.require_port()
-        assert embedded.stop(Progress(stream=io.StringIO()))
-        assert edge.wait() == -signal.SIGTERM
-        assert another.poll() is None
-        another.kill()
+        try:
+            assert Embedded(settings).stop(Progress(stream=io.StringIO()))
+            assert edge.wait() == -signal.SIGTERM
+            assert another.poll() is None
+        finally:
+            edge.kill()
+            another.kill()
