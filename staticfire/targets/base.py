@@ -42,8 +42,8 @@ class Target(Protocol):
     def undo(self, progress: Progress) -> None:
         """After an interrupted `start`: end what it started, and nothing that ran before."""
 
-    def wipe(self) -> None:
-        """Forget all data of the stopped target."""
+    def wipe(self) -> Sequence[str]:
+        """Forget all data of the stopped target; what was removed."""
 
     def kill(self, part: str) -> None:
         """Kill `emulator`, `postgres` or `edge` as a crash would, and wait until it is gone."""

@@ -13,7 +13,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -85,10 +85,9 @@ class Compose:
             with progress.step("End what was started"):
                 self._run("rm", "--stop", "--force", *begun)
 
-    def wipe(self) -> None:
+    def wipe(self) -> Sequence[str]:
         self._run(*DOWN, "--volumes")
-        self.layout.forget_applied()
-        self._record.unlink(missing_ok=True)
+        return ["the containers' volumes", *self.layout.wipe()]
 
     def kill(self, part: str) -> None:
         """As `docker kill`: the engine takes that for the user's will, and restarts the container at the next `up`."""

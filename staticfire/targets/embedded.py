@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -102,9 +102,9 @@ class Embedded:
                 if self.postgres.begun:
                     self.postgres.stop()
 
-    def wipe(self) -> None:
+    def wipe(self) -> Sequence[str]:
         self.postgres.wipe()
-        self.layout.forget_applied()
+        return self.layout.wipe()
 
     def kill(self, part: str) -> None:
         recorded = ProcessRecord.read(self.layout.process(part))

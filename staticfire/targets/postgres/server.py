@@ -157,9 +157,9 @@ class Postgres:
         return True
 
     def wipe(self) -> None:
-        for directory in {self.data.parent, self.home}:
-            if directory.exists():
-                shutil.rmtree(directory)
+        """Remove the data where it lies outside; what is inside goes with the rest of the state."""
+        if self.data.parent != self.home and self.data.parent.exists():
+            shutil.rmtree(self.data.parent)
 
     def end_orphans(self) -> None:
         """After a kill -9: end what still runs in the data directory, then drop the stale postmaster.pid."""

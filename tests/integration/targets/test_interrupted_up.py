@@ -111,3 +111,5 @@ def test_what_ran_before_stays(project: Project) -> None:
         pid for pid, command in before.items() if "postgres: " not in command
     }
     assert project.run("status") == 0
+    assert project.run("down", "--wipe") == 0
+    assert {path.name for path in project.state.iterdir()} <= {".gitignore", "lock", "build"}

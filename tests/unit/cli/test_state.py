@@ -1,4 +1,4 @@
-"""Records of state that are damaged: each command says which file it is and what to do, and that works."""
+"""The state directory: damaged records are named with what helps, and `down --wipe` leaves nothing of it."""
 
 from __future__ import annotations
 
@@ -66,3 +66,23 @@ def test_a_damaged_record_is_named_and_what_the_error_says_helps(
 
 def _delete(path: Path) -> None:
     shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def test_down_wipe_leaves_nothing_of_the_state_and_says_what_it_removed(
+    project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = project("").project
+    state = root / ".staticfire"
+    for name in ("edge-config.json", "functions/code/x", "logs/edge.log", "postgres/admin-password", "mail.jsonl"):
+        (state / name).parent.mkdir(parents=True, exist_ok=True)
+        (state / name).write_text("{}")
+    for kept in ("build/shop.zip", "reports/one/report.json"):
+        (state / kept).parent.mkdir(parents=True)
+        (state / kept).write_text("")
+
+    assert run(["--project", str(root), "down", "--wipe"]) == 0
+
+    assert {path.name for path in state.iterdir()} <= {".gitignore", "lock", "build", "reports"}
+    said = capsys.readouterr().err
+    for name in ("edge-config.json", "functions", "logs", "postgres", "mail.jsonl"):
+        assert name in said
