@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -15,6 +16,7 @@ from staticfire.errors import StaticfireError
 from .locks import file_lock
 
 LONG_LOG = 10 * 1024 * 1024
+LOGS_KEPT = 2  # beside the one that is written
 
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
@@ -30,12 +32,27 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
 
 
 def open_log(path: Path) -> BinaryIO:
-    """A program's log, to be appended to. A long one of earlier starts is put aside: two are kept at the most."""
+    """A program's log, to be appended to."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(FileNotFoundError):
-        if path.stat().st_size > LONG_LOG:
-            path.replace(path.with_name(f"{path.name}.1"))
+    shorten_log(path)
     return open(path, "ab")
+
+
+def shorten_log(path: Path) -> None:
+    """Put what a long log holds aside, as NAME.1, and what was there as NAME.2; older is dropped.
+
+    Whoever has the log open goes on writing to it: it is copied and emptied, and what is appended begins anew.
+    """
+    if not path.exists() or path.stat().st_size <= LONG_LOG:
+        return
+    older = [path.with_name(f"{path.name}.{number}") for number in range(1, LOGS_KEPT + 1)]
+    for newer, place in reversed(list(itertools.pairwise(older))):
+        if newer.exists():
+            newer.replace(place)
+    with open(path, "rb") as log, open(older[0], "wb", buffering=0) as copy:
+        while piece := log.read(1024 * 1024):
+            copy.write(piece)
+        os.truncate(path, 0)
 
 
 def bytes_in(directory: Path) -> int:

@@ -26,7 +26,7 @@ from botocore.exceptions import ClientError
 from staticfire import boto
 from staticfire.errors import ApplyError, PrerequisiteError
 from staticfire.host import interrupts
-from staticfire.host.files import write_atomically, write_json
+from staticfire.host.files import open_log, write_atomically, write_json
 from staticfire.host.interrupts import held
 from staticfire.host.processes import ProcessRecord, start_time
 from staticfire.host.waiting import wait_until
@@ -81,8 +81,7 @@ class TerraformRunner:
         Ctrl-C reaches it once: twice would make it drop its state.
         """
         self.end_orphan()
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.log, "ab") as written, open(self.log, encoding="utf-8", errors="replace") as output:
+        with open_log(self.log) as written, open(self.log, encoding="utf-8", errors="replace") as output:
             written.write(f"\n$ tflocal {' '.join(arguments)}\n".encode())
             written.flush()
             output.seek(0, os.SEEK_END)
