@@ -146,7 +146,7 @@ class Settings:
             raise UsageError(
                 f"There is no stack {name!r} in {self.project / FILE}.",
                 checked=[f"the stacks are: {', '.join(sorted(self.stacks)) or 'none'}"],
-                remedy=nearest(name, self.stacks) or f"Add a [stacks.{name}] table.",
+                remedy=nearest(name, self.stacks) or f"Name one of these, or describe a new one: [stacks.{name}].",
             ) from None
 
 

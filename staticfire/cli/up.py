@@ -76,7 +76,7 @@ def _build(
     settings: Settings, names: Sequence[str], layout: Layout, display: Progress
 ) -> Mapping[str, Mapping[str, Path]]:
     """Each stack's packages."""
-    with display.step("Packages") as step:
+    with display.step("Packages", brief=True) as step:
         packages = {name: build(settings.stack(name).zips, layout) for name in names}
         step.done(", ".join({path.name: path for paths in packages.values() for path in paths.values()}) or "none")
     return packages

@@ -61,7 +61,7 @@ class Embedded:
             runtimes = pool.submit(install_runtimes, self.settings, self.layout, progress)
             server = pool.submit(self.postgres.start, progress).result()
             config = self._config(str(emulator.result()), runtimes.result(), server)
-        with progress.step("Edge") as step:
+        with progress.step("Edge", brief=True) as step:
             health = self.edge.ensure(config)
             step.done(self.edge.endpoint)
         notes = self._notes(runtimes.result(), server)

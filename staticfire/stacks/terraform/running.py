@@ -68,7 +68,9 @@ class TerraformRunner:
 
     def make_state_bucket(self) -> None:
         try:
-            self._s3().create_bucket(Bucket=self.bucket)
+            region = self._region
+            place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+            self._s3().create_bucket(Bucket=self.bucket, **place)
         except ClientError as error:
             if error.response["Error"]["Code"] not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
                 raise
@@ -213,7 +215,7 @@ class TerraformRunner:
             self._s3().delete_object(Bucket=self.bucket, Key=f"{key}.tflock")
 
     def _s3(self) -> Any:
-        return boto.client(self.endpoint, "us-east-1", self._account, "s3")
+        return boto.client(self.endpoint, self._region, self._account, "s3")
 
 
 @cache

@@ -132,7 +132,7 @@ class Postgres:
 
     def start(self, progress: Progress) -> RunningPostgres:
         """The running server; started, and made first, when there is none."""
-        with progress.step("Postgres") as step:
+        with progress.step("Postgres", brief=True) as step:
             server = self.running()
             if server is None or self._takes_password(server) is False:
                 self.stop()

@@ -306,3 +306,22 @@ def test_no_proxy_stands_before_the_endpoint(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("NO_PROXY", "example.org,localhost")
     environ = caller_variables("http://edge:4566", "us-east-1", "000000000000")
     assert environ["NO_PROXY"] == environ["no_proxy"] == "example.org,localhost,127.0.0.1,edge"
+
+
+@pytest.mark.parametrize(("region", "place"), [("us-east-1", None), ("eu-central-1", "eu-central-1")])
+def test_the_bucket_of_the_state_is_in_the_region_of_the_stack(
+    copy: WorkingCopy, monkeypatch: pytest.MonkeyPatch, region: str, place: str | None
+) -> None:
+    made: list[tuple[str, str | None]] = []
+
+    class S3:
+        def __init__(self, region: str) -> None:
+            self.region = region
+
+        def create_bucket(self, *, Bucket: str, CreateBucketConfiguration: dict[str, str] | None = None) -> None:
+            made.append((self.region, (CreateBucketConfiguration or {}).get("LocationConstraint")))
+
+    monkeypatch.setattr(boto, "client", lambda endpoint, region, account, service: S3(region))
+    copy.runner._region = region
+    copy.runner.make_state_bucket()
+    assert made == [(region, place)]
