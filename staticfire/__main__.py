@@ -1,5 +1,5 @@
 """`python -m staticfire`."""
 
-from staticfire.cli.main import main
+from staticfire.cli.entry import main
 
 main()

@@ -20,6 +20,14 @@ NOT_SHARED = (
     "projects: virtual environments are in the state directory. STATICFIRE_CACHE_DIR names another place"
 )
 
+# What the parts of a stack keep in the state directory, beside what was applied.
+STATE = (
+    *("edge.json", "edge-config.json", "http-apis.json", "inboxes.json", "mail.jsonl"),
+    *("compose.json", "containers.json", "terraform.rc", "provider-mirror", "applying"),
+    *(CONTROL_TOKEN, "bin", "options"),
+    *("functions", "logs", "ministack", "postgres", "processes"),
+)
+
 
 def shared_cache(variables: Mapping[str, str] = os.environ) -> Path | None:
     """The user's cache directory of staticfire; None where there is none that can be written to."""
@@ -117,10 +125,25 @@ class Layout:
         """What a version of the AWS provider takes in its block."""
         return self.cache / "provider-schemas" / registry / f"aws-{version}.json"
 
-    def forget_applied(self) -> None:
-        """Forget what was applied: what it was applied to is gone."""
-        for directory in (self.terraform, self.state / "applied"):
-            shutil.rmtree(directory, ignore_errors=True)
+    def forget_applied(self) -> list[str]:
+        """Forget what was applied, since what it was applied to is gone; what was removed."""
+        return self._remove("applied", "planned", "terraform")
+
+    def wipe(self) -> list[str]:
+        """Remove all of a stack's state; what was removed. Packages, reports and the state of test runs stay."""
+        return [*self.forget_applied(), *self._remove(*STATE)]
+
+    def _remove(self, *names: str) -> list[str]:
+        removed = []
+        for path in (self.state / name for name in names):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif os.path.lexists(path):
+                path.unlink()
+            else:
+                continue
+            removed.append(path.name)
+        return removed
 
     def process(self, name: str) -> Path:
         return self.state / "processes" / f"{name}.json"

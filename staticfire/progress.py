@@ -19,13 +19,15 @@ from rich.progress import Progress as RichProgress
 from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 HEARTBEAT_SECONDS = 10.0
+BRIEF_SECONDS = 2.0
 
 
 class Step:
     """One piece of work under way: `latest` is what it is at, `result` what its closing line will say."""
 
-    def __init__(self, progress: Progress, title: str) -> None:
+    def __init__(self, progress: Progress, title: str, *, brief: bool = False) -> None:
         self.title = title
+        self.brief = brief
         self.latest = ""
         self.result = ""
         self._progress = progress
@@ -56,8 +58,9 @@ class Progress:
             self.line(f"  {step.title}: {step.latest}")
 
     @contextlib.contextmanager
-    def step(self, title: str) -> Iterator[Step]:
-        step = Step(self, title)
+    def step(self, title: str, *, brief: bool = False) -> Iterator[Step]:
+        """A piece of work; one that is `brief`, as where nothing is to be done, is shown only once it takes a while."""
+        step = Step(self, title, brief=brief and not self.verbose)
         begun = time.monotonic()
         with self._shown(step):
             try:
@@ -65,14 +68,19 @@ class Progress:
             except BaseException:
                 self.line(f"{title}: failed after {time.monotonic() - begun:.1f} s")
                 raise
-        self.line(f"{title}: {step.result or 'done'} ({time.monotonic() - begun:.1f} s)")
+        seconds = time.monotonic() - begun
+        if not step.brief or seconds >= BRIEF_SECONDS:
+            self.line(f"{title}: {step.result or 'done'} ({seconds:.1f} s)")
 
     @contextlib.contextmanager
     def _shown(self, step: Step) -> Iterator[None]:
-        self.line(f"{step.title} ...")
         ended = threading.Event()
+        if not step.brief:
+            self.line(f"{step.title} ...")
 
         def heartbeat() -> None:
+            if step.brief and not ended.wait(BRIEF_SECONDS):
+                self.line(f"{step.title} ...")
             while not ended.wait(HEARTBEAT_SECONDS):
                 self.line(f"{step.title}: {step.latest or 'still at it'}")
 

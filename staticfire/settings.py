@@ -168,7 +168,8 @@ class Settings:
         raise UsageError(
             f"There is no stack {name!r} in {self.file or self.project}.",
             checked=[f"the stacks are: {', '.join(sorted(self.stacks)) or 'none'}"],
-            remedy=nearest(name, self.stacks) or f"Add a [stacks.{name}] table to {FILE}, or name a Terraform root.",
+            remedy=nearest(name, self.stacks)
+            or f"Name one of these or a Terraform root, or describe a new one: [stacks.{name}] in {FILE}.",
         )
 
 

@@ -5,11 +5,11 @@ than the floor allows: tokens with made-up ids do not turn the gateway against t
 reached the known keys stay in use for a day.
 """
 
-import http.client
 import json
 import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +17,7 @@ from servicekit.errors import Unavailable
 
 from gateway.rsa import PublicKey
 from gateway.tokens import decoded
+from gateway.wire import Failed, Wire
 
 logger = logging.getLogger(__name__)
 
@@ -58,26 +59,21 @@ class KeySet:
         self._tried_at = now
         try:
             self._known = _keys_of(self._fetch(self._url))
-        except (OSError, http.client.HTTPException, ValueError) as error:
+        except (OSError, Failed, ValueError) as error:
             logger.warning("the issuer's keys cannot be read", extra={"url": self._url, "problem": repr(error)})
         else:
             self._read_at = now
 
 
 def _fetched(url: str) -> bytes:
-    """The body of a 200; no redirect is followed."""
+    """The body of a 200, whole within FETCH_SECONDS; no redirect is followed."""
     parts = urlsplit(url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=FETCH_SECONDS)
-    try:
-        connection.request("GET", f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}")
-        response = connection.getresponse()
-        content = response.read(LARGEST_SET + 1)
-    finally:
-        connection.close()
-    if response.status != 200 or len(content) > LARGEST_SET:
-        raise ValueError(f"the answer is {response.status} with {len(content)} bytes or more")
-    return content
+    target = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
+    with closing(Wire(url)) as wire:
+        reply = wire.exchange("GET", target, {}, b"", FETCH_SECONDS)
+    if reply.status != 200 or len(reply.body) > LARGEST_SET:
+        raise ValueError(f"the answer is {reply.status} with {len(reply.body)} bytes")
+    return reply.body
 
 
 def _keys_of(content: bytes) -> dict[str | None, PublicKey]:

@@ -6,10 +6,13 @@ whether the upstream may have acted on it. Redirects are the client's to follow.
 """
 
 import http.client
+import io
 import select
+import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 CONNECT_SECONDS = 2.0
@@ -57,8 +60,9 @@ class Wire:
             connection.sock.settimeout(_left(deadline))
             is_sent = True
             _send(connection, method, target, headers, body)
+            connection.response_class = _response_until(deadline)
             response = connection.getresponse()
-            reply = Reply(response.status, _headers_of(response), _body_of(response, connection, deadline))
+            reply = Reply(response.status, _headers_of(response), _body_of(response))
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             raise Failed(
@@ -67,12 +71,51 @@ class Wire:
         self._used_at = time.monotonic()
         return reply
 
+    def close(self) -> None:
+        self._connection.close()
+
     def _is_fresh(self) -> bool:
         """What can be read of an idle connection is its end."""
         sock = self._connection.sock
         if sock is None or time.monotonic() - self._used_at > FRESH_SECONDS:
             return False
         return not select.select([sock], [], [], 0)[0]
+
+
+def _response_until(deadline: float) -> Any:
+    """What makes a connection's responses of its socket."""
+
+    def make(sock: socket.socket, **options: Any) -> http.client.HTTPResponse:
+        until: Any = _Until(sock, deadline)
+        return http.client.HTTPResponse(until, **options)
+
+    return make
+
+
+class _Until(io.RawIOBase):
+    """A socket's incoming bytes until a deadline: for all of them together, where a socket's own timeout is for each.
+
+    It stands for the socket too, of which a response takes the file alone.
+    """
+
+    def __init__(self, sock: socket.socket, deadline: float) -> None:
+        self._sock = sock
+        self._deadline = deadline
+        self._file = sock.makefile("rb", buffering=0)
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._sock.settimeout(_left(self._deadline))
+        return self._file.readinto(buffer)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 class TooLarge(OSError):
@@ -94,7 +137,7 @@ def _headers_of(response: http.client.HTTPResponse) -> list[tuple[str, str]]:
     return [(name.lower(), value) for name, value in response.getheaders()]
 
 
-def _body_of(response: http.client.HTTPResponse, connection: http.client.HTTPConnection, deadline: float) -> bytes:
+def _body_of(response: http.client.HTTPResponse) -> bytes:
     pieces = []
     size = 0
     while piece := response.read1(PIECE):
@@ -102,10 +145,6 @@ def _body_of(response: http.client.HTTPResponse, connection: http.client.HTTPCon
         size += len(piece)
         if size > LARGEST_ANSWER:
             raise TooLarge(f"the answer is larger than {LARGEST_ANSWER} bytes")
-        if connection.sock is not None:
-            connection.sock.settimeout(_left(deadline))
-        else:
-            _left(deadline)
     if response.length:
         raise http.client.IncompleteRead(b"", response.length)
     response.close()  # else older Pythons keep it for unread, and the connection is of no use

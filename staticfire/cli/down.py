@@ -18,11 +18,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def end(settings: Settings, verbose: bool, *, wipe: bool = False) -> int:
     """End what runs; the command's exit code."""
-    with command_lock(Layout.of(settings), "down"), progress(verbose=verbose) as display:
+    layout = Layout.of(settings)
+    with command_lock(layout, "down"), progress(verbose=verbose) as display:
         place = target(settings)
         if not place.stop(display):
             display.line("Nothing was running.")
         if wipe:
-            place.wipe()
-            display.line("The data is gone.")
+            removed = ", ".join(place.wipe())
+            display.line(f"The data is gone. Removed from {layout.state}: {removed or 'nothing'}.")
     return 0

@@ -22,6 +22,8 @@ from staticfire.settings import Settings
 from staticfire.targets.base import require_running
 from staticfire.timespan import parse_timespan
 
+from .terminal import shown
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -60,7 +62,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def _add(settings: Settings, arguments: argparse.Namespace) -> int:
     fault = _described(arguments)
-    print(_line(_edge(settings).add_fault(fault)))
+    print(shown(_line(_edge(settings).add_fault(fault))))
     return 0
 
 
@@ -69,7 +71,7 @@ def _list(settings: Settings, arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(answer, indent=2))
     else:
-        print("\n".join(_line(fault) for fault in answer["faults"]) or "No faults are set.")
+        print(shown("\n".join(_line(fault) for fault in answer["faults"]) or "No faults are set."))
     return 0
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from staticfire.errors import PrerequisiteError, UsageError
+from staticfire.host.leave import INTERRUPTED
 from staticfire.host.locks import command_lock
 from staticfire.layout import Layout
 from staticfire.load.profiles import PROFILES, LoadOptions
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from staticfire.load.report.document import Comparison, Report
 
 EXTRA = {"locust": "Locust", "jinja2": "Jinja2"}
-INTERRUPTED = 130
 EXIT_CODES = {"passed": 0, "failed": 1, "interrupted": INTERRUPTED, "cannot be told": 8}
 
 

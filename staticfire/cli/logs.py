@@ -14,6 +14,8 @@ from staticfire.stacks.terraform.variables import DEFAULT_ACCOUNT
 from staticfire.targets.base import Running, require_running
 from staticfire.timespan import parse_timespan
 
+from .terminal import shown
+
 LATE_MILLISECONDS = 60_000
 LOG_GROUPS = "/aws/lambda/"
 
@@ -51,7 +53,7 @@ def print_logs(running: Running, function: str | None, since: float, *, follow: 
             if event["eventId"] not in printed:
                 printed[event["eventId"]] = event["timestamp"]
                 moment = time.strftime("%H:%M:%S", time.localtime(event["timestamp"] / 1000))
-                print(f"{moment} {event['function']}: {event['message'].rstrip()}", flush=True)
+                print(shown(f"{moment} {event['function']}: {event['message'].rstrip()}"), flush=True)
         if not follow:
             return
         # An event that is later than this is lost; without an end, all events would be read again every second.

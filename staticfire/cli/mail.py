@@ -9,6 +9,8 @@ import sys
 from staticfire.settings import Settings
 from staticfire.targets.base import require_running
 
+from .terminal import shown
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_mail)
@@ -22,8 +24,9 @@ def _mail(settings: Settings, arguments: argparse.Namespace) -> int:
         print(json.dumps(mails, indent=2))
         return 0
     for mail in mails:
-        print(f"Date: {mail['received_at']}\nFrom: {mail['sender']}\nTo: {', '.join(mail['to'])}")
-        print(f"Subject: {mail['subject']}\n\n{(mail['text'] or mail['html']).rstrip()}\n")
+        text = (mail["text"] or mail["html"]).replace("\r\n", "\n").rstrip()
+        print(shown(f"Date: {mail['received_at']}\nFrom: {mail['sender']}\nTo: {', '.join(mail['to'])}"))
+        print(shown(f"Subject: {mail['subject']}\n\n{text}\n"))
     if not mails:
         print("No mail.", file=sys.stderr)
     return 0

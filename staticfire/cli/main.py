@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -30,13 +29,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from staticfire import __version__
 from staticfire.errors import StaticfireError, UsageError
+from staticfire.host import interrupts
+from staticfire.host.leave import INTERRUPTED, leave_at_once
 from staticfire.settings import ALL, Settings, load
 from staticfire.stacks.options import remembered
 
 from . import doctor, down, env, fault, init, logs, mail, stacks, status, up, url
 from . import load as load_command
+from .terminal import shown
 
-INTERRUPTED = 130
 UNREAD = 141
 FLAGS = ("target", "port", "allow_unsupported")  # of some commands; each stands above the setting of its name
 
@@ -66,20 +67,24 @@ COMMANDS: Mapping[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = 
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    # Whatever way the user ends a command, Terraform is interrupted once and waited for, and nothing is left half done.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by the caller: its number must not go to the next file that is opened
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
     try:
-        code = run(argv)
-        sys.stdout.flush()
+        try:
+            interrupts.listen()
+            code = run(argv)
+            sys.stdout.flush()
+        finally:
+            leave_at_once()
     except BrokenPipeError:
         # Who read the output has enough, as `head` has. Python's own flush at the end must not fail once more.
         for stream in (sys.stdout, sys.stderr):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         code = UNREAD
+    except KeyboardInterrupt:
+        _complain("interrupted")
+        code = INTERRUPTED
     sys.exit(code)
 
 
@@ -93,22 +98,23 @@ def run(argv: Sequence[str] | None = None) -> int:
         command: Callable[[Settings, argparse.Namespace], int] = arguments.command
         return command(settings, arguments)
     except StaticfireError as error:
-        print(f"staticfire: {error}", file=sys.stderr)
+        _complain(f"{error}")
         return error.exit_code
     except (ClientError, BotoCoreError) as error:
-        print(f"staticfire: an AWS call to the running stack failed: {error}", file=sys.stderr)
+        _complain(f"an AWS call to the running stack failed: {error}")
         return StaticfireError.exit_code
     except pg8000.Error as error:
-        print(f"staticfire: the running Postgres answered with an error: {error}", file=sys.stderr)
+        _complain(f"the running Postgres answered with an error: {error}")
         return StaticfireError.exit_code
     except BrokenPipeError:
         raise
     except OSError as error:
-        print(f"staticfire: {error}\n  remedy: See `staticfire doctor`.", file=sys.stderr)
+        _complain(f"{error}\n  remedy: See `staticfire doctor`.")
         return StaticfireError.exit_code
-    except KeyboardInterrupt:
-        print("staticfire: interrupted", file=sys.stderr)
-        return INTERRUPTED
+
+
+def _complain(text: str) -> None:
+    print(shown(f"staticfire: {text}", sys.stderr), file=sys.stderr)
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:

@@ -69,7 +69,8 @@ def _destroy(settings: Settings, arguments: argparse.Namespace) -> int:
 def _reset(settings: Settings, arguments: argparse.Namespace) -> int:
     with command_lock(Layout.of(settings), "reset"), progress(verbose=arguments.verbose) as display:
         running = require_well(settings)
-        with display.step("Reset"):
-            reset(chosen_stacks(settings, running))
+        with display.step("Reset") as step:
+            emptied = reset(chosen_stacks(settings, running))
             running.edge().reset()
+            step.done("; ".join([*emptied, "mail and faults"]))
     return 0

@@ -24,7 +24,7 @@ def _status(settings: Settings, arguments: argparse.Namespace) -> int:
         print(json.dumps(as_object(settings, running), indent=2))
     else:
         for name, part in sorted(running.health.parts.items()):
-            details = ", ".join(f"{key} {value}" for key, value in part.items() if key != "state")
+            details = ", ".join(f"{key} {_in_words(value)}" for key, value in part.items() if key != "state")
             print(f"{name:<12} {part.get('state', 'unknown'):<10} {details}".rstrip())
         stacks = chosen_stacks(settings, running)
         print_summary(settings, running, stacks)
@@ -35,3 +35,12 @@ def _status(settings: Settings, arguments: argparse.Namespace) -> int:
         print(f"staticfire: {error}", file=sys.stderr)
         return error.exit_code
     return 0
+
+
+def _in_words(value: object) -> str:
+    """A value of JSON, for people."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return " ".join(map(_in_words, value)) or "none"
+    return "none" if value is None else str(value)

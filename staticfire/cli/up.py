@@ -62,25 +62,32 @@ def _up(settings: Settings, arguments: argparse.Namespace) -> int:
     if names:
         find_provider(settings, find_terraform(settings))  # what is missing is said before anything is started
     layout = Layout.of(settings)
-    with command_lock(layout, "up"), progress(verbose=arguments.verbose) as display, ThreadPoolExecutor(1) as pool:
-        building = pool.submit(_build, settings, names, layout, display)
-        running = target(settings).start(display)
-        packages = building.result()
-        stacks = [Stack(settings, name, running) for name in names]
-        for stack in stacks:
-            stack.up(display, packages[stack.name])
-    if arguments.json:
-        print(json.dumps(as_object(settings, running), indent=2))
-        return 0
-    print_summary(settings, running, stacks)
-    if arguments.detach or not sys.stdout.isatty():
-        return 0
-    print("\nThe functions' logs follow. Ctrl-C ends the stack.", file=sys.stderr)
+    place = target(settings)
+    follows = False
     try:
-        print_logs(running, None, time.time(), follow=True)
+        with command_lock(layout, "up"), progress(verbose=arguments.verbose) as display, ThreadPoolExecutor(1) as pool:
+            building = pool.submit(_build, settings, names, layout, display)
+            running = place.start(display)
+            packages = building.result()
+            stacks = [Stack(settings, name, running) for name in names]
+            for stack in stacks:
+                stack.up(display, packages[stack.name])
+        if arguments.json:
+            print(json.dumps(as_object(settings, running), indent=2))
+            return 0
+        print_summary(settings, running, stacks)
+        if not arguments.detach and sys.stdout.isatty():
+            print("\nThe functions' logs follow. Ctrl-C ends the stack.", file=sys.stderr)
+            follows = True
+            print_logs(running, None, time.time(), follow=True)
     except KeyboardInterrupt:
-        print(file=sys.stderr)
-    return end(settings, arguments.verbose)
+        if follows:
+            end(settings, arguments.verbose)
+        else:
+            with command_lock(layout, "up"), progress(verbose=arguments.verbose) as display:
+                place.undo(display)
+        raise
+    return 0
 
 
 def _existing(files: Sequence[Path]) -> list[Path]:
@@ -110,7 +117,7 @@ def _build(
     settings: Settings, names: Sequence[str], layout: Layout, display: Progress
 ) -> Mapping[str, Mapping[str, Path]]:
     """Each stack's packages."""
-    with display.step("Packages") as step:
+    with display.step("Packages", brief=True) as step:
         packages = {name: build(settings.stack(name).zips, layout) for name in names}
         step.done(", ".join({path.name: path for paths in packages.values() for path in paths.values()}) or "none")
     return packages

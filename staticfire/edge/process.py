@@ -17,13 +17,14 @@ import resource
 import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import uvloop
 
 from staticfire.edge.http1.messages import Request, Response
 from staticfire.edge.http1.server import Server, serve
 from staticfire.errors import StaticfireError
-from staticfire.host.files import write_json
+from staticfire.host.files import shorten_log, write_json
 from staticfire.host.ports import port_taken
 from staticfire.host.processes import start_time
 
@@ -33,6 +34,8 @@ from .config import EdgeConfig
 log = logging.getLogger("staticfire.edge")
 
 GRACE_SECONDS = 10.0
+RUNNING_LOGS = ("edge.log", "ministack.log", "postgres.log", "containers.log")
+LOGS_SECONDS = 30.0
 
 
 async def _starting(request: Request) -> Response:
@@ -71,9 +74,22 @@ async def _run(config: EdgeConfig) -> None:
         # Answers under way end before the parts that they need.
         ending.push_async_callback(server.close, GRACE_SECONDS)
         ending.callback(_announce(config, server.port))
+        shortening = asyncio.create_task(_keep_logs_short(config.state_dir / "logs"))
+        ending.callback(shortening.cancel)
         log.info("serving on http://%s:%d", config.public_host, server.port)
         await stopping
         log.info("ending")
+
+
+async def _keep_logs_short(directory: Path) -> None:
+    """Of the programs that run as long as the stack; Terraform's begin anew with each run."""
+    while True:
+        for name in RUNNING_LOGS:
+            try:
+                await asyncio.to_thread(shorten_log, directory / name)
+            except OSError as error:
+                log.warning("%s stays long: %s", directory / name, error)
+        await asyncio.sleep(LOGS_SECONDS)
 
 
 async def _open(config: EdgeConfig) -> Server:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,6 +16,7 @@ from staticfire.errors import StaticfireError
 from .locks import file_lock
 
 LONG_LOG = 10 * 1024 * 1024
+LOGS_KEPT = 2  # beside the one that is written
 
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
@@ -29,12 +32,27 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
 
 
 def open_log(path: Path) -> BinaryIO:
-    """A program's log, to be appended to. A long one of earlier starts is put aside: two are kept at the most."""
+    """A program's log, to be appended to."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(FileNotFoundError):
-        if path.stat().st_size > LONG_LOG:
-            path.replace(path.with_name(f"{path.name}.1"))
+    shorten_log(path)
     return open(path, "ab")
+
+
+def shorten_log(path: Path) -> None:
+    """Put what a long log holds aside, as NAME.1, and what was there as NAME.2; older is dropped.
+
+    Whoever has the log open goes on writing to it: it is copied and emptied, and what is appended begins anew.
+    """
+    if not path.exists() or path.stat().st_size <= LONG_LOG:
+        return
+    older = [path.with_name(f"{path.name}.{number}") for number in range(1, LOGS_KEPT + 1)]
+    for newer, place in reversed(list(itertools.pairwise(older))):
+        if newer.exists():
+            newer.replace(place)
+    with open(path, "rb") as log, open(older[0], "wb", buffering=0) as copy:
+        while piece := log.read(1024 * 1024):
+            copy.write(piece)
+        os.truncate(path, 0)
 
 
 def bytes_in(directory: Path) -> int:
@@ -52,29 +70,37 @@ def write_json(path: Path, value: Any, mode: int = 0o644) -> None:
     write_atomically(path, json.dumps(value, indent=2, sort_keys=True).encode() + b"\n", mode)
 
 
-def read_json(path: Path, *keys: str) -> dict[str, Any] | None:
-    """The object in `path`, with these keys at least; None when there is no file."""
+def read_json(path: Path, **kinds: type) -> dict[str, Any] | None:
+    """The object in `path`, with these members at least, of these types; None when there is no file."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except ValueError as error:
-        raise _damaged(path, str(error)) from error
+    except IsADirectoryError as error:
+        raise damaged(path, "it is a directory") from error
+    except (ValueError, RecursionError) as error:
+        raise damaged(path, str(error)) from error
     if not isinstance(value, dict):
-        raise _damaged(path, "it is not an object")
-    missing = [key for key in keys if key not in value]
-    if missing:
-        raise _damaged(path, f"it does not say {', '.join(missing)}")
+        raise damaged(path, "it is not an object")
+    for name, kind in kinds.items():
+        if name not in value:
+            raise damaged(path, f"it does not say {name}")
+        if type(value[name]) is not kind:
+            raise damaged(path, f"its {name} is not of the type {kind.__name__}")
     return value
 
 
-def _damaged(path: Path, problem: str) -> StaticfireError:
+def damaged(path: Path, problem: str) -> StaticfireError:
     return StaticfireError(f"{path} is damaged: {problem}.", remedy=f"Delete {path} and try again.")
 
 
 def secret(path: Path) -> str:
-    """The password kept in `path`, readable by its owner only; made at the first use."""
+    """The password kept in `path`, readable by its owner only; made at the first use, and anew when it is damaged."""
     with file_lock(path.with_name(f".{path.name}.lock")):
-        if not path.exists():
-            write_atomically(path, secrets.token_urlsafe(24).encode(), 0o600)
-    return path.read_text()
+        if path.is_dir():
+            raise damaged(path, "it is a directory")
+        kept = path.read_bytes() if path.exists() else b""
+        if not re.fullmatch(rb"[\w-]{20,}", kept):
+            kept = secrets.token_urlsafe(24).encode()
+            write_atomically(path, kept, 0o600)
+    return kept.decode()

@@ -23,6 +23,7 @@ from typing import Any
 from staticfire.errors import StaticfireError
 
 from .files import open_log, read_json, write_json
+from .interrupts import held
 from .waiting import wait_until
 
 PR_SET_PDEATHSIG = 1
@@ -60,10 +61,10 @@ class ProcessRecord:
     @classmethod
     def read(cls, path: Path) -> ProcessRecord | None:
         """The recorded process if it is alive; a stale record is dropped."""
-        record = read_json(path, "pid", "started")
+        record = read_json(path, pid=int, started=str)
         if record is None:
             return None
-        process = cls(int(record["pid"]), str(record["started"]), path)
+        process = cls(record["pid"], record["started"], path)
         if process.alive:
             return process
         path.unlink(missing_ok=True)
@@ -97,7 +98,7 @@ class DetachedProcess:
 
     def __init__(self, command: Sequence[str], log: Path, record: Path, **options: Any) -> None:
         self.log = log
-        with open_log(log) as output:
+        with open_log(log) as output, held():
             self._begin = output.tell()
             self.child = subprocess.Popen(
                 command,
@@ -107,8 +108,8 @@ class DetachedProcess:
                 start_new_session=True,
                 **options,
             )
-        with contextlib.suppress(StaticfireError):  # it ended at once: `said` tells why
-            ProcessRecord.record(record, self.child.pid)
+            with contextlib.suppress(StaticfireError):  # it ended at once: `said` tells why
+                ProcessRecord.record(record, self.child.pid)
 
     @property
     def ended(self) -> int | None:
@@ -119,6 +120,16 @@ class DetachedProcess:
     def said(self) -> str:
         """The end of what it wrote, without that of earlier starts."""
         return self.log.read_bytes()[self._begin :].decode(errors="replace").strip()[-3000:]
+
+
+def process_of(arguments: Sequence[str]) -> int | None:
+    """The process whose command ends with these arguments; elsewhere None."""
+    end = b"".join(os.fsencode(argument) + b"\0" for argument in arguments)
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (process / "cmdline").read_bytes().endswith(b"\0" + end):
+                return int(process.name)
+    return None
 
 
 def processes_in(directory: Path) -> list[int] | None:

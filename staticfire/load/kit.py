@@ -176,7 +176,7 @@ def running_endpoint() -> str:
     if named := os.environ.get("AWS_ENDPOINT_URL"):
         return named
     project = settings.load()
-    served = read_json(Layout.of(project).edge, "endpoint")
+    served = read_json(Layout.of(project).edge, endpoint=str)
     return str(served["endpoint"]) if served else project.endpoint or f"http://{project.host}:{project.port}"
 
 

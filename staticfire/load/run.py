@@ -24,6 +24,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from staticfire.edge_client import EdgeClient
 from staticfire.errors import ApplyError, StaticfireError, UsageError
+from staticfire.host import interrupts
 from staticfire.host.clock import rfc3339
 from staticfire.host.files import read_json, write_json
 from staticfire.progress import Progress, Step
@@ -249,6 +250,7 @@ def _generate(
                 time.sleep(0.5)
                 step.note(latest(locust.newest))
         except KeyboardInterrupt:
+            interrupts.listen_again()  # the next one ends the rest too
             troubles.interrupted = True
             step.note("interrupted; what is under way is waited for")
         problem = None if troubles.interrupted else locust.problem
@@ -314,6 +316,7 @@ def _breakdown(
     except UNREADABLE as error:  # what was measured before is worth its report
         troubles.failures.append(f"breakdown: {error}")
     except KeyboardInterrupt:
+        interrupts.listen_again()
         troubles.interrupted = True
     return ()
 

@@ -43,7 +43,7 @@ def remembered(settings: Settings, noted: Settings) -> Settings:
 
 
 def _with_options(stack: StackSettings, layout: Layout) -> StackSettings:
-    record = read_json(layout.options(stack.name), "var_files", "assignments", "workspace")
+    record = read_json(layout.options(stack.name), var_files=list, assignments=list, workspace=str)
     if record is None:
         return stack
     return replace(

@@ -89,8 +89,11 @@ class Stack:
     @property
     def applied(self) -> Applied | None:
         """The last apply, if the emulator that it went to still lives."""
-        record = read_json(self.layout.applied(self.account, self.name))
+        path = self.layout.applied(self.account, self.name)
+        record = read_json(path)
         of_this_version = record is not None and NEEDED <= record.keys() <= {part.name for part in fields(Applied)}
+        if of_this_version:
+            read_json(path, fingerprint=str, instance=str, outputs=dict)
         if record is None or not of_this_version or record["instance"] != self.running.instance:
             return None
         return Applied(**record)

@@ -44,8 +44,11 @@ class Target(Protocol):
     def stop(self, progress: Progress) -> bool:
         """End it; whether there was anything to end. Postgres keeps its data."""
 
-    def wipe(self) -> None:
-        """Forget all data of the stopped target."""
+    def undo(self, progress: Progress) -> None:
+        """After an interrupted `start`: end what it started, and nothing that ran before."""
+
+    def wipe(self) -> Sequence[str]:
+        """Forget all data of the stopped target; what was removed."""
 
     def kill(self, part: str) -> None:
         """Kill `emulator`, `postgres` or `edge` as a crash would, and wait until it is gone."""

@@ -11,8 +11,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -38,9 +39,11 @@ class Compose:
         self.settings = settings
         self.layout = Layout.of(settings)
         self._record = self.layout.state / "compose.json"
+        self._before: set[str] | None = None
 
     def start(self, progress: Progress) -> Running:
         require_engine()
+        self._before = self._at_work()
         with progress.step("Containers") as step:
             self._up(step)
         running = self.describe()
@@ -79,10 +82,14 @@ class Compose:
             self._run(*DOWN)
         return True
 
-    def wipe(self) -> None:
+    def undo(self, progress: Progress) -> None:
+        if self._before is not None and (begun := self._at_work() - self._before):
+            with progress.step("End what was started"):
+                self._run("rm", "--stop", "--force", *begun)
+
+    def wipe(self) -> Sequence[str]:
         self._run(*DOWN, "--volumes")
-        self.layout.forget_applied()
-        self._record.unlink(missing_ok=True)
+        return ["the containers' volumes", *self.layout.wipe()]
 
     def kill(self, part: str) -> None:
         """As `docker kill`: the engine takes that for the user's will, and restarts the container at the next `up`."""
@@ -121,11 +128,15 @@ class Compose:
             listing = "\n".join(map(json.dumps, json.loads(listing)))
         return [json.loads(line) for line in listing.splitlines()]
 
+    def _at_work(self) -> set[str]:
+        """The services that run, or are about to."""
+        return {container["Service"] for container in self.containers() if container.get("State") != "exited"}
+
     def _port(self) -> int:
         """The edge's port on this machine: what the setting says, else the free one that was chosen first."""
         if self.settings.port:
             return self.settings.port
-        record = read_json(self._record)
+        record = read_json(self._record, port=int)
         if record is None:
             record = {"port": free_port()}
             write_json(self._record, record)
@@ -142,9 +153,13 @@ class Compose:
         )
         lines = []
         with child:
-            for line in filter(str.strip, child.stdout or ()):
-                lines.append(line.rstrip())
-                step.note(line.strip())
+            try:
+                for line in filter(str.strip, child.stdout or ()):
+                    lines.append(line.rstrip())
+                    step.note(line.strip())
+            except BaseException:
+                child.send_signal(signal.SIGINT)
+                raise
         if child.returncode:
             raise StaticfireError(
                 "`docker compose up --wait` failed:\n" + "\n".join([*lines[-20:], *self._last_words()]),

@@ -76,6 +76,7 @@ class ContainerPair:
         self.layout = Layout.of(settings)
         self.log = self.layout.logs / "containers.log"
         self._record = self.layout.state / "containers.json"
+        self.begun = False
 
     def start(self, progress: Progress) -> RunningPostgres:
         with progress.step("Containers") as step:
@@ -130,6 +131,7 @@ class ContainerPair:
         return f"http://{host}:{published}"
 
     def _start_process(self) -> None:
+        self.begun = True
         self._record.unlink(missing_ok=True)
         command = [sys.executable, "-m", "staticfire.targets.containers_process", str(self._record)]
         command += [self.settings.localstack_image, self.settings.postgres_image]
@@ -143,7 +145,7 @@ class ContainerPair:
         return ProcessRecord.read(self.layout.process("containers"))
 
     def _recorded(self) -> Mapping[str, Any]:
-        record = read_json(self._record)
+        record = read_json(self._record, password=str, localstack=str, postgres=str)
         if record is None:
             raise NotRunningError("No containers run.", checked=[str(self._record)], remedy="Run `staticfire up`.")
         return record

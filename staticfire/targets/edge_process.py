@@ -7,6 +7,8 @@ with it, however it ends.
 
 from __future__ import annotations
 
+import contextlib
+import re
 import signal
 import sys
 from collections.abc import Mapping
@@ -14,9 +16,9 @@ from typing import Any
 
 from staticfire.edge_client import EdgeClient, Health
 from staticfire.errors import StaticfireError
-from staticfire.host.files import read_json, write_json
+from staticfire.host.files import damaged, read_json, write_json
 from staticfire.host.ports import port_is_free, port_taken
-from staticfire.host.processes import DetachedProcess, ProcessRecord
+from staticfire.host.processes import DetachedProcess, ProcessRecord, process_of
 from staticfire.host.waiting import wait_until
 from staticfire.layout import Layout
 from staticfire.settings import Settings
@@ -31,20 +33,35 @@ class EdgeProcess:
         self.settings = settings
         self.layout = Layout.of(settings)
         self.log = self.layout.logs / "edge.log"
+        self.begun = False  # by this object: what ran before is not its own to end
 
     @property
     def endpoint(self) -> str:
         """Where it serves; where it would, when it has not said so."""
-        said = read_json(self.layout.edge) or {}
-        return str(said.get("endpoint", f"http://{self.settings.host}:{self.settings.port}"))
+        said = read_json(self.layout.edge, endpoint=str)
+        if said is None:
+            return f"http://{self.settings.host}:{self.settings.port}"
+        endpoint: str = said["endpoint"]
+        if not re.fullmatch(r"http://[^/\s]+:\d{1,5}", endpoint):
+            raise damaged(self.layout.edge, f"its endpoint is {endpoint!r}")
+        return endpoint
 
     @property
     def has_said_where(self) -> bool:
         return self.layout.edge.exists()
 
     def record(self) -> ProcessRecord | None:
-        """The process, as its starter recorded it; by its own word when the starter was killed before."""
-        return ProcessRecord.read(self.layout.process("edge")) or ProcessRecord.read(self.layout.edge)
+        """The process, as its starter recorded it; by its own word, or by its command, when that record is lost."""
+        path = self.layout.process("edge")
+        recorded = ProcessRecord.read(path) or ProcessRecord.read(self.layout.edge)
+        if recorded is None and (pid := process_of(self._arguments)) is not None:
+            with contextlib.suppress(StaticfireError):  # it has ended meanwhile
+                return ProcessRecord.record(path, pid)
+        return recorded
+
+    @property
+    def _arguments(self) -> list[str]:
+        return ["-m", "staticfire.edge", str(self.layout.edge_config)]
 
     def health(self) -> Health | None:
         """What it says of itself; None while it does not answer."""
@@ -78,8 +95,9 @@ class EdgeProcess:
         return health if health is not None and health.well else None
 
     def _start(self, config: Mapping[str, Any]) -> Health:
+        self.begun = True
         write_json(self.layout.edge_config, config, 0o600)
-        command = [sys.executable, "-m", "staticfire.edge", str(self.layout.edge_config)]
+        command = [sys.executable, *self._arguments]
         process = DetachedProcess(command, self.log, self.layout.process("edge"), cwd=self.settings.project)
         wait_until(lambda: process.ended is not None or self._well() is not None, START_SECONDS, 0.05)
         health = self._well()

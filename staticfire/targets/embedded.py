@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +35,7 @@ class StartablePostgres(Protocol):
     """A Postgres server that starts and ends with the target."""
 
     log: Path
+    begun: bool  # by this object
 
     def start(self, progress: Progress) -> RunningPostgres: ...
 
@@ -61,7 +62,7 @@ class Embedded:
             runtimes = pool.submit(install_runtimes, self.settings, self.layout, progress)
             server = pool.submit(self.postgres.start, progress).result()
             config = self._config(str(emulator.result()), runtimes.result(), server)
-        with progress.step("Edge") as step:
+        with progress.step("Edge", brief=True) as step:
             health = self.edge.ensure(config)
             step.done(self.edge.endpoint)
         notes = self._notes(runtimes.result(), server)
@@ -94,9 +95,17 @@ class Embedded:
             self.postgres.end_orphans()
         return edge or postgres
 
-    def wipe(self) -> None:
+    def undo(self, progress: Progress) -> None:
+        if self.edge.begun or self.postgres.begun:
+            with progress.step("End what was started"):
+                if self.edge.begun:
+                    self.edge.stop()
+                if self.postgres.begun:
+                    self.postgres.stop()
+
+    def wipe(self) -> Sequence[str]:
         self.postgres.wipe()
-        self.layout.forget_applied()
+        return self.layout.wipe()
 
     def kill(self, part: str) -> None:
         recorded = ProcessRecord.read(self.layout.process(part))

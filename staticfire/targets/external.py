@@ -5,6 +5,7 @@ This is how a container applies the stacks to its neighbours.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import unquote, urlsplit
 
 from staticfire.edge_client import EdgeClient, Health
@@ -65,12 +66,15 @@ class External:
         """It is not ours to end."""
         return False
 
+    def undo(self, progress: Progress) -> None:
+        """Nothing was started."""
+
     def kill(self, part: str) -> None:
         raise UsageError(f"The part {part!r} is not ours to kill.", checked=["the target is `external`"])
 
-    def wipe(self) -> None:
+    def wipe(self) -> Sequence[str]:
         """Forget what was applied; the data is not ours to drop."""
-        self.layout.forget_applied()
+        return self.layout.forget_applied()
 
     def _postgres(self, health: Health) -> RunningPostgres | None:
         if not self.settings.postgres_url:

@@ -102,7 +102,7 @@ def install_runtimes(settings: Settings, layout: Layout, progress: Progress) -> 
     used = {nearest(name, machine).minor: nearest(name, machine) for name in names}
     pythons: dict[str, Path] = {}
     for minor, interpreter in used.items():
-        with progress.step(f"Runtime python{minor}"):
+        with progress.step(f"Runtime python{minor}", brief=True):
             pythons[minor] = virtual_environment(f"runtime-{minor}", lock_file("runtime"), interpreter.path, layout)
     return {
         name: InstalledRuntime(name, chosen, pythons[chosen.minor])
@@ -113,5 +113,5 @@ def install_runtimes(settings: Settings, layout: Layout, progress: Progress) -> 
 
 def install_emulator(layout: Layout, progress: Progress) -> Path:
     """The interpreter of MiniStack's virtual environment."""
-    with progress.step("Emulator (MiniStack)"):
+    with progress.step("Emulator (MiniStack)", brief=True):
         return virtual_environment("ministack", lock_file("ministack"), Path(sys.executable), layout)

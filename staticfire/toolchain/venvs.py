@@ -30,6 +30,7 @@ from functools import cache
 from pathlib import Path
 
 from staticfire.errors import PrerequisiteError, StaticfireError
+from staticfire.host import interrupts
 from staticfire.host.locks import file_lock
 from staticfire.layout import Layout
 from staticfire.settings import load
@@ -180,9 +181,7 @@ def _start(command: list[str], layout: Layout) -> subprocess.CompletedProcess[st
     """Run a command, which holds our locks: should we be killed, nobody else builds before it has ended."""
     variables = {key: value for key, value in os.environ.items() if key not in {"PYTHONHOME", "PYTHONPATH"}}
     variables.setdefault("UV_CACHE_DIR", str(layout.cache / "uv"))
-    return subprocess.run(
-        command, env=variables, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, close_fds=False
-    )
+    return interrupts.run(command, env=variables, close_fds=False)
 
 
 @cache

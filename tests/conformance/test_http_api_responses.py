@@ -98,6 +98,7 @@ def test_format_1_0_infers_nothing(lab: Lab, dictated: str) -> None:
         {"statusCode": 200, "headers": ["x"]},
         {"statusCode": 200, "body": {"an": "object"}},
         {"statusCode": 200, "isBase64Encoded": True, "body": "not base64!"},
+        {"statusCode": 200, "isBase64Encoded": True, "body": "%%%"},
         {"statusCode": 200, "cookies": "a=1"},
     ],
 )

@@ -199,6 +199,9 @@ def _check(members: Mapping[str, Any]) -> None:
         raise BadFault("share is over 0 and at most 1")
     if members.get("times", 1) < 1:
         raise BadFault("times is at least 1")
+    account = members.get("account", "0" * 12)
+    if len(account) != 12 or not (account.isascii() and account.isdecimal()):
+        raise BadFault(f"account is 12 digits, as every account here: {account!r} can never match a call")
     if kind == "delay" and "seconds" not in members:
         raise BadFault("a delay needs seconds")
     if not 0 < members.get("seconds", 1) < math.inf:

@@ -26,16 +26,18 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from bisect import bisect_left
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 # More than the longest function may run: the edge enforces the function's own limit.
 LONGEST_SECONDS = 960
-# Of each log stream, at least the newest so many lines are kept.
-LINES_KEPT = 50_000
+# Of each log group, at least the newest so many lines are kept, and at most half as many again.
+LINES_KEPT = 100_000
 
 
 class Edge:
@@ -241,7 +243,7 @@ def keep_addresses() -> None:
 
 
 def keep_logs_light() -> None:
-    """Take log lines at a tenth of the cost, and keep each stream's newest ones: a load run writes millions.
+    """Take log lines at a tenth of the cost, and keep each group's newest ones: a load run writes millions.
 
     MiniStack indexes every line for GetLogRecord when it comes in. Its Insights build that index for what a query
     finds, if it is not there.
@@ -254,7 +256,8 @@ def keep_logs_light() -> None:
 
     def put_log_events(data: dict[str, Any]) -> Any:
         group, stream = data.get("logGroupName"), data.get("logStreamName")
-        kept = (cloudwatch_logs._log_groups.get(group) or {"streams": {}})["streams"].get(stream)
+        streams = (cloudwatch_logs._log_groups.get(group) or {"streams": {}})["streams"]
+        kept = streams.get(stream)
         if kept is None:
             return refuse(data)
         now = int(time.time() * 1000)
@@ -269,13 +272,21 @@ def keep_logs_light() -> None:
             for line in sent
         ]
         cloudwatch_logs._append_log_events(kept, lines)
-        if len(kept["events"]) > 2 * LINES_KEPT:
+        if sum(len(one["events"]) for one in streams.values()) > LINES_KEPT * 3 // 2:
             with cloudwatch_logs._log_events_lock:
-                del kept["events"][:-LINES_KEPT]
+                drop_old_lines(streams)
         kept["uploadSequenceToken"] = token = str(int(kept["uploadSequenceToken"]) + 1)
         cloudwatch_logs._fanout_to_subscription_filters(group, stream, sent)
         cloudwatch_logs._fanout_to_live_tail_sessions(group, stream, lines)
         return json_response({"nextSequenceToken": token})
+
+    def drop_old_lines(streams: dict[str, Any]) -> None:
+        """Of all streams of a group together; one that has none left goes too, as the writer makes it again."""
+        times = sorted(line["timestamp"] for one in streams.values() for line in one["events"])
+        for name, one in list(streams.items()):
+            del one["events"][: bisect_left(one["events"], times[-LINES_KEPT], key=itemgetter("timestamp"))]
+            if not one["events"]:
+                del streams[name]
 
     cloudwatch_logs._put_log_events = put_log_events
 

@@ -22,7 +22,9 @@ from botocore.exceptions import ClientError
 
 from staticfire import boto, hcl
 from staticfire.errors import ApplyError
-from staticfire.host.files import write_atomically, write_json
+from staticfire.host import interrupts
+from staticfire.host.files import open_log, write_atomically, write_json
+from staticfire.host.interrupts import held
 from staticfire.host.processes import ProcessRecord, start_time
 from staticfire.host.waiting import wait_until
 from staticfire.layout import Layout
@@ -94,33 +96,36 @@ class TerraformRunner:
         Ctrl-C reaches it once: twice would make it drop its state.
         """
         self.end_orphan()
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.log, "ab") as written, open(self.log, encoding="utf-8", errors="replace") as output:
+        with open_log(self.log) as written, open(self.log, encoding="utf-8", errors="replace") as output:
             written.write(f"\n$ terraform {' '.join(arguments)}\n".encode())
             written.flush()
             output.seek(0, os.SEEK_END)
-            child = subprocess.Popen(
-                [self.terraform.path, *arguments],
-                cwd=self.root,
-                env=self._variables(variables),
-                stdin=subprocess.DEVNULL,
-                stdout=written,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-            write_json(self._record, {"pid": child.pid, "started": start_time(child.pid)})
+            child: subprocess.Popen[bytes] | None = None
+            command, variables_of_process = [str(self.terraform.path), *arguments], self._variables(variables)
             try:
+                with held():
+                    child = subprocess.Popen(
+                        command,
+                        cwd=self.root,
+                        env=variables_of_process,
+                        stdin=subprocess.DEVNULL,
+                        stdout=written,
+                        stderr=subprocess.STDOUT,
+                        start_new_session=True,
+                    )
+                    write_json(self._record, {"pid": child.pid, "started": start_time(child.pid)})
                 lines = []
                 for line in filter(str.strip, _follow(output, child)):
                     lines.append(line)
                     read(line)
             except BaseException:
-                child.send_signal(signal.SIGINT)
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    child.wait(INTERRUPT_SECONDS)
+                if child is not None:
+                    child.send_signal(signal.SIGINT)
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        child.wait(INTERRUPT_SECONDS)
                 raise
             finally:
-                if child.poll() is None:
+                if child is not None and child.poll() is None:
                     os.killpg(child.pid, signal.SIGKILL)
                     child.wait()
                     self._unlock_state()
@@ -129,14 +134,8 @@ class TerraformRunner:
 
     def document(self, arguments: Sequence[str], variables: Mapping[str, Any]) -> dict[str, Any]:
         """What a command prints as JSON: it holds secrets, and no log may."""
-        answer = subprocess.run(
-            [self.terraform.path, *arguments],
-            cwd=self.root,
-            env=self._variables(variables),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        command = [str(self.terraform.path), *arguments]
+        answer = interrupts.run(command, cwd=self.root, env=self._variables(variables))
         if answer.returncode:
             raise ApplyError(f"terraform {arguments[0]} failed:\n{answer.stderr}")
         document: dict[str, Any] = json.loads(answer.stdout)

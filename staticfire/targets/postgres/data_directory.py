@@ -63,10 +63,9 @@ class DataDirectory:
         groups: list[int] | None = None if self.user is None else []
         return {"cwd": "/", "user": self.user, "group": self.group, "extra_groups": groups}
 
-    def run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*self.prefix, *command], capture_output=True, text=True, check=False, **self.process_options
-        )
+    def run(self, command: Sequence[str], **options: Any) -> subprocess.CompletedProcess[str]:
+        options |= self.process_options
+        return subprocess.run([*self.prefix, *command], capture_output=True, text=True, check=False, **options)
 
     def give(self, *paths: Path) -> None:
         if self.user is not None:

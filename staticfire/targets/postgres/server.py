@@ -15,7 +15,6 @@ import logging
 import os
 import shutil
 import signal
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -42,7 +41,12 @@ log = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 ADMIN = "postgres"
 START_SECONDS = 60.0
+WRONG_PASSWORD = "28P01"
 CACHE_OF_ALL_USERS = Path("/var/cache/staticfire")  # where a server that is not root's may go
+
+
+class PasswordRefusedError(StaticfireError):
+    """The superuser's password was lost, or is damaged."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +64,24 @@ class RunningPostgres:
     def connect(
         self, database: str = "postgres", user: str | None = None, password: str | None = None
     ) -> pg8000.native.Connection:
-        return pg8000.native.Connection(
-            user or self.admin_user,
-            host=self.host,
-            port=self.port,
-            database=database,
-            password=password or self.admin_password,
-            timeout=30,
-        )
+        """Connect as the role `user`, else as the superuser; when its password is wrong, the error says what to do."""
+        try:
+            return pg8000.native.Connection(
+                user or self.admin_user,
+                host=self.host,
+                port=self.port,
+                database=database,
+                password=password or self.admin_password,
+                timeout=30,
+            )
+        except pg8000.native.DatabaseError as error:
+            if user or password or error.args[0].get("C") != WRONG_PASSWORD:
+                raise
+            raise PasswordRefusedError(
+                f"Postgres refuses the password of its superuser {self.admin_user}.",
+                checked=[f"{self.host}:{self.port}"],
+                remedy="`staticfire up` gives it a new one. A server that Staticfire does not start has its own.",
+            ) from error
 
     def outside(self, host: str, port: int) -> tuple[str, int]:
         """Where this machine reaches the address by which functions reach the server."""
@@ -85,7 +99,7 @@ class RunningPostgres:
         """With the version and TLS that it tells; they stay unknown while it does not answer."""
         try:
             connection = self.connect()
-        except (pg8000.native.InterfaceError, pg8000.native.DatabaseError, OSError, ssl.SSLError) as error:
+        except (PasswordRefusedError, pg8000.native.InterfaceError, pg8000.native.DatabaseError, OSError) as error:
             log.info("Postgres at %s:%d does not answer: %s", self.host, self.port, error)
             return self
         with contextlib.closing(connection):
@@ -102,25 +116,32 @@ class Postgres:
         self.layout = Layout.of(settings)
         self.home = self.layout.postgres
         self.log = self.layout.logs / "postgres.log"
+        self.begun = False
 
     @property
     def data(self) -> Path:
         """The data directory; outside the project when root cannot run a server inside (see data_directory.py)."""
-        return Path((read_json(self.home / "server.json") or {}).get("data", self.home / "data"))
+        record = read_json(self.home / "server.json", data=str)
+        return self.home / "data" if record is None else Path(record["data"])
 
     def running(self) -> RunningPostgres | None:
-        record = read_json(self.home / "server.json", "port", "version", "tls")
+        record = read_json(self.home / "server.json", port=int, version=str, tls=bool, data=str)
         if record is None or ProcessRecord.read(self.layout.process("postgres")) is None:
             return None
         return self._server(record)
 
     def start(self, progress: Progress) -> RunningPostgres:
         """The running server; started, and made first, when there is none."""
-        with progress.step("Postgres") as step:
+        with progress.step("Postgres", brief=True) as step:
             server = self.running()
-            if server is None:
-                self.end_orphans()
+            if server is None or self._takes_password(server) is False:
+                self.stop()
+                self.begun = True
                 server = self._start()
+                if not self._takes_password(server):
+                    self.stop()
+                    self._set_password()
+                    server = self._start()
             tls = "TLS" if server.tls else "no TLS: these binaries were built without it"
             step.done(f"{server.version} on {server.host}:{server.port}, {tls}")
         return server
@@ -136,9 +157,9 @@ class Postgres:
         return True
 
     def wipe(self) -> None:
-        for directory in {self.data.parent, self.home}:
-            if directory.exists():
-                shutil.rmtree(directory)
+        """Remove the data where it lies outside; what is inside goes with the rest of the state."""
+        if self.data.parent != self.home and self.data.parent.exists():
+            shutil.rmtree(self.data.parent)
 
     def end_orphans(self) -> None:
         """After a kill -9: end what still runs in the data directory, then drop the stale postmaster.pid."""
@@ -158,8 +179,7 @@ class Postgres:
     def _start(self) -> RunningPostgres:
         self.home.mkdir(parents=True, exist_ok=True)
         directory = DataDirectory.below(self.home)
-        layout = self.layout if directory.user is None else replace(self.layout, cache=CACHE_OF_ALL_USERS)
-        binaries = binaries_for(directory.path, self.settings, layout)
+        binaries = self._binaries(directory)
         if not (directory.path / "PG_VERSION").exists():
             self._initialise(binaries, directory)
         port = self._port()
@@ -184,7 +204,9 @@ class Postgres:
         record = {"port": port, "version": binaries.version, "tls": binaries.tls, "data": str(directory.path)}
         write_json(self.home / "server.json", record)
         server = self._server(record)
-        if not wait_until(lambda: process.ended is not None or self._answers(server), START_SECONDS, 0.05):
+        if not wait_until(
+            lambda: process.ended is not None or self._takes_password(server) is not None, START_SECONDS, 0.05
+        ):
             process.child.kill()
             process.child.wait()
         if process.ended is not None:
@@ -200,19 +222,43 @@ class Postgres:
         return RunningPostgres(HOST, record["port"], ADMIN, password, record["version"], record["tls"])
 
     @staticmethod
-    def _answers(server: RunningPostgres) -> bool:
+    def _takes_password(server: RunningPostgres) -> bool | None:
+        """Whether it takes the superuser's; None while it does not answer."""
         try:
             server.connect().close()
-        except (pg8000.native.InterfaceError, pg8000.native.DatabaseError, OSError):
+        except PasswordRefusedError:
             return False
+        except (pg8000.native.InterfaceError, pg8000.native.DatabaseError, OSError):
+            return None
         return True
+
+    def _set_password(self) -> None:
+        """The data has another password than the file: it gets the file's, by a session that needs none."""
+        directory = DataDirectory.below(self.home)
+        log.warning("the password of Postgres was lost and is set anew; those of the stacks follow from it")
+        binaries = self._binaries(directory)
+        password = pg8000.native.literal(secret(self.home / "admin-password"))
+        command = [str(binaries.directory / "postgres"), "--single", "-D", str(directory.path)]
+        command += ["-c", "password_encryption=scram-sha-256", "postgres"]
+        run = directory.run(command, input=f"ALTER ROLE {ADMIN} PASSWORD {password}\n")
+        if run.returncode or "ERROR" in run.stderr:
+            raise StaticfireError(
+                f"The password of Postgres was lost and cannot be set anew:\n{run.stderr.strip()}",
+                checked=[" ".join(command)],
+                remedy="Data that is damaged can be dropped: `staticfire down --wipe`.",
+            )
+
+    def _binaries(self, directory: DataDirectory) -> Binaries:
+        layout = self.layout if directory.user is None else replace(self.layout, cache=CACHE_OF_ALL_USERS)
+        return binaries_for(directory.path, self.settings, layout)
 
     def _port(self) -> int:
         """The port that the settings name, else the one of the last time, else a free one: DSNs should stay right."""
         port = self.settings.postgres_port
         if port and not port_is_free(HOST, port):
             raise port_taken(port, "STATICFIRE_POSTGRES_PORT")
-        last = (read_json(self.home / "server.json") or {}).get("port", 0)
+        record = read_json(self.home / "server.json", port=int)
+        last = record["port"] if record and 0 < record["port"] < 65536 else 0
         return port or (last if last and port_is_free(HOST, last) else free_port())
 
     def _initialise(self, binaries: Binaries, directory: DataDirectory) -> None:

@@ -19,7 +19,7 @@ from staticfire.settings import Settings, StackSettings
 from staticfire.stacks.stack import Stack
 from staticfire.targets.base import Running
 from staticfire.targets.postgres import data_directory
-from staticfire.targets.postgres.server import Postgres
+from staticfire.targets.postgres.server import PasswordRefusedError, Postgres
 
 
 @pytest.fixture
@@ -137,8 +137,30 @@ def test_one_that_ends_at_once_shows_what_it_said(server: Postgres) -> None:
 def test_a_port_that_was_taken_meanwhile_is_given_up(server: Postgres) -> None:
     with socket.create_server(("127.0.0.1", 0)) as stranger:
         taken = stranger.getsockname()[1]
-        write_json(server.home / "server.json", {"port": taken, "version": "0", "tls": False})
+        write_json(server.home / "server.json", {"port": taken, "version": "0", "tls": False, "data": str(server.data)})
         assert server.start(Progress()).port != taken
+
+
+@pytest.mark.parametrize("damage", ["lost", "empty", "not text", "another"])
+@pytest.mark.parametrize("runs", [True, False])
+def test_a_password_that_is_lost_or_damaged_is_set_anew(server: Postgres, damage: str, runs: bool) -> None:
+    connection = server.start(Progress()).connect()
+    connection.run("CREATE TABLE kept AS SELECT 1 AS value")
+    connection.close()
+    if not runs:
+        server.stop()
+    password = server.home / "admin-password"
+    if damage == "lost":
+        password.unlink()
+    else:
+        password.write_bytes({"empty": b"", "not text": b"\xff\0", "another": b"x" * 32}[damage])
+    if runs and (running := server.running()) is not None:
+        with pytest.raises(PasswordRefusedError, match="refuses"):
+            running.connect()
+    again = server.start(Progress())
+    assert again.connect().run("SELECT value FROM kept") == [[1]]
+    server.stop()
+    assert server.start(Progress()).connect().run("SELECT value FROM kept") == [[1]]
 
 
 def test_passwords_are_readable_by_their_owner_only(server: Postgres) -> None:
@@ -164,7 +186,7 @@ def test_root_starts_it_where_nobody_else_may_go(
         server.stop()
         place = server.data.parent
         server.wipe()
-        assert not place.exists()
+        assert place == server.home or not place.exists()
 
 
 def test_the_database_of_a_stack_that_was_never_up_is_empty_already(server: Postgres, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from staticfire import __version__
 from staticfire.cli.main import run
+from staticfire.cli.status import _in_words
 from staticfire.host.locks import command_lock
 from staticfire.layout import Layout
 from staticfire.settings import Settings
@@ -70,6 +71,21 @@ def test_down_without_a_stack_is_no_error(root: str, capsys: pytest.CaptureFixtu
 def test_an_unknown_stack_is_2_and_names_the_nearest(root: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--project", root, "up", "shp"]) == 2
     assert "Did you mean 'shop'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["up", "build"])
+def test_an_unknown_stack_with_no_near_one_can_be_named_right_too(
+    root: str, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["--project", root, command, "nope"]) == 2
+    assert "the stacks are: shop" in (said := capsys.readouterr().err)
+    assert "remedy: Name one of these, or describe a new one: [stacks.nope]." in said
+
+
+def test_status_prints_words_and_not_pythons_own_form_of_values() -> None:
+    assert [_in_words(value) for value in (True, False, ["3.12", "3.13"], [], None, 7, "x")] == [
+        *("yes", "no", "3.12 3.13", "none", "none", "7", "x")
+    ]
 
 
 def test_an_unknown_target_is_2(root: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from staticfire.errors import BusyError, StaticfireError
-from staticfire.host.files import open_log, read_json, secret, write_atomically, write_json
+from staticfire.host.files import open_log, read_json, secret, shorten_log, write_atomically, write_json
 from staticfire.host.locks import command_lock
 from staticfire.host.ports import free_port, port_holder, port_is_free, port_taken
 from staticfire.host.processes import ProcessRecord, processes_in
@@ -184,19 +184,38 @@ def test_a_log_is_appended_to_and_the_place_where_this_start_begins_is_known(tmp
     assert (begin, log.read_bytes()) == (6, b"first\nsecond\n")
 
 
-def test_a_long_log_of_earlier_starts_is_put_aside_and_two_are_kept_at_the_most(
+def test_a_long_log_of_earlier_starts_is_put_aside_and_two_are_kept_of_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("staticfire.host.files.LONG_LOG", 3)
     log = tmp_path / "edge.log"
-    for said in (b"first", b"second", b"third"):
+    for said in (b"first", b"second", b"third", b"fourth"):
         with open_log(log) as output:
             output.write(said)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
-        "edge.log": b"third",
-        "edge.log.1": b"second",
+        "edge.log": b"fourth",
+        "edge.log.1": b"third",
+        "edge.log.2": b"second",
     }
 
 
 def test_a_free_port_is_not_one_that_an_outgoing_connection_may_get() -> None:
     assert all(free_port() < 32_768 for _ in range(20))
+
+
+def test_a_log_that_another_process_writes_is_shortened_under_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("staticfire.host.files.LONG_LOG", 100)
+    log = tmp_path / "edge.log"
+    with open_log(log) as output, subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=output) as writer:
+        assert writer.stdin is not None
+        for number in range(5):
+            writer.stdin.write(f"{number}\n".encode() * 60)
+            writer.stdin.flush()
+            assert wait_until(lambda: log.stat().st_size == 120, 30), number  # nothing before, no hole
+            shorten_log(log)
+            shorten_log(log)  # it is short now
+        writer.stdin.close()
+    kept = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert kept == {"edge.log": b"", "edge.log.1": b"4\n" * 60, "edge.log.2": b"3\n" * 60}

@@ -70,7 +70,7 @@ def _body(answer: dict[str, Any]) -> bytes:
         raise Malformed(f"body is a {type(body).__name__}, not a string")
     if answer.get("isBase64Encoded") is True:
         try:
-            return base64.b64decode(body)
+            return base64.b64decode(body.replace("\r", "").replace("\n", ""), validate=True)
         except (binascii.Error, ValueError) as error:
             raise Malformed(f"isBase64Encoded is true, but body is not base64: {error}") from error
     return body.encode("utf-8", "replace")

@@ -190,10 +190,7 @@ class ExecutionEnvironment:
         invocation = self._current
         if invocation is None or not self._delivered or invocation.request_id != request_id or self.state == "dead":
             return False
-        if error_type is None:
-            self._finish(Result(payload))
-        else:
-            self._finish(Result(payload, failed=True, error_type=error_type))
+        self._finish(Result(payload, failed=error_type is not None))
         self._idle()
         self._owner.freed(self)
         return True

@@ -12,7 +12,10 @@ from .model import FunctionRef
 
 @dataclass(slots=True)
 class Result:
-    """How an invocation ended. `error_type` is empty when the handler returned."""
+    """How an invocation ended. A handler that raises is a success to the platform: the runtime told of it (`failed`).
+
+    `error_type` says why the platform itself ended it; its status is then not `success`.
+    """
 
     payload: bytes
     failed: bool = False

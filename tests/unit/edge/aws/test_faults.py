@@ -284,6 +284,10 @@ async def test_a_fault_strikes_the_calls_that_it_names(match: dict[str, str], st
         {"kind": "drop", "share": math.nan},
         {"kind": "drop", "times": 0},
         {"kind": "drop", "code": "Busy"},
+        *(
+            {"kind": "drop", "account": account}
+            for account in ("x", "", "12345678901", "1234567890123", "00000000000a")
+        ),
         {"kind": "hang", "seconds": 1},
         {"kind": "delay", "seconds": math.inf},
         {"kind": "drop", "service": "dynamo"},

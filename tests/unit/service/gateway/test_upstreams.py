@@ -12,8 +12,10 @@ from typing import Any, BinaryIO
 
 import pytest
 from gateway.configuration import Upstream
+from gateway.keys import KeySet
 from gateway.upstreams import Call, Function, answered_headers, forwarded_headers
 from gateway.wire import LARGEST_ANSWER, Failed, Reply, Wire
+from servicekit.errors import Unavailable
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -137,19 +139,43 @@ def test_an_upstream_that_says_nothing_may_have_acted(server: Server, wire: Wire
     assert (failed.may_have_acted, failed.timed_out) == (True, True)
 
 
-def test_an_answer_that_trickles_is_cut_off_when_its_time_is_up(server: Server, wire: Wire) -> None:
-    def trickle(connection: socket.socket) -> None:
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
-        stopped = threading.Event()
-        while not stopped.wait(0.02):
-            try:
-                connection.sendall(b"x")
-            except OSError:
-                return
+def trickle(connection: socket.socket, begin: bytes) -> None:
+    """A byte every now and then, until the client leaves, or half a minute is over."""
+    connection.sendall(begin)
+    stopped = threading.Event()
+    for _ in range(1500):
+        connection.sendall(b"1")
+        if stopped.wait(0.02):
+            return
 
-    server.script = [trickle]
+
+TRICKLES = [
+    pytest.param(b"", id="its status line"),
+    pytest.param(b"HTTP/1.1 200 OK\r\nx-a: ", id="its head"),
+    pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", id="a chunk's size"),
+    pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", id="its body"),
+    pytest.param(b"HTTP/1.1 200 OK\r\n\r\n", id="a body without an end"),
+]
+
+
+@pytest.mark.parametrize("begin", TRICKLES)
+def test_an_answer_that_trickles_is_cut_off_when_its_time_is_up(server: Server, wire: Wire, begin: bytes) -> None:
+    server.script = [lambda connection: trickle(connection, begin)]
 
     assert failure(wire, 0.3).timed_out
+
+
+@pytest.mark.parametrize("begin", TRICKLES)
+def test_keys_that_trickle_are_cut_off_when_their_time_is_up(
+    server: Server, begin: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each byte comes well within the time, the last one never does."""
+    monkeypatch.setattr("gateway.keys.FETCH_SECONDS", 0.3)
+    server.script = [lambda connection: trickle(connection, begin)]
+
+    with pytest.raises(Unavailable):
+        KeySet(f"{server.url}/keys").find("one")
+    assert "TimeoutError" in str(vars(caplog.records[-1]))
 
 
 @pytest.mark.parametrize(

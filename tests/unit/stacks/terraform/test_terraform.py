@@ -308,3 +308,20 @@ def test_no_proxy_stands_before_the_endpoint(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("NO_PROXY", "example.org,localhost")
     environ = caller_variables("http://edge:4566", "us-east-1", "000000000000")
     assert environ["NO_PROXY"] == environ["no_proxy"] == "example.org,localhost,127.0.0.1,edge"
+
+
+def test_the_state_is_in_one_region_whatever_the_stacks_is(copy: WorkingCopy, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[str, str]] = []
+
+    class S3:
+        def __init__(self, region: str) -> None:
+            self.region = region
+
+        def create_bucket(self, *, Bucket: str) -> None:
+            made.append((self.region, Bucket))
+
+    monkeypatch.setattr(boto, "client", lambda endpoint, region, account, service: S3(region))
+    copy.runner._region = "eu-central-1"
+    copy.runner.make_state_bucket()
+    assert made == [("us-east-1", copy.runner.states.name)]
+    assert 'region = "us-east-1"' in backend_override(copy.runner.states, "any")

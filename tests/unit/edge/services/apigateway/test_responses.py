@@ -42,8 +42,9 @@ def test_a_structured_answer_is_taken_over() -> None:
     assert response.body == "é".encode()
 
 
-def test_a_base64_body_is_decoded() -> None:
-    assert answer({"statusCode": 200, "isBase64Encoded": True, "body": "AAH/"}).body == b"\x00\x01\xff"
+@pytest.mark.parametrize("body", ["AAH/", "AA\r\nH/\n"])
+def test_a_base64_body_is_decoded(body: str) -> None:
+    assert answer({"statusCode": 200, "isBase64Encoded": True, "body": body}).body == b"\x00\x01\xff"
 
 
 def test_hop_by_hop_headers_and_the_length_are_the_gateways() -> None:
@@ -71,7 +72,7 @@ def test_header_text_beyond_ascii_is_utf_8_on_the_wire() -> None:
         {"statusCode": 200, "cookies": "a=1"},
         {"statusCode": 200, "cookies": ["a=1\nb"]},
         {"statusCode": 200, "body": {"an": "object"}},
-        {"statusCode": 200, "isBase64Encoded": True, "body": "not base64!"},
+        *({"statusCode": 200, "isBase64Encoded": True, "body": text} for text in ("not base64!", "%%%", "AA-_", "AAH")),
     ],
 )
 def test_what_is_no_response_is_malformed(result: dict[str, Any]) -> None:

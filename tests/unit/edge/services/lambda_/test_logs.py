@@ -109,6 +109,25 @@ async def test_json_logging_is_json_throughout(lab: Lab) -> None:
     assert re.fullmatch(r"\d{4}/\d\d/\d\d/f\[\$LATEST\][0-9a-f]{32}", stream)
 
 
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("raise ValueError", {"status": "success"}),  # the runtime told of it, and is ready for the next
+        ("import os; os._exit(3)", {"status": "error", "errorType": "Runtime.ExitError"}),
+    ],
+)
+async def test_a_report_names_an_error_type_only_with_a_status_of_an_error(
+    lab: Lab, line: str, expected: dict[str, str]
+) -> None:
+    ref = lab.deploy(f"def handler(e, c): {line}\n", LoggingConfig={"LogFormat": "JSON", "LogGroup": "/my/group"})
+    async with lab.running() as functions:
+        assert (await functions.invoke(ref, b"{}")).error
+        await functions.reset()
+    records = [json.loads(line) for line in lab.emulator.lines["/my/group"]]
+    (report,) = (record["record"] for record in records if record.get("type") == "platform.report")
+    assert {name: report.get(name) for name in ("status", "errorType") if name in report} == expected
+
+
 async def test_lines_survive_an_emulator_that_is_away_for_a_while(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
     ref = lab.deploy("def handler(e, c): print('kept', e)\n")
     async with lab.running() as functions:
