@@ -131,7 +131,7 @@ class StateBucket:
 
 
 def backend_override(bucket: StateBucket, key: str) -> str:
-    arguments = bucket.arguments(key) | ({"use_lockfile": True} if bucket.locks else {})
+    arguments = bucket.arguments(key) | {"encrypt": True} | ({"use_lockfile": True} if bucket.locks else {})
     return f'terraform {{\n  backend "s3" {{\n{_arguments(arguments, "    ")}  }}\n}}\n'
 
 
