@@ -12,7 +12,13 @@ def test_a_repository_with_everything_that_needs_an_account(repository: Callable
     """A profile, a role, an account that is not ours, a state bucket that is nowhere, an older lock file."""
     seed = repository("seed")
     text = seed.staticfire("up", "--detach")
-    for sentence in ("No staticfire.toml", "the backend `s3`", "hashicorp/aws 5.60.0", "mail to   ops@example.com"):
+    for sentence in (
+        "No staticfire.toml",
+        "the backend `s3`",
+        "assume_role, profile",
+        "hashicorp/aws 5.60.0",
+        "mail to   ops@example.com",
+    ):
         assert sentence in text
     assert "not to be shown" not in text
 

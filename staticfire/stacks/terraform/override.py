@@ -131,7 +131,7 @@ class StateBucket:
 
 
 def backend_override(bucket: StateBucket, key: str) -> str:
-    arguments = bucket.arguments(key) | ({"use_lockfile": True} if bucket.locks else {})
+    arguments = bucket.arguments(key) | {"encrypt": True} | ({"use_lockfile": True} if bucket.locks else {})
     return f'terraform {{\n  backend "s3" {{\n{_arguments(arguments, "    ")}  }}\n}}\n'
 
 
@@ -143,6 +143,15 @@ def provider_overrides(module: hcl.Block, schema: ProviderSchema, endpoint: str,
     if root:
         aliases |= dict.fromkeys((name, None) for name in names)
     return "".join(_provider(name, alias, schema, endpoint, account) for name, alias in aliases)
+
+
+def replaced_arguments(module: hcl.Block) -> list[str]:
+    """What the AWS provider blocks of a module say of credentials and accounts."""
+    names = _local_names(module)
+    blocks = [block for block in module.of_type("provider") if block.labels and block.labels[0] in names]
+    said = {name for block in blocks for name in block.arguments}
+    said |= {name for block in blocks for inner in block.blocks for name in (inner.type, *inner.labels)}
+    return sorted(said & {"access_key", *BLOCKS, *(name for name, value in ARGUMENTS.items() if value is None)})
 
 
 def _local_names(module: hcl.Block) -> list[str]:

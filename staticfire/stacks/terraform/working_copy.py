@@ -99,7 +99,7 @@ class WorkingCopy:
                 self._must(["workspace", "select", "-or-create", runner.workspace], step)
             self._lead_to_the_endpoint(module, step)
             stamp.write_text(json.dumps(inputs))
-        self._note_backend(module)
+        self._note_what_is_replaced(module)
 
     def _init(self, step: Step) -> None:
         """Where this machine does not have what the user's lock file asks for, without it."""
@@ -122,7 +122,9 @@ class WorkingCopy:
         what = ", ".join(others) or "other files of its providers"
         self.notes.append(f"{LOCK_FILE} asks for {what}: it was left out")
 
-    def _note_backend(self, module: hcl.Block) -> None:
+    def _note_what_is_replaced(self, module: hcl.Block) -> None:
+        if arguments := override.replaced_arguments(module):
+            self.notes.append(f"the provider's {', '.join(arguments)} are replaced by the local account")
         backend = Backend.of(module)
         if backend.type != "local":
             self.notes.append(f"the backend {backend} is replaced: the state is kept in the local S3")

@@ -10,7 +10,13 @@ from staticfire import hcl
 from staticfire.stacks.made import Made, localised, made_by
 from staticfire.stacks.terraform.causes import remedy_of
 from staticfire.stacks.terraform.mirror import Mirror
-from staticfire.stacks.terraform.override import Backend, ProviderSchema, is_state_of, provider_overrides
+from staticfire.stacks.terraform.override import (
+    Backend,
+    ProviderSchema,
+    is_state_of,
+    provider_overrides,
+    replaced_arguments,
+)
 
 SCHEMA = ProviderSchema(frozenset({"profile", "access_key"}), frozenset({"assume_role"}), ("s3", "s3api", "sqs"))
 ENDPOINT = "http://127.0.0.1:4566"
@@ -38,6 +44,12 @@ def test_a_root_without_a_block_has_the_default_provider_and_a_module_only_what_
     assert len(overrides("")) == 1
     module = 'provider "aws" {\n  alias = "handed_over"\n}\nprovider "aws" {\n  alias = "own"\n  region = "x"\n}\n'
     assert [block.text("alias") for block in overrides(module, root=False)] == ["own"]
+
+
+def test_what_is_replaced_is_told() -> None:
+    text = 'provider "aws" {\n  region = "x"\n  profile = "p"\n  dynamic "assume_role" {\n    for_each = []\n  }\n}\n'
+    assert replaced_arguments(hcl.parse(text)) == ["assume_role", "profile"]
+    assert replaced_arguments(hcl.parse('provider "datadog" {\n  access_key = "x"\n}\n')) == []
 
 
 def test_the_provider_may_have_another_name() -> None:
