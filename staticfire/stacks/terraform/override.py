@@ -27,6 +27,9 @@ ARGUMENTS: Mapping[str, Any] = {
     **dict.fromkeys(("skip_metadata_api_check", "skip_region_validation"), True),
 }
 BLOCKS = ("assume_role", "assume_role_with_web_identity")
+# From this version on (none below it was tried) the provider sends every call to AWS_ENDPOINT_URL. An `endpoints` block,
+# however short, costs it 4 s of the CPU each time it is configured: twice an apply.
+FOLLOWS_VARIABLE = (5, 100)
 # Names of one endpoint: the provider takes one of each line, and warns of two.
 # https://registry.terraform.io/providers/hashicorp/aws/latest/docs/guides/custom-service-endpoints
 ALIASES = """
@@ -78,7 +81,7 @@ class ProviderSchema:
 
     arguments: frozenset[str]
     blocks: frozenset[str]
-    endpoints: tuple[str, ...]
+    endpoints: tuple[str, ...]  # those that must be set: none where the provider follows AWS_ENDPOINT_URL
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> ProviderSchema | None:
@@ -175,7 +178,7 @@ def _provider(name: str, alias: str | None, schema: ProviderSchema, endpoint: st
     arguments = {"access_key": account, "secret_key": "test", **ARGUMENTS}
     lines = _arguments({"alias": alias} if alias else {}, "  ")
     lines += _arguments({key: value for key, value in arguments.items() if key in schema.arguments}, "  ")
-    for block in BLOCKS:
+    for block in (*BLOCKS, *(() if schema.endpoints else ("endpoints",))):
         if block in schema.blocks:  # replaces the user's by none
             lines += f'  dynamic "{block}" {{\n    for_each = []\n    content {{}}\n  }}\n'
     if schema.endpoints:

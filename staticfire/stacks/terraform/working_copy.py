@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from graphlib import TopologicalSorter
@@ -169,7 +170,9 @@ class WorkingCopy:
             kept = {name: sorted(value) for name, value in vars(schema).items()}
             path.parent.mkdir(parents=True, exist_ok=True)
             write_json(path, kept)
-        return ProviderSchema(frozenset(kept["arguments"]), frozenset(kept["blocks"]), tuple(kept["endpoints"]))
+        follows = tuple(map(int, re.findall(r"\d+", version)[:2])) >= override.FOLLOWS_VARIABLE
+        endpoints = () if follows else tuple(kept["endpoints"])
+        return ProviderSchema(frozenset(kept["arguments"]), frozenset(kept["blocks"]), endpoints)
 
     def _must(self, arguments: Sequence[str], step: Step) -> None:
         code, lines = self.runner.run([*arguments, "-no-color"], {}, step.note)

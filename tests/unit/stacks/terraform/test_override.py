@@ -40,6 +40,16 @@ def test_each_provider_block_is_led_to_the_endpoint_and_to_no_file_of_the_users(
         assert dict(next(block.of_type("endpoints")).arguments) == {"s3": f'"{ENDPOINT}"', "sqs": f'"{ENDPOINT}"'}
 
 
+def test_a_provider_that_follows_the_variable_has_no_endpoints_not_even_the_users() -> None:
+    """Reading that block takes it seconds."""
+    schema = ProviderSchema(frozenset({"access_key"}), frozenset({"endpoints"}), ())
+    users = hcl.parse('provider "aws" {\n  endpoints {\n    s3 = "http://minio:9000"\n  }\n}\n')
+    written = provider_overrides(users, schema, ENDPOINT, "000000000000", root=True)
+    (block,) = hcl.parse(written).of_type("provider")
+    assert not list(block.of_type("endpoints"))
+    assert [inner.labels for inner in block.of_type("dynamic")] == [("endpoints",)]
+
+
 def test_a_root_without_a_block_has_the_default_provider_and_a_module_only_what_it_configures() -> None:
     assert len(overrides("")) == 1
     module = 'provider "aws" {\n  alias = "handed_over"\n}\nprovider "aws" {\n  alias = "own"\n  region = "x"\n}\n'
