@@ -25,7 +25,7 @@ def planned_resources(module: Mapping[str, Any]) -> Iterator[Resource]:
     """The managed resources of a module of `terraform show -json`, and of the modules below it."""
     for resource in module.get("resources", ()):
         if resource["mode"] == "managed":
-            yield Resource(resource["address"], resource["type"], resource["values"])
+            yield Resource(resource["address"], resource["type"], resource.get("values", {}))
     for child in module.get("child_modules", ()):
         yield from planned_resources(child)
 

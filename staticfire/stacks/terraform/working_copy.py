@@ -193,7 +193,10 @@ class WorkingCopy:
     def apply(
         self, variables: Mapping[str, Any], step: Step, check: Callable[[list[Resource]], None]
     ) -> Mapping[str, Any]:
-        """Plan, have the plan checked, apply that very plan; the state. `check` raises what stands against it."""
+        """Plan; where there is a change, have the plan checked and apply that very plan; the state.
+
+        `check` raises what stands against it.
+        """
         self.refresh()
         self.init(step)
         parallelism = f"-parallelism={self.settings.parallelism}"
@@ -204,10 +207,11 @@ class WorkingCopy:
             code, lines = self.runner.run(["plan", *options], variables, events.read)
             if code not in (0, PLAN_CHANGES):
                 raise self._failed("plan", events.errors or lines[-20:])
-            step.note("check the plan")
-            check(self._resources(plan, variables))
             if code == PLAN_CHANGES:
+                step.note("check the plan")
+                check(self._resources(plan, variables))
                 step.note("terraform apply")
+                events = ApplyEvents(step)  # an apply tells its plan once more
                 code, lines = self.runner.run(["apply", "-json", parallelism, str(plan)], variables, events.read)
                 if code:
                     raise self._failed("apply", events.errors or lines[-20:])
