@@ -23,6 +23,7 @@ NEVER_READ = {
     *(".venv", "venv", ".tox", ".nox", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".idea", ".vscode"),
 }
 UPWARD = re.compile(r"(?<![.\w])(?:\.\./)*\.\.(?=[/\"\s,)}]|$)")
+TO_PACKAGES = re.compile(r"(?:\.\./)+\.staticfire/")  # they are linked into the copy anyway
 TFVARS = ("terraform.tfvars", "terraform.tfvars.json")
 AUTO_TFVARS = (".auto.tfvars", ".auto.tfvars.json")
 
@@ -78,7 +79,7 @@ def tree_of(root: Path) -> Path:
     for module in modules_of(root):
         tree = _above(tree, module, top)
         for file in (*hcl.files_in(module), *module.glob("*.tfvars")):
-            text = file.read_text(encoding="utf-8", errors="replace")
+            text = TO_PACKAGES.sub("", file.read_text(encoding="utf-8", errors="replace"))
             ups = max((match[0].count("..") for match in UPWARD.finditer(text)), default=0)
             for start in {module, root} if "path.root" in text or "path.cwd" in text else {module}:
                 tree = _above(tree, _parent(start, ups), top)

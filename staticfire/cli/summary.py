@@ -21,8 +21,9 @@ def print_summary(settings: Settings, running: Running, stacks: Sequence[Stack])
     print(f"\nendpoint  {running.endpoint}  (region {running.region}, account {DEFAULT_ACCOUNT})")
     for stack in stacks:
         print("", *stack.summary(), sep="\n")
-    for note in (*running.notes, *(f"{stack.name}: {note}" for stack in stacks for note in stack.notes)):
-        print(f"\nnote: {note}")
+    notes = [*running.notes, *(f"{stack.name}: {note}" for stack in stacks for note in stack.notes)]
+    if notes:
+        print("", *(f"note: {note}" for note in notes), sep="\n")
     elsewhere = not Path.cwd().is_relative_to(settings.project)
     command = own_name() + (f" --project {shlex.quote(os.path.relpath(settings.project))}" if elsewhere else "")
     print(f'\nlogs: `{command} logs -f`   shell: `eval "$({command} env)"`   end: `{command} down`')

@@ -95,6 +95,8 @@ def test_the_tree_holds_what_a_root_and_its_modules_name(tmp_path: Path) -> None
     assert tree_of(repository / "alone") == repository / "alone"
     (repository / "alone/main.tf").write_text('locals {\n  far = "../../../.."\n}\n')
     assert tree_of(repository / "alone") == repository / "alone"  # never more than the repository
+    (repository / "alone/main.tf").write_text('locals {\n  zip = "${path.root}/../.staticfire/build/a.zip"\n}\n')
+    assert tree_of(repository / "alone") == repository / "alone"  # the copy has a link to the packages
 
 
 def test_a_required_variable_without_a_value_is_named(tmp_path: Path) -> None:

@@ -27,8 +27,8 @@ ARGUMENTS: Mapping[str, Any] = {
     **dict.fromkeys(("skip_metadata_api_check", "skip_region_validation"), True),
 }
 BLOCKS = ("assume_role", "assume_role_with_web_identity")
-# From this version on (none below it was tried) the provider sends every call to AWS_ENDPOINT_URL. An `endpoints` block,
-# however short, costs it 4 s of the CPU each time it is configured: twice an apply.
+# From this version on (none below it was tried) the provider sends every call to AWS_ENDPOINT_URL. An `endpoints`
+# block, however short, costs it 4 s of the CPU each time it is configured: twice an apply.
 FOLLOWS_VARIABLE = (5, 100)
 # Names of one endpoint: the provider takes one of each line, and warns of two.
 # https://registry.terraform.io/providers/hashicorp/aws/latest/docs/guides/custom-service-endpoints

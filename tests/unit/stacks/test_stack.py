@@ -19,6 +19,13 @@ from staticfire.targets.base import Running
 from staticfire.targets.postgres.server import RunningPostgres
 
 SERVER = RunningPostgres("127.0.0.1", 5432, "postgres", "secret", "15.1", True)
+
+
+@pytest.fixture(autouse=True)
+def nobody_applied_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stack_module, "whole_state", lambda *where: None)
+
+
 RUNNING = Running("http://127.0.0.1:4566", "us-east-1", Health("running", "life-1", {}), SERVER)
 
 
