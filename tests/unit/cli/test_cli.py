@@ -79,7 +79,10 @@ def test_an_unknown_stack_with_no_near_one_can_be_named_right_too(
 ) -> None:
     assert run(["--project", root, command, "nope"]) == 2
     assert "the stacks are: shop" in (said := capsys.readouterr().err)
-    assert "remedy: Name one of these, or describe a new one: [stacks.nope]." in said
+    assert (
+        "remedy: Name one of these or a Terraform root, or describe a new one: [stacks.nope] in staticfire.toml."
+        in said
+    )
 
 
 def test_status_prints_words_and_not_pythons_own_form_of_values() -> None:
