@@ -17,6 +17,7 @@ from .output import Resource
 
 LAYER_ARN = re.compile(r"arn:[a-z-]+:lambda:[^:]+:(\d{12}):layer:[^:]+:\d+")
 PYTHON_ONLY = "Python functions run here (python3.N). Give it a Python runtime, or leave it out of the local stack"
+DESCRIBE_ROUTES = "Describe its routes: aws_apigatewayv2_integration, aws_apigatewayv2_route and aws_apigatewayv2_stage"
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,18 @@ def _http_api(resource: Resource, account: str) -> Iterator[Obstacle]:
     if resource.values.get("protocol_type") == "WEBSOCKET":
         what = "is a WebSocket API, and these cannot be made here"
         yield Obstacle(resource.address, what, "Leave it out of the local stack: HTTP APIs run here", refuses=True)
+    elif resource.values.get("body"):
+        what = "has a `body` (an OpenAPI document), which cannot be imported here"
+        yield Obstacle(resource.address, what, DESCRIBE_ROUTES, refuses=True)
     elif resource.values.get("target"):
         what = "has a `target` (quick create), which makes nothing here: the API would have no route and no stage"
-        remedy = "Describe them: aws_apigatewayv2_integration, aws_apigatewayv2_route and aws_apigatewayv2_stage"
-        yield Obstacle(resource.address, what, remedy)
+        yield Obstacle(resource.address, what, DESCRIBE_ROUTES)
+
+
+def _function_url(resource: Resource, account: str) -> Iterator[Obstacle]:
+    what = "is a function URL, and these cannot be made here"
+    remedy = "Put an HTTP API (aws_apigatewayv2_api) before the function, or leave it out of the local stack"
+    yield Obstacle(resource.address, what, remedy, refuses=True)
 
 
 def _described_only(kind: str, remedy: str) -> Callable[[Resource, str], Iterator[Obstacle]]:
@@ -84,6 +93,7 @@ def _described_only(kind: str, remedy: str) -> Callable[[Resource, str], Iterato
 Check = Callable[[Resource, str], Iterator[Obstacle]]
 CHECKS: Mapping[str, tuple[Check, ...]] = {
     "aws_lambda_function": (_image, _runtime, _layers),
+    "aws_lambda_function_url": (_function_url,),
     "aws_apigatewayv2_api": (_http_api,),
     "aws_api_gateway_rest_api": (
         _described_only(

@@ -67,6 +67,19 @@ def test_what_is_only_described_is_said_and_not_refused(kind: str, values: dict[
     assert words in text
 
 
+@pytest.mark.parametrize(
+    ("kind", "values", "words"),
+    [
+        ("aws_lambda_function_url", {"authorization_type": "NONE"}, "is a function URL, and these cannot be made"),
+        ("aws_apigatewayv2_api", {"protocol_type": "HTTP", "body": "openapi: 3.0.1"}, "has a `body`"),
+    ],
+)
+def test_what_cannot_be_made_is_refused(kind: str, values: dict[str, Any], words: str) -> None:
+    [(refuses, text)] = said(kind, **values)
+    assert refuses
+    assert words in text
+
+
 def test_a_websocket_api_is_refused_and_an_http_api_is_not() -> None:
     [(refuses, _)] = said("aws_apigatewayv2_api", protocol_type="WEBSOCKET")
     assert refuses

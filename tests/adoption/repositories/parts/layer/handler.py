@@ -1,0 +1,5 @@
+from shared import WORD
+
+
+def handler(event, context):
+    return WORD

@@ -1,0 +1,3 @@
+def handler(event, context):
+    print("a line of the function")
+    return event

@@ -1,0 +1,10 @@
+import os
+
+import boto3
+
+seen = boto3.resource("dynamodb").Table(os.environ["TABLE"])
+
+
+def handler(event, context):
+    for record in event["Records"]:
+        seen.put_item(Item={"id": record["Sns"]["Message"]})

@@ -1,0 +1,5 @@
+from inner.words import WORD
+
+
+def handler(event, context):
+    return WORD

@@ -1,0 +1,6 @@
+name = "var-files"
+
+limits = {
+  batch = 7
+  names = ["one", "two"]
+}
