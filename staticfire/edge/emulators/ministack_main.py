@@ -242,6 +242,39 @@ def keep_addresses() -> None:
     apigateway._resolve_custom_api_id = lambda tags, existing: getattr(free, "id", None) or pinned(tags, existing)
 
 
+def keep_to_what_was_given() -> None:
+    """Leave out of answers what AWS does because nobody gave it: Terraform would take it away at each apply."""
+    from ministack.core.responses import json_response
+    from ministack.services import apigateway, lambda_svc
+
+    create_authorizer, put_config = apigateway._create_authorizer, lambda_svc._put_event_invoke_config
+    create_mapping = lambda_svc._create_esm
+
+    def create(api_id: str, data: dict[str, Any]) -> Any:
+        answer = create_authorizer(api_id, data)
+        if answer[0] != 201:
+            return answer
+        authorizer = apigateway._authorizers[api_id][json.loads(answer[2])["authorizerId"]]
+        for name in {"jwtConfiguration", "authorizerPayloadFormatVersion"} - data.keys():
+            del authorizer[name]
+        return apigateway._apigw_response(authorizer, 201)
+
+    def create_esm(data: dict[str, Any]) -> Any:
+        size = 10 if ":sqs:" in (data.get("EventSourceArn") or "") else 100  # AWS's own defaults
+        return create_mapping({"BatchSize": size, **data})
+
+    def put(function: str, qualifier: str | None, data: dict[str, Any]) -> Any:
+        answer = put_config(function, qualifier, data)
+        if answer[0] != 200 or "MaximumEventAgeInSeconds" in data:
+            return answer
+        config = lambda_svc._event_invoke_config(lambda_svc._functions[function], qualifier)
+        del config["MaximumEventAgeInSeconds"]
+        return json_response(config)
+
+    apigateway._create_authorizer, lambda_svc._put_event_invoke_config = create, put
+    lambda_svc._create_esm = create_esm
+
+
 def keep_logs_light() -> None:
     """Take log lines at a tenth of the cost, and keep each group's newest ones: a load run writes millions.
 
@@ -397,6 +430,7 @@ def main() -> None:
     leave_alarms_to(edge)
     send_mail_to(edge)
     keep_addresses()
+    keep_to_what_was_given()
     keep_logs_light()
     remember_expressions()
     # What is here stays, and what a call makes is freed by its reference counts: look for cycles seldom.
