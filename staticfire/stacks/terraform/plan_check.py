@@ -65,14 +65,19 @@ def _layers(resource: Resource, account: str) -> Iterator[Obstacle]:
             yield Obstacle(resource.address, what, remedy, refuses=True)
 
 
+def _is_given(resource: Resource, argument: str) -> bool:
+    """Also when it is known after apply only, and so not among the values; what nobody gave is there, as null."""
+    return bool(resource.values) and bool(resource.values.get(argument, True))
+
+
 def _http_api(resource: Resource, account: str) -> Iterator[Obstacle]:
     if resource.values.get("protocol_type") == "WEBSOCKET":
         what = "is a WebSocket API, and these cannot be made here"
         yield Obstacle(resource.address, what, "Leave it out of the local stack: HTTP APIs run here", refuses=True)
-    elif resource.values.get("body"):
+    elif _is_given(resource, "body"):
         what = "has a `body` (an OpenAPI document), which cannot be imported here"
         yield Obstacle(resource.address, what, DESCRIBE_ROUTES, refuses=True)
-    elif resource.values.get("target"):
+    elif _is_given(resource, "target"):
         what = "has a `target` (quick create), which makes nothing here: the API would have no route and no stage"
         yield Obstacle(resource.address, what, DESCRIBE_ROUTES)
 

@@ -58,7 +58,8 @@ def test_nothing_is_said_of_what_runs_or_is_not_known_yet(values: dict[str, Any]
     [
         ("aws_api_gateway_rest_api", {"name": "a"}, "a REST API: described only"),
         ("aws_pipes_pipe", {}, "an EventBridge pipe: described only"),
-        ("aws_apigatewayv2_api", {"protocol_type": "HTTP", "target": "arn"}, "quick create"),
+        ("aws_apigatewayv2_api", {"protocol_type": "HTTP", "target": "arn", "body": None}, "quick create"),
+        ("aws_apigatewayv2_api", {"protocol_type": "HTTP", "body": None}, "quick create"),  # known after apply
     ],
 )
 def test_what_is_only_described_is_said_and_not_refused(kind: str, values: dict[str, Any], words: str) -> None:
@@ -71,7 +72,8 @@ def test_what_is_only_described_is_said_and_not_refused(kind: str, values: dict[
     ("kind", "values", "words"),
     [
         ("aws_lambda_function_url", {"authorization_type": "NONE"}, "is a function URL, and these cannot be made"),
-        ("aws_apigatewayv2_api", {"protocol_type": "HTTP", "body": "openapi: 3.0.1"}, "has a `body`"),
+        ("aws_apigatewayv2_api", {"protocol_type": "HTTP", "body": "openapi: 3.0.1", "target": None}, "has a `body`"),
+        ("aws_apigatewayv2_api", {"protocol_type": "HTTP", "target": None}, "has a `body`"),  # known after apply
     ],
 )
 def test_what_cannot_be_made_is_refused(kind: str, values: dict[str, Any], words: str) -> None:
@@ -83,4 +85,5 @@ def test_what_cannot_be_made_is_refused(kind: str, values: dict[str, Any], words
 def test_a_websocket_api_is_refused_and_an_http_api_is_not() -> None:
     [(refuses, _)] = said("aws_apigatewayv2_api", protocol_type="WEBSOCKET")
     assert refuses
-    assert said("aws_apigatewayv2_api", protocol_type="HTTP", target=None) == []
+    assert said("aws_apigatewayv2_api", protocol_type="HTTP", target=None, body=None) == []
+    assert said("aws_apigatewayv2_api") == []  # of which nothing is known

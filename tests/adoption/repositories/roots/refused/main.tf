@@ -1,0 +1,48 @@
+provider "aws" {
+  region = "us-east-1"
+}
+
+data "archive_file" "function" {
+  type        = "zip"
+  source_file = "${path.module}/handler.py"
+  output_path = "${path.module}/function.zip"
+}
+
+resource "aws_iam_role" "function" {
+  name = "refused"
+  assume_role_policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Action = "sts:AssumeRole", Principal = { Service = "lambda.amazonaws.com" } }]
+  })
+}
+
+resource "aws_lambda_function" "function" {
+  function_name    = "refused"
+  role             = aws_iam_role.function.arn
+  runtime          = "python3.12"
+  handler          = "handler.handler"
+  filename         = data.archive_file.function.output_path
+  source_code_hash = data.archive_file.function.output_base64sha256
+}
+
+resource "aws_lambda_function_url" "function" {
+  function_name      = aws_lambda_function.function.function_name
+  authorization_type = "NONE"
+}
+
+resource "aws_apigatewayv2_api" "api" {
+  name          = "refused"
+  protocol_type = "HTTP"
+  body          = templatefile("${path.module}/openapi.yaml", { function = aws_lambda_function.function.invoke_arn })
+}
+
+resource "aws_apigatewayv2_api" "quick" {
+  name          = "quick"
+  protocol_type = "HTTP"
+  target        = aws_lambda_function.function.arn
+}
+
+resource "aws_apigatewayv2_api" "plain" {
+  name          = "plain"
+  protocol_type = "HTTP"
+}
