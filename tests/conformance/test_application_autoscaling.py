@@ -113,8 +113,8 @@ def test_a_scheduled_action_is_described(scaling: Any, what: dict[str, str], tar
     scaling.put_scheduled_action(
         **what, ScheduledActionName="night", Schedule="cron(0 22 * * ? *)", ScalableTargetAction=action
     )
-    [told] = scaling.describe_scheduled_actions(ServiceNamespace="dynamodb", **_of(what))["ScheduledActions"]
-    assert (told["ScheduledActionName"], told["ScalableTargetAction"]) == ("night", action)
+    [document] = scaling.describe_scheduled_actions(ServiceNamespace="dynamodb", **_of(what))["ScheduledActions"]
+    assert (document["ScheduledActionName"], document["ScalableTargetAction"]) == ("night", action)
     scaling.delete_scheduled_action(**what, ScheduledActionName="night")
     assert scaling.describe_scheduled_actions(ServiceNamespace="dynamodb", **_of(what))["ScheduledActions"] == []
 
@@ -181,6 +181,6 @@ def test_targets_come_in_pages(lab: Lab, scaling: Any) -> None:
     pages = scaling.get_paginator("describe_scalable_targets").paginate(
         ServiceNamespace="dynamodb", ResourceIds=resources, PaginationConfig={"PageSize": 2}
     )
-    told = [[target["ResourceId"] for target in page["ScalableTargets"]] for page in pages]
-    assert [len(page) for page in told] == [2, 1]
-    assert sorted(resource for page in told for resource in page) == sorted(resources)
+    lists = [[target["ResourceId"] for target in page["ScalableTargets"]] for page in pages]
+    assert [len(page) for page in lists] == [2, 1]
+    assert sorted(resource for page in lists for resource in page) == sorted(resources)

@@ -236,9 +236,12 @@ def test_a_queues_mapping_is_described(lab: Lab, teller: Teller, mapped: list[st
     made = client.create_event_source_mapping(FunctionName=teller.name, EventSourceArn=lab.queue().arn)
     mapped.append(made["UUID"])
     assert (made["State"], made["ResponseMetadata"]["HTTPStatusCode"]) == ("Creating", 202)
-    described = eventually(
-        lambda: (told := client.get_event_source_mapping(UUID=made["UUID"]))["State"] == "Enabled" and told, "Enabled"
-    )
+
+    def state() -> bool:
+        return bool(client.get_event_source_mapping(UUID=made["UUID"])["State"] == "Enabled")
+
+    eventually(state, "the state Enabled")
+    described = client.get_event_source_mapping(UUID=made["UUID"])
     assert set(described) - {"ResponseMetadata"} == {
         *("BatchSize", "EventSourceArn", "EventSourceMappingArn", "FunctionArn", "FunctionResponseTypes"),
         *("LastModified", "MaximumBatchingWindowInSeconds", "State", "StateTransitionReason", "UUID"),

@@ -142,5 +142,7 @@ def test_the_integration_stays(lab: Lab, quick: Api) -> None:
 @documented(AREA, "The API is deleted with its parts", PAGE)
 def test_it_is_deleted_whole(lab: Lab, echo: str) -> None:
     api = created(lab, lab.arn(echo))
+    lab.permit(api.id, echo)
+    assert api.get("/").status == 200
     lab.aws("apigatewayv2").delete_api(ApiId=api.id)
     assert send("GET", api.url + "/").status == 404

@@ -51,8 +51,8 @@ def test_a_deployments_stage(lab: Lab, deployed: dict[str, str]) -> None:
 @documented(AREA, "What a stage has is told", PAGE)
 def test_what_a_stage_has_is_told(lab: Lab, deployed: dict[str, str]) -> None:
     client = lab.aws("apigateway")
-    given: dict[str, Any] = {"description": "d", "variables": {"v": "1"}, "tags": {"t": "1"}}
-    assert client.create_stage(**deployed, stageName="prod", **given).items() >= given.items()
+    extras: dict[str, Any] = {"description": "d", "variables": {"v": "1"}, "tags": {"t": "1"}}
+    assert client.create_stage(**deployed, stageName="prod", **extras).items() >= extras.items()
     destination = f"arn:aws:logs:{lab.region}:{lab.account}:log-group:access"
     settings = {"destinationArn": destination, "format": "$context.requestId"}
     changed = client.update_stage(

@@ -108,8 +108,7 @@ def _created(create: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any
             return refused
         of_a_queue = ":sqs:" in data.get("EventSourceArn", "")
         if not of_a_queue:
-            given = {name: value for name, value in data.items() if value is not None}
-            data = {**_OF_A_STREAM, **given}
+            data = {**_OF_A_STREAM, **{name: value for name, value in data.items() if value is not None}}
             data["DestinationConfig"] = {"OnFailure": {}, **(data["DestinationConfig"] or {})}
         if not _filters(data):
             data = {name: value for name, value in data.items() if name != "FilterCriteria"}

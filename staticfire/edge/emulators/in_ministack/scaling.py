@@ -42,7 +42,7 @@ _POLICY_MEMBERS = (
 )
 
 
-class Refused(Exception):
+class _Refused(Exception):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
@@ -89,7 +89,7 @@ async def handle_request(method: str, path: str, headers: Any, body: bytes, quer
         return error_response_json("ValidationException", f"{action} is not available here.", 400)
     try:
         return json_response(operation(json.loads(body or b"{}")))
-    except Refused as refused:
+    except _Refused as refused:
         return error_response_json(refused.code, str(refused), 400)
 
 
@@ -97,7 +97,7 @@ def _key(data: Document, name: str = "") -> str:
     """Which target a call means; with `name`, which policy or action of it."""
     namespace, resource, dimension = _parts(data)
     if not dimension.startswith(f"{namespace}:"):
-        raise Refused(
+        raise _Refused(
             "ValidationException",
             f"Unsupported service namespace, resource type or scalable dimension: {namespace}, {resource}, {dimension}",
         )
@@ -115,10 +115,10 @@ def _target(data: Document, verb: str) -> Document:
     return target
 
 
-def _not_found(what: str, data: Document) -> Refused:
+def _not_found(what: str, data: Document) -> _Refused:
     namespace, resource, dimension = _parts(data)
     named = f"service namespace: {namespace}, resource ID: {resource}, scalable dimension: {dimension}"
-    return Refused("ObjectNotFoundException", f"{what} for {named}")
+    return _Refused("ObjectNotFoundException", f"{what} for {named}")
 
 
 def _arn(service: str, rest: str) -> str:
@@ -135,9 +135,9 @@ def _register(data: Document) -> Document:
     target = dict(before or {})
     target |= {name: data[name] for name in ("MinCapacity", "MaxCapacity", "RoleARN") if data.get(name) is not None}
     if "MinCapacity" not in target or "MaxCapacity" not in target:
-        raise Refused("ValidationException", "MinCapacity and MaxCapacity must both be specified for a new target")
+        raise _Refused("ValidationException", "MinCapacity and MaxCapacity must both be specified for a new target")
     if target["MinCapacity"] > target["MaxCapacity"]:
-        raise Refused("ValidationException", "Maximum capacity cannot be less than minimum capacity")
+        raise _Refused("ValidationException", "Maximum capacity cannot be less than minimum capacity")
     suspended = dict.fromkeys(_SUSPENDED, False) | target.get("SuspendedState", {}) | (data.get("SuspendedState") or {})
     if before is None:
         namespace = data["ServiceNamespace"]
@@ -185,7 +185,7 @@ def _put_action(data: Document) -> Document:
     action = dict(_kept["actions"].get(key) or {})
     if not action:
         if not data.get("Schedule"):
-            raise Refused("ValidationException", "Schedule must be specified for a new scheduled action")
+            raise _Refused("ValidationException", "Schedule must be specified for a new scheduled action")
         arn = _arn_below("scheduledAction", data, "scheduledActionName", "ScheduledActionName")
         action = {"ScheduledActionARN": arn, "CreationTime": time.time()}
     _kept["actions"][key] = action | {name: value for name, value in data.items() if value is not None}
@@ -233,7 +233,7 @@ def _tagged(data: Document) -> Document:
     arn = data.get("ResourceARN", "")
     tags: Document | None = _kept["tags"].get(arn)
     if tags is None:
-        raise Refused("ResourceNotFoundException", f"The specified resource doesn't exist: {arn}")
+        raise _Refused("ResourceNotFoundException", f"The specified resource doesn't exist: {arn}")
     return tags
 
 

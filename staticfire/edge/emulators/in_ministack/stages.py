@@ -28,6 +28,6 @@ def _stage(document: Any) -> Any:
     """A stage as AWS describes it; anything else as it is."""
     if not isinstance(document, dict) or not {"stageName", "methodSettings"} <= document.keys():
         return document
-    told = {name: value for name, value in document.items() if value or name not in _TOLD_IF_SET}
-    told.setdefault("cacheClusterStatus", "AVAILABLE" if told.get("cacheClusterEnabled") else "NOT_AVAILABLE")
-    return told
+    stage = {name: value for name, value in document.items() if value or name not in _TOLD_IF_SET}
+    stage.setdefault("cacheClusterStatus", "AVAILABLE" if stage.get("cacheClusterEnabled") else "NOT_AVAILABLE")
+    return stage
