@@ -15,6 +15,7 @@ from tests.conformance.lab import Api, Lab, send
 
 AREA = "HTTP API: quick create"
 PAGE = "apigatewayv2/latest/api-reference/apis.html"
+STAGES = "apigatewayv2/latest/api-reference/apis-apiid-stages.html"
 INTEGRATION = "apigatewayv2/latest/api-reference/apis-apiid-integrations-integrationid.html"
 
 
@@ -137,6 +138,17 @@ def test_the_integration_stays(lab: Lab, quick: Api) -> None:
         client.delete_integration(ApiId=quick.id, IntegrationId=integration["IntegrationId"])
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
     assert parts(lab, quick)[0] == integration
+
+
+@documented(AREA, "A second `$default` stage, or a route with the same key, is a ConflictException", STAGES)
+def test_its_names_are_taken(lab: Lab, quick: Api) -> None:
+    client = lab.aws("apigatewayv2")
+    before = parts(lab, quick)
+    with pytest.raises(client.exceptions.ConflictException):
+        client.create_stage(ApiId=quick.id, StageName="$default")
+    with pytest.raises(client.exceptions.ConflictException):
+        client.create_route(ApiId=quick.id, RouteKey="$default")
+    assert parts(lab, quick) == before
 
 
 @documented(AREA, "The API is deleted with its parts", PAGE)
