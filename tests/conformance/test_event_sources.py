@@ -144,6 +144,11 @@ def test_a_rule_writes_to_a_log_group(lab: Lab, suffix: str) -> None:
     assert {"version", "id", "source", "account", "time", "region", "resources"} <= set(event)
 
 
+@documented(AREA, "An input path chooses what of the event the log group gets", RULES_TO_LOGS)
+def test_an_input_path_is_the_line(lab: Lab) -> None:
+    assert json.loads(logged(lab, InputPath="$.detail")) == {"id": 7}
+
+
 @documented(
     AREA,
     "The `message` of an input transformer is the line in the log group",

@@ -86,10 +86,7 @@ def _line(target: dict[str, Any], rule: Any, view: Any) -> tuple[str, int | None
     if target.get("Input"):
         return target["Input"], None
     if target.get("InputPath"):
-        value = event
-        for part in filter(None, target["InputPath"].strip("$.").split(".")):
-            value = value.get(part, event) if isinstance(value, dict) else event
-        return json.dumps(value), None
+        return json.dumps(_at(event, target["InputPath"])), None
     if not target.get("InputTransformer"):
         return json.dumps(event), None
     text = eventbridge._apply_input_transformer(target["InputTransformer"], rule, view)
@@ -101,6 +98,16 @@ def _line(target: dict[str, Any], rule: Any, view: Any) -> tuple[str, int | None
         return text, None
     message, time = made["message"], str(made.get("timestamp"))
     return message if isinstance(message, str) else json.dumps(message), int(time) if time.isdigit() else None
+
+
+def _at(event: Any, path: str) -> Any:
+    """What the path leads to; the whole event when it leads nowhere, as MiniStack does for other targets."""
+    value = event
+    for part in filter(None, path.removeprefix("$").split(".")):
+        if not isinstance(value, dict) or part not in value:
+            return event
+        value = value[part]
+    return value
 
 
 def _write(group: str, line: str, time: int | None) -> bool:
