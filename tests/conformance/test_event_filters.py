@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +16,7 @@ from tests.conformance.lab import Lab, Queue, eventually
 AREA = "Event sources: filters"
 SQS = "lambda/latest/dg/with-sqs-filtering.html"
 STREAMS = "lambda/latest/dg/with-ddb-filtering.html"
+KINESIS = "lambda/latest/dg/with-kinesis-filtering.html"
 RULES = "lambda/latest/dg/invocation-eventfiltering.html"
 CREATE = "lambda/latest/api/API_CreateEventSourceMapping.html"
 REFUSED = dict.fromkeys(("compose", "containers"), "refused: LocalStack's queues are read without filters")
@@ -199,6 +201,24 @@ def test_a_filter_of_a_stream(lab: Lab, teller: Teller, mapped: list[str], name:
         dynamodb.put_item(TableName=table, Item=item)
     records = [teller.told() for _ in taken]
     assert [(record["eventName"], record["dynamodb"]["Keys"]["id"]["S"]) for record in records] == taken
+    assert left(lab, teller.queue) == 0
+
+
+@documented(
+    AREA, "A pattern on a Kinesis record's `data`, JSON or text, and `partitionKey`", KINESIS, elsewhere=REFUSED
+)
+@pytest.mark.parametrize("pattern", [{"data": {"a": ["x"]}}, {"data": ["text"]}, {"partitionKey": ["taken"]}])
+def test_a_filter_of_a_kinesis_stream(lab: Lab, teller: Teller, mapped: list[str], pattern: dict[str, Any]) -> None:
+    kinesis, name = lab.aws("kinesis"), lab.name("stream")
+    kinesis.create_stream(StreamName=name, ShardCount=1)
+    kinesis.get_waiter("stream_exists").wait(StreamName=name)
+    arn = kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamARN"]
+    mapped.append(teller.maps(arn, pattern, StartingPosition="TRIM_HORIZON")["UUID"])
+    taken = b"text" if pattern.get("data") == ["text"] else b'{"a": "x"}'
+    for key, data in (("dropped", b'{"a": "y"}'), ("dropped", b"other"), ("taken", taken)):
+        kinesis.put_record(StreamName=name, PartitionKey=key, Data=data)
+    record = teller.told()
+    assert base64.b64decode(record["kinesis"]["data"]) == taken
     assert left(lab, teller.queue) == 0
 
 
