@@ -17,6 +17,7 @@ import base64
 import copy
 import gc
 import hashlib
+import importlib.util
 import itertools
 import json
 import os
@@ -32,6 +33,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
 from operator import itemgetter
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 # More than the longest function may run: the edge enforces the function's own limit.
@@ -345,6 +348,17 @@ def _arn(function: dict[str, Any]) -> str:
     return arn if version == "$LATEST" else f"{arn}:{version}"
 
 
+def correction(name: str) -> ModuleType:
+    """A module of in_ministack, by its path: the directory of this file is not to be searched for modules."""
+    path = Path(__file__).parent / "in_ministack" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"in_ministack_{name}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 async def serve(app: Any) -> None:
     """Answer what comes over the connections that the edge hands over; nothing listens."""
     import uvicorn
@@ -399,6 +413,8 @@ def main() -> None:
     keep_addresses()
     keep_logs_light()
     remember_expressions()
+    for module in ("events", "http_apis", "mappings", "scaling", "stages"):
+        correction(module).correct()
     # What is here stays, and what a call makes is freed by its reference counts: look for cycles seldom.
     gc.collect()
     gc.freeze()
