@@ -24,7 +24,7 @@ NOT_SHARED = (
 STATE = (
     *("edge.json", "edge-config.json", "http-apis.json", "inboxes.json", "mail.jsonl"),
     *("compose.json", "containers.json", "terraform.rc", "provider-mirror", "applying"),
-    *(CONTROL_TOKEN, "bin", "options"),
+    *(CONTROL_TOKEN, f".{CONTROL_TOKEN}.lock", "bin", "options"),
     *("functions", "logs", "ministack", "postgres", "processes"),
 )
 

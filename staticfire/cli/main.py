@@ -119,7 +119,7 @@ def _complain(text: str) -> None:
 
 def _settings(arguments: argparse.Namespace) -> Settings:
     """The settings of the project. `up DIR` names a project, too, where that directory is not a stack of this one."""
-    overrides = {"target": arguments.target, "port": arguments.port}
+    overrides = {name: getattr(arguments, name) for name in FLAGS}
     names = getattr(arguments, "stacks", [])
     other = Path(names[0]) if len(names) == 1 and arguments.project is None else None
     try:

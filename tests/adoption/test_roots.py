@@ -83,5 +83,5 @@ def test_what_cannot_run_is_refused_before_anything_is_applied(project: Reposito
     text = project.staticfire("up", "--detach", "refused", code=9)
     assert "aws_lambda_function_url.function is a function URL" in text
     assert "aws_apigatewayv2_api.api has a `body`" in text
-    assert "aws_apigatewayv2_api.quick has a `target` (quick create)" in text
+    assert "aws_apigatewayv2_api.plain" not in text
     assert project.left("us-east-1") == []

@@ -13,6 +13,8 @@ from tests.conformance.fidelity import NO_STREAMS, documented
 from tests.conformance.lab import Lab, Queue, eventually
 
 AREA = "Event sources"
+BUSES = "eventbridge/latest/APIReference/API_PutRule.html"
+RULES_TO_LOGS = "eventbridge/latest/userguide/eb-targets.html"
 RULES = "eventbridge/latest/userguide/eb-run-lambda-schedule.html"
 SCHEDULER = "scheduler/latest/UserGuide/schedule-types.html"
 SNS = "lambda/latest/dg/with-sns.html"
@@ -81,6 +83,84 @@ def test_a_rule_invokes_its_target(lab: Lab, queue: Queue, telling: str) -> None
     assert (event["source"], event["detail-type"], event["detail"]) == (rule, "order", {"id": 7})
     assert {"version", "id", "account", "time", "region", "resources"} <= set(event)
     in_the_same_environment(lab, telling, invocation)
+
+
+@documented(AREA, "Operations on rules and targets take a bus by its ARN", BUSES)
+def test_a_bus_is_named_by_its_arn(lab: Lab) -> None:
+    events = lab.aws("events")
+    queue = lab.queue()
+    name, rule = lab.name("bus"), lab.name("rule")
+    bus = events.create_event_bus(Name=name)["EventBusArn"]
+    assert events.describe_event_bus(Name=bus)["Name"] == name
+    made = events.put_rule(Name=rule, EventBusName=bus, EventPattern=json.dumps({"source": [rule]}))["RuleArn"]
+    assert made == f"arn:aws:events:{lab.region}:{lab.account}:rule/{name}/{rule}"
+    events.put_targets(Rule=rule, EventBusName=bus, Targets=[{"Id": "q", "Arn": queue.arn}])
+    assert [target["Id"] for target in events.list_targets_by_rule(Rule=rule, EventBusName=bus)["Targets"]] == ["q"]
+    assert events.list_rule_names_by_target(TargetArn=queue.arn, EventBusName=bus)["RuleNames"] == [rule]
+    assert [listed["Name"] for listed in events.list_rules(EventBusName=bus)["Rules"]] == [rule]
+    events.disable_rule(Name=rule, EventBusName=bus)
+    assert events.describe_rule(Name=rule, EventBusName=bus)["State"] == "DISABLED"
+    events.enable_rule(Name=rule, EventBusName=bus)
+    events.put_events(Entries=[{"Source": rule, "DetailType": "d", "Detail": "{}", "EventBusName": bus}])
+    assert json.loads(queue.receive()["Body"])["source"] == rule
+    events.remove_targets(Rule=rule, EventBusName=bus, Ids=["q"])
+    events.delete_rule(Name=rule, EventBusName=bus)
+    with pytest.raises(events.exceptions.ResourceNotFoundException):
+        events.describe_rule(Name=rule, EventBusName=name)
+
+
+@documented(AREA, "The ARN of a bus that does not exist: ResourceNotFoundException", BUSES)
+def test_an_unknown_bus_is_not_found(lab: Lab) -> None:
+    events = lab.aws("events")
+    bus = f"arn:aws:events:{lab.region}:{lab.account}:event-bus/nowhere"
+    with pytest.raises(events.exceptions.ResourceNotFoundException):
+        events.put_rule(Name="r", EventBusName=bus, EventPattern=json.dumps({"source": ["s"]}))
+
+
+def logged(lab: Lab, suffix: str = "", **target: Any) -> str:
+    """The line in a log group that is a rule's target, after one event."""
+    events, logs = lab.aws("events"), lab.aws("logs")
+    rule = lab.name("rule")
+    group = f"/aws/events/{rule}"
+    logs.create_log_group(logGroupName=group)
+    events.put_rule(Name=rule, EventPattern=json.dumps({"source": [rule]}))
+    arn = f"arn:aws:logs:{lab.region}:{lab.account}:log-group:{group}{suffix}"
+    events.put_targets(Rule=rule, Targets=[{"Id": "logs", "Arn": arn, **target}])
+    events.put_events(Entries=[{"Source": rule, "DetailType": "order", "Detail": json.dumps({"id": 7})}])
+    [line] = eventually(lambda: lab.lines(group), "a line in the log group")
+    return str(line)
+
+
+@documented(
+    AREA,
+    "A rule's target may be a log group: each event is a line of it",
+    RULES_TO_LOGS,
+    "the same, without asking for the log group's resource policy",
+)
+@pytest.mark.parametrize("suffix", ["", ":*"])
+def test_a_rule_writes_to_a_log_group(lab: Lab, suffix: str) -> None:
+    event = json.loads(logged(lab, suffix))
+    assert (event["detail-type"], event["detail"]) == ("order", {"id": 7})
+    assert {"version", "id", "source", "account", "time", "region", "resources"} <= set(event)
+
+
+@documented(AREA, "An input path chooses what of the event the log group gets", RULES_TO_LOGS)
+def test_an_input_path_is_the_line(lab: Lab) -> None:
+    assert json.loads(logged(lab, InputPath="$.detail")) == {"id": 7}
+
+
+@documented(
+    AREA,
+    "The `message` of an input transformer is the line in the log group",
+    RULES_TO_LOGS,
+    elsewhere=dict.fromkeys(("compose", "containers"), "LocalStack writes the whole object"),
+)
+def test_a_transformers_message_is_the_line(lab: Lab) -> None:
+    transformer = {
+        "InputPathsMap": {"id": "$.detail.id"},
+        "InputTemplate": '{"timestamp": 1700000000000, "message": "order <id>"}',
+    }
+    assert logged(lab, InputTransformer=transformer) == "order 7"
 
 
 def scheduled(lab: Lab) -> dict[str, Any]:

@@ -245,6 +245,21 @@ def test_format_1_0_is_complete(lab: Lab, echo: str, client_ip: str) -> None:
     datetime.strptime(context["requestTime"], "%d/%b/%Y:%H:%M:%S %z")
 
 
+@documented(AREA, "Format 1.0 spells `Host`, `User-Agent`, `X-Forwarded-For` so, others as they came", PAGE)
+def test_format_1_0_spells_headers_as_aws_does(lab: Lab, echo: str) -> None:
+    api = lab.api({"POST /": echo}, integration={"PayloadFormatVersion": "1.0"})
+    sent = {"user-agent": "agent/1", "content-type": "text/plain", "Accept": "*/*", "X-Api-Key": "k", "x-lower": "l"}
+    event = api.event("POST", "/", {**sent, "Accept-Encoding": "gzip", "Cache-Control": "no-cache"}, "hello")
+    names = {
+        *("Content-Length", "Content-Type", "Host", "User-Agent", "X-Amzn-Trace-Id"),
+        *("X-Forwarded-For", "X-Forwarded-Port", "X-Forwarded-Proto"),
+        *("accept", "accept-encoding", "cache-control", "X-Api-Key", "x-lower"),
+    }
+    assert set(event["headers"]) == set(event["multiValueHeaders"]) == names
+    assert event["headers"]["User-Agent"] == "agent/1"
+    assert event["multiValueHeaders"]["X-Api-Key"] == ["k"]
+
+
 @documented(AREA, "In format 1.0 what is missing is null", PAGE)
 def test_what_format_1_0_lacks_is_null(lab: Lab, echo: str) -> None:
     event = lab.api({"GET /": echo}, integration={"PayloadFormatVersion": "1.0"}).event("GET", "/")

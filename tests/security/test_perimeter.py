@@ -19,7 +19,6 @@ import boto3
 import pytest
 
 from staticfire.edge.services.lambda_.function_process import descendants
-from staticfire.edge_client import EdgeClient
 from staticfire.host.ports import free_port, port_is_free
 from staticfire.host.processes import ProcessRecord
 from staticfire.load.ceiling import trivial_server
@@ -303,7 +302,7 @@ def test_every_process_of_a_running_stack_listens_on_loopback_alone(tmp_path: Pa
         pids = [record.pid for record in records if record is not None]
         assert len(pids) == 2
         every = {process for pid in pids for process in (pid, *descendants(pid))}
-        [function] = EdgeClient(running.endpoint).functions()["functions"]
+        [function] = running.edge().functions()["functions"]
         assert running.health.parts["emulator"]["pid"] in every
         [environment] = function["environments"]
         assert environment["pid"] in every

@@ -17,6 +17,7 @@ import base64
 import copy
 import gc
 import hashlib
+import importlib.util
 import itertools
 import json
 import os
@@ -32,6 +33,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
 from operator import itemgetter
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 # More than the longest function may run: the edge enforces the function's own limit.
@@ -242,39 +245,6 @@ def keep_addresses() -> None:
     apigateway._resolve_custom_api_id = lambda tags, existing: getattr(free, "id", None) or pinned(tags, existing)
 
 
-def keep_to_what_was_given() -> None:
-    """Leave out of answers what AWS does because nobody gave it: Terraform would take it away at each apply."""
-    from ministack.core.responses import json_response
-    from ministack.services import apigateway, lambda_svc
-
-    create_authorizer, put_config = apigateway._create_authorizer, lambda_svc._put_event_invoke_config
-    create_mapping = lambda_svc._create_esm
-
-    def create(api_id: str, data: dict[str, Any]) -> Any:
-        answer = create_authorizer(api_id, data)
-        if answer[0] != 201:
-            return answer
-        authorizer = apigateway._authorizers[api_id][json.loads(answer[2])["authorizerId"]]
-        for name in {"jwtConfiguration", "authorizerPayloadFormatVersion"} - data.keys():
-            del authorizer[name]
-        return apigateway._apigw_response(authorizer, 201)
-
-    def create_esm(data: dict[str, Any]) -> Any:
-        size = 10 if ":sqs:" in (data.get("EventSourceArn") or "") else 100  # AWS's own defaults
-        return create_mapping({"BatchSize": size, **data})
-
-    def put(function: str, qualifier: str | None, data: dict[str, Any]) -> Any:
-        answer = put_config(function, qualifier, data)
-        if answer[0] != 200 or "MaximumEventAgeInSeconds" in data:
-            return answer
-        config = lambda_svc._event_invoke_config(lambda_svc._functions[function], qualifier)
-        del config["MaximumEventAgeInSeconds"]
-        return json_response(config)
-
-    apigateway._create_authorizer, lambda_svc._put_event_invoke_config = create, put
-    lambda_svc._create_esm = create_esm
-
-
 def keep_logs_light() -> None:
     """Take log lines at a tenth of the cost, and keep each group's newest ones: a load run writes millions.
 
@@ -378,6 +348,17 @@ def _arn(function: dict[str, Any]) -> str:
     return arn if version == "$LATEST" else f"{arn}:{version}"
 
 
+def correction(name: str) -> ModuleType:
+    """A module of in_ministack, by its path: the directory of this file is not to be searched for modules."""
+    path = Path(__file__).parent / "in_ministack" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"in_ministack_{name}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 async def serve(app: Any) -> None:
     """Answer what comes over the connections that the edge hands over; nothing listens."""
     import uvicorn
@@ -430,9 +411,10 @@ def main() -> None:
     leave_alarms_to(edge)
     send_mail_to(edge)
     keep_addresses()
-    keep_to_what_was_given()
     keep_logs_light()
     remember_expressions()
+    for module in ("events", "http_apis", "mappings", "rest_apis", "scaling", "stages", "unset"):
+        correction(module).correct()
     # What is here stays, and what a call makes is freed by its reference counts: look for cycles seldom.
     gc.collect()
     gc.freeze()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 END_OF_HEAD = b"\r\n\r\n"
@@ -44,13 +44,17 @@ class Headers:
     """An ordered multi-map of lower-case names to values (latin-1 text, as on the wire).
 
     Those of a received message may stay `lines`, as they came, until somebody asks for one: what only passes through
-    is never taken apart. Each of `lines` begins with CRLF, and the parser has accepted it.
+    is never taken apart. Each of `lines` begins with CRLF, and the parser has accepted it. `names` are a request's,
+    spelled as its client spelled them.
     """
 
-    __slots__ = ("_first", "_items", "lines")
+    __slots__ = ("_first", "_items", "lines", "names")
 
-    def __init__(self, items: Iterable[tuple[str, str]] = (), *, lines: bytes = b"") -> None:
+    def __init__(
+        self, items: Iterable[tuple[str, str]] = (), *, lines: bytes = b"", names: Sequence[bytes] = ()
+    ) -> None:
         self.lines = lines
+        self.names = names
         self._items: list[tuple[str, str]] | None = None if lines else list(items)
         self._first = dict(reversed(self._items)) if self._items else {}
 

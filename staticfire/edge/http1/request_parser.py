@@ -43,6 +43,7 @@ class RequestParser:
         self._parser: Any = httptools.HttpRequestParser(self)
         self._target = b""
         self._headers: list[tuple[str, str]] = []
+        self._names: list[bytes] = []
         self._longest = 0
 
     @property
@@ -94,6 +95,7 @@ class RequestParser:
         self.begun = True
         self._target = b""
         self._headers = []
+        self._names = []
 
     def on_url(self, url: bytes) -> None:
         self._target += url
@@ -102,6 +104,7 @@ class RequestParser:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A trailer comes here too: its request has its headers already."""
+        self._names.append(name)
         self._headers.append((name.lower().decode("latin-1"), value.decode("latin-1").rstrip(" \t")))
 
     def on_headers_complete(self) -> None:
@@ -123,7 +126,7 @@ class RequestParser:
             raise Refusal(505, "Only HTTP/1.1 and HTTP/1.0 are served here.")
         if method == "CONNECT":
             raise Refusal(501, "This is not a proxy: CONNECT is not served.")
-        headers = Headers(fields)
+        headers = Headers(fields, names=self._names)
         if not target.startswith("/"):
             target, headers = _origin_form(method, target, headers)
         hosts = headers.getall("host")
@@ -177,4 +180,5 @@ def _origin_form(method: str, target: str, headers: Headers) -> tuple[str, Heade
         raise Refusal(400, "The request's target is not a path.")
     end = min((at for at in (rest.find("/"), rest.find("?")) if at >= 0), default=len(rest))
     path = rest[end:] if rest[end:].startswith("/") else f"/{rest[end:]}"
-    return path, Headers([(name, rest[:end] if name == "host" else value) for name, value in headers])
+    fields = [(name, rest[:end] if name == "host" else value) for name, value in headers]
+    return path, Headers(fields, names=headers.names)

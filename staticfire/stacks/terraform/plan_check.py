@@ -2,7 +2,8 @@
 
 A check gets a resource as the plan has it, without what is known after apply only, and the stack's account. It yields
 an obstacle for each thing that will not work, with what to do. `refuses` is for what cannot run at all, as a function
-whose every invocation would be an error; what is only described here, as AWS would describe it, is said and applied.
+whose every invocation would be an error; what is only described here, or is
+less than on AWS, is said and applied.
 """
 
 from __future__ import annotations
@@ -77,9 +78,6 @@ def _http_api(resource: Resource, account: str) -> Iterator[Obstacle]:
     elif _is_given(resource, "body"):
         what = "has a `body` (an OpenAPI document), which cannot be imported here"
         yield Obstacle(resource.address, what, DESCRIBE_ROUTES, refuses=True)
-    elif _is_given(resource, "target"):
-        what = "has a `target` (quick create), which makes nothing here: the API would have no route and no stage"
-        yield Obstacle(resource.address, what, DESCRIBE_ROUTES)
 
 
 def _function_url(resource: Resource, account: str) -> Iterator[Obstacle]:
@@ -88,9 +86,9 @@ def _function_url(resource: Resource, account: str) -> Iterator[Obstacle]:
     yield Obstacle(resource.address, what, remedy, refuses=True)
 
 
-def _described_only(kind: str, remedy: str) -> Callable[[Resource, str], Iterator[Obstacle]]:
+def _only(what: str, remedy: str) -> Callable[[Resource, str], Iterator[Obstacle]]:
     def check(resource: Resource, account: str) -> Iterator[Obstacle]:
-        yield Obstacle(resource.address, f"is {kind}: described only", remedy)
+        yield Obstacle(resource.address, what, remedy)
 
     return check
 
@@ -101,11 +99,15 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
     "aws_lambda_function_url": (_function_url,),
     "aws_apigatewayv2_api": (_http_api,),
     "aws_api_gateway_rest_api": (
-        _described_only(
-            "a REST API", "Requests to it are answered with 404 here: an HTTP API (aws_apigatewayv2_api) runs"
+        _only(
+            "is a REST API: the emulator serves it",
+            "What it answers is not held to AWS's documentation, as an HTTP API (aws_apigatewayv2_api) is",
         ),
     ),
     "aws_pipes_pipe": (
-        _described_only("an EventBridge pipe", "Nothing is delivered by it here: an event source mapping does"),
+        _only(
+            "is an EventBridge pipe: described only",
+            "Nothing is delivered by it here: an event source mapping does",
+        ),
     ),
 }

@@ -87,7 +87,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
 INSTANTS: dict[str, Callable[[Project], object]] = {
     "Postgres' data is being made": lambda project: (project.state / "postgres" / "data.unfinished").exists(),
     "the emulator has begun": lambda project: (project.state / "ministack").exists(),
-    "Terraform applies": lambda project: any(project.state.glob("**/endless")),
+    "Terraform applies": lambda project: any(project.state.glob("terraform/**/endless")),
 }
 
 

@@ -6,12 +6,14 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from staticfire.edge_client import EdgeClient
 from staticfire.errors import StaticfireError
 from staticfire.load.meter import Meter
 from staticfire.load.samples import SILENT, Sampler
@@ -50,7 +52,7 @@ def edge() -> Iterator[EdgeAnswers]:
 
     answers.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=answers.server.serve_forever, daemon=True).start()
-    running = SimpleNamespace(endpoint=f"http://127.0.0.1:{answers.server.server_port}")
+    running = SimpleNamespace(edge=partial(EdgeClient, f"http://127.0.0.1:{answers.server.server_port}", "a token"))
     answers.stack = cast(Stack, SimpleNamespace(account=ACCOUNT, running=running))
     yield answers
     answers.stop()

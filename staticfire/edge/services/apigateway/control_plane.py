@@ -10,13 +10,16 @@ WebSocket APIs are refused: nothing here would serve one.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import unquote
 
 from staticfire.edge.aws.calls import AwsError, Call, Scope
 from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.http1.hop_by_hop import end_to_end
 from staticfire.edge.http1.messages import Response
+
+from . import quick_create
 
 SERVICE = "apigateway"
 
@@ -62,15 +65,43 @@ class ControlPlane:
         sent = _document(body)
         if sent.get("protocolType") == "WEBSOCKET":
             raise AwsError(501, "NotImplementedException", "WebSocket APIs are not available here: HTTP APIs are.")
+        parts = _split(request.path)
+        finish = await self._quick_create(call.scope, request.method, parts, sent)
         headers = [header for header in request.headers if header[0] in ("content-type", "accept")]
         answer = await self._emulator.raw(call.scope, SERVICE, request.method, request.target, headers, body)
         content = await self._emulator.whole(answer)
         if answer.status < 300 and content:
-            parts, data = _split(request.path), json.loads(content)
+            data = json.loads(content)
             self._remember(call.scope, parts, sent, data)
+            if finish is not None:
+                await finish(data["apiId"])
             content = json.dumps(self._completed(call.scope, parts, data)).encode()
+        elif answer.status < 300 and request.method == "DELETE" and len(parts) == 5:
+            self._forgotten.pop((call.scope, parts[2], parts[3], unquote(parts[4])), None)
         kept = [header for header in end_to_end(answer.headers) if header[0] not in ("content-length", "date")]
         return answer.status, Response(answer.status, kept, content)
+
+    async def _quick_create(
+        self, scope: Scope, method: str, parts: list[str], sent: dict[str, Any]
+    ) -> Callable[[str], Awaitable[None]] | None:
+        """Check what the call says of quick create; what there is to do once the API itself is written."""
+
+        async def rest(method: str, path: str, body: dict[str, Any] | None) -> Any:
+            answered = await self._emulator.rest(scope, SERVICE, method, path, body)
+            if body is not None:
+                self._remember(scope, _split(path), body, answered)
+            return self._completed(scope, _split(path), answered)
+
+        if method == "DELETE" and len(parts) == 5 and parts[3] == "integrations":
+            await quick_create.refuse_to_delete(rest, "/" + "/".join(parts))
+        if parts[:2] != ["v2", "apis"] or len(parts) > 3 or method not in ("POST", "PATCH"):
+            return None
+        integration = quick_create.checked(sent)
+        if method == "PATCH":
+            await quick_create.update(rest, parts[2], integration, sent)
+        elif integration is not None:
+            return lambda api_id: quick_create.create(rest, api_id, integration, sent)
+        return None
 
     def deleted(self, api_id: str) -> None:
         for key in [key for key in self._forgotten if key[1] == api_id]:

@@ -4,8 +4,9 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-in
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
 
 Format 2.0 has no key for what a request does not have; 1.0 has the documented nulls. Header names are lower-case in
-both; of repeated ones 1.0's single-value maps have the last. In 2.0 `rawPath` begins with a named stage and never holds
-a custom domain's mapping key; the `path` of 1.0 does.
+2.0. In 1.0, as events that AWS sent show, those that API Gateway knows are spelled its way (`_SPELLED`) and others as
+the client spelled them; of repeated ones its single-value maps have the last. In 2.0 `rawPath` begins with a named
+stage and never holds a custom domain's mapping key; the `path` of 1.0 does.
 
 The documentation does not list which bodies are text. Observed on AWS: `text/*` and application/json, xml and
 javascript are; everything else is base64, form data and bodies without a content type among it.
@@ -22,6 +23,22 @@ import orjson
 from .exchange import Exchange, decoded_path
 from .model import DEFAULT_STAGE
 
+_SPELLED = {
+    name.lower(): name
+    for name in (
+        "Content-Length",
+        "Content-Type",
+        "Host",
+        "User-Agent",
+        "X-Amzn-Trace-Id",
+        "X-Forwarded-For",
+        "X-Forwarded-Port",
+        "X-Forwarded-Proto",
+        "accept",
+        "accept-encoding",
+        "cache-control",
+    )
+}
 _TEXT_TYPES = frozenset(("application/json", "application/xml", "application/javascript"))
 
 
@@ -126,6 +143,9 @@ def _headers_1(exchange: Exchange) -> tuple[dict[str, str], dict[str, list[str]]
     cookies = exchange.request.headers.getall("cookie")
     if cookies:
         multi["cookie"] = cookies
+    spelled = {name.lower(): name for name in (name.decode("latin-1") for name in exchange.request.headers.names)}
+    spelled |= _SPELLED
+    multi = {spelled.get(name, name): values for name, values in multi.items()}
     return {name: values[-1] for name, values in multi.items()}, multi
 
 

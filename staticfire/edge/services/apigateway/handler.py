@@ -31,6 +31,7 @@ from .metrics import ApiMetrics
 from .model import DEFAULT_STAGE
 from .prepared import PreparedApi, PreparedRoute, PreparedStage, Preparer
 from .refusal import Refused, not_found, not_yet_again, too_large, too_many_requests, unsupported
+from .rest_apis import RestApis
 from .tokens import KeySource
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ class HttpApis:
         self._earlier = EarlierApis(state_dir / "http-apis.json")
         self._catalog = ApiCatalog(self._control.get, self._preparer.prepare, self._earlier.serves)
         self._addresses = Addresses(domain)
+        self._rest_apis = RestApis(emulator)
         self._metrics = ApiMetrics(emulator)
 
     def match(self, request: Request) -> Address | None:
@@ -74,6 +76,8 @@ class HttpApis:
         try:
             _check_head(address.request)
             api = self._catalog.prepared(address.api_id) or await self._learned(address)
+            if isinstance(api, Response):
+                return api
             stage, path = _stage(api, address)
         except Refused as refused:
             refusal = self._of_lost(refused, address)
@@ -100,13 +104,15 @@ class HttpApis:
         self._finish(stage, exchange, response, started)
         return response
 
-    async def _learned(self, address: Address) -> PreparedApi:
+    async def _learned(self, address: Address) -> PreparedApi | Response:
+        """The HTTP API, or what a REST API answers."""
         if address.api_id is None:
             raise not_found(f"no API mapping of {address.domain_name} fits the path")
-        api = await self._catalog.find(address.api_id)
-        if api is None:
-            raise not_found(f"no account has an HTTP API {address.api_id}")
-        return api
+        api = None if self._rest_apis.serves(address.api_id) else await self._catalog.find(address.api_id)
+        answer = api or await self._rest_apis.serve(address.api_id, address)
+        if answer is None:
+            raise not_found(f"no account has an API {address.api_id}")
+        return answer
 
     async def _respond(self, stage: PreparedStage, exchange: Exchange, address: Address) -> Response:
         try:
@@ -204,6 +210,7 @@ class HttpApis:
         self._catalog.reset()
         self._control.reset()
         self._addresses.reset()
+        self._rest_apis.forget()
 
     async def close(self) -> None:
         """Access logs and metrics that still wait go out."""

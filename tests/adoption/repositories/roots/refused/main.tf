@@ -36,12 +36,6 @@ resource "aws_apigatewayv2_api" "api" {
   body          = templatefile("${path.module}/openapi.yaml", { function = aws_lambda_function.function.invoke_arn })
 }
 
-resource "aws_apigatewayv2_api" "quick" {
-  name          = "quick"
-  protocol_type = "HTTP"
-  target        = aws_lambda_function.function.arn
-}
-
 resource "aws_apigatewayv2_api" "plain" {
   name          = "plain"
   protocol_type = "HTTP"
