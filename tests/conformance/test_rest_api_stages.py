@@ -11,6 +11,7 @@ from tests.conformance.lab import Lab
 
 AREA = "REST API: stages"
 PAGE = "apigateway/latest/api/API_Stage.html"
+INTEGRATION = "apigateway/latest/api/API_Integration.html"
 
 
 @pytest.fixture
@@ -38,6 +39,25 @@ def test_what_a_stage_lacks_is_not_told(lab: Lab, deployed: dict[str, str]) -> N
     for stage in (made, client.get_stage(restApiId=deployed["restApiId"], stageName="prod"), listed):
         assert set(stage) - {"ResponseMetadata"} == BARE
         assert stage["cacheClusterStatus"] == "NOT_AVAILABLE"
+
+
+@documented(
+    AREA, "A method and an integration tell nothing that nobody gave", "apigateway/latest/api/API_Integration.html"
+)
+def test_what_methods_and_integrations_lack_is_not_told(lab: Lab, deployed: dict[str, str]) -> None:
+    client = lab.aws("apigateway")
+    api = deployed["restApiId"]
+    [root] = client.get_resources(restApiId=api)["items"]
+    method = {"restApiId": api, "resourceId": root["id"], "httpMethod": "GET"}
+    integration = client.get_integration(**method)
+    assert not {"requestParameters", "requestTemplates", "credentials", "contentHandling"} & integration.keys()
+    described = client.get_method(**method)
+    assert set(described) - {"ResponseMetadata"} == {
+        *("apiKeyRequired", "authorizationType", "httpMethod", "methodIntegration"),
+    }
+    templates = {"application/json": '{"statusCode": 200}'}
+    given = client.put_integration(**method, type="MOCK", requestTemplates=templates)
+    assert given["requestTemplates"] == templates
 
 
 @documented(AREA, "The stage that a deployment makes is described so too", PAGE)

@@ -125,7 +125,9 @@ class WorkingCopy:
 
     def _note_what_is_replaced(self, module: hcl.Block) -> None:
         if arguments := override.replaced_arguments(module):
-            self.notes.append(f"the provider's {', '.join(arguments)} are replaced by the local account")
+            self.notes.append(
+                f"the local account stands in for what the provider's block says of {', '.join(arguments)}"
+            )
         backend = Backend.of(module)
         if backend.type != "local":
             self.notes.append(f"the backend {backend} is replaced: the state is kept in the local S3")

@@ -1,4 +1,4 @@
-"""Stages of REST APIs: what a stage does not have is not told, so that Terraform has nothing to take away."""
+"""REST APIs: what a stage, a method or an integration lacks is not told, so that Terraform has nothing to take away."""
 
 from __future__ import annotations
 
@@ -6,6 +6,13 @@ from typing import Any
 
 _TOLD_IF_SET = frozenset(
     ("accessLogSettings", "cacheClusterSize", "description", "documentationVersion", "tags", "variables")
+)
+_TOLD_IF_GIVEN = frozenset(
+    (
+        *("authorizationScopes", "authorizerId", "contentHandling", "credentials", "integrationResponses"),
+        *("methodResponses", "operationName", "requestModels", "requestParameters", "requestTemplates"),
+        *("requestValidatorId", "uri"),
+    )
 )
 
 
@@ -16,7 +23,7 @@ def correct() -> None:
 
     def response(data: Any, *arguments: Any, **named: Any) -> Any:
         if isinstance(data, dict):
-            data = _stage(data)
+            data = _parts(_stage(data))
             if isinstance(data.get("item"), list):
                 data = {**data, "item": [_stage(item) for item in data["item"]]}
         return respond(data, *arguments, **named)
@@ -31,3 +38,13 @@ def _stage(document: Any) -> Any:
     stage = {name: value for name, value in document.items() if value or name not in _TOLD_IF_SET}
     stage.setdefault("cacheClusterStatus", "AVAILABLE" if stage.get("cacheClusterEnabled") else "NOT_AVAILABLE")
     return stage
+
+
+def _parts(document: Any) -> Any:
+    """Methods and integrations as AWS describes them, wherever they stand in a document."""
+    if isinstance(document, list):
+        return [_parts(entry) for entry in document]
+    if not isinstance(document, dict):
+        return document
+    is_one = "apiKeyRequired" in document or "passthroughBehavior" in document
+    return {name: _parts(value) for name, value in document.items() if value or not (is_one and name in _TOLD_IF_GIVEN)}
