@@ -1,4 +1,4 @@
-"""One request: for an HTTP API, for the edge itself, or an AWS API call.
+"""One request: for an HTTP API, a function URL, the edge itself, or an AWS API call.
 
 What steers the emulator past AWS's APIs (`/_ministack/reset`) wants the token that the edge's own endpoints want.
 """
@@ -12,6 +12,7 @@ from staticfire.edge.aws.router import Router
 from staticfire.edge.emulators import ministack
 from staticfire.edge.http1.messages import Request, Response
 from staticfire.edge.services.apigateway import HttpApis
+from staticfire.edge.services.lambda_.function_urls import is_for_a_function_url
 
 from .endpoints import NOT_PERMITTED, PREFIX, Endpoints
 from .guard import Guard
@@ -32,6 +33,8 @@ class App:
         address = self._http_apis.match(request)
         if address is not None:
             return await self._http_apis.serve(address)
+        if is_for_a_function_url(request):
+            return await self._router.pass_on("lambda", request)
         refusal = self._guard.refusal(request)
         if refusal is not None:
             return refusal

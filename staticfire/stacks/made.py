@@ -11,6 +11,7 @@ from urllib.parse import quote
 EXECUTE_API = re.compile(
     r"(?:https?|wss?)://([a-z0-9]+)\.execute-api\.(?:[a-z0-9-]+\.amazonaws\.com(?:\.cn)?|localhost(?::\d+)?)(/[^\s\"']*)?"
 )
+FUNCTION_URL = re.compile(r"https://([a-z0-9]{32})\.lambda-url\.[a-z0-9-]+\.on\.aws")
 # What is listed by name, the attribute that names it, and how one of them is called.
 LISTED: Mapping[str, tuple[str, str]] = {
     "aws_lambda_function": ("function_name", "function"),
@@ -39,7 +40,12 @@ class Made:
 
 def made_by(state: Mapping[str, Any], endpoint: str) -> list[Made]:
     """What a state has, in the order of its kinds."""
-    return [*_http_apis(state, endpoint), *_rest_apis(state, endpoint), *_function_urls(state), *_listed(state)]
+    return [
+        *_http_apis(state, endpoint),
+        *_rest_apis(state, endpoint),
+        *_function_urls(state, endpoint),
+        *_listed(state),
+    ]
 
 
 def stage_url(endpoint: str, api_id: str, stage: str) -> str:
@@ -72,9 +78,14 @@ def _rest_apis(state: Mapping[str, Any], endpoint: str) -> Iterator[Made]:
             yield Made("REST API", api["name"], stage_url(endpoint, api["id"], name), api["id"])
 
 
-def _function_urls(state: Mapping[str, Any]) -> Iterator[Made]:
+def _function_urls(state: Mapping[str, Any], endpoint: str) -> Iterator[Made]:
     for url in _of_type(state, "aws_lambda_function_url"):
-        yield Made("function URL", url["function_name"].rpartition(":function:")[2], url["function_url"])
+        address = _local_function_urls(url["function_url"], endpoint)
+        yield Made("function URL", url["function_name"].rpartition(":function:")[2], address)
+
+
+def _local_function_urls(text: str, endpoint: str) -> str:
+    return FUNCTION_URL.sub(rf"{endpoint}/_aws/lambda-url/\1", text)
 
 
 def _listed(state: Mapping[str, Any]) -> Iterator[Made]:
@@ -97,6 +108,7 @@ def listed(made: Sequence[Made]) -> Iterator[str]:
 def localised(value: Any, made: Sequence[Made], endpoint: str) -> Any:
     """An output with the addresses of these APIs as they answer on this machine: the provider makes AWS's own names."""
     if isinstance(value, str):
+        value = _local_function_urls(value, endpoint)
         return EXECUTE_API.sub(lambda match: _local(match, made, endpoint), value)
     if isinstance(value, list):
         return [localised(entry, made, endpoint) for entry in value]

@@ -79,9 +79,8 @@ def test_terraform_in_json(project: Repository) -> None:
 
 
 def test_what_cannot_run_is_refused_before_anything_is_applied(project: Repository) -> None:
-    """A function URL; an HTTP API whose OpenAPI document names a function that is not made yet."""
+    """An HTTP API whose OpenAPI document names a function that is not made yet."""
     text = project.staticfire("up", "--detach", "refused", code=9)
-    assert "aws_lambda_function_url.function is a function URL" in text
     assert "aws_apigatewayv2_api.api has a `body`" in text
     assert "aws_apigatewayv2_api.plain" not in text
     assert project.left("us-east-1") == []

@@ -174,9 +174,3 @@ def test_response_streaming_is_refused_clearly(lab: Lab, mirror: str) -> None:
     with pytest.raises(ClientError, match="stream") as caught:
         lab.aws("lambda").invoke_with_response_stream(FunctionName=mirror, Payload=b"{}")
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] < 600
-
-
-@documented(AREA, "A function may have a URL of its own", URLS, "not done: refused with an error that says so")
-def test_a_function_url_is_refused_clearly(lab: Lab, mirror: str) -> None:
-    with pytest.raises(ClientError, match="URL"):
-        lab.aws("lambda").create_function_url_config(FunctionName=mirror, AuthType="NONE")

@@ -80,12 +80,6 @@ def _http_api(resource: Resource, account: str) -> Iterator[Obstacle]:
         yield Obstacle(resource.address, what, DESCRIBE_ROUTES, refuses=True)
 
 
-def _function_url(resource: Resource, account: str) -> Iterator[Obstacle]:
-    what = "is a function URL, and these cannot be made here"
-    remedy = "Put an HTTP API (aws_apigatewayv2_api) before the function, or leave it out of the local stack"
-    yield Obstacle(resource.address, what, remedy, refuses=True)
-
-
 def _only(what: str, remedy: str) -> Callable[[Resource, str], Iterator[Obstacle]]:
     def check(resource: Resource, account: str) -> Iterator[Obstacle]:
         yield Obstacle(resource.address, what, remedy)
@@ -96,7 +90,12 @@ def _only(what: str, remedy: str) -> Callable[[Resource, str], Iterator[Obstacle
 Check = Callable[[Resource, str], Iterator[Obstacle]]
 CHECKS: Mapping[str, tuple[Check, ...]] = {
     "aws_lambda_function": (_image, _runtime, _layers),
-    "aws_lambda_function_url": (_function_url,),
+    "aws_lambda_function_url": (
+        _only(
+            "is a function URL: the emulator serves it",
+            "What it answers is not held to AWS's documentation, and it does not stream",
+        ),
+    ),
     "aws_apigatewayv2_api": (_http_api,),
     "aws_api_gateway_rest_api": (
         _only(

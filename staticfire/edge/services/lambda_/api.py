@@ -23,7 +23,6 @@ CLIENT_CONTEXT_LIMIT = 3583
 TAIL_BYTES = 4096
 
 NOT_AVAILABLE = {
-    "/url": "Function URLs are not available here: no request would reach one. Put an HTTP API before the function.",
     "/response-streaming-invocations": (
         "InvokeWithResponseStream is not available here: Python functions do not stream. Use Invoke."
     ),

@@ -25,11 +25,6 @@ resource "aws_lambda_function" "function" {
   source_code_hash = data.archive_file.function.output_base64sha256
 }
 
-resource "aws_lambda_function_url" "function" {
-  function_name      = aws_lambda_function.function.function_name
-  authorization_type = "NONE"
-}
-
 resource "aws_apigatewayv2_api" "api" {
   name          = "refused"
   protocol_type = "HTTP"
