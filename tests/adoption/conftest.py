@@ -19,6 +19,7 @@ import boto3
 import pytest
 
 from staticfire.host.ports import free_port
+from staticfire.stacks.terraform.finding import PROVIDER, REGISTRIES
 
 REPOSITORIES = Path(__file__).parent / "repositories"
 COMMAND = Path(sysconfig.get_path("scripts")) / "staticfire"
@@ -52,6 +53,18 @@ class Repository:
     directory: Path
     port: int
     variables: dict[str, str] = field(default_factory=dict)
+    added: set[Path] = field(default_factory=set)
+
+    def lock(self, root: str, version: str) -> None:
+        """Write a lock file, as a stranger has it, that asks for that version of the AWS provider."""
+        path = self.directory / root / ".terraform.lock.hcl"
+        path.write_text(
+            f'provider "{REGISTRIES[0]}/{PROVIDER}" {{\n'
+            f'  version = "{version}"\n'
+            '  hashes  = ["h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="]\n'
+            "}\n"
+        )
+        self.added.add(path.relative_to(self.directory))
 
     def staticfire(self, *arguments: str, within: str = ".", code: int = 0) -> str:
         """Run the command; what it printed. Its exit code must be this one."""
@@ -101,7 +114,7 @@ class Repository:
         """Whether nothing was written into it but `.staticfire`."""
         there = {path.relative_to(self.directory) for path in self.directory.rglob("*")}
         original = {path.relative_to(REPOSITORIES / name) for path in (REPOSITORIES / name).rglob("*")}
-        return {path for path in there if path.parts[0] != ".staticfire"} == original
+        return {path for path in there if path.parts[0] != ".staticfire"} == original | self.added
 
 
 def _copied(name: str, directory: Path, ending: contextlib.ExitStack) -> Repository:

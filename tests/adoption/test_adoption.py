@@ -11,6 +11,7 @@ from tests.adoption.conftest import Repository
 def test_a_repository_with_everything_that_needs_an_account(repository: Callable[[str], Repository]) -> None:
     """A profile, a role, an account that is not ours, a state bucket that is nowhere, an older lock file."""
     seed = repository("seed")
+    seed.lock("infra", "5.60.0")
     text = seed.staticfire("up", "--detach")
     for sentence in (
         "No staticfire.toml",
