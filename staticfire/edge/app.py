@@ -12,7 +12,7 @@ from staticfire.edge.aws.router import Router
 from staticfire.edge.emulators import ministack
 from staticfire.edge.http1.messages import Request, Response
 from staticfire.edge.services.apigateway import HttpApis
-from staticfire.edge.services.lambda_.function_urls import is_for_a_function_url
+from staticfire.edge.services.lambda_.function_urls import FunctionUrls
 
 from .endpoints import NOT_PERMITTED, PREFIX, Endpoints
 from .guard import Guard
@@ -23,8 +23,11 @@ READING = ("GET", "HEAD")
 
 
 class App:
-    def __init__(self, *, http_apis: HttpApis, guard: Guard, endpoints: Endpoints, router: Router) -> None:
+    def __init__(
+        self, *, http_apis: HttpApis, function_urls: FunctionUrls, guard: Guard, endpoints: Endpoints, router: Router
+    ) -> None:
         self._http_apis = http_apis
+        self._function_urls = function_urls
         self._guard = guard
         self._endpoints = endpoints
         self._router = router
@@ -33,8 +36,9 @@ class App:
         address = self._http_apis.match(request)
         if address is not None:
             return await self._http_apis.serve(address)
-        if is_for_a_function_url(request):
-            return await self._router.pass_on("lambda", request)
+        answer = await self._function_urls.serve(request)
+        if answer is not None:
+            return answer
         refusal = self._guard.refusal(request)
         if refusal is not None:
             return refusal

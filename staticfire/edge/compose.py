@@ -23,6 +23,7 @@ from staticfire.edge.services.apigateway import HttpApis
 from staticfire.edge.services.cloudwatch.service import CloudWatch
 from staticfire.edge.services.lambda_ import Functions, LambdaSettings
 from staticfire.edge.services.lambda_.api import LambdaApi
+from staticfire.edge.services.lambda_.function_urls import FunctionUrls
 from staticfire.edge.services.mail.mailbox import Mailbox
 from staticfire.edge.services.rds.service import Rds
 from staticfire.edge.services.sts.service import Sts
@@ -73,7 +74,13 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
             "transition": cloudwatch.actions.transition,
         },
     )
-    return App(http_apis=http_apis, guard=_guard(config), endpoints=endpoints, router=router)
+    return App(
+        http_apis=http_apis,
+        function_urls=FunctionUrls(emulator),
+        guard=_guard(config),
+        endpoints=endpoints,
+        router=router,
+    )
 
 
 async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, stop: Callable[[], None]) -> App:
@@ -120,7 +127,13 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
         await endpoints.forget()
 
     state.lost = lost
-    return App(http_apis=http_apis, guard=_guard(config), endpoints=endpoints, router=router)
+    return App(
+        http_apis=http_apis,
+        function_urls=FunctionUrls(emulator),
+        guard=_guard(config),
+        endpoints=endpoints,
+        router=router,
+    )
 
 
 def _ministack(

@@ -182,6 +182,36 @@ def test_a_page_of_an_http_api_calls_its_own_routes_and_steers_nothing(edge: Edg
     assert sent(edge, "POST", "/_staticfire/reset", WRITES, {})[0] == 403
 
 
+def test_addresses_of_functions_and_apis_lead_to_nothing_else(edge: Edge) -> None:
+    """Nobody is asked for an origin there, so neither a Host nor a path may mean anything else to the emulator."""
+    table = {"AttributeName": "k", "AttributeType": "S"}
+    edge.client("dynamodb").create_table(
+        TableName="kept",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[table],
+        KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
+    )
+    api = edge.client("apigateway").create_rest_api(name="rest")["id"]
+    url, rebound = "a" * 32, {"origin": "http://evil.example"}
+    for host, target in (
+        (f"{url}.lambda-url.evil.example", "/_ministack/reset"),
+        (f"{url}.lambda-url.evil.example", "/"),
+        (f"{api}.execute-api.evil.example", "/_ministack/reset"),
+        (f"{api}.execute-api.evil.example", "/"),
+        ("127.0.0.1", f"/_aws/lambda-url/{url}/../../_ministack/reset"),
+        ("127.0.0.1", f"/_aws/lambda-url/{url}%2F..%2F..%2F_ministack/reset"),
+        ("127.0.0.1", f"/_aws/execute-api/{api}%2Fstages/prod/"),
+        ("127.0.0.1", f"/_aws/execute-api/{api}/stages%2Fprod/"),
+        ("127.0.0.1", f"/_aws/execute-api/{api}/%2E%2E/resources"),
+    ):
+        for method in ("GET", "POST", "DELETE"):
+            status, body = sent(edge, method, target, {"host": host, **rebound, **AS_DYNAMODB}, {})
+            assert status in (400, 403, 404), (method, host, target, status, body)
+            assert b"kept" not in body
+    assert edge.client("dynamodb").list_tables()["TableNames"] == ["kept"]
+    assert edge.client("apigateway").get_rest_api(restApiId=api)["name"] == "rest"
+
+
 def test_who_shows_no_token_or_another_steers_nothing(edge: Edge) -> None:
     for headers in ({}, {"x-staticfire-token": ""}, {"x-staticfire-token": edge.token[:-1]}):
         assert sent(edge, "POST", "/_staticfire/faults", headers, {"kind": "drop"})[0] == 403

@@ -111,6 +111,13 @@ class Emulator:
         headers = end_to_end(request.headers)
         return await self.raw(scope, service, request.method, request.target, headers, body, as_is=True)
 
+    async def at(self, target: str, service: str, request: Request, limit: int) -> Response:
+        """The answer to somebody's request at another address of the emulator, which does not see its Host."""
+        headers = [(name, value) for name, value in end_to_end(request.headers) if name.lower() != "host"]
+        body = await request.body(limit)
+        answer = await self.raw(Scope(), service, request.method, target, headers, body, as_is=True)
+        return Response(answer.status, end_to_end(answer.headers), await self.whole(answer))
+
     async def raw(
         self,
         scope: Scope,

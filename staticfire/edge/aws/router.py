@@ -61,13 +61,6 @@ class Router:
         except AwsError as error:
             return error_response(error, call)
 
-    async def pass_on(self, service: str, request: Request) -> Response:
-        """A request that is no call of AWS's API, and whose answer is the emulator's."""
-        try:
-            return await self._emulator.forward(Scope(), service, request)
-        except AwsError as error:
-            return error_response(error, Call(request, service, Scope()))
-
     async def _answer(self, call: Call) -> Response:
         service = self._services.get(call.service)
         if service is None:

@@ -6,17 +6,16 @@ The edge does not run them itself yet: what answers is the emulator's, and is no
 from __future__ import annotations
 
 import json
-from urllib.parse import quote
+import re
 
-from staticfire.edge.aws.calls import Scope
 from staticfire.edge.aws.emulator import Emulator
-from staticfire.edge.http1.hop_by_hop import end_to_end
 from staticfire.edge.http1.messages import BodyTooLarge, Response
 
 from .address import Address
 from .integration import MAX_BODY
 from .refusal import too_large
 
+NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
 # What emulators answer for an API that they do not have either.
 UNKNOWN = ("Not Found", "does not correspond to a deployed API Gateway API")
 
@@ -32,33 +31,30 @@ class RestApis:
 
     async def serve(self, api_id: str, address: Address) -> Response | None:
         """The emulator's answer; None when it has no such API."""
-        request = address.request
-        stage, path = address.stage, address.path
+        request, stage, path = address.request, address.stage, address.path
         if stage is None:
             stage, slash, rest = path[1:].partition("/")
             path = f"{slash or '/'}{rest}"
-        target = f"/restapis/{api_id}/{quote(stage)}/_user_request_{path}"
-        target += f"?{request.query}" if request.query else ""
-        # The API's own host name would lead the emulator by that name, and the path would count twice.
-        headers = [(name, value) for name, value in end_to_end(request.headers) if name.lower() != "host"]
+        # Nobody is asked for a signature on the way: what a stranger chose may lead to a stage, and nowhere else.
+        if not NAME.fullmatch(api_id) or not NAME.fullmatch(stage):
+            return None
+        target = f"/restapis/{api_id}/{stage}/_user_request_{path}" + (f"?{request.query}" if request.query else "")
         try:
-            body = await request.body(MAX_BODY)
+            response = await self._emulator.at(target, "apigateway", request, MAX_BODY)
         except BodyTooLarge:
             raise too_large(f"the body is longer than {MAX_BODY} bytes") from None
-        answer = await self._emulator.raw(Scope(), "apigateway", request.method, target, headers, body, as_is=True)
-        content = await self._emulator.whole(answer)
-        if answer.status == 404 and api_id not in self._served and _is_unknown(content):
+        if response.status == 404 and api_id not in self._served and _is_unknown(response.body):
             return None
         self._served.add(api_id)
-        return Response(answer.status, end_to_end(answer.headers), content)
+        return response
 
     def forget(self) -> None:
         self._served.clear()
 
 
-def _is_unknown(content: bytes) -> bool:
+def _is_unknown(body: object) -> bool:
     try:
-        message = json.loads(content)["message"]
+        message = json.loads(body)["message"] if isinstance(body, bytes) else None
     except (ValueError, TypeError, KeyError):
         return False
     return isinstance(message, str) and any(text in message for text in UNKNOWN)

@@ -80,14 +80,16 @@ class ControlPlane:
         if service == "cognito-idp":
             self.reads.append(target)
             return Incoming(404, b"{}")
-        if target.startswith("/restapis/"):  # it has none
-            return Incoming(404, b'{"message": "Not Found"}')
         try:
             data = await self.rest(scope, service, method, target, json.loads(body) if body else None)
         except AwsError as error:
             return Incoming(error.status, json.dumps({"message": error.message}).encode())
         status = {"POST": 201, "DELETE": 204}.get(method, 200)
         return Incoming(status, b"" if data is None else json.dumps(data).encode())
+
+    async def at(self, target: str, service: str, request: Request, limit: int) -> Response:
+        """It has no REST API."""
+        return Response(404, [], b'{"message": "Not Found"}')
 
     async def whole(self, response: Incoming) -> bytes:
         return await response.read()
