@@ -56,8 +56,8 @@ def test_what_methods_and_integrations_lack_is_not_told(lab: Lab, deployed: dict
         *("apiKeyRequired", "authorizationType", "httpMethod", "methodIntegration"),
     }
     templates = {"application/json": '{"statusCode": 200}'}
-    given = client.put_integration(**method, type="MOCK", requestTemplates=templates)
-    assert given["requestTemplates"] == templates
+    changed = client.put_integration(**method, type="MOCK", requestTemplates=templates)
+    assert changed["requestTemplates"] == templates
 
 
 @documented(AREA, "The stage that a deployment makes is described so too", PAGE)
