@@ -82,6 +82,10 @@ class PairedEmulator(Emulator):
         request.raw = b""  # it is signed anew on its way, so it cannot go as it came
         return await super().forward(scope, service, request)
 
+    async def at(self, target: str, service: str, request: Request, limit: int) -> Response:
+        emulator = self._localstack if service in LOCALSTACK else self._ministack
+        return await emulator.at(target, service, request, limit)
+
     async def raw(
         self,
         scope: Scope,
