@@ -143,9 +143,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"staticfire {__version__}")
     project = "the directory that holds staticfire.toml, or a Terraform root (default: this one, or one above it)"
     parser.add_argument("--project", "-chdir", type=Path, metavar="DIR", help=project)
-    parser.add_argument("-v", "--verbose", action="store_true", help="show each step, and each resource of Terraform")
+    verbose = "show each step, and each resource of Terraform"
+    parser.add_argument("-v", "--verbose", action="store_true", help=verbose)
     parser.set_defaults(**dict.fromkeys(FLAGS))
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, (configure, text) in COMMANDS.items():
-        configure(commands.add_parser(name, help=text, description=text))
+        command = commands.add_parser(name, help=text, description=text)
+        configure(command)
+        if name == "up":  # argparse would take it for the beginning of -var
+            command.add_argument("-v", "--verbose", action="store_true", default=argparse.SUPPRESS, help=verbose)
     return parser

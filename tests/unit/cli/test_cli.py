@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from staticfire import __version__
-from staticfire.cli.main import run
+from staticfire.cli.main import _parser, run
 from staticfire.cli.status import _in_words
 from staticfire.host.locks import command_lock
 from staticfire.layout import Layout
@@ -89,6 +89,13 @@ def test_status_prints_words_and_not_pythons_own_form_of_values() -> None:
     assert [_in_words(value) for value in (True, False, ["3.12", "3.13"], [], None, 7, "x")] == [
         *("yes", "no", "3.12 3.13", "none", "none", "7", "x")
     ]
+
+
+def test_verbose_may_stand_after_up_too() -> None:
+    """Terraform's -var begins like it."""
+    for arguments in (["-v", "up"], ["up", "-v"], ["-v", "up", "-var", "a=1"]):
+        assert _parser().parse_args(arguments).verbose
+    assert not _parser().parse_args(["up", "-var", "a=1"]).verbose
 
 
 def test_an_unknown_target_is_2(root: str, capsys: pytest.CaptureFixture[str]) -> None:
