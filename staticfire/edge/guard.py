@@ -5,7 +5,7 @@ DNS rebinding (the page's own name, resolved to 127.0.0.1); and a page that this
 bucket or an HTTP API's answer, which has the endpoint's own origin. So a browser's request is refused unless nobody's
 page made it, or its origin is allowed; and so is one whose Host is a name that is not this machine's. An IP address as
 Host is always right: no name was resolved. A page from here may still lead to objects of buckets, and be made of them.
-HTTP APIs are not guarded: they answer as their CORS configuration says.
+APIs and function URLs are not guarded: they answer whoever calls, as their CORS configuration says.
 """
 
 from __future__ import annotations

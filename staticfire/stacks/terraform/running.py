@@ -32,6 +32,7 @@ from staticfire.settings import Settings, StackSettings
 
 from .finding import PROVIDER, find_provider, find_terraform, registry_of
 from .override import Backend, StateBucket
+from .state import read_state
 from .variables import (
     CONFIGURATION_FILE,
     DEFAULT_ACCOUNT,
@@ -71,16 +72,8 @@ class TerraformRunner:
         self.log = self._layout.logs / f"terraform-{account}-{stack.name}.log"
         self._record = self._layout.process(f"terraform-{account}-{stack.name}")
 
-    def state(self) -> dict[str, Any] | None:
-        """The state as Terraform wrote it; None while there is none."""
-        try:
-            answer = self._s3().get_object(Bucket=self.states.name, Key=state_object(self._stack))
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in ("NoSuchKey", "NoSuchBucket"):
-                raise
-            return None
-        document: dict[str, Any] = json.load(answer["Body"])
-        return document
+    def state(self) -> Mapping[str, Any] | None:
+        return read_state(self._s3(), self.states.name, state_object(self._stack))
 
     def make_state_bucket(self) -> None:
         try:

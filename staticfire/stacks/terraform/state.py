@@ -15,14 +15,22 @@ from botocore.exceptions import ClientError
 NOT_THERE = ("NoSuchKey", "NoSuchBucket", "404")
 
 
-def whole_state(client: Callable[[str], Any], bucket: str, key: str) -> Mapping[str, Any] | None:
-    """The state that lies there; None when its stack is not there, or not whole."""
+def read_state(s3: Any, bucket: str, key: str) -> Mapping[str, Any] | None:
+    """The state as Terraform wrote it; None while there is none."""
     try:
-        state: Mapping[str, Any] = json.load(client("s3").get_object(Bucket=bucket, Key=key)["Body"])
+        state: Mapping[str, Any] = json.load(s3.get_object(Bucket=bucket, Key=key)["Body"])
     except ClientError as error:
         if error.response["Error"]["Code"] in NOT_THERE:
             return None
         raise
+    return state
+
+
+def whole_state(client: Callable[[str], Any], bucket: str, key: str) -> Mapping[str, Any] | None:
+    """The state that lies there; None when its stack is not there, or not whole."""
+    state = read_state(client("s3"), bucket, key)
+    if state is None:
+        return None
     managed = [resource for resource in state.get("resources", ()) if resource["mode"] == "managed"]
     functions = {
         instance["attributes"]["function_name"]
