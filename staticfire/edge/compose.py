@@ -12,8 +12,10 @@ from staticfire.edge.aws.access_keys import AccessKeys
 from staticfire.edge.aws.calls import Service
 from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.aws.faults import Faults
+from staticfire.edge.aws.protocol import Operations
 from staticfire.edge.aws.router import Router
 from staticfire.edge.emulators.localstack import LocalStack
+from staticfire.edge.emulators.localstack.code import CodeInS3
 from staticfire.edge.emulators.localstack.mail import LocalStackMail
 from staticfire.edge.emulators.localstack.state import LocalStackState
 from staticfire.edge.emulators.ministack import MiniStack
@@ -24,9 +26,13 @@ from staticfire.edge.services.cloudwatch.service import CloudWatch
 from staticfire.edge.services.lambda_ import Functions, LambdaSettings
 from staticfire.edge.services.lambda_.api import LambdaApi
 from staticfire.edge.services.lambda_.function_urls import FunctionUrls
+from staticfire.edge.services.lambda_.mappings.operations import MappingOperations
+from staticfire.edge.services.lambda_.mappings.service import EventSourceMappings
+from staticfire.edge.services.lambda_.mappings.writes import StreamWrites
 from staticfire.edge.services.mail.mailbox import Mailbox
 from staticfire.edge.services.rds.service import Rds
 from staticfire.edge.services.sts.service import Sts
+from staticfire.edge.store import Store
 from staticfire.host.files import secret
 from staticfire.layout import CONTROL_TOKEN
 
@@ -46,12 +52,13 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     access_keys = AccessKeys(_token(config))
     functions = _functions(config, emulator, access_keys, port)
     ending.push_async_callback(functions.close)
+    mappings = await _mappings(_store(config, ending), emulator, functions, ending)
     http_apis = _http_apis(config, emulator, functions, port)
     ending.push_async_callback(http_apis.close)
     mailbox = _mailbox(config)
     faults = Faults()
     services: dict[str, Service] = {
-        "lambda": LambdaApi(functions),
+        **_lambda(functions, mappings, emulator),
         "apigateway": http_apis,
         "monitoring": cloudwatch,
         "sts": Sts(emulator, access_keys),
@@ -63,6 +70,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
         emulator=ministack,
         postgres=config.postgres,
         functions=functions,
+        mappings=mappings,
         http_apis=http_apis,
         faults=faults,
         router=router,
@@ -95,8 +103,10 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     access_keys = AccessKeys(_token(config))
     functions = _functions(config, emulator, access_keys, port)
     ending.push_async_callback(functions.close)
+    mappings = await _mappings(_store(config, ending), emulator, functions, ending)
     http_apis = _http_apis(config, emulator, functions, port)
     ending.push_async_callback(http_apis.close)
+    on_lambda = _lambda(functions, mappings, emulator)
     in_front = LocalStack(emulator, functions, config.state_dir)
     ending.push_async_callback(in_front.close)
     mailbox = _mailbox(config)
@@ -105,6 +115,8 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
         "apigateway": http_apis,
         "sts": Sts(emulator, access_keys),
         **in_front.services,
+        **on_lambda,
+        "lambda": CodeInS3(emulator, on_lambda["lambda"]),
         **_rds(config, emulator),
     }
     router = Router(emulator, services=services, faults=faults, access_keys=access_keys)
@@ -115,6 +127,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
         filler=filler,
         postgres=config.postgres,
         functions=functions,
+        mappings=mappings,
         http_apis=http_apis,
         faults=faults,
         router=router,
@@ -160,6 +173,32 @@ def _functions(config: EdgeConfig, emulator: Emulator, access_keys: AccessKeys, 
         enforce_iam=config.enforce_iam,
     )
     return Functions(emulator, settings, access_keys)
+
+
+def _store(config: EdgeConfig, ending: AsyncExitStack) -> Store:
+    store = Store(config.state_dir / "edge.sqlite")
+    ending.push_async_callback(store.close)
+    return store
+
+
+async def _mappings(
+    store: Store, emulator: Emulator, functions: Functions, ending: AsyncExitStack
+) -> EventSourceMappings:
+    mappings = EventSourceMappings(store, emulator, functions)
+    ending.push_async_callback(mappings.close)
+    # The emulator that describes the functions begins empty, and so do the mappings.
+    await mappings.reset()
+    return mappings
+
+
+def _lambda(functions: Functions, mappings: EventSourceMappings, emulator: Emulator) -> dict[str, Service]:
+    of_mappings = MappingOperations(mappings, functions, emulator)
+    operations = Operations("lambda", {**of_mappings.table(), **of_mappings.tag_table()})
+    return {
+        "lambda": LambdaApi(functions, operations),
+        "dynamodb": StreamWrites(mappings, "dynamodb"),
+        "kinesis": StreamWrites(mappings, "kinesis"),
+    }
 
 
 def _http_apis(config: EdgeConfig, emulator: Emulator, functions: Functions, port: int) -> HttpApis:

@@ -8,6 +8,7 @@ import re
 from urllib.parse import parse_qs, unquote
 
 from staticfire.edge.aws.calls import AwsError, Call, Scope
+from staticfire.edge.aws.protocol import Operations
 from staticfire.edge.http1.messages import BodyTooLarge, Response
 
 from .model import FunctionRef, Outcome, json_object
@@ -16,6 +17,8 @@ from .service import Functions
 PATH = re.compile(r"/(?P<version>\d{4}-\d{2}-\d{2})/functions/(?P<name>[^/]+)(?P<rest>/.*)?")
 
 FUNCTIONS = re.compile(r"/\d{4}-\d{2}-\d{2}/functions")
+
+MAPPINGS = re.compile(r"/2015-03-31/event-source-mappings|/2017-03-31/tags/arn:[^:]*:lambda:.*:event-source-mapping:")
 
 REQUEST_LIMIT = 6 * 1024 * 1024
 EVENT_LIMIT = 1024 * 1024
@@ -32,12 +35,15 @@ NOT_AVAILABLE = {
 class LambdaApi:
     """The `lambda` service: what it does not answer goes to the emulator, and it hears of what went through."""
 
-    def __init__(self, functions: Functions) -> None:
+    def __init__(self, functions: Functions, operations: Operations | None = None) -> None:
         self._functions = functions
+        self._operations = operations
 
     async def answer(self, call: Call) -> Response | None:
         """The answer to an invocation; None for every other call."""
         match = PATH.fullmatch(call.request.path)
+        if self._operations is not None and MAPPINGS.match(unquote(call.request.path)):
+            return await self._operations.answer(call)
         if match is None or call.request.method != "POST":
             return None
         operation = match["rest"]
