@@ -49,5 +49,5 @@ class App:
             return Response(403, [("content-type", "text/plain")], f"{NOT_PERMITTED}\n".encode())
         response = await self._router.handle(request)
         if steers and unquote(request.path) == ministack.RESET:
-            await self._endpoints.emptied()
+            await self._endpoints.forget()
         return response

@@ -89,7 +89,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     ending.callback(client.close)
     localstack = Emulator(config.emulator.url, client, name=config.emulator.name, log=config.emulator.log)
     # Half of the stack goes with the filler: whoever supervises the edge starts both afresh.
-    filler = _ministack(config, config.filler, port, died=stop)
+    filler = _ministack(config, config.filler, port, keep=False, died=stop)
     ending.push_async_callback(filler.stop)
     emulator = PairedEmulator(localstack, await filler.start())
     access_keys = AccessKeys(_token(config))
@@ -137,7 +137,12 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
 
 
 def _ministack(
-    config: EdgeConfig, ministack: EmulatorConfig, port: int, died: Callable[[], None] = lambda: None
+    config: EdgeConfig,
+    ministack: EmulatorConfig,
+    port: int,
+    *,
+    keep: bool = True,
+    died: Callable[[], None] = lambda: None,
 ) -> MiniStack:
     return MiniStack(
         ministack.python,
@@ -146,6 +151,7 @@ def _ministack(
         token=_token(config),
         public_host=config.public_host,
         enforce_iam=config.enforce_iam,
+        keep=keep,
         died=died,
     )
 

@@ -13,6 +13,7 @@ POST   functions/kill     kill -9 the process of an execution environment: {"env
 GET    faults             the faults that are set, with how often each has struck
 POST   faults             set one
 DELETE faults[/ID]        clear one, or all
+POST   save               have the emulator's state on the disk, where it is kept: {"kept", "seconds", "bytes", ...}
 POST   reset              end the execution environments, empty their queues, clear the faults, remove the mails
 """
 
@@ -111,6 +112,9 @@ class Endpoints:
             return _json(200, {"cleared": self._faults.clear()})
         if method == "DELETE" and name.startswith("faults/"):
             return _json(200, {"cleared": self._faults.clear(name.removeprefix("faults/"))})
+        if route == ("POST", "save"):
+            said = await self._emulator.save()
+            return _json(500 if "error" in said else 200, said)
         if route == ("POST", "reset"):
             return await self._reset()
         return _json(404, {"message": f"There is no {method} {PREFIX}{name}."})
@@ -128,12 +132,8 @@ class Endpoints:
             return _json(error.status, {"message": error.message})
         return _json(200, {})
 
-    async def emptied(self) -> None:
-        """The emulator's state is gone: nothing that was learned of it holds."""
-        self._emulator.emptied()
-        await self.forget()
-
     async def forget(self) -> None:
+        """The emulator's state is gone: nothing that was learned of it holds."""
         await self._http_apis.reset()
         await self._functions.reset()
 
