@@ -34,7 +34,7 @@ from staticfire.host.leave import INTERRUPTED, leave_at_once
 from staticfire.settings import ALL, Settings, load
 from staticfire.stacks.options import remembered
 
-from . import doctor, down, env, fault, init, logs, mail, stacks, status, up, url
+from . import doctor, down, env, fault, init, logs, mail, snapshot, stacks, status, up, url
 from . import load as load_command
 from .terminal import shown
 
@@ -43,7 +43,7 @@ FLAGS = ("target", "port", "allow_unsupported")  # of some commands; each stands
 
 COMMANDS: Mapping[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = {
     "up": (up.configure, "Start what does not run yet, and apply the stacks; quick when nothing changed."),
-    "down": (down.configure, "End what runs. Postgres keeps its data."),
+    "down": (down.configure, "End what runs; its data stays (embedded: all of it)."),
     "status": (
         status.configure,
         "Say what runs, and whether it is well.",
@@ -57,6 +57,10 @@ COMMANDS: Mapping[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = 
     "reset": (
         stacks.configure_reset,
         "Empty what the stacks hold: tables, buckets, queues, databases, mail.",
+    ),
+    "snapshot": (
+        snapshot.configure,
+        "Keep all that the stacks hold under a name, and bring it back.",
     ),
     "load": (load_command.configure, "Load a stack by a profile, look up what became of each write, write a report."),
     "fault": (fault.configure, "Have AWS API calls of the running stack fail, hang, come late or lose their answer."),

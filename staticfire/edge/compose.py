@@ -33,6 +33,7 @@ from staticfire.layout import CONTROL_TOKEN
 from .app import App
 from .config import EdgeConfig, EmulatorConfig
 from .endpoints import Endpoints
+from .gate import Gate
 from .guard import Guard
 
 
@@ -50,6 +51,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     ending.push_async_callback(http_apis.close)
     mailbox = _mailbox(config)
     faults = Faults()
+    gate = Gate(functions.busy)
     services: dict[str, Service] = {
         "lambda": LambdaApi(functions),
         "apigateway": http_apis,
@@ -64,6 +66,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
         postgres=config.postgres,
         functions=functions,
         http_apis=http_apis,
+        gate=gate,
         faults=faults,
         router=router,
         mails=mailbox,
@@ -77,6 +80,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     return App(
         http_apis=http_apis,
         function_urls=FunctionUrls(emulator),
+        gate=gate,
         guard=_guard(config),
         endpoints=endpoints,
         router=router,
@@ -101,6 +105,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     ending.push_async_callback(in_front.close)
     mailbox = _mailbox(config)
     faults = Faults()
+    gate = Gate(functions.busy)
     services: dict[str, Service] = {
         "apigateway": http_apis,
         "sts": Sts(emulator, access_keys),
@@ -116,6 +121,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
         postgres=config.postgres,
         functions=functions,
         http_apis=http_apis,
+        gate=gate,
         faults=faults,
         router=router,
         mails=LocalStackMail(emulator, mailbox),
@@ -130,6 +136,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     return App(
         http_apis=http_apis,
         function_urls=FunctionUrls(emulator),
+        gate=gate,
         guard=_guard(config),
         endpoints=endpoints,
         router=router,

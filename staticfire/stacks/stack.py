@@ -2,8 +2,9 @@
 
 `up` brings it from any state to applied: packages are built, the database and its role are made, Terraform runs, and
 what it answered is recorded together with a fingerprint of everything that went in. While the fingerprint holds, `up`
-has nothing to do. The fingerprint holds one life of the emulator: after its death the stack is applied again, and
-when its database is older than the emulator, the functions of `rebuild` restore what the emulator had known.
+has nothing to do. The fingerprint holds one life of the emulator, which is saved after each apply and outlives its
+process: only when it lost something the stack is applied again, and when its database is older than the emulator, the
+functions of `rebuild` restore what the emulator had known.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from .packages import build
 log = logging.getLogger(__name__)
 
 NEEDED = {"fingerprint", "instance", "outputs"}
+SAVE_SECONDS = 120.0
 SHOWN = 160  # of an output's value
 
 
@@ -188,6 +190,8 @@ class Stack:
             record = self._of_state(inputs.copy.apply(inputs.variables, step, self._check), fingerprint)
             if applied is None and database_is_older:
                 self.rebuild(record.outputs, step)
+            if self.running.token:  # what is recorded as applied is there after any kill
+                self.running.edge(timeout=SAVE_SECONDS).save()
             write_json(self.layout.applied(self.account, self.name), vars(record), 0o600)
             self.notes = inputs.copy.notes
         return True

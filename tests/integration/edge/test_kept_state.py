@@ -214,23 +214,26 @@ def _see_kms(edge: Edge) -> Any:
 def _cognito(edge: Edge) -> Any:
     client = edge.client("cognito-idp")
     pool = client.create_user_pool(PoolName="kept")["UserPool"]["Id"]
-    flows = ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
-    app = client.create_user_pool_client(UserPoolId=pool, ClientName="c", ExplicitAuthFlows=flows)
+    flows = ["ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
+    client.create_user_pool_client(UserPoolId=pool, ClientName="c", ExplicitAuthFlows=flows)
     client.admin_create_user(UserPoolId=pool, Username="u", MessageAction="SUPPRESS")
     client.admin_set_user_password(UserPoolId=pool, Username="u", Password="Passw0rd!x", Permanent=True)
-    login = {"USERNAME": "u", "PASSWORD": "Passw0rd!x"}
-    name = app["UserPoolClient"]["ClientId"]
-    tokens = client.initiate_auth(ClientId=name, AuthFlow="USER_PASSWORD_AUTH", AuthParameters=login)
-    edge.client("ssm").put_parameter(
-        Name="/token", Value=tokens["AuthenticationResult"]["AccessToken"], Type="String", Tier="Advanced"
-    )
 
 
 def _see_cognito(edge: Edge) -> Any:
+    """Also which key signs the tokens: those of the life before stay good."""
     client = edge.client("cognito-idp")
-    token = edge.client("ssm").get_parameter(Name="/token")["Parameter"]["Value"]
     [pool] = client.list_user_pools(MaxResults=5)["UserPools"]
-    return pool, client.get_user(AccessToken=token)["UserAttributes"]
+    [app] = client.list_user_pool_clients(UserPoolId=pool["Id"])["UserPoolClients"]
+    login = client.admin_initiate_auth(
+        UserPoolId=pool["Id"],
+        ClientId=app["ClientId"],
+        AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+        AuthParameters={"USERNAME": "u", "PASSWORD": "Passw0rd!x"},
+    )
+    token: str = login["AuthenticationResult"]["AccessToken"]
+    user = client.admin_get_user(UserPoolId=pool["Id"], Username="u")["UserAttributes"]
+    return pool, user, token.partition(".")[0]
 
 
 def _ecr(edge: Edge) -> Any:

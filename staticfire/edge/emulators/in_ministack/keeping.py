@@ -273,17 +273,9 @@ class Keeper:
     def _read(self) -> dict[str, Any]:
         """Put the saved state into the services; its header. Number 0: there is none."""
         path = self._directory / "state"
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:
+        if not path.exists():
             return {"number": 0}
-        if len(data) < DIGEST or hashlib.blake2b(data[:-DIGEST], digest_size=DIGEST).digest() != data[-DIGEST:]:
-            raise Unusable(f"{path} is damaged")
-        line, _, rest = data[:-DIGEST].partition(b"\n")
-        header: dict[str, Any] = json.loads(line)
-        made_by = (header["format"], header["ministack"])
-        if made_by != (FORMAT, version("ministack")):
-            raise Unusable(f"{path} was saved by MiniStack {made_by[1]} (format {made_by[0]}), this is another")
+        header, rest = read_state(path, version("ministack"))
         enabled = gc.isenabled()
         gc.disable()
         try:
@@ -440,6 +432,30 @@ def _end_what_ran() -> None:
             module._fail_orphaned_jobs()
         elif (short == "lambda_svc" and module._esms.has_any()) or (short == "pipes" and module._pipes.has_any()):
             module._ensure_poller()
+
+
+def read_state(path: Path, ministack: str) -> tuple[dict[str, Any], bytes]:
+    """The header of a saved state, and what follows it; Unusable where that MiniStack cannot take it up."""
+    data = path.read_bytes()
+    if len(data) < DIGEST or hashlib.blake2b(data[:-DIGEST], digest_size=DIGEST).digest() != data[-DIGEST:]:
+        raise Unusable(f"{path} is damaged")
+    line, _, rest = data[:-DIGEST].partition(b"\n")
+    header: dict[str, Any] = json.loads(line)
+    if (header["format"], header["ministack"]) != (FORMAT, ministack):
+        by = f"MiniStack {header['ministack']} (format {header['format']})"
+        raise Unusable(f"{path} was saved by {by}, this is MiniStack {ministack} (format {FORMAT})")
+    return header, rest
+
+
+def check_state(kept: Path, ministack: str) -> None:
+    """Unusable where what is kept is not whole, or not of that MiniStack; nothing kept is whole too."""
+    if (kept / "state").exists():
+        _, rest = read_state(kept / "state", ministack)
+        try:
+            for _piece in _pieces(rest, kept / "blobs"):
+                pass
+        except (OSError, ValueError) as error:
+            raise Unusable(f"{kept} is damaged: {error}") from error
 
 
 # --- the file ---------------------------------------------------------------------------------------------------------
