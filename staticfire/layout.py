@@ -24,6 +24,7 @@ NOT_SHARED = (
 STATE = (
     *("edge.json", "edge-config.json", "http-apis.json", "inboxes.json", "mail.jsonl"),
     *("loading.json", "before-apply"),
+    *("edge.sqlite", "edge.sqlite-shm", "edge.sqlite-wal"),
     *("compose.json", "containers.json", "terraform.rc", "provider-mirror", "applying"),
     *(CONTROL_TOKEN, f".{CONTROL_TOKEN}.lock", "bin", "options"),
     *("functions", "logs", "ministack", "postgres", "processes"),
