@@ -25,13 +25,12 @@ from staticfire.host.locks import command_lock
 from staticfire.layout import Layout
 from staticfire.progress import Progress, progress
 from staticfire.settings import Settings
-from staticfire.targets.base import Running, require_well, target
+from staticfire.targets.base import EMBEDDED, Running, require_well, target
 from staticfire.targets.copies import ALL, Copies
 
 from .summary import print_summary
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-EMBEDDED = "embedded"
 SAVE_SECONDS = 120.0
 
 
@@ -127,6 +126,7 @@ def _load(settings: Settings, arguments: argparse.Namespace) -> int:
             copies.stage(place)
         if running is not None:
             where.stop(display)
+        copies.forget()
         copies.put(place, f"The loading of the snapshot {place.name} had been cut off: it is loaded now.")
         if running is None:
             display.line("Nothing was running: `staticfire up` starts what is loaded.")

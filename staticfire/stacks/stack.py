@@ -13,7 +13,7 @@ import hashlib
 import json
 import logging
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -176,8 +176,23 @@ class Stack:
         for example in self.stack_settings.examples if self.url is not None else ():
             yield f"  {example.replace('{url}', shlex.quote(self.url or ''))}"
 
-    def up(self, progress: Progress, packages: Mapping[str, Path] | None = None, *, force: bool = False) -> bool:
-        """Apply unless nothing changed; whether it was applied. `packages`: those that are built already."""
+    def up(
+        self,
+        progress: Progress,
+        packages: Mapping[str, Path] | None = None,
+        *,
+        force: bool = False,
+        before_apply: Callable[[], None] = lambda: None,
+    ) -> bool:
+        """Apply unless nothing changed; whether it was applied. `packages`: those that are built already.
+
+        `before_apply` is called once there is something to apply.
+        """
+
+        def check(planned: list[Resource]) -> None:
+            self._check(planned)
+            before_apply()
+
         with progress.step(f"Apply {self.name}") as step:
             step.note("packages")
             inputs = self._inputs(packages)
@@ -187,7 +202,7 @@ class Stack:
                 return False
             step.note("database")
             database_is_older = self.database is not None and self.database.make()
-            record = self._of_state(inputs.copy.apply(inputs.variables, step, self._check), fingerprint)
+            record = self._of_state(inputs.copy.apply(inputs.variables, step, check), fingerprint)
             if applied is None and database_is_older:
                 self.rebuild(record.outputs, step)
             if self.running.token:  # what is recorded as applied is there after any kill

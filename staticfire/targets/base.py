@@ -55,7 +55,8 @@ class Target(Protocol):
 
 
 TARGETS = ("embedded", "compose", "containers", "external")
-ENFORCING = "embedded"
+EMBEDDED = "embedded"
+ENFORCING = EMBEDDED
 # A test run does not start these: it uses the one that is up.
 SHARED = ("compose", "external")
 

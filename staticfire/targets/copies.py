@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from staticfire.edge.emulators.in_ministack.keeping import Unusable, check_state
+from staticfire.edge_client import EdgeClient
 from staticfire.errors import StaticfireError
 from staticfire.host.files import read_json, sync, write_json
 from staticfire.layout import Layout
@@ -33,7 +34,7 @@ DATA, KEPT, STORE = "postgres/data", "ministack/kept", "edge.sqlite"
 LOGS_OF_STORE = (f"{STORE}-wal", f"{STORE}-shm")  # SQLite's own: not those of another store
 ATTEMPTS = 5
 # What belongs together, below the state directory. Every name is a file or a directory; what is absent is absent later.
-EMULATOR = (KEPT, "ministack/state", STORE, *LOGS_OF_STORE, "http-apis.json", "applied")
+EMULATOR = (KEPT, "ministack/state", STORE, *LOGS_OF_STORE, "functions/zips", "http-apis.json", "applied")
 POSTGRES = (DATA, "postgres/admin-password", "postgres/server.json")
 REST = ("mail.jsonl", "terraform", "options")
 ALL = (*EMULATOR, *POSTGRES, *REST)
@@ -106,6 +107,34 @@ class Copies:
     def header(self, place: Path) -> dict[str, Any] | None:
         """What a copy says of itself; None where there is not a whole one."""
         return read_json(place / HEADER, format=int, parts=list, time=float)
+
+    def remember(self, edge: EdgeClient) -> None:
+        """Before Terraform changes anything: what `roll_back` brings back."""
+        edge.save()
+        self.take(self.layout.before_apply, EMULATOR)
+
+    def forget(self) -> None:
+        """The apply has come to its end."""
+        _remove(self.layout.before_apply)
+
+    def roll_back(self) -> str:
+        """An apply was cut off by the death of what it was applied to: Terraform's state does not say all it made.
+
+        So everything is as before that apply; what was done, in words. Nothing runs.
+        """
+        place = self.layout.before_apply
+        if self.header(place) is None:
+            return ""
+        said = "The last apply was cut off: the emulator is as it was before, and what is missing is applied again"
+        try:
+            self.check(place)
+        except StaticfireError as error:
+            said = f"The last apply was cut off, and what was there before it is lost: {error}"
+        else:
+            self.stage(place)
+            self.put(place, said)
+        self.forget()
+        return said
 
     def check(self, place: Path) -> None:
         """An error when what is here now could not take this copy up."""
@@ -194,8 +223,8 @@ def _marks(directory: str, names: list[str]) -> list[str]:
 
 
 def _copy_or_link(source: str, target: str) -> None:
-    """A blob never changes: a second name of it is a copy."""
-    if os.path.basename(os.path.dirname(source)) == "blobs":
+    """What is named after its content never changes: a second name of it is a copy."""
+    if os.path.basename(os.path.dirname(source)) in ("blobs", "zips"):
         try:
             os.link(source, target)
         except OSError:  # another file system

@@ -64,7 +64,7 @@ class Embedded:
 
     def start(self, progress: Progress) -> Running:
         self.edge.require_port()
-        loaded = self._copies.finish() if self.edge.record() is None else ""
+        said = self._heal()
         with ThreadPoolExecutor(4) as pool:
             emulator = pool.submit(install_emulator, self.layout, progress)
             runtimes = pool.submit(install_runtimes, self.settings, self.layout, progress)
@@ -78,10 +78,19 @@ class Embedded:
                 step.done(self.edge.endpoint)
         server = postgres.result()
         notes = self._notes(runtimes.result(), server)
-        notes += [loaded] if loaded else []
+        notes += said
         if self.edge.begun:
             notes += health.parts.get("emulator", {}).get("notes", ())
         return Running(self.edge.endpoint, self.settings.region, health, server, notes, self._token())
+
+    def _heal(self) -> list[str]:
+        """End what a crash has cut off, and tell it; nothing where all is well."""
+        if (health := self.edge.health()) is not None and health.well:
+            return []
+        if self.layout.before_apply.exists() or self.edge.record() is None:
+            self.edge.stop()
+            return [said for said in (self._copies.finish(), self._copies.roll_back()) if said]
+        return []
 
     def describe(self) -> Running | None:
         server = self.postgres.running()
