@@ -140,6 +140,10 @@ class Layout:
         """Forget what was applied, since what it was applied to is gone; what was removed."""
         return self._remove("applied", "planned", "terraform")
 
+    def forget_emulator(self) -> None:
+        """Of a stopped embedded stack: the emulator begins from nothing, and the edge with it."""
+        self._remove("applied", "before-apply", "ministack", "edge.sqlite", "edge.sqlite-shm", "edge.sqlite-wal")
+
     def wipe(self) -> list[str]:
         """Remove all of a stack's state; what was removed. Packages, reports and the state of test runs stay."""
         return [*self.forget_applied(), *self._remove(*STATE)]

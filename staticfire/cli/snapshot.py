@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import shutil
 import sys
 import time
@@ -25,12 +24,11 @@ from staticfire.host.locks import command_lock
 from staticfire.layout import Layout
 from staticfire.progress import Progress, progress
 from staticfire.settings import Settings
-from staticfire.targets.base import EMBEDDED, Running, require_well, target
-from staticfire.targets.copies import ALL, Copies
+from staticfire.targets.base import Running, require_well, target
+from staticfire.targets.copies import ALL, Copies, require_embedded, snapshot_named, snapshot_place, snapshots
 
 from .summary import print_summary
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 SAVE_SECONDS = 120.0
 
 
@@ -54,21 +52,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--all", action="store_true", help="every one")
 
 
-def snapshot_named(settings: Settings, name: str) -> Path:
-    """The directory of a snapshot that is there; an error that lists those that are."""
-    place = _place(settings, name)
-    if not place.is_dir():
-        names = ", ".join(path.name for path in _snapshots(settings)) or "none"
-        raise UsageError(
-            f"There is no snapshot {name!r}.",
-            checked=[f"{Layout.of(settings).snapshots}: {names}"],
-            remedy=f"`staticfire snapshot save {name}` takes one.",
-        )
-    return place
-
-
 def _save(settings: Settings, arguments: argparse.Namespace) -> int:
-    place = _place(settings, arguments.name)
+    place = snapshot_place(settings, arguments.name)
     if place.exists() and not arguments.force:
         raise UsageError(f"There is a snapshot {place.name!r} already.", remedy="Choose another name, or say --force.")
     with command_lock(Layout.of(settings), "snapshot save"), progress(verbose=arguments.verbose) as display:
@@ -137,10 +122,10 @@ def _load(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _list(settings: Settings, arguments: argparse.Namespace) -> int:
-    _require_embedded(settings)
+    require_embedded(settings)
     copies = Copies(settings)
     rows = []
-    for path in _snapshots(settings):
+    for path in snapshots(settings):
         header = copies.header(path) or {}
         row = {"name": path.name, "time": header.get("time"), "stacks": header.get("stacks", [])}
         rows.append(row | {"bytes": bytes_in(path)})
@@ -157,9 +142,9 @@ def _list(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _delete(settings: Settings, arguments: argparse.Namespace) -> int:
-    _require_embedded(settings)
+    require_embedded(settings)
     with command_lock(Layout.of(settings), "snapshot delete"):
-        places = _snapshots(settings) if arguments.all else [snapshot_named(settings, arguments.name)]
+        places = snapshots(settings) if arguments.all else [snapshot_named(settings, arguments.name)]
         for place in places:
             doomed = place.with_name(f".{place.name}.deleted")
             shutil.rmtree(doomed, ignore_errors=True)
@@ -167,25 +152,3 @@ def _delete(settings: Settings, arguments: argparse.Namespace) -> int:
             shutil.rmtree(doomed)
     print(f"Deleted: {', '.join(place.name for place in places) or 'nothing'}.")
     return 0
-
-
-def _place(settings: Settings, name: str) -> Path:
-    _require_embedded(settings)
-    if not NAME.fullmatch(name):
-        raise UsageError(
-            f"A snapshot cannot be named {name!r}.",
-            remedy="Use letters, digits, dots, dashes and underscores; the first is a letter or a digit.",
-        )
-    return Layout.of(settings).snapshots / name
-
-
-def _snapshots(settings: Settings) -> list[Path]:
-    return sorted(path for path in Layout.of(settings).snapshots.glob("*") if not path.name.startswith("."))
-
-
-def _require_embedded(settings: Settings) -> None:
-    if settings.target != EMBEDDED:
-        raise UsageError(
-            f"There are no snapshots on the target {settings.target!r}: LocalStack's free edition keeps nothing.",
-            remedy=f"Use the target {EMBEDDED!r}: `staticfire up --target {EMBEDDED}`.",
-        )

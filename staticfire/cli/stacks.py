@@ -13,8 +13,8 @@ from staticfire.settings import Settings
 from staticfire.stacks.packages import build
 from staticfire.stacks.reset import reset
 from staticfire.stacks.stack import SAVE_SECONDS, Stack, chosen_stacks
-from staticfire.targets.base import EMBEDDED, require_well
-from staticfire.targets.copies import Copies
+from staticfire.targets.base import require_well
+from staticfire.targets.copies import EMBEDDED, Copies
 
 
 def configure_build(parser: argparse.ArgumentParser) -> None:

@@ -55,8 +55,7 @@ class Target(Protocol):
 
 
 TARGETS = ("embedded", "compose", "containers", "external")
-EMBEDDED = "embedded"
-ENFORCING = EMBEDDED
+ENFORCING = "embedded"
 # A test run does not start these: it uses the one that is up.
 SHARED = ("compose", "external")
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import sqlite3
 import time
@@ -21,7 +22,7 @@ from typing import Any
 
 from staticfire.edge.emulators.in_ministack.keeping import Unusable, check_state
 from staticfire.edge_client import EdgeClient
-from staticfire.errors import StaticfireError
+from staticfire.errors import StaticfireError, UsageError
 from staticfire.host.files import read_json, sync, write_json
 from staticfire.layout import Layout
 from staticfire.settings import Settings
@@ -40,6 +41,8 @@ REST = ("mail.jsonl", "terraform", "options")
 ALL = (*EMULATOR, *POSTGRES, *REST)
 HEADER = "copy.json"
 FORMAT = 1
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+EMBEDDED = "embedded"
 
 
 @dataclass(frozen=True)
@@ -199,6 +202,44 @@ class Copies:
     def _staged(self, part: str) -> Path:
         there = self._place(part)
         return there.with_name(f".{there.name}.incoming")
+
+
+def snapshot_named(settings: Settings, name: str) -> Path:
+    """The directory of a snapshot that is there; an error that lists those that are."""
+    place = snapshot_place(settings, name)
+    if not place.is_dir():
+        names = ", ".join(path.name for path in snapshots(settings)) or "none"
+        raise UsageError(
+            f"There is no snapshot {name!r}.",
+            checked=[f"{Layout.of(settings).snapshots}: {names}"],
+            remedy=f"`staticfire snapshot save {name}` takes one.",
+        )
+    return place
+
+
+def snapshot_place(settings: Settings, name: str) -> Path:
+    """Where the snapshot of that name lies, or would."""
+    require_embedded(settings)
+    if not NAME.fullmatch(name):
+        raise UsageError(
+            f"A snapshot cannot be named {name!r}.",
+            remedy="Use letters, digits, dots, dashes and underscores; the first is a letter or a digit.",
+        )
+    return Layout.of(settings).snapshots / name
+
+
+def snapshots(settings: Settings) -> list[Path]:
+    """Those that are whole."""
+    return sorted(path for path in Layout.of(settings).snapshots.glob("*") if not path.name.startswith("."))
+
+
+def require_embedded(settings: Settings) -> None:
+    """An error on every other target."""
+    if settings.target != EMBEDDED:
+        raise UsageError(
+            f"There are no snapshots on the target {settings.target!r}: LocalStack's free edition keeps nothing.",
+            remedy=f"Use the target {EMBEDDED!r}: `staticfire up --target {EMBEDDED}`.",
+        )
 
 
 def _remove(path: Path) -> None:
