@@ -78,10 +78,10 @@ class Edge:
         headers = {
             "authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature={'0' * 64}",
             "content-type": "application/json",
+            "x-staticfire-token": self._token,
         }
         data = None if body is None else json.dumps(body).encode()
-        url = self._url.removesuffix("/_staticfire/") + path
-        return self._open(urllib.request.Request(url, data, headers, method=method))
+        return self._open(urllib.request.Request(f"{self._url}lambda{path}", data, headers, method=method))
 
     def report(self, what: str, **news: Any) -> None:
         """Of the account and region of the call under way; one after the other, while that call goes on."""
