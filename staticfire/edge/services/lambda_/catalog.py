@@ -94,7 +94,7 @@ class FunctionCatalog:
         content = (await self._emulator.rest(config.scope, "lambda", "GET", path)).get("Content", {})
         if "CodeSha256" not in content:
             raise AwsError(
-                502,
+                400,
                 "InvalidLayerException",
                 f"{config.name} uses the layer {arn}, which is not here. Make one of the same content in the stack.",
             )

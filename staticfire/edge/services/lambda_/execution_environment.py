@@ -32,16 +32,13 @@ from .memory import MemoryWatch
 from .model import FunctionConfig
 from .output_parser import Record
 from .platform_log import PlatformLog
-from .runtime_api import Reply, RuntimeApi, error_body, event
+from .runtime_api import Address, Reply, RuntimeApi, error_body, event
 from .runtimes import RuntimePython
 
 log = logging.getLogger(__name__)
 
 INIT_SECONDS = 10.0
 FREEZE_AFTER = 0.05
-
-# 127.0.0.1 as /proc/net/tcp prints it: the address's bytes as a number of the machine.
-LOOPBACK = f"{int.from_bytes(socket.inet_aton('127.0.0.1'), sys.byteorder):08X}"
 
 
 class ExecutionEnvironmentOwner(Protocol):
@@ -126,11 +123,15 @@ class ExecutionEnvironment:
     async def launch(self, first: Invocation | None) -> None:
         """Start the process. With a first invocation, initialising counts as its time, as after a failed init."""
         try:
-            port = await self._api.listen()
+            host, port = await self._api.listen()
             self._began = time.monotonic()
             self._current = first
             self._write(self._platform.init_start())
-            own = {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}"}
+            own = {
+                "AWS_LAMBDA_RUNTIME_API": f"{host}:{port}",
+                "AWS_XRAY_DAEMON_ADDRESS": f"{host}:2000",
+                "_AWS_XRAY_DAEMON_ADDRESS": host,
+            }
             self._process = FunctionProcess(self._launch, own, on_output=self._write, on_exit=self._exited)
         except BaseException:
             self._set_state("dead")
@@ -198,9 +199,9 @@ class ExecutionEnvironment:
     def init_failed(self, payload: bytes, error_type: str) -> None:
         self._init_error = (payload, error_type)
 
-    def accepts(self, peer_port: int, own_port: int) -> bool:
-        """Whether the connection from this local port was made by the function's own process."""
-        inode = _socket_inode(peer_port, own_port)
+    def accepts(self, peer: Address, own: Address) -> bool:
+        """Whether the connection from this local address was made by the function's own process."""
+        inode = _socket_inode(peer, own)
         if inode is None:
             return not Path("/proc/net/tcp").exists()
         return self._process is not None and self._process.owns_socket(inode)
@@ -253,7 +254,7 @@ class ExecutionEnvironment:
         init_seconds, self._init_seconds = self._init_seconds, None
         if invocation.tail is not None:
             self._report(invocation, result, init_seconds)
-            result.log_tail = "\n".join(invocation.tail)
+            result.log_tail = "".join(text if text.endswith("\n") else f"{text}\n" for text in invocation.tail)
         self._owner.finished(invocation, result)
         if not invocation.done.done():
             invocation.done.set_result(result)
@@ -384,9 +385,9 @@ class ExecutionEnvironment:
         await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
 
 
-def _socket_inode(local_port: int, remote_port: int) -> str | None:
-    """The kernel's number of the socket 127.0.0.1:local_port -> 127.0.0.1:remote_port; None where it does not tell."""
-    addresses = f"{LOOPBACK}:{local_port:04X} {LOOPBACK}:{remote_port:04X}"
+def _socket_inode(local: Address, remote: Address) -> str | None:
+    """The kernel's number of the socket local -> remote; None where it does not tell."""
+    addresses = f"{_in_hexadecimal(local)} {_in_hexadecimal(remote)}"
     try:
         with open("/proc/net/tcp") as file:
             table = file.read()
@@ -396,6 +397,12 @@ def _socket_inode(local_port: int, remote_port: int) -> str | None:
     if position < 0:
         return None
     return table[position : table.find("\n", position)].split()[8]
+
+
+def _in_hexadecimal(address: Address) -> str:
+    """As /proc/net/tcp prints it: the address's bytes as a number of the machine."""
+    host, port = address
+    return f"{int.from_bytes(socket.inet_aton(host), sys.byteorder):08X}:{port:04X}"
 
 
 # As Go's syscall.Signal names them: that is what Lambda prints.

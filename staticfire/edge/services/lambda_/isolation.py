@@ -68,15 +68,16 @@ DEVICES = ("full", "null", "random", "urandom", "zero")
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import TypedDict
+    from typing import NotRequired, TypedDict
 
     class Place(TypedDict):
-        """What the edge says of it; `layers` is empty without layers."""
+        """What the edge says of it; `layers` is empty without layers, `bootstrap` there for an exec wrapper alone."""
 
         code: str
         layers: str
         runtime: str
         tmp_mb: int
+        bootstrap: NotRequired[str]
 
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -148,7 +149,14 @@ def make_root(place: Place) -> None:
     os.makedirs(f"{root}/var", exist_ok=True)
     os.symlink(sys.base_prefix, f"{root}/var/lang")
     show(f"/proc/self/fd/{opened[place['code']]}", root, "/var/task")
-    show(f"/proc/self/fd/{opened[place['runtime']]}", root, "/var/runtime")
+    runtime = f"/proc/self/fd/{opened[place['runtime']]}"
+    if "bootstrap" in place:  # it is one more file there, and the packages are seen at their own path as well
+        os.mkdir(f"{root}/var/runtime")
+        for name in os.listdir(runtime):
+            os.symlink(f"{place['runtime']}/{name}", f"{root}/var/runtime/{name}")
+        write(f"{root}/var/runtime/bootstrap.py", place["bootstrap"].encode())
+    else:
+        show(runtime, root, "/var/runtime")
     os.makedirs(f"{root}/opt", exist_ok=True)
     if place["layers"]:
         layers = f"/proc/self/fd/{opened[place['layers']]}"

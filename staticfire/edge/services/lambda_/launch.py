@@ -30,12 +30,16 @@ if TYPE_CHECKING:
         edge: int
 
     class LaunchSettings(TypedDict):
-        """What the edge says; `place` where the process is isolated; `layers` is empty without layers."""
+        """What the edge says; `place` where the process is isolated; `layers` is empty without layers.
+
+        `bootstrap` is what AWS_LAMBDA_EXEC_WRAPPER gets to start.
+        """
 
         handler: str
         task_root: str
         layers: str
         memory_mb: int
+        bootstrap: NotRequired[str]
         place: NotRequired[isolation.Place]
         pipes: NotRequired[Pipes]
 
@@ -50,16 +54,26 @@ def enter(settings: LaunchSettings) -> None:
 
 def limit(settings: LaunchSettings) -> None:
     """What keeps a runaway function from hurting the machine: its memory is watched from outside besides."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    ceiling = (settings["memory_mb"] + 2048) * 1024 * 1024
-    resource.setrlimit(resource.RLIMIT_DATA, (ceiling, ceiling))
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    if hard == resource.RLIM_INFINITY or hard >= 1024:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
+    lower(resource.RLIMIT_CORE, 0)
+    lower(resource.RLIMIT_DATA, (settings["memory_mb"] + 2048) * 1024 * 1024)
+    lower(resource.RLIMIT_NOFILE, 1024)
+    lower(resource.RLIMIT_MEMLOCK, 65536)
+    if "place" in settings and kernel() >= (5, 14):  # there its own processes alone are counted, not all of the user's
+        lower(resource.RLIMIT_NPROC, 742)
     if sys.platform == "linux":
         with open("/proc/self/oom_score_adj", "w") as file:
             file.write("1000")
         yield_to_the_edge()
+
+
+def lower(kind: int, limit: int) -> None:
+    hard = resource.getrlimit(kind)[1]
+    if hard == resource.RLIM_INFINITY or hard > limit:
+        resource.setrlimit(kind, (limit, limit))
+
+
+def kernel() -> tuple[int, ...]:
+    return tuple(int("".join(filter(str.isdigit, part)) or "0") for part in os.uname().release.split(".")[:2])
 
 
 def yield_to_the_edge() -> None:
@@ -83,6 +97,17 @@ def search(settings: LaunchSettings) -> None:
     os.environ["PYTHONPATH"] = f"{own}{os.pathsep}{runtime}" if own else runtime
 
 
+def become_wrapper(wrapper: str, bootstrap: str) -> None:
+    """AWS_LAMBDA_EXEC_WRAPPER in the runtime's place: it gets the command that it is to end with."""
+    python = "python{}.{}".format(*sys.version_info[:2])
+    of_lambda = f"/var/lang/bin/{python}"
+    try:
+        os.execv(wrapper, [wrapper, of_lambda if os.path.exists(of_lambda) else sys.executable, bootstrap])
+    except OSError as error:
+        print(f"/var/runtime/bootstrap: {wrapper}: {error.strerror}", file=sys.stderr, flush=True)
+        sys.exit(127 if isinstance(error, FileNotFoundError) else 126)  # as a shell
+
+
 def become_runtime(settings: LaunchSettings) -> None:
     """What awslambdaric's own main does, except that for Python 3.12 and newer it would poll in a new thread for every
     invocation, so that signals get through while it waits. Nothing sends any here, and the thread would cost as much as
@@ -100,6 +125,9 @@ def main() -> None:
         settings: LaunchSettings = json.load(file)
     enter(settings)
     limit(settings)
+    wrapper = os.environ.get("AWS_LAMBDA_EXEC_WRAPPER")
+    if wrapper:
+        become_wrapper(wrapper, settings["bootstrap"])
     search(settings)
     become_runtime(settings)
 

@@ -113,6 +113,7 @@ class FunctionConfig:
     package_type: str = "Zip"
     role: str = ""
     tmp_mb: int = 512
+    runtime_version_arn: str = ""
     code_location: str = field(default="", compare=False)
     reserved: int | None = field(default=None, compare=False)
     dead_letter_arn: str | None = field(default=None, compare=False)
@@ -137,6 +138,7 @@ class FunctionConfig:
             package_type=config.get("PackageType") or "Zip",
             role=config.get("Role") or "",
             tmp_mb=int((config.get("EphemeralStorage") or {}).get("Size") or 512),
+            runtime_version_arn=(config.get("RuntimeVersionConfig") or {}).get("RuntimeVersionArn") or "",
             code_location=(described.get("Code") or {}).get("Location") or "",
             reserved=(described.get("Concurrency") or {}).get("ReservedConcurrentExecutions"),
             dead_letter_arn=(config.get("DeadLetterConfig") or {}).get("TargetArn") or None,

@@ -1,4 +1,4 @@
-"""The lines that Lambda itself writes into a function's log."""
+"""The lines that Lambda itself writes into a function's log: as text each ends with a line feed."""
 
 from __future__ import annotations
 
@@ -23,11 +23,13 @@ class PlatformLog:
 
     def init_start(self) -> list[Record]:
         if not self._json:
-            return [(None, f"INIT_START Runtime Version: {self._runtime}\tRuntime Version ARN: ")]
+            arn = self._config.runtime_version_arn
+            return [(None, f"INIT_START Runtime Version: {self._runtime}\tRuntime Version ARN: {arn}\n")]
         record = {
             "initializationType": "on-demand",
             "phase": "init",
             "runtimeVersion": self._runtime,
+            "runtimeVersionArn": self._config.runtime_version_arn,
             "functionName": self._config.name,
             "functionVersion": self._config.version,
         }
@@ -36,16 +38,15 @@ class PlatformLog:
     def init_failed(self, seconds: float, phase: str, status: str, error_type: str) -> list[Record]:
         if not self._json:
             kind = f"\tError Type: {error_type}" if error_type else ""
-            return [
-                (None, f"INIT_REPORT Init Duration: {seconds * 1000:.2f} ms\tPhase: {phase}\tStatus: {status}{kind}")
-            ]
+            report = f"INIT_REPORT Init Duration: {seconds * 1000:.2f} ms\tPhase: {phase}\tStatus: {status}{kind}\n"
+            return [(None, report)]
         metrics = {"durationMs": round(seconds * 1000, 3)}
         record = {"initializationType": "on-demand", "phase": phase, "status": status, "metrics": metrics}
         return self._event("initReport", {**record, "errorType": error_type} if error_type else record)
 
     def start(self, request_id: str) -> list[Record]:
         if not self._json:
-            return [(None, f"START RequestId: {request_id} Version: {self._config.version}")]
+            return [(None, f"START RequestId: {request_id} Version: {self._config.version}\n")]
         if not self._info:
             return []
         return self._event("start", {"requestId": request_id, "version": self._config.version})
@@ -56,7 +57,7 @@ class PlatformLog:
         return [(None, f"{rfc3339()} {request_id} Task timed out after {self._config.timeout:.2f} seconds\n")]
 
     def exited(self, request_id: str, message: str, error_type: str) -> list[Record]:
-        return [] if self._json else [(None, f"{message}\n{error_type}")]
+        return [] if self._json else [(None, f"{message}\n{error_type}\n")]
 
     def end(
         self,
@@ -93,7 +94,7 @@ class PlatformLog:
             report += f"Init Duration: {init:.2f} ms\t"
         if status != "success":
             report += f"Status: {status}" + (f"\tError Type: {error_type}" if error_type else "")
-        return [(None, f"END RequestId: {request_id}"), (None, report)]
+        return [(None, f"END RequestId: {request_id}\n"), (None, f"{report}\n")]
 
     @staticmethod
     def _event(kind: str, record: Mapping[str, Any]) -> list[Record]:

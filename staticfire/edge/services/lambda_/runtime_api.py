@@ -13,7 +13,9 @@ protection.
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
+import sys
 from collections.abc import Callable, Iterable
 from typing import Protocol, cast
 
@@ -25,9 +27,14 @@ INIT_ERROR = f"{VERSION}/init/error"
 INVOCATION = f"{VERSION}/invocation/"
 ERROR_TYPE = b"lambda-runtime-function-error-type"
 
+ATTEMPTS = 20
 RESPONSE_LIMIT = 6 * 1024 * 1024 + 100
 
+# Lambda's own port; each execution environment has a loopback address of its own, where the machine has so many.
+PORT = 9001
+
 Reply = Callable[[bytes], None]
+Address = tuple[str, int]
 
 
 class RuntimeHandler(Protocol):
@@ -39,7 +46,7 @@ class RuntimeHandler(Protocol):
 
     def init_failed(self, payload: bytes, error_type: str) -> None: ...
 
-    def accepts(self, peer_port: int, own_port: int) -> bool: ...
+    def accepts(self, peer: Address, own: Address) -> bool: ...
 
 
 class RuntimeApi:
@@ -49,16 +56,26 @@ class RuntimeApi:
         self._handler = handler
         self._server: asyncio.Server | None = None
 
-    async def listen(self) -> int:
+    async def listen(self) -> Address:
         loop = asyncio.get_running_loop()
-        listener = socket.create_server(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
+        listener = _listener()
+        host, port = listener.getsockname()
         self._server = await loop.create_server(lambda: RuntimeConnection(self._handler), sock=listener)
-        return port
+        return host, port
 
     def close(self) -> None:
         if self._server is not None:
             self._server.close()
+
+
+def _listener() -> socket.socket:
+    for _ in range(ATTEMPTS if sys.platform == "linux" else 0):
+        numbers = (random.randrange(1, 255) for _ in range(3))
+        try:
+            return socket.create_server(("127.{}.{}.{}".format(*numbers), PORT))
+        except OSError:
+            continue  # somebody is there already, or a sandbox has one loopback address only
+    return socket.create_server(("127.0.0.1", 0))
 
 
 class RuntimeConnection(asyncio.Protocol):
@@ -77,7 +94,7 @@ class RuntimeConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
-        if not self._handler.accepts(peer[1], own[1]):
+        if not self._handler.accepts(peer, own):
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:

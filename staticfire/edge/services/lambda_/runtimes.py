@@ -16,6 +16,9 @@ from .model import FunctionConfig
 
 log = logging.getLogger(__name__)
 
+# AWS's is 502, which SDKs try five times: here nothing passes with time.
+NOT_RUNNABLE = 400
+
 
 @dataclass(frozen=True, slots=True)
 class RuntimePython:
@@ -48,20 +51,20 @@ class Runtimes:
     def choose(self, config: FunctionConfig) -> RuntimePython:
         if config.package_type != "Zip":
             raise AwsError(
-                502,
+                NOT_RUNNABLE,
                 "InvalidRuntimeException",
                 f"{config.name} is a container image. Only zip packages run here: deploy it as a zip.",
             )
         version = _version(config.runtime)
         if version is None:
             raise AwsError(
-                502,
+                NOT_RUNNABLE,
                 "InvalidRuntimeException",
                 f"{config.name} has the runtime {config.runtime!r}. Python runtimes run here (python3.x).",
             )
         if not self._installed:
             raise AwsError(
-                502,
+                NOT_RUNNABLE,
                 "InvalidRuntimeException",
                 "No Lambda runtime is installed for this edge: run `staticfire up`, which makes one.",
             )

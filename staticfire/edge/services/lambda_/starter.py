@@ -12,6 +12,7 @@ import logging
 import os
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from staticfire.edge.aws.calls import AwsError
@@ -34,15 +35,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
+
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """Where a function finds its code, its layers, the runtime client, and the runtime's programs."""
+    """Where a function finds its code, its layers, the runtime client, and the runtime itself."""
 
     task: str
     opt: str
     runtime: str
-    bin: str
+    lang: str
 
 
 class Starter:
@@ -95,18 +98,34 @@ class Starter:
                 "runtime": runtime.site_packages,
                 "tmp_mb": config.tmp_mb,
             }
-            paths = Paths("/var/task", "/opt", "/var/runtime", "/var/lang/bin")
+            paths = Paths("/var/task", "/opt", "/var/runtime", "/var/lang")
         else:
             copy, tmp = directory / "task", directory / "tmp"
             tmp.mkdir(parents=True)
             await asyncio.to_thread(shutil.copytree, tree, copy, symlinks=True)
             settings |= {"task_root": str(copy), "layers": layers}
-            paths = Paths(str(copy), layers or "/opt", runtime.site_packages, runtime.bin)
+            paths = Paths(str(copy), layers or "/opt", runtime.site_packages, str(Path(runtime.bin).parent))
         variables = {**self._variables(config, stream.name, paths), **credentials}
+        if "AWS_LAMBDA_EXEC_WRAPPER" in variables:
+            self._wrap(settings, variables, directory)
         if not isolated:
             variables.setdefault("TMPDIR", str(tmp))
         launch = Launch(runtime.python, settings, variables)
         return ExecutionEnvironment(config, runtime, launch, directory=directory, stream=stream, owner=pool)
+
+    def _wrap(self, settings: LaunchSettings, variables: dict[str, str], directory: Path) -> None:
+        """What the wrapper is to start. It is told by variables alone, as nothing stands between it and the runtime."""
+        if "place" in settings:
+            settings["place"]["bootstrap"] = BOOTSTRAP.read_text()
+            settings["bootstrap"] = "/var/runtime/bootstrap.py"
+            variables["PYTHONPATH"] = ":".join(filter(None, (variables.get("PYTHONPATH"), "/var/runtime")))
+        else:
+            path = directory / BOOTSTRAP.name
+            shutil.copyfile(BOOTSTRAP, path)
+            settings["bootstrap"] = str(path)
+            packages = [f"{settings['layers']}/python"] if settings["layers"] else []
+            packages.append(variables["LAMBDA_RUNTIME_DIR"])
+            variables["PYTHONPATH"] = ":".join(filter(None, (variables.get("PYTHONPATH"), *packages)))
 
     async def keep_code(self, ref: FunctionRef) -> None:
         """Take a copy of new code at once: an emulator may keep the newest only, published versions keep theirs."""
@@ -120,10 +139,14 @@ class Starter:
     def _variables(self, config: FunctionConfig, stream: str, paths: Paths) -> dict[str, str]:
         """The variables that AWS documents, the function's own, and where AWS is."""
         level = {"AWS_LAMBDA_LOG_LEVEL": config.logging.application_level} if config.logging.application_level else {}
+        of_json = {"AWS_LAMBDA_LOG_FORMAT": "JSON", **level} if config.logging.json else {}
         own = dict(config.variables)
+        libraries = ("/lib64", "/usr/lib64", paths.runtime, f"{paths.runtime}/lib", paths.task, f"{paths.task}/lib")
         return {
-            "PATH": f"{paths.bin}:/usr/local/bin:/usr/bin:/bin:{paths.opt}/bin",
-            "LD_LIBRARY_PATH": f"{paths.task}:{paths.task}/lib:{paths.opt}/lib",
+            "PATH": f"{paths.lang}/bin:/usr/local/bin:/usr/bin/:/bin:{paths.opt}/bin",
+            "LD_LIBRARY_PATH": ":".join((f"{paths.lang}/lib", *libraries, f"{paths.opt}/lib")),
+            "PWD": paths.task,
+            "SHLVL": "0",
             "LANG": "en_US.UTF-8",
             "TZ": ":UTC",
             **own,
@@ -137,11 +160,8 @@ class Starter:
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
             "AWS_LAMBDA_LOG_GROUP_NAME": config.logging.group,
             "AWS_LAMBDA_LOG_STREAM_NAME": stream,
-            "AWS_LAMBDA_LOG_FORMAT": "JSON" if config.logging.json else "Text",
-            **level,
+            **of_json,
             "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
-            "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
-            "_AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1",
             "_AWS_XRAY_DAEMON_PORT": "2000",
             "LAMBDA_TASK_ROOT": paths.task,
             "LAMBDA_RUNTIME_DIR": paths.runtime,

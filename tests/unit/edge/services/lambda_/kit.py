@@ -29,11 +29,13 @@ PAUSE = 0.01
 
 
 def packed(files: Mapping[str, str]) -> bytes:
-    """The same files, the same bytes: whenever they are packed."""
+    """The same files, the same bytes: whenever they are packed. A script can be executed."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, text in files.items():
-            archive.writestr(zipfile.ZipInfo(name), text)
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = (0o755 if text.startswith("#!") else 0o644) << 16
+            archive.writestr(entry, text)
     return buffer.getvalue()
 
 

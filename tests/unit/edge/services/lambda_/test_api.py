@@ -97,7 +97,7 @@ async def test_an_event_is_accepted_and_run_later(lab: Lab, path: str, headers: 
     async with lab.running() as functions:
         answer = await answered(functions, call(path=path, body=b"{}", **headers))
         assert answer.status == 202
-        await lab.until(lambda: "ran" in lab.emulator.lines.get("/aws/lambda/f", []))
+        await lab.until(lambda: "ran\n" in lab.emulator.lines.get("/aws/lambda/f", []))
 
 
 @pytest.mark.parametrize(

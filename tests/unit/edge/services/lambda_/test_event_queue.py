@@ -19,7 +19,7 @@ def messages(lab: Lab) -> list[dict[str, Any]]:
 
 
 def tries(lab: Lab) -> list[str]:
-    return [line for line in lab.emulator.lines.get("/aws/lambda/f", []) if line.startswith("try")]
+    return [line.strip() for line in lab.emulator.lines.get("/aws/lambda/f", []) if line.startswith("try")]
 
 
 async def test_a_failing_event_is_tried_three_times_with_one_request_id(lab: Lab) -> None:
@@ -83,7 +83,7 @@ async def test_a_function_as_destination_gets_the_record(lab: Lab) -> None:
     lab.emulator.answers[EVENT_CONFIG] = {"DestinationConfig": {"OnSuccess": {"Destination": target}}}
     async with lab.running() as functions:
         await functions.enqueue(ref, b"{}")
-        await lab.until(lambda: "got well" in lab.emulator.lines.get("/aws/lambda/next", []))
+        await lab.until(lambda: "got well\n" in lab.emulator.lines.get("/aws/lambda/next", []))
 
 
 async def test_a_dead_letter_queue_gets_the_event_with_the_error_as_attributes(lab: Lab) -> None:
@@ -101,7 +101,7 @@ async def test_a_throttled_event_waits_for_its_turn(lab: Lab) -> None:
     async with lab.running() as functions:
         for _ in range(3):
             await functions.enqueue(ref, b"{}")
-        await lab.until(lambda: lab.emulator.lines.get("/aws/lambda/f", []).count("ran") == 3)
+        await lab.until(lambda: lab.emulator.lines.get("/aws/lambda/f", []).count("ran\n") == 3)
         (function,) = functions.snapshot()["functions"]
     assert function["throttles"] > 0
 

@@ -178,7 +178,7 @@ async def test_a_caller_that_goes_away_does_not_end_the_invocation(lab: Lab) -> 
         await lab.until(lambda: functions.snapshot()["functions"])
         caller.cancel()
         await lab.until(lambda: counters(functions)["invocations"] == 1)
-        await lab.until(lambda: "finished" in lab.emulator.lines.get("/aws/lambda/f", []))
+        await lab.until(lambda: "finished\n" in lab.emulator.lines.get("/aws/lambda/f", []))
 
 
 async def test_reset_ends_all_environments_and_starts_cold(lab: Lab) -> None:

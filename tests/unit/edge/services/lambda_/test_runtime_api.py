@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from staticfire.edge.services.lambda_.runtime_api import ACCEPTED, Reply, RuntimeConnection, event
+from staticfire.edge.services.lambda_.runtime_api import ACCEPTED, Address, Reply, RuntimeConnection, event
 
 POLL = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: 127.0.0.1:9001\r\nAccept: */*\r\n\r\n"
 
@@ -37,7 +37,7 @@ class Runtime:
     def init_failed(self, payload: bytes, error_type: str) -> None:
         self.heard.append(error_type)
 
-    def accepts(self, peer_port: int, own_port: int) -> bool:
+    def accepts(self, peer: Address, own: Address) -> bool:
         return True
 
 
