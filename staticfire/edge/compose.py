@@ -27,6 +27,7 @@ from staticfire.edge.services.lambda_.function_urls import FunctionUrls
 from staticfire.edge.services.mail.mailbox import Mailbox
 from staticfire.edge.services.rds.service import Rds
 from staticfire.edge.services.sts.service import Sts
+from staticfire.edge.store import Store
 from staticfire.host.files import secret
 from staticfire.layout import CONTROL_TOKEN
 
@@ -34,6 +35,8 @@ from .app import App
 from .config import EdgeConfig, EmulatorConfig
 from .endpoints import Endpoints
 from .guard import Guard
+
+STORE = "edge.sqlite"
 
 
 async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) -> App:
@@ -44,7 +47,9 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     cloudwatch = CloudWatch(emulator)
     ending.push_async_callback(cloudwatch.close)
     access_keys = AccessKeys(_token(config))
-    functions = _functions(config, emulator, access_keys, port)
+    store = Store(config.state_dir / STORE)
+    ending.push_async_callback(store.close)
+    functions = _functions(config, emulator, access_keys, port, store)
     ending.push_async_callback(functions.close)
     http_apis = _http_apis(config, emulator, functions, port)
     ending.push_async_callback(http_apis.close)
@@ -93,7 +98,9 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     ending.push_async_callback(filler.stop)
     emulator = PairedEmulator(localstack, await filler.start())
     access_keys = AccessKeys(_token(config))
-    functions = _functions(config, emulator, access_keys, port)
+    store = Store(config.state_dir / STORE)
+    ending.push_async_callback(store.close)
+    functions = _functions(config, emulator, access_keys, port, store)
     ending.push_async_callback(functions.close)
     http_apis = _http_apis(config, emulator, functions, port)
     ending.push_async_callback(http_apis.close)
@@ -150,7 +157,7 @@ def _ministack(
     )
 
 
-def _functions(config: EdgeConfig, emulator: Emulator, access_keys: AccessKeys, port: int) -> Functions:
+def _functions(config: EdgeConfig, emulator: Emulator, access_keys: AccessKeys, port: int, store: Store) -> Functions:
     settings = LambdaSettings(
         state_dir=config.state_dir,
         endpoint=f"http://127.0.0.1:{port}",
@@ -159,7 +166,9 @@ def _functions(config: EdgeConfig, emulator: Emulator, access_keys: AccessKeys, 
         idle_seconds=config.idle_seconds,
         enforce_iam=config.enforce_iam,
     )
-    return Functions(emulator, settings, access_keys)
+    functions = Functions(emulator, settings, access_keys, store)
+    functions.resume()
+    return functions
 
 
 def _http_apis(config: EdgeConfig, emulator: Emulator, functions: Functions, port: int) -> HttpApis:

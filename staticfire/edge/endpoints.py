@@ -135,7 +135,7 @@ class Endpoints:
 
     async def forget(self) -> None:
         await self._http_apis.reset()
-        await self._functions.reset()
+        await self._functions.forget()
 
     async def _health(self) -> Response:
         emulator, postgres = await asyncio.gather(self._emulator.health(), self._postgres_health())

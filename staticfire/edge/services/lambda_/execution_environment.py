@@ -32,6 +32,7 @@ from .memory import MemoryWatch
 from .model import FunctionConfig
 from .output_parser import Record
 from .platform_log import PlatformLog
+from .response_stream import ResponseStream
 from .runtime_api import Address, Reply, RuntimeApi, error_body, event
 from .runtimes import RuntimePython
 
@@ -191,10 +192,14 @@ class ExecutionEnvironment:
         invocation = self._current
         if invocation is None or not self._delivered or invocation.request_id != request_id or self.state == "dead":
             return False
-        self._finish(Result(payload, failed=error_type is not None))
+        self._finish(Result(payload, failed=error_type is not None, function_error=error_type or ""))
         self._idle()
         self._owner.freed(self)
         return True
+
+    def stream_of(self, request_id: str) -> ResponseStream | None:
+        invocation = self._current
+        return invocation.stream if invocation is not None and invocation.request_id == request_id else None
 
     def init_failed(self, payload: bytes, error_type: str) -> None:
         self._init_error = (payload, error_type)
@@ -258,6 +263,8 @@ class ExecutionEnvironment:
         self._owner.finished(invocation, result)
         if not invocation.done.done():
             invocation.done.set_result(result)
+        if invocation.stream is not None:
+            invocation.stream.end()
         if invocation.tail is None:
             # Whoever waits for the answer goes first.
             self._loop.call_soon(self._report, invocation, result, init_seconds)

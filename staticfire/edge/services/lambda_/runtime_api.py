@@ -13,6 +13,7 @@ protection.
 from __future__ import annotations
 
 import asyncio
+import base64
 import random
 import socket
 import sys
@@ -21,14 +22,21 @@ from typing import Protocol, cast
 
 import httptools
 
+from .response_stream import ResponseStream
+
 VERSION = "/2018-06-01/runtime"
 NEXT = f"{VERSION}/invocation/next"
 INIT_ERROR = f"{VERSION}/init/error"
 INVOCATION = f"{VERSION}/invocation/"
 ERROR_TYPE = b"lambda-runtime-function-error-type"
+ERROR_BODY = b"lambda-runtime-function-error-body"  # a trailer: base64
+RESPONSE_MODE = b"lambda-runtime-function-response-mode"
+CONTENT_TYPE = b"content-type"
+NOTED = frozenset((ERROR_TYPE, ERROR_BODY, RESPONSE_MODE, CONTENT_TYPE))
 
 ATTEMPTS = 20
 RESPONSE_LIMIT = 6 * 1024 * 1024 + 100
+STREAM_LIMIT = 20 * 1024 * 1024
 
 # Lambda's own port; each execution environment has a loopback address of its own, where the machine has so many.
 PORT = 9001
@@ -41,6 +49,9 @@ class RuntimeHandler(Protocol):
     """The execution environment, as its Runtime API uses it."""
 
     def poll(self, reply: Reply) -> None: ...
+
+    def stream_of(self, request_id: str) -> ResponseStream | None:
+        """Who reads the response to this invocation as it comes, if somebody does."""
 
     def answered(self, request_id: str, payload: bytes, error_type: str | None) -> bool: ...
 
@@ -87,7 +98,9 @@ class RuntimeConnection(asyncio.Protocol):
         self._handler = handler
         self._parser = httptools.HttpRequestParser(self)
         self._path = ""
-        self._error_type = ""
+        self._noted: dict[bytes, str] = {}
+        self._streams = False
+        self._stream: ResponseStream | None = None
         self._body: list[bytes] = []
         self._size = 0
 
@@ -105,7 +118,10 @@ class RuntimeConnection(asyncio.Protocol):
             self._transport.close()
 
     def on_message_begin(self) -> None:
-        self._path = self._error_type = ""
+        self._path = ""
+        self._noted = {}
+        self._streams = False
+        self._stream = None
         self._body = []
         self._size = 0
 
@@ -113,20 +129,40 @@ class RuntimeConnection(asyncio.Protocol):
         self._path += url.decode("latin-1")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if name.lower() == ERROR_TYPE:
-            self._error_type = value.decode("latin-1")
+        name = name.lower()
+        if name in NOTED:
+            self._noted[name] = value.decode("latin-1")
+            if name == RESPONSE_MODE:
+                self._streams = value.lower() == b"streaming"
 
     def on_body(self, data: bytes) -> None:
         self._size += len(data)
-        if self._size <= RESPONSE_LIMIT:
+        if self._streams and self._size == len(data):
+            self._begin_stream()
+        if self._stream is not None:
+            if self._size <= STREAM_LIMIT:
+                self._stream.feed(data)
+        elif self._size <= RESPONSE_LIMIT:
             self._body.append(data)
+
+    def _begin_stream(self) -> None:
+        """The first piece of a response that the runtime streams; whoever wants it whole gets it whole."""
+        request_id, _, what = self._path[len(INVOCATION) :].partition("/")
+        if self._path.startswith(INVOCATION) and what == "response":
+            self._stream = self._handler.stream_of(request_id)
+            if self._stream is not None:
+                self._stream.begin(self._noted.get(CONTENT_TYPE, ""), self._transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._stream is not None:
+            self._stream.end()
 
     def on_message_complete(self) -> None:
         method = self._parser.get_method()
         if method == b"GET" and self._path == NEXT:
             self._handler.poll(self._write)
         elif method == b"POST" and self._path == INIT_ERROR:
-            self._handler.init_failed(b"".join(self._body), self._error_type)
+            self._handler.init_failed(b"".join(self._body), self._noted.get(ERROR_TYPE, ""))
             self._write(ACCEPTED)
         elif method == b"POST" and self._path.startswith(INVOCATION):
             request_id, _, what = self._path[len(INVOCATION) :].partition("/")
@@ -137,19 +173,34 @@ class RuntimeConnection(asyncio.Protocol):
     def _answer(self, request_id: str, what: str) -> bytes:
         if what not in ("response", "error"):
             return problem(404, "UnknownPath", "The Runtime API has no such path")
-        if self._size > RESPONSE_LIMIT:
-            message = f"Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT} bytes)."
+        limit = RESPONSE_LIMIT if self._stream is None else STREAM_LIMIT
+        if self._size > limit:
+            message = f"Response payload size exceeded maximum allowed payload size ({limit} bytes)."
             kind = "Function.ResponseSizeTooLarge"
             self._handler.answered(request_id, error_body(message, kind), kind)
             return problem(413, "RequestEntityTooLarge", message)
-        error_type = None if what == "response" else self._error_type or "Unhandled"
-        if self._handler.answered(request_id, b"".join(self._body), error_type):
+        error_type, payload = self._noted.get(ERROR_TYPE), b"".join(self._body)
+        if what == "error":
+            error_type = error_type or "Unhandled"
+        elif error_type is not None:  # in the trailers: the response was broken off
+            payload = _from_base64(self._noted.get(ERROR_BODY, ""))
+        stream, self._stream = self._stream, None
+        if self._handler.answered(request_id, payload, error_type):
             return ACCEPTED
+        if stream is not None:
+            stream.end()
         return problem(400, "InvalidRequestID", "Invalid request ID")
 
     def _write(self, response: bytes) -> None:
         if not self._transport.is_closing():
             self._transport.write(response)
+
+
+def _from_base64(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        return text.encode("latin-1")
 
 
 def event(

@@ -19,6 +19,7 @@ from staticfire.edge.aws.access_keys import AccessKeys
 from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.services.lambda_ import FunctionRef, Functions, LambdaSettings, Outcome
+from staticfire.edge.store import Store
 
 Said = Callable[[Outcome], Any]
 Together = Callable[..., Awaitable[list[Any]]]
@@ -140,12 +141,15 @@ class Lab:
         runtimes = {f"python{self.version}": {"python": self.python, "version": self.version}}
         changed: dict[str, Any] = {"runtimes": runtimes, "retry_seconds": (0.01, 0.02), **settings}
         lambda_settings = LambdaSettings(state_dir=self.directory, endpoint="http://127.0.0.1:1", **changed)
-        functions = Functions(self.emulator, lambda_settings, AccessKeys("s"))
+        store = Store(self.directory / "edge.sqlite")
+        functions = Functions(self.emulator, lambda_settings, AccessKeys("s"), store)
+        functions.resume()
         try:
             async with asyncio.timeout(120):
                 yield functions
         finally:
             await functions.close()
+            await store.close()
 
     def deploy(
         self,
