@@ -12,7 +12,7 @@ from staticfire.edge.aws.router import Router
 from staticfire.edge.emulators import ministack
 from staticfire.edge.http1.messages import Request, Response
 from staticfire.edge.services.apigateway import HttpApis
-from staticfire.edge.services.lambda_.function_urls import FunctionUrls
+from staticfire.edge.services.function_urls import FunctionUrls
 
 from .endpoints import NOT_PERMITTED, PREFIX, Endpoints
 from .guard import Guard

@@ -21,9 +21,9 @@ from staticfire.edge.emulators.pair import PairedEmulator, PairedState
 from staticfire.edge.http1.client import Client
 from staticfire.edge.services.apigateway import HttpApis
 from staticfire.edge.services.cloudwatch.service import CloudWatch
+from staticfire.edge.services.function_urls import FunctionUrls
 from staticfire.edge.services.lambda_ import Functions, LambdaSettings
 from staticfire.edge.services.lambda_.api import LambdaApi
-from staticfire.edge.services.lambda_.function_urls import FunctionUrls
 from staticfire.edge.services.mail.mailbox import Mailbox
 from staticfire.edge.services.rds.service import Rds
 from staticfire.edge.services.sts.service import Sts
@@ -81,7 +81,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     )
     return App(
         http_apis=http_apis,
-        function_urls=FunctionUrls(emulator),
+        function_urls=FunctionUrls(functions, access_keys, port),
         guard=_guard(config),
         endpoints=endpoints,
         router=router,
@@ -136,7 +136,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     state.lost = lost
     return App(
         http_apis=http_apis,
-        function_urls=FunctionUrls(emulator),
+        function_urls=FunctionUrls(functions, access_keys, port),
         guard=_guard(config),
         endpoints=endpoints,
         router=router,

@@ -168,9 +168,7 @@ def test_another_runtime_is_refused_clearly(lab: Lab, runtime: str) -> None:
         lab.invoke(function)
 
 
-@documented(
-    AREA, "InvokeWithResponseStream: what a function answers whole is one chunk, then InvokeComplete", STREAMING
-)
+@documented(AREA, "InvokeWithResponseStream: what a function answers whole is one chunk", STREAMING)
 def test_invoke_with_response_stream(lab: Lab, mirror: str) -> None:
     answer = lab.aws("lambda").invoke_with_response_stream(FunctionName=mirror, Payload=b'{"n": 1}', LogType="Tail")
     assert (answer["StatusCode"], answer["ExecutedVersion"]) == (200, "$LATEST")

@@ -13,11 +13,10 @@ from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.host.clock import rfc3339
 
 from .model import LATEST, FunctionRef, Outcome
+from .queued_event import QueuedEvent
 
 if TYPE_CHECKING:
     from staticfire.edge.aws.emulator import Emulator
-
-    from .event_queue import QueuedEvent
 
 Enqueue = Callable[[FunctionRef, bytes], Awaitable[str]]
 

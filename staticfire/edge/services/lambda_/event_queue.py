@@ -19,18 +19,17 @@ import asyncio
 import json
 import logging
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from staticfire.edge.aws.calls import AwsError, Scope
-from staticfire.edge.store import Key, Store, StoreFailed
+from staticfire.edge.store import Store, StoreFailed
 
 from .catalog import FunctionCatalog
 from .destinations import Destinations
 from .metrics import FunctionMetrics
 from .model import FunctionRef, Outcome
+from .queued_event import KIND, SERVICE, QueuedEvent
 
 if TYPE_CHECKING:
     from staticfire.edge.aws.emulator import Emulator
@@ -39,45 +38,10 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-SERVICE, KIND = "lambda", "event"
-
 AT_ONCE = 16
 DAY_QUARTER = 6 * 3600
 THROTTLE_FIRST = 0.25
 THROTTLE_LONGEST = 5.0
-
-
-@dataclass(slots=True)
-class QueuedEvent:
-    ref: FunctionRef
-    payload: bytes
-    client_context: str | None = None
-    trace_id: str = ""
-    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    queued: float = field(default_factory=time.time)
-    attempts: int = 0
-
-    @property
-    def key(self) -> Key:
-        return Key(*self.ref.scope, SERVICE, KIND, f"{self.ref.name}:{self.request_id}")
-
-    def document(self) -> dict[str, Any]:
-        return {
-            "name": self.ref.name,
-            "qualifier": self.ref.qualifier,
-            "payload": self.payload.decode(),
-            "client_context": self.client_context,
-            "trace_id": self.trace_id,
-            "request_id": self.request_id,
-            "queued": self.queued,
-            "attempts": self.attempts,
-        }
-
-    @classmethod
-    def read(cls, key: Key, document: Mapping[str, Any]) -> QueuedEvent:
-        ref = FunctionRef(Scope(key.account, key.region), document["name"], document["qualifier"])
-        kept = ("client_context", "trace_id", "request_id", "queued", "attempts")
-        return cls(ref, document["payload"].encode(), **{name: document[name] for name in kept})
 
 
 class EventQueue:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -19,12 +19,13 @@ from staticfire.edge.traces.trace_id import new_trace
 from .admission import Admission
 from .caller_deadlines import CallerDeadlines
 from .catalog import FunctionCatalog
-from .event_queue import EventQueue, QueuedEvent
+from .event_queue import EventQueue
 from .function_logs import FunctionLogs
 from .invocation import Invocation, Result
 from .metrics import FunctionMetrics
 from .model import FunctionConfig, FunctionRef, LambdaSettings, Outcome, json_object
 from .policy import allows
+from .queued_event import QueuedEvent
 from .response_stream import ResponseStream
 from .running_function import RunningFunction
 from .runtimes import Runtimes
@@ -67,6 +68,8 @@ class Functions:
 
     def __init__(self, emulator: Emulator, settings: LambdaSettings, access_keys: AccessKeys, store: Store) -> None:
         self._functions: dict[tuple[Scope, str], RunningFunction] = {}
+        self._store = store
+        self._urls: Mapping[str, Mapping[str, Any]] | None = None
         self._runtimes = Runtimes(settings.runtimes)
         self._catalog = FunctionCatalog(emulator)
         self._logs = FunctionLogs(emulator)
@@ -179,14 +182,27 @@ class Functions:
         policy = (await self._catalog.policy(ref)).get("Policy")
         return policy is not None and _allowed(policy, ref, principal, source_arn)
 
+    async def policy(self, ref: FunctionRef) -> Mapping[str, Any]:
+        """The function's resource policy, as GetPolicy tells it; empty if there is none."""
+        return await self._catalog.policy(ref)
+
+    def url_config(self, url_id: str) -> Mapping[str, Any] | None:
+        """A function URL as GetFunctionUrlConfig tells it, by its id."""
+        if self._urls is None:
+            configs = self._store.everywhere("lambda", "function-url")
+            self._urls = {config["id"]: config for _, config in configs}
+        return self._urls.get(url_id)
+
     async def changed(self, ref: FunctionRef, *, code: bool = False) -> None:
         """A write to the function went through: what it changed takes effect on the next invocation."""
         self._catalog.forget(ref.scope, ref.name)
+        self._urls = None
         if code:
             await self._starter.keep_code(ref)
 
     async def deleted(self, ref: FunctionRef) -> None:
         self._catalog.forget(ref.scope, ref.name)
+        self._urls = None
         function = self._functions.pop((ref.scope, ref.name), None)
         if function is not None:
             function.retire()

@@ -134,6 +134,7 @@ class Lab:
         self.version = version
         self.emulator = MemoryEmulator()
         self.scope = Scope()
+        self.access_keys = AccessKeys("s")
         self.mark = secrets.randbelow(10**9)  # tells this lab's processes from others'
 
     @asynccontextmanager
@@ -142,7 +143,8 @@ class Lab:
         changed: dict[str, Any] = {"runtimes": runtimes, "retry_seconds": (0.01, 0.02), **settings}
         lambda_settings = LambdaSettings(state_dir=self.directory, endpoint="http://127.0.0.1:1", **changed)
         store = Store(self.directory / "edge.sqlite")
-        functions = Functions(self.emulator, lambda_settings, AccessKeys("s"), store)
+        self.store = store
+        functions = Functions(self.emulator, lambda_settings, self.access_keys, store)
         functions.resume()
         try:
             async with asyncio.timeout(120):
