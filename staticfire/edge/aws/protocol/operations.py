@@ -36,11 +36,15 @@ class Operations:
         """More operations of the same service."""
         self._table |= table
 
+    async def check(self, call: Call) -> None:
+        """Refuse what the model refuses of what stands beside a call's body."""
+        operation, labels = self._operation(await self._known(), call)
+        if operation is not None:
+            check(operation, rest_json.read(operation, call.request, labels, b""), self._wording)
+
     async def answer(self, call: Call) -> Response | None:
         """None for an operation that is not in the table."""
-        if self._model is None:
-            self._model = await asyncio.to_thread(model, self._service)
-        operation, labels = self._operation(self._model, call)
+        operation, labels = self._operation(await self._known(), call)
         if operation is None or operation.name not in self._table:
             return None
         limit = self._wording.body_limits.get(operation.name, MAX_BODY)
@@ -56,6 +60,12 @@ class Operations:
         result = await self._table[operation.name](call, params) or {}
         render = query.response if is_query else rest_json.response
         return render(operation, result)
+
+    async def _known(self) -> Model:
+        """The model, which is read when it is first asked for."""
+        if self._model is None:
+            self._model = await asyncio.to_thread(model, self._service)
+        return self._model
 
     def _operation(self, known: Model, call: Call) -> tuple[Operation | None, dict[str, str]]:
         routed = known.route(call.request)

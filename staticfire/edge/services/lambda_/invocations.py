@@ -29,7 +29,7 @@ class Invocations:
     async def invoke(self, call: Call, name: str) -> Response:
         headers = call.request.headers
         kind = headers.get("x-amz-invocation-type") or "RequestResponse"
-        ref = _reachable(call, name)
+        ref = _called(call, name)
         context, trace = _client_context(headers.get("x-amz-client-context")), _trace(call)
         if kind == "RequestResponse":
             payload = await _payload(call, REQUEST_LIMIT)
@@ -52,12 +52,12 @@ class Invocations:
         )
 
     async def invoke_async(self, call: Call, name: str) -> Response:
-        await self._functions.enqueue(_reachable(call, name), await _payload(call, EVENT_LIMIT), trace_id=_trace(call))
+        await self._functions.enqueue(_called(call, name), await _payload(call, EVENT_LIMIT), trace_id=_trace(call))
         return Response(202, [("content-type", "application/json")], b'{"Status":202}')
 
     async def stream(self, call: Call, name: str) -> Response:
         headers = call.request.headers
-        ref, payload = _reachable(call, name), await _payload(call, REQUEST_LIMIT)
+        ref, payload = _called(call, name), await _payload(call, REQUEST_LIMIT)
         context = _client_context(headers.get("x-amz-client-context"))
         if headers.get("x-amz-invocation-type") == "DryRun":
             await self._functions.describe(ref)
@@ -90,16 +90,8 @@ async def _events(streaming: Streaming, tail: bool) -> AsyncIterator[bytes]:
     yield event_stream.message("InvokeComplete", json.dumps(complete).encode(), "application/json")
 
 
-def _reachable(call: Call, name: str) -> FunctionRef:
-    """A function of the region that is called."""
-    ref = FunctionRef.parse(name, call.scope, parse_qs(call.request.query).get("Qualifier", [None])[0])
-    if ref.scope.region != call.scope.region:
-        raise AwsError(
-            404,
-            "ResourceNotFoundException",
-            f"Functions from '{ref.scope.region}' are not reachable in this region ('{call.scope.region}')",
-        )
-    return ref
+def _called(call: Call, name: str) -> FunctionRef:
+    return FunctionRef.called(name, call.scope, parse_qs(call.request.query).get("Qualifier", [None])[0])
 
 
 def _trace(call: Call) -> str:

@@ -19,6 +19,7 @@ from staticfire.edge.traces.trace_id import new_trace
 from .admission import Admission
 from .caller_deadlines import CallerDeadlines
 from .catalog import FunctionCatalog
+from .code import CodeStore
 from .event_queue import EventQueue
 from .function_logs import FunctionLogs
 from .invocation import Invocation, Result
@@ -71,12 +72,20 @@ class Functions:
         self._store = store
         self._urls: Mapping[str, Mapping[str, Any]] | None = None
         self._runtimes = Runtimes(settings.runtimes)
-        self._catalog = FunctionCatalog(emulator)
+        self._catalog = FunctionCatalog(store)
+        self.records = self._catalog.records
+        self.code = CodeStore(settings.state_dir / "functions", self.records.code())
         self._logs = FunctionLogs(emulator)
         self._metrics = FunctionMetrics(emulator)
         self._admission = Admission(self._catalog, self._metrics, settings.account_concurrency)
         self._starter = Starter(
-            emulator, settings, access_keys, catalog=self._catalog, runtimes=self._runtimes, logs=self._logs
+            emulator,
+            settings,
+            access_keys,
+            catalog=self._catalog,
+            runtimes=self._runtimes,
+            logs=self._logs,
+            code=self.code,
         )
         self._events = EventQueue(
             emulator, self._catalog, self._metrics, self._invoke_event, settings.retry_seconds, store
@@ -193,14 +202,13 @@ class Functions:
             self._urls = {config["id"]: config for _, config in configs}
         return self._urls.get(url_id)
 
-    async def changed(self, ref: FunctionRef, *, code: bool = False) -> None:
-        """A write to the function went through: what it changed takes effect on the next invocation."""
+    async def changed(self, ref: FunctionRef) -> None:
+        """What is described of it was changed: it takes effect on the next invocation."""
         self._catalog.forget(ref.scope, ref.name)
         self._urls = None
-        if code:
-            await self._starter.keep_code(ref)
 
     async def deleted(self, ref: FunctionRef) -> None:
+        """It is gone: its execution environments end."""
         self._catalog.forget(ref.scope, ref.name)
         self._urls = None
         function = self._functions.pop((ref.scope, ref.name), None)
