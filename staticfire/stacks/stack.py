@@ -14,7 +14,7 @@ import logging
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from staticfire.stacks.terraform.state import outputs_of, sensitive_outputs, who
 from staticfire.stacks.terraform.variables import DEFAULT_ACCOUNT, users_terraform_variables, users_workspace
 from staticfire.stacks.terraform.working_copy import WorkingCopy
 from staticfire.targets.base import Running
+from staticfire.toolchain.node import RUNTIMES as MADE_AT_NEED
 
 from . import made
 from .databases import StackDatabase, database_name
@@ -39,6 +40,7 @@ from .packages import build
 log = logging.getLogger(__name__)
 
 NEEDED = {"fingerprint", "instance", "outputs"}
+RUNTIME_SECONDS = 900.0
 SHOWN = 160  # of an output's value
 
 
@@ -84,6 +86,7 @@ class Stack:
         self.account = account
         self.running = running
         self.layout = Layout.of(settings)
+        self._of_runtimes: list[str] = []
         self.notes: Sequence[str] = ()  # what the last `up` did otherwise than on AWS
 
     @property
@@ -185,17 +188,19 @@ class Stack:
                 return False
             step.note("database")
             database_is_older = self.database is not None and self.database.make()
-            record = self._of_state(inputs.copy.apply(inputs.variables, step, self._check), fingerprint)
+            check = partial(self._check, progress, inputs.copy.root)
+            record = self._of_state(inputs.copy.apply(inputs.variables, step, check), fingerprint)
             if applied is None and database_is_older:
                 self.rebuild(record.outputs, step)
             write_json(self.layout.applied(self.account, self.name), vars(record), 0o600)
-            self.notes = inputs.copy.notes
+            self.notes = [*inputs.copy.notes, *self._of_runtimes]
         return True
 
-    def _check(self, planned: list[Resource]) -> None:
-        """Say what of a plan will not work here; an error when something could not run at all."""
+    def _check(self, progress: Progress, root: Path, planned: list[Resource]) -> None:
+        """Say what of a plan will not work here; an error when something could not run at all. What its functions
+        need to run is made."""
         refused = []
-        for obstacle in obstacles(planned, self.account):
+        for obstacle in obstacles(planned, self.account, root):
             if obstacle.refuses and not self.settings.allow_unsupported:
                 refused.append(str(obstacle))
             else:
@@ -207,6 +212,14 @@ class Stack:
                 remedy="To apply it all the same, and have each use of it fail: --allow-unsupported "
                 "(STATICFIRE_ALLOW_UNSUPPORTED=1).",
             )
+        self._make_runtimes(progress, planned)
+
+    def _make_runtimes(self, progress: Progress, planned: list[Resource]) -> None:
+        names = {str(resource.values.get("runtime")) for resource in planned if resource.type == "aws_lambda_function"}
+        for name in sorted(names & set(MADE_AT_NEED)):
+            with progress.step(f"Runtime {name}", brief=True):
+                if note := self.running.edge(timeout=RUNTIME_SECONDS).prepare_runtime(name):
+                    self._of_runtimes.append(note)
 
     def shell_variables(self) -> Mapping[str, str]:
         """What a shell needs for tflocal by hand, in the stack's Terraform root, to do what `up` does."""

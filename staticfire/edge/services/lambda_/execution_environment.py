@@ -15,6 +15,7 @@ execution environment: a crash costs its own invocation only.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import math
 import shutil
@@ -32,9 +33,10 @@ from .memory import MemoryWatch
 from .model import FunctionConfig
 from .output_parser import Record
 from .platform_log import PlatformLog
+from .program import INVALID
 from .response_stream import ResponseStream
 from .runtime_api import Address, Reply, RuntimeApi, error_body, event
-from .runtimes import RuntimePython
+from .runtimes import Runtime
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +68,7 @@ class ExecutionEnvironment:
     def __init__(
         self,
         config: FunctionConfig,
-        runtime: RuntimePython,
+        runtime: Runtime,
         launch: Launch,
         *,
         directory: Path,
@@ -83,7 +85,7 @@ class ExecutionEnvironment:
         self._directory = directory
         self._stream = stream
         self._owner = owner
-        self._platform = PlatformLog(config, runtime.name.replace("python", "python:"))
+        self._platform = PlatformLog(config, runtime.label)
         self._memory = MemoryWatch(config.memory)
         self._since = time.time()
         self._loop = asyncio.get_running_loop()
@@ -348,7 +350,10 @@ class ExecutionEnvironment:
         invocation = self._current
         seconds = time.monotonic() - self._began
         message, error_type = _reason(status, self._killed_for)
-        if self._init_error is not None:
+        if self._init_error is not None and self._init_error[1] == INVALID:
+            message, error_type = json.loads(self._init_error[0])["errorMessage"], INVALID
+            self._init_error = None
+        elif self._init_error is not None:
             error_type = self._init_error[1]
         if invocation is None and self._killed_for not in ("", "memory", "init timeout"):
             return False

@@ -9,19 +9,19 @@ The launcher ends at once: the edge, which adopts orphans, becomes init's parent
 function leaves behind and ends with the function; with it the kernel ends all that runs in there. init itself ends with
 the edge, however that ends.
 
-Seen inside: /usr and what belongs to it, a few files of /etc, the interpreter and the runtime client at their own
-paths, /var/task, /var/runtime, /opt, a /proc of its own, and a /tmp of the size that the function has. Nothing but /tmp
-can be written to. All capabilities are gone, so nothing of this can be undone.
+Seen inside: /usr and what belongs to it, a few files of /etc, what the runtime needs (Python at its own paths, Node
+in /var/lang), /var/task, /var/runtime, /opt, a /proc of its own, and a /tmp of the size that the function has. Nothing
+but /tmp can be written to. All capabilities are gone, so nothing of this can be undone.
 
 Where the kernel refuses namespaces there is an init all the same, which adopts what the function leaves behind.
 """
 
 from __future__ import annotations
 
+# `signal` adds enums to it, whose import takes longer than all else here.
+import _signal as signal  # type: ignore[import-not-found]
 import ctypes
 import os
-import platform
-import signal
 import sys
 import time
 
@@ -71,13 +71,19 @@ if TYPE_CHECKING:
     from typing import NotRequired, TypedDict
 
     class Place(TypedDict):
-        """What the edge says of it; `layers` is empty without layers, `bootstrap` there for an exec wrapper alone."""
+        """What the edge says of it; `layers` and `runtime` are empty where there are none.
+
+        `shown` says what of the machine is seen, and where, and `links` which symbolic links there are: where the
+        function is not this interpreter's. `bootstrap` is there for an exec wrapper of a Python function alone.
+        """
 
         code: str
         layers: str
         runtime: str
         tmp_mb: int
         bootstrap: NotRequired[str]
+        shown: NotRequired[dict[str, str]]
+        links: NotRequired[dict[str, str]]
 
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -131,7 +137,8 @@ def enter_namespaces() -> None:
 def make_root(place: Place) -> None:
     """Build the file system that the function sees, and make it the root."""
     root = "/tmp"  # anywhere: it is covered in this mount namespace alone
-    mounted = interpreter_paths()
+    mounted = place["shown"] if "shown" in place else interpreter_paths()
+    links = place.get("links", {"/var/lang": sys.base_prefix})
     sources = (*mounted.values(), place["code"], place["layers"], place["runtime"])
     opened = {path: os.open(path, os.O_PATH) for path in sources if path}
     mount("staticfire", root, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=8m")
@@ -147,16 +154,17 @@ def make_root(place: Place) -> None:
     for path, source in mounted.items():
         show(f"/proc/self/fd/{opened[source]}", root, path)
     os.makedirs(f"{root}/var", exist_ok=True)
-    os.symlink(sys.base_prefix, f"{root}/var/lang")
+    for path, target in links.items():
+        os.makedirs(os.path.dirname(root + path), exist_ok=True)
+        os.symlink(target, root + path)
     show(f"/proc/self/fd/{opened[place['code']]}", root, "/var/task")
-    runtime = f"/proc/self/fd/{opened[place['runtime']]}"
     if "bootstrap" in place:  # it is one more file there, and the packages are seen at their own path as well
         os.mkdir(f"{root}/var/runtime")
-        for name in os.listdir(runtime):
+        for name in os.listdir(f"/proc/self/fd/{opened[place['runtime']]}"):
             os.symlink(f"{place['runtime']}/{name}", f"{root}/var/runtime/{name}")
         write(f"{root}/var/runtime/bootstrap.py", place["bootstrap"].encode())
-    else:
-        show(runtime, root, "/var/runtime")
+    elif place["runtime"]:
+        show(f"/proc/self/fd/{opened[place['runtime']]}", root, "/var/runtime")
     os.makedirs(f"{root}/opt", exist_ok=True)
     if place["layers"]:
         layers = f"/proc/self/fd/{opened[place['layers']]}"
@@ -165,7 +173,7 @@ def make_root(place: Place) -> None:
         else:  # the interpreter is there as well: the layers come beside it
             for name in os.listdir(layers):
                 if os.path.exists(f"{root}/opt/{name}"):
-                    raise FileExistsError(f"/opt/{name} is a layer's, and this machine has its Python there")
+                    raise FileExistsError(f"/opt/{name} is a layer's, and this machine has its own there")
                 show(f"{layers}/{name}", root, f"/opt/{name}")
     for descriptor in opened.values():
         os.close(descriptor)
@@ -175,7 +183,7 @@ def make_root(place: Place) -> None:
         if os.path.exists(root + path):
             show(root + path, "", root + path)
     os.mkdir(f"{root}/.old")
-    pivot_root = SYS_PIVOT_ROOT[platform.machine()]
+    pivot_root = SYS_PIVOT_ROOT[os.uname().machine]
     check(libc.syscall(ctypes.c_long(pivot_root), os.fsencode(root), os.fsencode(f"{root}/.old")), "pivot_root")
     os.chdir("/")
     check(libc.umount2(b"/.old", MNT_DETACH), "detach the machine's file system")
@@ -291,6 +299,12 @@ def adopt_orphans() -> None:
     """For the edge: what a launcher forks becomes its child."""
     if sys.platform == "linux":
         check(libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "adopt")
+
+
+def restore_signals() -> None:
+    """For a program that this process is going to be: Python ignores these, and a program inherits that."""
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def parent() -> int:

@@ -1,16 +1,16 @@
 """The first lines in a function's process: make the place an execution environment, then become the runtime.
 
-It runs under the runtime's own Python, uses its standard library only, and hands over to `awslambdaric` in the
-same process: a second interpreter start would cost as much as the runtime itself.
+It uses the standard library only. A Python function's runs under the runtime's own Python and hands over to
+`awslambdaric` in the same process: a second interpreter start would cost as much as the runtime itself. Any other
+function's runs under the edge's Python, and becomes the runtime's program.
 
-    python launch.py DESCRIPTOR   become the runtime; the pipe of that number has the settings, a JSON object
+    python launch.py DESCRIPTOR   become the runtime; the pipe of that number has the settings, marshalled
     python launch.py probe        exit 0 if execution environments can be isolated on this machine, 1 if they cannot
 """
 
 from __future__ import annotations
 
-import importlib
-import json
+import marshal
 import os
 import resource
 import sys
@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NotRequired, TypedDict
 
-    from . import isolation
+    from . import isolation, program
 
     class Pipes(TypedDict):
         """What is shared with the edge (isolation.enter); filled in as the process starts."""
@@ -30,21 +30,21 @@ if TYPE_CHECKING:
         edge: int
 
     class LaunchSettings(TypedDict):
-        """What the edge says; `place` where the process is isolated; `layers` is empty without layers.
-
-        `bootstrap` is what AWS_LAMBDA_EXEC_WRAPPER gets to start.
-        """
+        """What the edge says; `place` where the process is isolated; `layers` is empty without layers; `program`
+        where the runtime is not this Python; `bootstrap` is what an exec wrapper of a Python function is to start."""
 
         handler: str
         task_root: str
         layers: str
         memory_mb: int
         bootstrap: NotRequired[str]
+        program: NotRequired[program.Program]
         place: NotRequired[isolation.Place]
         pipes: NotRequired[Pipes]
 
 else:
-    import isolation  # this file is run by its path: its neighbour is found as a script's are
+    import isolation  # this file is run by its path: its neighbours are found as a script's are
+    import program
 
 
 def enter(settings: LaunchSettings) -> None:
@@ -86,7 +86,7 @@ def yield_to_the_edge() -> None:
 
 def search(settings: LaunchSettings) -> None:
     """Where modules are looked for. Nothing that this file imported beside the standard library stays in the way."""
-    del sys.modules["isolation"]
+    del sys.modules["isolation"], sys.modules["program"]
     version = "python{}.{}".format(*sys.version_info[:2])
     layers = settings["layers"]
     paths = [f"{layers}/python/lib/{version}/site-packages", f"{layers}/python"] if layers else []
@@ -97,15 +97,10 @@ def search(settings: LaunchSettings) -> None:
     os.environ["PYTHONPATH"] = f"{own}{os.pathsep}{runtime}" if own else runtime
 
 
-def become_wrapper(wrapper: str, bootstrap: str) -> None:
-    """AWS_LAMBDA_EXEC_WRAPPER in the runtime's place: it gets the command that it is to end with."""
-    python = "python{}.{}".format(*sys.version_info[:2])
-    of_lambda = f"/var/lang/bin/{python}"
-    try:
-        os.execv(wrapper, [wrapper, of_lambda if os.path.exists(of_lambda) else sys.executable, bootstrap])
-    except OSError as error:
-        print(f"/var/runtime/bootstrap: {wrapper}: {error.strerror}", file=sys.stderr, flush=True)
-        sys.exit(127 if isinstance(error, FileNotFoundError) else 126)  # as a shell
+def lambdas_python() -> str:
+    """This interpreter as Lambda names it, where that is seen."""
+    path = "/var/lang/bin/python{}.{}".format(*sys.version_info[:2])
+    return path if os.path.exists(path) else sys.executable
 
 
 def become_runtime(settings: LaunchSettings) -> None:
@@ -113,21 +108,26 @@ def become_runtime(settings: LaunchSettings) -> None:
     invocation, so that signals get through while it waits. Nothing sends any here, and the thread would cost as much as
     all else that the runtime does.
     """
+    from importlib import import_module  # which the client needs anyway
+
     sys.argv = ["bootstrap", settings["handler"]]
-    runtime = importlib.import_module("awslambdaric.lambda_runtime_client")
-    bootstrap = importlib.import_module("awslambdaric.bootstrap")
+    runtime = import_module("awslambdaric.lambda_runtime_client")
+    bootstrap = import_module("awslambdaric.bootstrap")
     client = runtime.LambdaRuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"])
     bootstrap.run(settings["handler"], client)
 
 
 def main() -> None:
-    with open(int(sys.argv[1]), encoding="utf-8") as file:
-        settings: LaunchSettings = json.load(file)
+    with open(int(sys.argv[1]), "rb") as file:
+        settings: LaunchSettings = marshal.loads(file.read())
     enter(settings)
     limit(settings)
+    if "program" in settings:
+        isolation.restore_signals()
+        program.become(settings["program"])
     wrapper = os.environ.get("AWS_LAMBDA_EXEC_WRAPPER")
     if wrapper:
-        become_wrapper(wrapper, settings["bootstrap"])
+        program.become_wrapper(wrapper, [lambdas_python(), settings["bootstrap"]])
     search(settings)
     become_runtime(settings)
 

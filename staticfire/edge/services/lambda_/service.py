@@ -71,7 +71,7 @@ class Functions:
         self._functions: dict[tuple[Scope, str], RunningFunction] = {}
         self._store = store
         self._urls: Mapping[str, Mapping[str, Any]] | None = None
-        self._runtimes = Runtimes(settings.runtimes)
+        self._runtimes = Runtimes(settings.runtimes, settings.node)
         self._catalog = FunctionCatalog(store)
         self.records = self._catalog.records
         self.code = CodeStore(settings.state_dir / "functions", self.records.code())
@@ -183,8 +183,12 @@ class Functions:
     async def describe(self, ref: FunctionRef) -> FunctionConfig:
         """The configuration behind a reference, and that it can run here."""
         config = self._catalog.cached(ref) or await self._catalog.resolve(ref)
-        self._runtimes.choose(config)
+        self._runtimes.check(config)
         return config
+
+    async def prepare(self, runtime: str) -> str:
+        """Make what functions of a runtime need, before one does; what is to be said of it, or nothing."""
+        return await self._runtimes.prepare(runtime)
 
     async def allows(self, ref: FunctionRef, principal: str, source_arn: str | None = None) -> bool:
         """Whether the function's resource policy lets a principal invoke it on behalf of a source."""
@@ -272,7 +276,7 @@ class Functions:
             raise AwsError(503, "ServiceUnavailableException", "The edge is stopping")
         function = self._functions.get((config.scope, config.name))
         if function is None:
-            self._runtimes.choose(config)
+            self._runtimes.check(config)
             function = RunningFunction(self._starter.prepare, self._metrics)
             self._functions[config.scope, config.name] = function
         return function

@@ -9,7 +9,7 @@ import io
 import json
 import secrets
 import zipfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -29,13 +29,14 @@ DEADLINE = 30.0
 PAUSE = 0.01
 
 
-def packed(files: Mapping[str, str]) -> bytes:
-    """The same files, the same bytes: whenever they are packed. A script can be executed."""
+def packed(files: Mapping[str, str | bytes]) -> bytes:
+    """The same files, the same bytes: whenever they are packed. A script or a bootstrap can be executed."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, text in files.items():
             entry = zipfile.ZipInfo(name)
-            entry.external_attr = (0o755 if text.startswith("#!") else 0o644) << 16
+            is_program = name == "bootstrap" or text[:2] in ("#!", b"#!")
+            entry.external_attr = (0o755 if is_program else 0o644) << 16
             archive.writestr(entry, text)
     return buffer.getvalue()
 
@@ -128,8 +129,9 @@ class MemoryEmulator(Emulator):
 class Lab:
     """Deploys functions to the emulator in memory, and runs them."""
 
-    def __init__(self, directory: Path, python: str, version: str) -> None:
+    def __init__(self, directory: Path, python: str, version: str, node: Sequence[str] = ()) -> None:
         self.directory = directory
+        self.node = node
         self.python = python
         self.version = version
         self.emulator = MemoryEmulator()
@@ -140,7 +142,7 @@ class Lab:
     @asynccontextmanager
     async def running(self, **settings: Any) -> AsyncIterator[Functions]:
         runtimes = {f"python{self.version}": {"python": self.python, "version": self.version}}
-        changed: dict[str, Any] = {"runtimes": runtimes, "retry_seconds": (0.01, 0.02), **settings}
+        changed: dict[str, Any] = {"runtimes": runtimes, "node": self.node, "retry_seconds": (0.01, 0.02), **settings}
         lambda_settings = LambdaSettings(state_dir=self.directory, endpoint="http://127.0.0.1:1", **changed)
         store = Store(self.directory / "edge.sqlite")
         self.store = store
@@ -155,7 +157,7 @@ class Lab:
 
     def deploy(
         self,
-        source: str | Mapping[str, str],
+        source: str | Mapping[str, str | bytes],
         *,
         name: str = "f",
         version: str = "$LATEST",
@@ -184,7 +186,7 @@ class Lab:
         self.emulator.answers[path] = described
         return FunctionRef(self.scope, name)
 
-    def add_layer(self, arn: str, files: Mapping[str, str]) -> None:
+    def add_layer(self, arn: str, files: Mapping[str, str | bytes]) -> None:
         data = packed(files)
         self.emulator.blobs["/layer/" + digest(data)] = data
         path = "/2018-10-31/layers?find=LayerVersion&Arn=" + arn.replace(":", "%3A")

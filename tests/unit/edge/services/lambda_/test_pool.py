@@ -289,7 +289,7 @@ async def test_a_weighted_alias_spreads_over_its_versions(lab: Lab) -> None:
     ("config", "words"),
     [
         ({"PackageType": "Image"}, "container image"),
-        ({"Runtime": "nodejs22.x"}, "nodejs22.x"),
+        ({"Runtime": "java21"}, "java21"),
     ],
 )
 async def test_what_cannot_run_here_is_refused_in_words(lab: Lab, config: dict[str, Any], words: str) -> None:
