@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         report: int
         status: int
         edge: int
+        records: NotRequired[int]
 
     class LaunchSettings(TypedDict):
         """What the edge says; `place` where the process is isolated; `layers` is empty without layers; `program`
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         task_root: str
         layers: str
         memory_mb: int
+        extensions: list[str]
         bootstrap: NotRequired[str]
         program: NotRequired[program.Program]
         place: NotRequired[isolation.Place]
@@ -48,7 +50,7 @@ else:
 
 
 def enter(settings: LaunchSettings) -> None:
-    isolation.enter(settings.get("place"), **settings["pipes"])
+    isolation.enter(settings.get("place"), extensions=settings["extensions"], **settings["pipes"])
     os.chdir(settings["task_root"])
 
 

@@ -17,7 +17,7 @@ import base64
 import random
 import socket
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol, cast
 
 import httptools
@@ -33,6 +33,8 @@ ERROR_BODY = b"lambda-runtime-function-error-body"  # a trailer: base64
 RESPONSE_MODE = b"lambda-runtime-function-response-mode"
 CONTENT_TYPE = b"content-type"
 NOTED = frozenset((ERROR_TYPE, ERROR_BODY, RESPONSE_MODE, CONTENT_TYPE))
+OF_EXTENSIONS = b"lambda-extension-"
+EXTENSION_PATHS = ("/2020-01-01/extension/", "/2022-07-01/telemetry", "/2020-08-15/logs")
 
 ATTEMPTS = 20
 RESPONSE_LIMIT = 6 * 1024 * 1024 + 100
@@ -56,6 +58,10 @@ class RuntimeHandler(Protocol):
     def answered(self, request_id: str, payload: bytes, error_type: str | None) -> bool: ...
 
     def init_failed(self, payload: bytes, error_type: str) -> None: ...
+
+    def extension_called(
+        self, method: str, path: str, headers: Mapping[bytes, str], body: bytes, reply: Reply
+    ) -> None: ...
 
     def accepts(self, peer: Address, own: Address) -> bool: ...
 
@@ -130,7 +136,7 @@ class RuntimeConnection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         name = name.lower()
-        if name in NOTED:
+        if name in NOTED or name.startswith(OF_EXTENSIONS):
             self._noted[name] = value.decode("latin-1")
             if name == RESPONSE_MODE:
                 self._streams = value.lower() == b"streaming"
@@ -167,6 +173,9 @@ class RuntimeConnection(asyncio.Protocol):
         elif method == b"POST" and self._path.startswith(INVOCATION):
             request_id, _, what = self._path[len(INVOCATION) :].partition("/")
             self._write(self._answer(request_id, what))
+        elif self._path.startswith(EXTENSION_PATHS):
+            body = b"".join(self._body)
+            self._handler.extension_called(method.decode(), self._path, self._noted, body, self._write)
         else:
             self._write(problem(404, "UnknownPath", "The Runtime API has no such path"))
 

@@ -36,6 +36,14 @@ log = logging.getLogger(__name__)
 BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 
 
+def _extensions(layers: Path | None) -> list[str]:
+    """The programs of the layers that run beside the runtime."""
+    directory = layers / "extensions" if layers is not None else None
+    if directory is None or not directory.is_dir():
+        return []
+    return sorted(path.name for path in directory.iterdir() if path.is_file())
+
+
 class Starter:
     """Prepares execution environments; their pool launches them."""
 
@@ -78,6 +86,7 @@ class Starter:
             "task_root": "/var/task",
             "layers": "/opt" if layers else "",
             "memory_mb": config.memory,
+            "extensions": [f"{'/opt' if isolated else layers}/extensions/{name}" for name in _extensions(layers)],
         }
         if isolated:
             settings["place"] = _place(config, runtime, tree, layers)
