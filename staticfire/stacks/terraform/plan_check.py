@@ -92,12 +92,6 @@ def _only(what: str, remedy: str) -> Callable[[Resource, str], Iterator[Obstacle
 Check = Callable[[Resource, str], Iterator[Obstacle]]
 CHECKS: Mapping[str, tuple[Check, ...]] = {
     "aws_lambda_function": (_image, _runtime, _layers),
-    "aws_lambda_function_url": (
-        _only(
-            "is a function URL: the emulator serves it",
-            "What it answers is not held to AWS's documentation, and it does not stream",
-        ),
-    ),
     "aws_apigatewayv2_api": (_http_api,),
     "aws_api_gateway_rest_api": (
         _only(

@@ -91,6 +91,12 @@ class Mails:
         return len(await self.find(to, account))
 
 
+class Kept:
+    """What the edge keeps beside the emulator's state."""
+
+    async def follow(self, instance: str) -> None: ...
+
+
 def control(
     functions: Functions | None = None,
     emulator: Emulator | None = None,
@@ -101,6 +107,7 @@ def control(
     return Endpoints(
         token=TOKEN,
         emulator=emulator or Emulator(),
+        kept=cast(Any, Kept()),
         postgres=postgres,
         functions=cast(Any, functions or Functions()),
         http_apis=cast(Any, HttpApis()),

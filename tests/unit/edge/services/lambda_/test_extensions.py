@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -53,7 +54,7 @@ while True:
 """
 
 
-def extended(lab: Lab, source: str, does: str = "pass", *, watches: bool = False, **config: object) -> None:
+def extended(lab: Lab, source: str, does: str = "pass", *, watches: bool = False, **config: Any) -> None:
     text = EXTENSION.replace("DOES", does).replace("WATCHES", str(watches))
     lab.add_layer(ARN, {"extensions/watching": f"#!{lab.python}\n{text}", "data.txt": does})
     lab.deploy(source, Layers=[{"Arn": ARN}], **config)

@@ -11,8 +11,7 @@ from botocore.eventstream import EventStreamBuffer
 from staticfire.edge.aws.calls import Call, Scope
 from staticfire.edge.http1.messages import Headers, Request, Response
 from staticfire.edge.services.lambda_ import Functions
-from staticfire.edge.services.lambda_.api import LambdaApi
-from tests.unit.edge.services.lambda_.kit import Lab
+from tests.unit.edge.services.lambda_.kit import Lab, api_of
 
 # A runtime of its own in the function's module, which streams what the event says.
 STREAMS = """
@@ -53,7 +52,7 @@ while True:
 async def streamed(functions: Functions, event: object, **headers: str) -> Response:
     path = "/2021-11-15/functions/f/response-streaming-invocations"
     sent = Headers((name.replace("_", "-"), value) for name, value in headers.items())
-    answer = await LambdaApi(functions).answer(
+    answer = await api_of(functions).answer(
         Call(Request("POST", path, "", sent, json.dumps(event).encode()), "lambda", Scope())
     )
     assert answer is not None

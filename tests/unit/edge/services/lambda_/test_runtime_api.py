@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from itertools import pairwise
 
 import pytest
@@ -38,6 +39,9 @@ class Runtime:
 
     def init_failed(self, payload: bytes, error_type: str) -> None:
         self.heard.append(error_type)
+
+    def extension_called(self, method: str, path: str, headers: Mapping[bytes, str], body: bytes, reply: Reply) -> None:
+        self.heard.append(f"{method} {path}")
 
     def stream_of(self, request_id: str) -> ResponseStream | None:
         return self.streams.get(request_id)
