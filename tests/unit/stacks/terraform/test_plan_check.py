@@ -58,7 +58,6 @@ def test_nothing_is_said_of_what_runs_or_is_not_known_yet(values: dict[str, Any]
     [
         ("aws_api_gateway_rest_api", {"name": "a"}, "a REST API: the emulator serves it"),
         ("aws_pipes_pipe", {}, "an EventBridge pipe: described only"),
-        ("aws_lambda_function_url", {"authorization_type": "NONE"}, "a function URL: the emulator serves it"),
     ],
 )
 def test_what_is_less_than_on_aws_is_said_and_not_refused(kind: str, values: dict[str, Any], words: str) -> None:
