@@ -67,6 +67,10 @@ class Functions:
         self.resets += 1
 
 
+class Mappings:
+    async def reset(self) -> None: ...
+
+
 class HttpApis:
     async def reset(self) -> None: ...
 
@@ -110,6 +114,7 @@ def control(
         kept=cast(Any, Kept()),
         postgres=postgres,
         functions=cast(Any, functions or Functions()),
+        mappings=cast(Any, Mappings()),
         http_apis=cast(Any, HttpApis()),
         faults=Faults(),
         router=cast(Any, Router()),
