@@ -40,6 +40,7 @@ from staticfire.layout import CONTROL_TOKEN
 from .app import App
 from .config import EdgeConfig, EmulatorConfig
 from .endpoints import Endpoints
+from .gate import Gate
 from .guard import Guard
 
 STORE = "edge.sqlite"
@@ -64,6 +65,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     ending.push_async_callback(http_apis.close)
     mailbox = _mailbox(config)
     faults = Faults()
+    gate = Gate(functions.busy)
     locations = _locations(config, functions, port)
     services: dict[str, Service] = {
         "lambda": _lambda(config, emulator, functions, mappings, locations, port),
@@ -83,6 +85,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
         functions=functions,
         mappings=mappings,
         http_apis=http_apis,
+        gate=gate,
         faults=faults,
         router=router,
         mails=mailbox,
@@ -96,6 +99,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     return App(
         http_apis=http_apis,
         function_urls=FunctionUrls(functions, access_keys, port),
+        gate=gate,
         code_locations=locations,
         guard=_guard(config),
         endpoints=endpoints,
@@ -111,7 +115,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     ending.callback(client.close)
     localstack = Emulator(config.emulator.url, client, name=config.emulator.name, log=config.emulator.log)
     # Half of the stack goes with the filler: whoever supervises the edge starts both afresh.
-    filler = _ministack(config, config.filler, port, died=stop)
+    filler = _ministack(config, config.filler, port, keep=False, died=stop)
     ending.push_async_callback(filler.stop)
     emulator = PairedEmulator(localstack, await filler.start())
     localstack_state = LocalStackState(localstack)
@@ -128,6 +132,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     ending.push_async_callback(in_front.close)
     mailbox = _mailbox(config)
     faults = Faults()
+    gate = Gate(functions.busy)
     locations = _locations(config, functions, port)
     services: dict[str, Service] = {
         "lambda": _lambda(config, emulator, functions, mappings, locations, port),
@@ -149,6 +154,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
         functions=functions,
         mappings=mappings,
         http_apis=http_apis,
+        gate=gate,
         faults=faults,
         router=router,
         mails=LocalStackMail(emulator, mailbox),
@@ -164,6 +170,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     return App(
         http_apis=http_apis,
         function_urls=FunctionUrls(functions, access_keys, port),
+        gate=gate,
         code_locations=locations,
         guard=_guard(config),
         endpoints=endpoints,
@@ -172,7 +179,12 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
 
 
 def _ministack(
-    config: EdgeConfig, ministack: EmulatorConfig, port: int, died: Callable[[], None] = lambda: None
+    config: EdgeConfig,
+    ministack: EmulatorConfig,
+    port: int,
+    *,
+    keep: bool = True,
+    died: Callable[[], None] = lambda: None,
 ) -> MiniStack:
     return MiniStack(
         ministack.python,
@@ -181,6 +193,7 @@ def _ministack(
         token=_token(config),
         public_host=config.public_host,
         enforce_iam=config.enforce_iam,
+        keep=keep,
         died=died,
     )
 

@@ -8,12 +8,16 @@ GET    calls              how many AWS API calls came in, by account, service an
 GET    mail               what was sent by e-mail, newest first; ?to=ADDRESS and ?account=NUMBER choose
 DELETE mail               remove mails, chosen the same way
 POST   functions/invoke   an invocation that MiniStack would make itself
+*      lambda/...         a call of the Lambda API that MiniStack makes, for whoever waits for it
 POST   emulator/NAME      what MiniStack reports of alarms and mails
 POST   runtimes           make a Lambda runtime before a function needs it: {"runtime": NAME}; what to say of it
 POST   functions/kill     kill -9 the process of an execution environment: {"environment": ID}
 GET    faults             the faults that are set, with how often each has struck
 POST   faults             set one
 DELETE faults[/ID]        clear one, or all
+POST   save               have the emulator's state on the disk, where it is kept: {"kept", "seconds", "bytes", ...}
+POST   shut               let no request through, once those under way have ended: {"under_way": those that have not}
+POST   open               let all through again: {"was_shut": false} when it had opened by itself
 POST   reset              end the execution environments, empty their queues, clear the faults, remove the mails
 """
 
@@ -44,6 +48,7 @@ from staticfire.edge.services.rds.health import said_by_postgres, write_somethin
 from staticfire.layout import CONTROL_TOKEN
 
 from .config import PostgresConfig
+from .gate import Gate
 
 PREFIX = "/_staticfire/"
 TOKEN_HEADER = "x-staticfire-token"
@@ -72,6 +77,7 @@ class Endpoints:
         functions: Functions,
         mappings: EventSourceMappings,
         http_apis: HttpApis,
+        gate: Gate,
         faults: Faults,
         router: Router,
         mails: Mails,
@@ -86,6 +92,7 @@ class Endpoints:
         self._functions = functions
         self._mappings = mappings
         self._http_apis = http_apis
+        self._gate = gate
         self._faults = faults
         self._router = router
         self._mails = mails
@@ -104,6 +111,9 @@ class Endpoints:
             return _json(200, {"calls": self._router.calls()})
         if name == "mail" and method in ("GET", "DELETE"):
             return await self._mail(request)
+        if name.startswith("lambda/"):
+            request.path = request.path.removeprefix(f"{PREFIX}lambda")
+            return await self._router.handle(request)
         if method == "POST" and name.startswith("emulator/"):
             return await self._reported(request, name.removeprefix("emulator/"))
         if route == ("POST", "functions/invoke"):
@@ -120,6 +130,13 @@ class Endpoints:
             return _json(200, {"cleared": self._faults.clear()})
         if method == "DELETE" and name.startswith("faults/"):
             return _json(200, {"cleared": self._faults.clear(name.removeprefix("faults/"))})
+        if route == ("POST", "save"):
+            said = await self._emulator.save()
+            return _json(500 if "error" in said else 200, said)
+        if route == ("POST", "shut"):
+            return _json(200, {"under_way": await self._gate.shut()})
+        if route == ("POST", "open"):
+            return _json(200, {"was_shut": self._gate.open()})
         if route == ("POST", "reset"):
             return await self._reset()
         return _json(404, {"message": f"There is no {method} {PREFIX}{name}."})
@@ -139,7 +156,6 @@ class Endpoints:
 
     async def emptied(self) -> None:
         """The emulator's state is gone: nothing that was learned of it holds."""
-        self._emulator.emptied()
         await self._kept.follow(await self._emulator.instance())
         await self.forget()
 

@@ -14,6 +14,7 @@ from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.aws.faults import Faults
 from staticfire.edge.config import PostgresConfig
 from staticfire.edge.endpoints import Endpoints, Listener
+from staticfire.edge.gate import Gate
 from staticfire.edge.http1.messages import Response
 from staticfire.edge.services.lambda_.model import FunctionRef, Outcome
 from staticfire.edge.services.mail.mailbox import Mail
@@ -35,7 +36,8 @@ class Emulator:
     async def instance(self) -> str:
         return "first life"
 
-    def emptied(self) -> None: ...
+    async def save(self) -> dict[str, Any]:
+        return {"kept": True}
 
 
 class Functions:
@@ -116,6 +118,7 @@ def control(
         functions=cast(Any, functions or Functions()),
         mappings=cast(Any, Mappings()),
         http_apis=cast(Any, HttpApis()),
+        gate=Gate(lambda: 0),
         faults=Faults(),
         router=cast(Any, Router()),
         mails=mails or Mails(),
