@@ -38,7 +38,9 @@ def zipped(files: Mapping[str, str]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in sorted(files.items()):
-            archive.writestr(name, textwrap.dedent(text))
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = (0o755 if name == "bootstrap" else 0o644) << 16
+            archive.writestr(entry, textwrap.dedent(text), zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
 
 
