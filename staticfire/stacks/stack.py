@@ -235,7 +235,8 @@ class Stack:
 
     def _make_runtimes(self, progress: Progress, planned: list[Resource]) -> None:
         names = {str(resource.values.get("runtime")) for resource in planned if resource.type == "aws_lambda_function"}
-        for name in sorted(names & set(MADE_AT_NEED)):
+        made_before = names & set(MADE_AT_NEED) if self.running.token else set()  # else when one is invoked
+        for name in sorted(made_before):
             with progress.step(f"Runtime {name}", brief=True):
                 if note := self.running.edge(timeout=RUNTIME_SECONDS).prepare_runtime(name):
                     self._of_runtimes.append(note)

@@ -39,8 +39,9 @@ def zipped(files: Mapping[str, str], executable: Iterable[str] = ()) -> bytes:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in sorted(files.items()):
             entry = zipfile.ZipInfo(name)
-            entry.external_attr = (0o755 if name in executable else 0o644) << 16
-            archive.writestr(entry, textwrap.dedent(text))
+            is_program = name == "bootstrap" or name in executable
+            entry.external_attr = (0o755 if is_program else 0o644) << 16
+            archive.writestr(entry, textwrap.dedent(text), zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
 
 

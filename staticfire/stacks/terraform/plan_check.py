@@ -26,8 +26,8 @@ NEEDS = {
     "ruby": "Ruby's would need a Ruby and AWS's client for Ruby",
     "go1.x": "AWS ended go1.x: build the same program as `bootstrap` of provided.al2023",
     "provided": "AWS ended `provided`: the same bootstrap runs as provided.al2023",
-    "nodejs": "AWS ended this version: give it one of these",
-    "python2": "AWS ended Python 2: give it one of these",
+    "nodejs1": "AWS ended this version",
+    "python2": "AWS ended Python 2",
 }
 READ_SOURCES = (["sqs"], ["dynamodb"], ["kinesis"])
 DESCRIBE_ROUTES = "Describe its routes: aws_apigatewayv2_integration, aws_apigatewayv2_route and aws_apigatewayv2_stage"

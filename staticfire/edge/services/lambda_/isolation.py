@@ -108,9 +108,9 @@ def show(path: str, root: str, at: str = "") -> None:
     target = root + (at or path)
     if os.path.isdir(path):
         os.makedirs(target, exist_ok=True)
-    else:
+    elif not os.path.exists(target):
         os.makedirs(os.path.dirname(target), exist_ok=True)
-        with open(target, "a"):
+        with open(target, "x"):
             pass
     mount(path, target, None, MS_BIND | MS_REC)
     attributes = (ctypes.c_uint64 * 4)(MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, 0, 0, 0)

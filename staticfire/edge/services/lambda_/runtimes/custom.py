@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 RUNTIMES = ("provided.al2", "provided.al2023")
 
+# Scripts for Amazon Linux begin with #!/bin/sh and mean bash, which it is there.
+SHELL, BASH = "/usr/bin/sh", Path("/usr/bin/bash")
+
 # Nothing of site-packages is needed: without it this Python starts in half the time.
 EDGES_PYTHON = (sys.executable, "-SEs")
 
@@ -44,7 +47,7 @@ class CustomRuntime:
         return None
 
     def view(self, layers: Path | None) -> View:
-        return View()
+        return View({SHELL: str(BASH)} if BASH.is_file() else {})
 
     def lay(self, directory: Path, layers: Path | None) -> None:
         return None

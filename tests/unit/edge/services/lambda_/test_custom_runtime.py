@@ -17,7 +17,7 @@ CUSTOM: dict[str, Any] = {"Runtime": "provided.al2023", "Handler": "my.handler"}
 
 # AWS's tutorial has this script, with the same programs.
 SCRIPT = """#!/bin/sh
-set -eu
+set -euo pipefail
 echo "starts with $_HANDLER in $PWD"
 if [ "${BREAKS:-}" ]; then exit 4; fi
 while true; do
