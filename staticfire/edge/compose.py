@@ -27,6 +27,9 @@ from staticfire.edge.services.lambda_.api import LambdaApi
 from staticfire.edge.services.lambda_.code_locations import CodeLocations
 from staticfire.edge.services.lambda_.control_plane import ControlPlane
 from staticfire.edge.services.lambda_.function_urls import FunctionUrls
+from staticfire.edge.services.lambda_.mappings.operations import MappingOperations
+from staticfire.edge.services.lambda_.mappings.service import EventSourceMappings
+from staticfire.edge.services.lambda_.mappings.writes import StreamWrites
 from staticfire.edge.services.mail.mailbox import Mailbox
 from staticfire.edge.services.rds.service import Rds
 from staticfire.edge.services.sts.service import Sts
@@ -57,6 +60,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     access_keys = AccessKeys(_token(config))
     functions = _functions(config, emulator, access_keys, port, store)
     ending.push_async_callback(functions.close)
+    mappings = await _mappings(store, emulator, functions, ending)
     http_apis = _http_apis(config, emulator, functions, port)
     ending.push_async_callback(http_apis.close)
     mailbox = _mailbox(config)
@@ -64,7 +68,9 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     gate = Gate(functions.busy)
     locations = _locations(config, functions, port)
     services: dict[str, Service] = {
-        "lambda": _lambda(config, emulator, functions, locations, port),
+        "lambda": _lambda(config, emulator, functions, mappings, locations, port),
+        "dynamodb": StreamWrites(mappings, "dynamodb"),
+        "kinesis": StreamWrites(mappings, "kinesis"),
         "apigateway": http_apis,
         "monitoring": cloudwatch,
         "sts": Sts(emulator, access_keys),
@@ -77,6 +83,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
         kept=kept,
         postgres=config.postgres,
         functions=functions,
+        mappings=mappings,
         http_apis=http_apis,
         gate=gate,
         faults=faults,
@@ -118,6 +125,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     access_keys = AccessKeys(_token(config))
     functions = _functions(config, emulator, access_keys, port, store)
     ending.push_async_callback(functions.close)
+    mappings = await _mappings(store, emulator, functions, ending)
     http_apis = _http_apis(config, emulator, functions, port)
     ending.push_async_callback(http_apis.close)
     in_front = LocalStack(emulator, functions, config.state_dir)
@@ -127,7 +135,9 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     gate = Gate(functions.busy)
     locations = _locations(config, functions, port)
     services: dict[str, Service] = {
-        "lambda": _lambda(config, emulator, functions, locations, port),
+        "lambda": _lambda(config, emulator, functions, mappings, locations, port),
+        "dynamodb": StreamWrites(mappings, "dynamodb"),
+        "kinesis": StreamWrites(mappings, "kinesis"),
         "apigateway": http_apis,
         "sts": Sts(emulator, access_keys),
         **in_front.services,
@@ -142,6 +152,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
         filler=filler,
         postgres=config.postgres,
         functions=functions,
+        mappings=mappings,
         http_apis=http_apis,
         gate=gate,
         faults=faults,
@@ -204,7 +215,12 @@ def _locations(config: EdgeConfig, functions: Functions, port: int) -> CodeLocat
 
 
 def _lambda(
-    config: EdgeConfig, emulator: Emulator, functions: Functions, locations: CodeLocations, port: int
+    config: EdgeConfig,
+    emulator: Emulator,
+    functions: Functions,
+    mappings: EventSourceMappings,
+    locations: CodeLocations,
+    port: int,
 ) -> LambdaApi:
     control_plane = ControlPlane(
         emulator,
@@ -215,7 +231,19 @@ def _lambda(
         port=port,
         account_concurrency=config.account_concurrency,
     )
+    of_mappings = MappingOperations(mappings, functions, emulator)
+    control_plane.add(of_mappings.table(), kind="event-source-mapping", tags=of_mappings.tag_table())
     return LambdaApi(functions, control_plane)
+
+
+async def _mappings(
+    store: Store, emulator: Emulator, functions: Functions, ending: AsyncExitStack
+) -> EventSourceMappings:
+    """What was read when the edge ended, is read on."""
+    mappings = EventSourceMappings(store, emulator, functions)
+    ending.push_async_callback(mappings.close)
+    await mappings.start()
+    return mappings
 
 
 def _http_apis(config: EdgeConfig, emulator: Emulator, functions: Functions, port: int) -> HttpApis:

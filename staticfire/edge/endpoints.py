@@ -40,6 +40,7 @@ from staticfire.edge.emulators.state import EmulatorState
 from staticfire.edge.http1.messages import Request, Response
 from staticfire.edge.services.apigateway import HttpApis
 from staticfire.edge.services.lambda_ import FunctionRef, Functions
+from staticfire.edge.services.lambda_.mappings.service import EventSourceMappings
 from staticfire.edge.services.mail.mailbox import Mails
 from staticfire.edge.services.rds.health import said_by_postgres, write_something
 from staticfire.layout import CONTROL_TOKEN
@@ -72,6 +73,7 @@ class Endpoints:
         filler: MiniStack | None = None,
         postgres: PostgresConfig | None,
         functions: Functions,
+        mappings: EventSourceMappings,
         http_apis: HttpApis,
         gate: Gate,
         faults: Faults,
@@ -86,6 +88,7 @@ class Endpoints:
         self._filler = filler
         self._postgres = postgres
         self._functions = functions
+        self._mappings = mappings
         self._http_apis = http_apis
         self._gate = gate
         self._faults = faults
@@ -150,6 +153,7 @@ class Endpoints:
         await self.forget()
 
     async def forget(self) -> None:
+        await self._mappings.reset()
         await self._http_apis.reset()
         await self._functions.reset()
 

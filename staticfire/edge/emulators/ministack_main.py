@@ -149,6 +149,8 @@ def hand_over(edge: Edge) -> None:
         finally:
             local.asynchronous = False
 
+    # The edge reads the sources of event source mappings.
+    lambda_svc._ensure_poller = lambda: None
     lambda_svc._execute_function = execute
     lambda_svc.invoke_async_with_retry = execute_later
     # On AWS these invoke with the Event type; MiniStack would wait for the result and retry nothing.
@@ -434,7 +436,7 @@ def main() -> None:
     keep_addresses()
     keep_logs_light()
     remember_expressions()
-    for module in ("events", "http_apis", "mappings", "rest_apis", "scaling", "stages", "unset"):
+    for module in ("events", "http_apis", "rest_apis", "scaling", "stages", "unset"):
         correction(module).correct()
     kept = os.environ.pop("STATICFIRE_KEPT")
     keeper = correction("keeping").Keeper(Path(kept or "unused"), keep=bool(kept))

@@ -68,6 +68,10 @@ class Functions:
         self.resets += 1
 
 
+class Mappings:
+    async def reset(self) -> None: ...
+
+
 class HttpApis:
     async def reset(self) -> None: ...
 
@@ -92,6 +96,12 @@ class Mails:
         return len(await self.find(to, account))
 
 
+class Kept:
+    """What the edge keeps beside the emulator's state."""
+
+    async def follow(self, instance: str) -> None: ...
+
+
 def control(
     functions: Functions | None = None,
     emulator: Emulator | None = None,
@@ -102,8 +112,10 @@ def control(
     return Endpoints(
         token=TOKEN,
         emulator=emulator or Emulator(),
+        kept=cast(Any, Kept()),
         postgres=postgres,
         functions=cast(Any, functions or Functions()),
+        mappings=cast(Any, Mappings()),
         http_apis=cast(Any, HttpApis()),
         gate=Gate(lambda: 0),
         faults=Faults(),
