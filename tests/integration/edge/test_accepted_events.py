@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socketserver
 import subprocess
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conformance.lab import zipped
+from tests.integration.edge.kit import Edge, eventually
 from tests.unit.edge.services.lambda_.conftest import runtime_python, runtime_version
 from tests.unit.edge.services.lambda_.kit import Lab
 
@@ -88,3 +91,35 @@ def test_what_a_killed_edge_accepted_is_run(
     assert accepted - set(heard), "the edge had run everything before it was killed"
     assert started("finish").wait(timeout=120) == 0
     assert accepted <= set(heard)
+
+
+@pytest.fixture
+def runtimes(runtime_python: str, runtime_version: str) -> dict[str, dict[str, str]]:
+    return {f"python{runtime_version}": {"python": runtime_python, "version": runtime_version}}
+
+
+def test_events_outlive_the_edge_and_the_emulator(
+    ministack_python: str, tmp_path: Path, runtimes: dict[str, dict[str, str]], ran: tuple[list[str], str]
+) -> None:
+    heard, port = ran
+    edge = Edge(ministack_python, tmp_path, runtimes=runtimes)
+    (runtime,) = runtimes
+    code = {"ZipFile": zipped({"app.py": SOURCE.replace("PORT", port).replace("0.02", "0.5")})}
+    role = "arn:aws:iam::100000000001:role/r"
+    client = edge.client("lambda")
+    client.create_function(FunctionName="f", Runtime=runtime, Role=role, Handler="app.handler", Code=code, Timeout=20)
+    client.get_waiter("function_active_v2").wait(FunctionName="f", WaiterConfig={"Delay": 1})
+    edge.control("POST", "save", {})
+    accepted = {str(number) for number in range(60)}
+    for number in accepted:
+        client.invoke(FunctionName="f", InvocationType="Event", Payload=number)
+    os.kill(edge.child, signal.SIGKILL)
+    edge.process.kill()
+    edge.process.communicate()
+    edge.announced.unlink()
+    assert accepted - set(heard), "everything had run before the kill"
+    again = Edge(ministack_python, tmp_path, runtimes=runtimes)
+    try:
+        eventually(lambda: accepted <= set(heard))
+    finally:
+        again.end()
