@@ -113,6 +113,16 @@ class Edge:
             return 503, {"__type": "ServiceException", "message": f"the edge does not answer: {error}"}
 
 
+def _for_lambda(notification: dict[str, Any]) -> dict[str, Any]:
+    """What a topic tells a function: two URLs are spelled otherwise than for a queue, and nothing is left out."""
+    spelled = {"SigningCertURL": "SigningCertUrl", "UnsubscribeURL": "UnsubscribeUrl"}
+    return {
+        "Subject": None,
+        "MessageAttributes": {},
+        **{spelled.get(name, name): value for name, value in notification.items()},
+    }
+
+
 def _failed(kind: str, message: str) -> dict[str, Any]:
     return {"error": True, "log": "", "body": {"errorType": kind, "errorMessage": message}}
 
@@ -142,10 +152,10 @@ def hand_over(edge: Edge) -> None:
 
     deliver = sns._deliver_to_lambda
 
-    def subscription(*arguments: Any, **named: Any) -> None:
+    def subscription(endpoint: str, envelope: str, *arguments: Any, **named: Any) -> None:
         local.asynchronous = True
         try:
-            deliver(*arguments, **named)
+            deliver(endpoint, json.dumps(_for_lambda(json.loads(envelope))), *arguments, **named)
         finally:
             local.asynchronous = False
 
