@@ -136,7 +136,6 @@ class FunctionConfig:
     tmp_mb: int = 512
     runtime_version_arn: str = ""
     architecture: str = "x86_64"
-    code_location: str = field(default="", compare=False)
     reserved: int | None = field(default=None, compare=False)
     dead_letter_arn: str | None = field(default=None, compare=False)
 
@@ -162,7 +161,6 @@ class FunctionConfig:
             tmp_mb=int((config.get("EphemeralStorage") or {}).get("Size") or 512),
             runtime_version_arn=(config.get("RuntimeVersionConfig") or {}).get("RuntimeVersionArn") or "",
             architecture=str((config.get("Architectures") or ["x86_64"])[0]),
-            code_location=(described.get("Code") or {}).get("Location") or "",
             reserved=(described.get("Concurrency") or {}).get("ReservedConcurrentExecutions"),
             dead_letter_arn=(config.get("DeadLetterConfig") or {}).get("TargetArn") or None,
         )
