@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import gzip
 import io
 import json
 import time
@@ -121,7 +123,27 @@ async def test_a_topics_message_is_an_event_invocation(ministack_python: str, tm
         await aws.aws("sns", "subscribe", TopicArn=topic, Protocol="lambda", Endpoint=ARN)
         await aws.aws("sns", "publish", TopicArn=topic, Message="hello")
         (taken,) = await aws.until(1)
-    assert (taken["type"], taken["payload"]["Records"][0]["Sns"]["Message"]) == ("Event", "hello")
+    record = taken["payload"]["Records"][0]["Sns"]
+    assert (taken["type"], record["Message"]) == ("Event", "hello")
+    assert (record["Subject"], record["MessageAttributes"]) == (None, {})
+    assert {"SigningCertUrl", "UnsubscribeUrl"} <= record.keys()
+    assert not {"SigningCertURL", "UnsubscribeURL"} & record.keys()
+
+
+async def test_a_log_groups_lines_are_an_event_invocation(ministack_python: str, tmp_path: Path) -> None:
+    async with stack(ministack_python, tmp_path) as aws:
+        await aws.aws("logs", "create_log_group", logGroupName="g")
+        await aws.aws("logs", "create_log_stream", logGroupName="g", logStreamName="s")
+        named = {"filterName": "errors", "filterPattern": "ERROR", "destinationArn": ARN}
+        await aws.aws("logs", "put_subscription_filter", logGroupName="g", **named)
+        lines = [{"timestamp": int(time.time() * 1000), "message": text} for text in ("fine", "an ERROR")]
+        await aws.aws("logs", "put_log_events", logGroupName="g", logStreamName="s", logEvents=lines)
+        (taken,) = await aws.until(1)
+    data = json.loads(gzip.decompress(base64.b64decode(taken["payload"]["awslogs"]["data"])))
+    assert taken["type"] == "Event"
+    assert (data["logGroup"], data["subscriptionFilters"]) == ("g", ["errors"])
+    assert [event["message"] for event in data["logEvents"]] == ["an ERROR"]
+    assert len(data["logEvents"][0]["id"]) == 56
 
 
 async def test_a_buckets_notification_is_an_event_invocation(ministack_python: str, tmp_path: Path) -> None:
