@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -29,6 +30,7 @@ URL = "lambda/latest/api/API_CreateFunctionUrlConfig.html"
 TAGS = "lambda/latest/api/API_TagResource.html"
 SEEN = "2025-11-25"
 
+OTHER_ACCOUNT = "300000000001"
 NOTHING = "def handler(event, context): return None\n"
 UNDER_WAY = ("LastUpdateStatus", "LastUpdateStatusReason", "LastUpdateStatusReasonCode")
 
@@ -329,6 +331,25 @@ def test_whose_function_it_is(lab: Lab) -> None:
         "ResourceNotFoundException",
         f"Function not found: {lab.arn('nope')}:$LATEST",
     )
+
+
+@documented(AREA, "Another account describes a function where its policy allows just that", PERMISSION)
+def test_another_accounts_function(lab: Lab) -> None:
+    client, name = lab.aws("lambda"), lab.function(NOTHING)
+    other = boto3.client(
+        "lambda",
+        endpoint_url=lab.endpoint,
+        region_name=lab.region,
+        aws_access_key_id=OTHER_ACCOUNT,
+        aws_secret_access_key="test",
+    )
+    arn = lab.arn(name)
+    assert refused(other.get_function_configuration, FunctionName=arn)[:2] == (403, "AccessDeniedException")
+    client.add_permission(
+        FunctionName=name, StatementId="o", Action="lambda:GetFunctionConfiguration", Principal=OTHER_ACCOUNT
+    )
+    assert other.get_function_configuration(FunctionName=arn)["FunctionArn"] == arn
+    assert refused(other.delete_function, FunctionName=arn)[:2] == (403, "AccessDeniedException")
 
 
 @documented(AREA, "A layer's versions count on; a deleted one stays with its functions", LAYER, recorded=SEEN)
