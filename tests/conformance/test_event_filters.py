@@ -178,6 +178,7 @@ CHANGES: dict[str, tuple[Any, list[Item], list[tuple[str, str]]]] = {
 
 @documented(AREA, "A pattern on a stream's `eventName`, `Keys`, `NewImage`, whose numbers are text", STREAMS)
 @pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.streams("dynamodb")
 def test_a_filter_of_a_stream(lab: Lab, teller: Teller, mapped: list[str], name: str) -> None:
     pattern, items, taken = CHANGES[name]
     dynamodb, table = lab.aws("dynamodb"), lab.name("table")
@@ -198,6 +199,7 @@ def test_a_filter_of_a_stream(lab: Lab, teller: Teller, mapped: list[str], name:
 
 @documented(AREA, "A pattern on a Kinesis record's `data`, JSON or text, and `partitionKey`", KINESIS)
 @pytest.mark.parametrize("pattern", [{"data": {"a": ["x"]}}, {"data": ["text"]}, {"partitionKey": ["taken"]}])
+@pytest.mark.streams("kinesis")
 def test_a_filter_of_a_kinesis_stream(lab: Lab, teller: Teller, mapped: list[str], pattern: dict[str, Any]) -> None:
     kinesis, name = lab.aws("kinesis"), lab.name("stream")
     kinesis.create_stream(StreamName=name, ShardCount=1)
@@ -264,6 +266,7 @@ def test_a_queues_mapping_is_described(lab: Lab, teller: Teller, mapped: list[st
     "A stream's mapping tells its defaults: batches of 100, retries and age -1",
     CREATE,
 )
+@pytest.mark.streams("kinesis")
 def test_a_streams_mapping_is_described(lab: Lab, teller: Teller, mapped: list[str]) -> None:
     client, kinesis, name = lab.aws("lambda"), lab.aws("kinesis"), lab.name("stream")
     kinesis.create_stream(StreamName=name, ShardCount=1)

@@ -136,6 +136,7 @@ def refusal(lab: Lab, operation: str, **parameters: Any) -> tuple[int, str, str]
 
 
 @documented(AREA, "A mapping of an unknown function, queue or stream is refused, in the words of its source", CREATE)
+@pytest.mark.streams("kinesis")
 def test_unknown_sources_and_functions(lab: Lab, function: str) -> None:
     account = lab.arn(function).split(":")[4]
     region = lab.arn(function).split(":")[3]
@@ -160,6 +161,7 @@ def test_unknown_sources_and_functions(lab: Lab, function: str) -> None:
 
 
 @documented(AREA, "A stream's mapping wants a starting position, a table's no time, a queue's none", CREATE)
+@pytest.mark.streams("kinesis")
 def test_starting_positions(lab: Lab, function: str) -> None:
     _, of_table = table(lab)
     _, of_kinesis = stream(lab)
@@ -207,6 +209,7 @@ def test_settings_that_do_not_fit(lab: Lab, function: str, mapped: list[str]) ->
 
 
 @documented(AREA, "The same mapping twice is a conflict that names the first", CREATE)
+@pytest.mark.streams("dynamodb")
 def test_the_same_mapping_twice(lab: Lab, function: str, mapped: list[str]) -> None:
     client, queue = lab.aws("lambda"), lab.queue()
     _, arn = table(lab)
@@ -366,6 +369,7 @@ def destination(queue: str) -> dict[str, Any]:
 
 
 @documented(AREA, "After MaximumRetryAttempts a batch goes to the failure queue, and its shard goes on", TABLES)
+@pytest.mark.streams("dynamodb")
 def test_a_batch_is_given_up_to_a_queue(lab: Lab, worker: Worker, mapped: list[str]) -> None:
     dead = lab.queue()
     name, arn = table(lab)
@@ -395,6 +399,7 @@ def test_a_batch_is_given_up_to_a_queue(lab: Lab, worker: Worker, mapped: list[s
 
 
 @documented(AREA, "Without limits a batch that fails blocks its shard", TABLES)
+@pytest.mark.streams("dynamodb")
 def test_a_poison_record_blocks_without_limits(lab: Lab, worker: Worker, mapped: list[str]) -> None:
     name, arn = table(lab)
     uuid = of_table(lab, worker, arn, BatchSize=1)
@@ -406,6 +411,7 @@ def test_a_poison_record_blocks_without_limits(lab: Lab, worker: Worker, mapped:
 
 
 @documented(AREA, "BisectBatchOnFunctionError splits a batch that fails, until the poison record is alone", TABLES)
+@pytest.mark.streams("dynamodb")
 def test_a_batch_is_bisected(lab: Lab, worker: Worker, mapped: list[str]) -> None:
     dead = lab.queue()
     name, arn = table(lab)
@@ -426,6 +432,7 @@ def test_a_batch_is_bisected(lab: Lab, worker: Worker, mapped: list[str]) -> Non
 
 
 @documented(AREA, "ReportBatchItemFailures: a stream comes again from the first item that failed", REPORTS)
+@pytest.mark.streams("dynamodb")
 def test_a_stream_comes_again_from_what_failed(lab: Lab, worker: Worker, mapped: list[str]) -> None:
     dead = lab.queue()
     name, arn = table(lab)
@@ -447,6 +454,7 @@ def test_a_stream_comes_again_from_what_failed(lab: Lab, worker: Worker, mapped:
 
 
 @documented(AREA, "A failure destination may be a topic, and a bucket, which gets the records too", TABLES)
+@pytest.mark.streams("dynamodb")
 def test_a_batch_is_given_up_to_a_topic_and_a_bucket(lab: Lab, worker: Worker, mapped: list[str]) -> None:
     sns, s3 = lab.aws("sns"), lab.aws("s3", s3={"addressing_style": "path"})
     heard, bucket = lab.queue(), lab.name("bucket")
@@ -471,6 +479,7 @@ def test_a_batch_is_given_up_to_a_topic_and_a_bucket(lab: Lab, worker: Worker, m
 
 
 @documented(AREA, "A disabled mapping goes on behind what it has read", UPDATE)
+@pytest.mark.streams("dynamodb")
 def test_a_mapping_goes_on_behind_what_it_has_read(lab: Lab, worker: Worker, mapped: list[str]) -> None:
     name, arn = table(lab)
     uuid = of_table(lab, worker, arn)
@@ -487,6 +496,7 @@ def test_a_mapping_goes_on_behind_what_it_has_read(lab: Lab, worker: Worker, map
 
 
 @documented(AREA, "A Kinesis batch that is given up is told with KinesisBatchInfo", KINESIS)
+@pytest.mark.streams("kinesis")
 def test_a_kinesis_batch_is_given_up(lab: Lab, worker: Worker, mapped: list[str]) -> None:
     dead = lab.queue()
     name, arn = stream(lab)
@@ -505,6 +515,7 @@ def put_records(lab: Lab, name: str, *documents: dict[str, Any]) -> None:
 
 
 @documented(AREA, "AT_TIMESTAMP starts with the records of that time", CREATE)
+@pytest.mark.streams("kinesis")
 def test_a_kinesis_stream_from_a_time_on(lab: Lab, worker: Worker, mapped: list[str]) -> None:
     name, arn = stream(lab)
     put_records(lab, name, {"id": "a"})
@@ -519,6 +530,7 @@ def test_a_kinesis_stream_from_a_time_on(lab: Lab, worker: Worker, mapped: list[
 
 
 @documented(AREA, "A tumbling window hands its state on, and ends with a last invocation", WINDOWS)
+@pytest.mark.streams("kinesis")
 def test_a_tumbling_window(lab: Lab, worker: Worker, mapped: list[str]) -> None:
     name, arn = stream(lab)
     mapped.append(of_table(lab, worker, arn, BatchSize=1, TumblingWindowInSeconds=5))
