@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from staticfire.errors import StaticfireError
+from staticfire.host.native_modules import misfits, this_architecture
 from staticfire.layout import Layout
 
 from . import venvs
-from .native_modules import ARCHITECTURES, misfits
 
 # glibc of Lambda's runtimes: Amazon Linux 2 up to python3.11, Amazon Linux 2023 from python3.12 on.
 AMAZON_LINUX_2, AMAZON_LINUX_2023 = 26, 34
@@ -43,7 +43,7 @@ class WheelTarget:
     @classmethod
     def here(cls, python: str) -> WheelTarget:
         """As on AWS, as far as this machine's glibc goes: so the zip is the one that AWS would get."""
-        architecture = ARCHITECTURES.get(platform.machine(), platform.machine())
+        architecture = this_architecture()
         name, version = platform.libc_ver()
         if name != "glibc" or architecture not in {"x86_64", "arm64"}:
             return cls(python, architecture, None)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from staticfire.errors import StaticfireError
+from staticfire.host.native_modules import misfits, modules_in
 from staticfire.layout import Layout
 from staticfire.toolchain import venvs
-from staticfire.toolchain.native_modules import misfits, modules_in
 from staticfire.toolchain.runtimes import interpreters, nearest
 from staticfire.toolchain.wheels import WheelTarget, install
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 import zipfile
 from collections import defaultdict
@@ -9,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-# As machines call themselves, and as Lambda calls them.
+# What machines call themselves, and what Lambda calls them.
 ARCHITECTURES: Mapping[str, str] = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 SUFFIXES = (".so", ".pyd", ".dylib")
 TAG = re.compile(r"\.(?:cpython-|cp)3(\d{1,2})\b")
@@ -30,6 +31,11 @@ class NativeModule:
     @property
     def package(self) -> str:
         return LAYERED.sub("", self.name).partition("/")[0].partition(".")[0]
+
+
+def this_architecture() -> str:
+    """This machine's, as Lambda calls it."""
+    return ARCHITECTURES.get(platform.machine(), platform.machine())
 
 
 def _read(name: str, head: bytes) -> NativeModule:
