@@ -1,9 +1,10 @@
 """Settings: `staticfire.toml` < variables (`STATICFIRE_*`) < command-line flags.
 
 A project is a directory with a `staticfire.toml`; it is looked for upward from the working directory. The
-`[staticfire]` table sets what `FIELDS` lists, and each `[stacks.NAME]` table describes one stack. One with
-`default = false` is up only where somebody asks for it, by its name or by `all`. An unknown key is an error that names
-the nearest right one. Without the file, each Terraform root (roots.py) in or below the working directory is a stack.
+`[staticfire]` table sets what `FIELDS` lists, `[layers]` names zips of other accounts' layers by their ARN, and each
+`[stacks.NAME]` table describes one stack. One with `default = false` is up only where somebody asks for it, by its name
+or by `all`. An unknown key is an error that names the nearest right one. Without the file, each Terraform root
+(roots.py) in or below the working directory is a stack.
 
 | setting             | variable                       | default            |
 | ------------------- | ------------------------------ | ------------------ |
@@ -49,6 +50,7 @@ from .toml_tables import Table, boolean, converted, integer, nearest, one_of, pa
 
 FILE = "staticfire.toml"
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
+LAYER_ARN = re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:layer:[\w-]+(?::\d+)?")
 ALL = "all"
 STATE = ".staticfire"
 
@@ -144,6 +146,7 @@ class Settings:
     allow_unsupported: bool = False  # apply what cannot run here too
     allow_origins: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
+    layers: Mapping[str, Path] = field(default_factory=dict)  # zips of other accounts' layers, by ARN
     stacks: Mapping[str, StackSettings] = field(default_factory=dict)
 
     def chosen(self, names: Sequence[str] = ()) -> list[str]:
@@ -273,7 +276,7 @@ def load(
         document = Table({}, root / FILE)
     else:
         roots = None
-        document = Table.of_file(root / FILE).only("staticfire", "stacks")
+        document = Table.of_file(root / FILE).only("staticfire", "layers", "stacks")
     table = document.table("staticfire")
     for name, remedy in GONE.items():
         for present, setting in ((name in table, table.where(name)), (environ.get(_variable(name)), _variable(name))):
@@ -292,6 +295,7 @@ def load(
     for name in _PATHS:
         relative = values.get(name, defaults[name])
         values[name] = root / relative if relative else None
+    values["layers"] = _layers(document.table("layers"))
     stacks = document.table("stacks")
     values["stacks"] = roots or {name: _stack(name, stacks.table(name)) for name in stacks.values}
     return Settings(project=root, file=None if roots else root / FILE, **values)
@@ -299,6 +303,16 @@ def load(
 
 def _variable(setting: str) -> str:
     return f"STATICFIRE_{setting.upper()}"
+
+
+def _layers(table: Table) -> Mapping[str, Path]:
+    for arn in table.values:
+        if not LAYER_ARN.fullmatch(arn):
+            raise UsageError(
+                f"{table.source}: {arn!r} in [layers] is not the ARN of a layer.",
+                checked=["arn:aws:lambda:REGION:ACCOUNT:layer:NAME, and :VERSION where only that one is meant"],
+            )
+    return {arn: table.required_path(arn, "the zip with that layer's content") for arn in table.values}
 
 
 def _stack(name: str, table: Table) -> StackSettings:

@@ -10,6 +10,8 @@ DELETE mail               remove mails, chosen the same way
 POST   functions/invoke   an invocation that MiniStack would make itself
 POST   emulator/NAME      what MiniStack reports of alarms and mails
 POST   functions/kill     kill -9 the process of an execution environment: {"environment": ID}
+GET    layers             CodeSha256 of the layers of other accounts, by "ARN RUNTIME"
+PUT    layers             keep one: ?arn=ARN&runtime=RUNTIME, the zip as the body
 GET    faults             the faults that are set, with how often each has struck
 POST   faults             set one
 DELETE faults[/ID]        clear one, or all
@@ -36,6 +38,7 @@ from staticfire.edge.emulators.state import EmulatorState
 from staticfire.edge.http1.messages import Request, Response
 from staticfire.edge.services.apigateway import HttpApis
 from staticfire.edge.services.lambda_ import FunctionRef, Functions
+from staticfire.edge.services.lambda_.public_layers import ARN
 from staticfire.edge.services.mail.mailbox import Mails
 from staticfire.edge.services.rds.health import said_by_postgres, write_something
 from staticfire.layout import CONTROL_TOKEN
@@ -49,6 +52,7 @@ NOT_PERMITTED = (
     "staticfire send it. If the file is lost, `staticfire down` and `staticfire up` make another."
 )
 MAX_BODY = 32 * 1024 * 1024
+MAX_LAYER = 512 * 1024 * 1024
 POSTGRES_SECONDS = 3.0
 # The start of Postgres' protocol: a server answers it with S (TLS) or N before anybody logs in.
 SSL_REQUEST = bytes.fromhex("0000000804d2162f")
@@ -103,6 +107,10 @@ class Endpoints:
             return await self._invoke(request)
         if route == ("POST", "functions/kill"):
             return await self._kill(request)
+        if route == ("GET", "layers"):
+            return _json(200, await self._functions.public_layers.kept())
+        if route == ("PUT", "layers"):
+            return await self._keep_layer(request)
         if route == ("GET", "faults"):
             return _json(200, {"faults": [fault.describe() for fault in self._faults]})
         if route == ("POST", "faults"):
@@ -187,6 +195,13 @@ class Endpoints:
         except (ValueError, KeyError, TypeError):
             return _json(400, {"message": 'The body names an execution environment: {"environment": ID}.'})
         return _json(200, {"killed": self._functions.kill(identity)})
+
+    async def _keep_layer(self, request: Request) -> Response:
+        parameters = parse_qs(request.query)
+        arn, runtime = (parameters.get(name, [""])[0] for name in ("arn", "runtime"))
+        if not ARN.fullmatch(arn) or not runtime:
+            return _json(400, {"message": "A layer version is kept under its ARN, for a runtime or for `any`."})
+        return _json(200, {"changed": await self._functions.keep_layer(arn, runtime, await request.body(MAX_LAYER))})
 
     async def _add_fault(self, request: Request) -> Response:
         try:

@@ -14,7 +14,7 @@ import logging
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +35,14 @@ from staticfire.targets.base import Running
 from . import made
 from .databases import StackDatabase, database_name
 from .packages import build
+from .planned_packages import obstacles_in_zips
+from .public_layers import PublicLayers
 
 log = logging.getLogger(__name__)
 
 NEEDED = {"fingerprint", "instance", "outputs"}
 SHOWN = 160  # of an output's value
+LAYER_SECONDS = 120.0  # for the edge to take one
 
 
 @dataclass(frozen=True)
@@ -63,17 +66,23 @@ class _Inputs:
     endpoint: str
     region: str
     stack: StackSettings
+    layers: Mapping[str, Path]
 
     @property
     def fingerprint(self) -> str:
         digest = hashlib.sha256(self.copy.digest().encode())
         files = [file.read_text(errors="replace") for file in self.stack.var_files]
         options = [files, self.stack.assignments, self.stack.workspace, users_terraform_variables(), users_workspace()]
+        options.append({arn: _sha256(path) for arn, path in self.layers.items()})
         parts = [self.variables, self.endpoint, self.region, options]
         digest.update(json.dumps(parts, sort_keys=True).encode())
         for _, path in sorted(self.packages.items()):
             digest.update(hashlib.sha256(path.read_bytes()).digest())
         return digest.hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 class Stack:
@@ -185,17 +194,23 @@ class Stack:
                 return False
             step.note("database")
             database_is_older = self.database is not None and self.database.make()
-            record = self._of_state(inputs.copy.apply(inputs.variables, step, self._check), fingerprint)
+            check = partial(self._check, inputs.copy.root)
+            record = self._of_state(inputs.copy.apply(inputs.variables, step, check), fingerprint)
             if applied is None and database_is_older:
                 self.rebuild(record.outputs, step)
             write_json(self.layout.applied(self.account, self.name), vars(record), 0o600)
             self.notes = inputs.copy.notes
         return True
 
-    def _check(self, planned: list[Resource]) -> None:
+    def _check(self, root: Path, planned: list[Resource]) -> None:
         """Say what of a plan will not work here; an error when something could not run at all."""
         refused = []
-        for obstacle in obstacles(planned, self.account):
+        layers = PublicLayers(self.settings, self.account)
+        for obstacle in (
+            *obstacles(planned, self.account),
+            *layers.obstacles(planned),
+            *obstacles_in_zips(planned, root, self.settings),
+        ):
             if obstacle.refuses and not self.settings.allow_unsupported:
                 refused.append(str(obstacle))
             else:
@@ -207,6 +222,7 @@ class Stack:
                 remedy="To apply it all the same, and have each use of it fail: --allow-unsupported "
                 "(STATICFIRE_ALLOW_UNSUPPORTED=1).",
             )
+        layers.bring(self.running.edge(timeout=LAYER_SECONDS))
 
     def shell_variables(self) -> Mapping[str, str]:
         """What a shell needs for tflocal by hand, in the stack's Terraform root, to do what `up` does."""
@@ -277,7 +293,10 @@ class Stack:
             variables["packages"] = copy.packages(packages)
         if self.database is not None:
             variables["database"] = self.database.variable
-        return _Inputs(copy, packages, variables, self.running.endpoint, self.settings.region, self.stack_settings)
+        settings = self.settings
+        return _Inputs(
+            copy, packages, variables, self.running.endpoint, settings.region, self.stack_settings, settings.layers
+        )
 
 
 def chosen_stacks(settings: Settings, running: Running, names: Sequence[str] = ()) -> list[Stack]:

@@ -8,7 +8,6 @@ less than on AWS, is said and applied.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -16,7 +15,6 @@ from staticfire.toolchain.runtimes import RUNTIME
 
 from .output import Resource
 
-LAYER_ARN = re.compile(r"arn:[a-z-]+:lambda:[^:]+:(\d{12}):layer:[^:]+:\d+")
 PYTHON_ONLY = "Python functions run here (python3.N). Give it a Python runtime, or leave it out of the local stack"
 DESCRIBE_ROUTES = "Describe its routes: aws_apigatewayv2_integration, aws_apigatewayv2_route and aws_apigatewayv2_stage"
 
@@ -57,15 +55,6 @@ def _runtime(resource: Resource, account: str) -> Iterator[Obstacle]:
         yield Obstacle(resource.address, what, PYTHON_ONLY, refuses=True)
 
 
-def _layers(resource: Resource, account: str) -> Iterator[Obstacle]:
-    for arn in resource.values.get("layers") or ():
-        owner = LAYER_ARN.fullmatch(arn or "")
-        if owner and owner[1] != account:
-            what = f"uses the layer {arn} of the account {owner[1]}, which is not here: the function cannot start"
-            remedy = "Make a layer of the same content in the stack (aws_lambda_layer_version), or put it into the zip"
-            yield Obstacle(resource.address, what, remedy, refuses=True)
-
-
 def _is_given(resource: Resource, argument: str) -> bool:
     """Also when it is known after apply only, and so not among the values; what nobody gave is there, as null."""
     return bool(resource.values) and bool(resource.values.get(argument, True))
@@ -89,7 +78,7 @@ def _only(what: str, remedy: str) -> Callable[[Resource, str], Iterator[Obstacle
 
 Check = Callable[[Resource, str], Iterator[Obstacle]]
 CHECKS: Mapping[str, tuple[Check, ...]] = {
-    "aws_lambda_function": (_image, _runtime, _layers),
+    "aws_lambda_function": (_image, _runtime),
     "aws_lambda_function_url": (
         _only(
             "is a function URL: the emulator serves it",

@@ -16,6 +16,7 @@ from staticfire.edge.aws.calls import AwsError, Scope
 
 from .code import Fetch
 from .model import LATEST, FunctionConfig, FunctionRef
+from .public_layers import ARN, BroughtLayers
 
 if TYPE_CHECKING:
     from staticfire.edge.aws.emulator import Emulator
@@ -30,6 +31,10 @@ Name = tuple[Scope, str]
 # Versions behind a reference, with the share of invocations that each gets.
 Weighted = tuple[tuple[FunctionConfig, float], ...]
 
+NOT_BROUGHT = (
+    "{function} uses the layer {arn} of another account, which is not here. `staticfire up` brings those that the "
+    "stack's Terraform names: from PyPI, or from the file that [layers] of staticfire.toml names."
+)
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 LOCAL_SUFFIXES = (".localhost", ".localhost.localstack.cloud")
 
@@ -37,8 +42,9 @@ LOCAL_SUFFIXES = (".localhost", ".localhost.localstack.cloud")
 class FunctionCatalog:
     """Answers are cached for each (function, what was asked); concurrent questions share one call."""
 
-    def __init__(self, emulator: Emulator) -> None:
+    def __init__(self, emulator: Emulator, public_layers: BroughtLayers) -> None:
         self._emulator = emulator
+        self._public_layers = public_layers
         self._resolved: dict[FunctionRef, Weighted] = {}
         self._reserved: dict[Scope, int] = {}
         self._answers: dict[Name, dict[str, asyncio.Task[Any]]] = {}
@@ -90,6 +96,12 @@ class FunctionCatalog:
 
     async def layer(self, config: FunctionConfig, arn: str) -> tuple[str, Fetch]:
         """A layer version's CodeSha256, and how to get it."""
+        owner = ARN.fullmatch(arn)
+        if owner is not None and owner[1] != config.scope.account:
+            public = await self._public_layers.get(arn, config.runtime)
+            if public is None:
+                raise AwsError(502, "InvalidLayerException", NOT_BROUGHT.format(function=config.name, arn=arn))
+            return public.code_sha256, public.fetch
         path = f"/2018-10-31/layers?find=LayerVersion&Arn={quote(arn, safe='')}"
         content = (await self._emulator.rest(config.scope, "lambda", "GET", path)).get("Content", {})
         if "CodeSha256" not in content:

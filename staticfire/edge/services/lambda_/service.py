@@ -23,6 +23,7 @@ from .invocation import Invocation
 from .metrics import FunctionMetrics
 from .model import FunctionConfig, FunctionRef, LambdaSettings, Outcome, json_object
 from .policy import allows
+from .public_layers import BroughtLayers
 from .running_function import RunningFunction
 from .runtimes import Runtimes
 from .starter import Starter
@@ -45,7 +46,8 @@ class Functions:
     def __init__(self, emulator: Emulator, settings: LambdaSettings, access_keys: AccessKeys) -> None:
         self._functions: dict[tuple[Scope, str], RunningFunction] = {}
         self._runtimes = Runtimes(settings.runtimes)
-        self._catalog = FunctionCatalog(emulator)
+        self.public_layers = BroughtLayers(settings.state_dir / "functions" / "public-layers")
+        self._catalog = FunctionCatalog(emulator, self.public_layers)
         self._logs = FunctionLogs(emulator)
         self._metrics = FunctionMetrics(emulator)
         self._admission = Admission(self._catalog, self._metrics, settings.account_concurrency)
@@ -119,6 +121,13 @@ class Functions:
         self._catalog.forget(ref.scope, ref.name)
         if code:
             await self._starter.keep_code(ref)
+
+    async def keep_layer(self, arn: str, runtime: str, data: bytes) -> bool:
+        """Keep the content of another account's layer; whether it changed: what runs with it then starts anew."""
+        changed = await self.public_layers.keep(arn, runtime, data)
+        for function in self._functions.values() if changed else ():
+            function.renew(arn)
+        return changed
 
     async def deleted(self, ref: FunctionRef) -> None:
         self._catalog.forget(ref.scope, ref.name)

@@ -8,7 +8,6 @@ from staticfire.stacks.terraform.output import Resource
 from staticfire.stacks.terraform.plan_check import obstacles
 
 ACCOUNT = "000000000000"
-POWERTOOLS = "arn:aws:lambda:us-east-1:017000801446:layer:AWSLambdaPowertoolsPythonV3-python313-x86_64:18"
 OWN = f"arn:aws:lambda:us-east-1:{ACCOUNT}:layer:shared:1"
 
 
@@ -30,12 +29,6 @@ def test_a_function_that_is_an_image_is_refused() -> None:
     [(refuses, text)] = said("aws_lambda_function", package_type="Image", runtime=None)
     assert refuses
     assert "container image" in text
-
-
-def test_a_layer_of_another_account_is_refused_and_the_accounts_own_is_not() -> None:
-    [(refuses, text)] = said("aws_lambda_function", runtime="python3.13", layers=[OWN, POWERTOOLS])
-    assert refuses
-    assert f"uses the layer {POWERTOOLS} of the account 017000801446" in text
 
 
 @pytest.mark.parametrize(
