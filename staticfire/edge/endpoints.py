@@ -33,12 +33,12 @@ from staticfire import __version__
 from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.aws.faults import BadFault, Faults
 from staticfire.edge.aws.router import Router
+from staticfire.edge.emulators.life import KeptWithEmulator
 from staticfire.edge.emulators.ministack import MiniStack
 from staticfire.edge.emulators.state import EmulatorState
 from staticfire.edge.http1.messages import Request, Response
 from staticfire.edge.services.apigateway import HttpApis
 from staticfire.edge.services.lambda_ import FunctionRef, Functions
-from staticfire.edge.services.lambda_.public_layers import ARN
 from staticfire.edge.services.mail.mailbox import Mails
 from staticfire.edge.services.rds.health import said_by_postgres, write_something
 from staticfire.layout import CONTROL_TOKEN
@@ -67,6 +67,7 @@ class Endpoints:
         *,
         token: str,
         emulator: EmulatorState,
+        kept: KeptWithEmulator,
         filler: MiniStack | None = None,
         postgres: PostgresConfig | None,
         functions: Functions,
@@ -79,6 +80,7 @@ class Endpoints:
         """`listeners`: who takes what MiniStack reports, by its name."""
         self._token = token.encode()
         self._emulator = emulator
+        self._kept = kept
         self._filler = filler
         self._postgres = postgres
         self._functions = functions
@@ -108,7 +110,7 @@ class Endpoints:
         if route == ("POST", "functions/kill"):
             return await self._kill(request)
         if route == ("GET", "layers"):
-            return _json(200, await self._functions.public_layers.kept())
+            return _json(200, self._functions.brought_layers.kept())
         if route == ("PUT", "layers"):
             return await self._keep_layer(request)
         if route == ("GET", "faults"):
@@ -139,6 +141,7 @@ class Endpoints:
     async def emptied(self) -> None:
         """The emulator's state is gone: nothing that was learned of it holds."""
         self._emulator.emptied()
+        await self._kept.follow(await self._emulator.instance())
         await self.forget()
 
     async def forget(self) -> None:
@@ -199,9 +202,11 @@ class Endpoints:
     async def _keep_layer(self, request: Request) -> Response:
         parameters = parse_qs(request.query)
         arn, runtime = (parameters.get(name, [""])[0] for name in ("arn", "runtime"))
-        if not ARN.fullmatch(arn) or not runtime:
-            return _json(400, {"message": "A layer version is kept under its ARN, for a runtime or for `any`."})
-        return _json(200, {"changed": await self._functions.keep_layer(arn, runtime, await request.body(MAX_LAYER))})
+        try:
+            changed = await self._functions.keep_layer(arn, runtime, await request.body(MAX_LAYER))
+        except AwsError as error:
+            return _json(error.status, {"message": error.message})
+        return _json(200, {"changed": changed})
 
     async def _add_fault(self, request: Request) -> Response:
         try:

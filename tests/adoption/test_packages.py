@@ -45,6 +45,9 @@ def test_powertools_layer_by_its_public_arn(packages: Repository, said: str) -> 
     client = packages.client("lambda")
     payload = client.invoke(FunctionName="packages-powertools", Payload=json.dumps(event))["Payload"].read()
     assert json.loads(json.loads(payload)["body"]) == {"double": 42}
+    described = client.get_function_configuration(FunctionName="packages-powertools")["Layers"]
+    layer = client.get_layer_version_by_arn(Arn=described[0]["Arn"])
+    assert (layer["Version"], layer["Content"]["CodeSize"]) == (18, described[0]["CodeSize"])
     cloudwatch = packages.client("cloudwatch")
     wait_until(lambda: bool(cloudwatch.list_metrics(Namespace="Packages")["Metrics"]), SECONDS, 0.5)
 
