@@ -3,8 +3,8 @@
 A project is a directory with a `staticfire.toml`; it is looked for upward from the working directory. The
 `[staticfire]` table sets what `FIELDS` lists, `[layers]` names zips of other accounts' layers by their ARN, and each
 `[stacks.NAME]` table describes one stack. One with `default = false` is up only where somebody asks for it, by its name
-or by `all`. An unknown key is an error that names the nearest right one. Without the file, each Terraform root
-(roots.py) in or below the working directory is a stack.
+or by `all`. An unknown key is an error that names the nearest right one. Without the file, or with `[layers]` alone
+in it, each Terraform root (roots.py) in or below the working directory is a stack.
 
 | setting             | variable                       | default            |
 | ------------------- | ------------------------------ | ------------------ |
@@ -244,6 +244,11 @@ def without_file(start: Path) -> tuple[Path, Mapping[str, StackSettings]]:
             f"In a {FILE} "
             'two lines suffice: [stacks.app] and root = "infra".',
         )
+    return project, _as_stacks(roots, project, start)
+
+
+def _as_stacks(roots: Sequence[Path], project: Path, start: Path) -> Mapping[str, StackSettings]:
+    """Each root as a stack; the only one at or below `start` is the default."""
     here = [root for root in roots if root.is_relative_to(start)]
     stacks: dict[str, StackSettings] = {}
     for root in roots:
@@ -252,7 +257,7 @@ def without_file(start: Path) -> tuple[Path, Mapping[str, StackSettings]]:
         while name in stacks:
             name += "-2"
         stacks[name] = StackSettings(name, root, default=here == [root])
-    return project, stacks
+    return stacks
 
 
 def stack_name(text: str) -> str:
@@ -271,12 +276,14 @@ def load(
     """The settings of the project at `project` (default: found upward from the working directory)."""
     start = (project or Path.cwd()).resolve()
     root = find_project(start)
+    roots: Mapping[str, StackSettings] | None = None
     if root is None:
         root, roots = without_file(start)
         document = Table({}, root / FILE)
     else:
-        roots = None
         document = Table.of_file(root / FILE).only("staticfire", "layers", "stacks")
+        if "layers" in document and "stacks" not in document:  # the functions that use them are in the Terraform
+            roots = _as_stacks(find_roots(root), root, start)
     table = document.table("staticfire")
     for name, remedy in GONE.items():
         for present, setting in ((name in table, table.where(name)), (environ.get(_variable(name)), _variable(name))):

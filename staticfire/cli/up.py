@@ -99,7 +99,10 @@ def _existing(files: Sequence[Path]) -> list[Path]:
 
 def print_assumed(settings: Settings, names: Sequence[str]) -> None:
     """What is taken from the Terraform itself, where no file says it."""
-    print(f"No {FILE}: the Terraform says what it would. `{own_name()} init` writes it down.", file=sys.stderr)
+    if (settings.project / FILE).exists():
+        print(f"No stacks in {FILE}: the Terraform says what they are.", file=sys.stderr)
+    else:
+        print(f"No {FILE}: the Terraform says what it would. `{own_name()} init` writes it down.", file=sys.stderr)
     for name in names:
         stack = settings.stack(name)
         print(f"  stack {name}: {os.path.relpath(stack.root)}, {_runtimes(settings)}", file=sys.stderr)
