@@ -16,6 +16,7 @@ import re
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from staticfire.errors import StaticfireError, UsageError
@@ -68,12 +69,6 @@ def build_zip(package: Zip, layout: Layout, targets: Sequence[WheelTarget] = ())
         for path in sources(package)
     }
     if package.requirements:
-        if targets and HASH not in b"".join(_lists(package.requirements)):
-            log.warning(
-                "%s has no hashes: what PyPI had when it was first packed here is packed. `uv pip compile "
-                "--generate-hashes` pins it.",
-                package.requirements,
-            )
         installed = {target: install(package.requirements, layout, target) for target in targets}
         entries |= {f"{root}{name}": path for name, path in _together(package, installed).items()}
     data = pack(entries)
@@ -136,8 +131,20 @@ def _together(package: Zip, installed: Mapping[WheelTarget, Path]) -> Mapping[st
 def install(requirements: Path, layout: Layout, target: WheelTarget) -> Path:
     """A directory that holds what the list `requirements` names."""
     content = b"\n".join(_lists(requirements))
+    if HASH not in content:
+        _note_that_nothing_is_pinned(requirements)
     named = venvs.locked(requirements) if HASH in content else ["--requirement", str(requirements)]
     return installed_once(named, content, str(requirements), layout, target)
+
+
+@cache
+def _note_that_nothing_is_pinned(requirements: Path) -> None:
+    """Once, however many zips it is for."""
+    log.warning(
+        "%s has no hashes: what PyPI had when it was first packed here is packed. `uv pip compile --generate-hashes` "
+        "pins it.",
+        requirements,
+    )
 
 
 def installed_once(named: Sequence[str], content: bytes, source: str, layout: Layout, target: WheelTarget) -> Path:

@@ -23,7 +23,7 @@ from .packages import files_of, installed_once, pack
 from .terraform.output import Resource
 from .terraform.plan_check import Obstacle
 
-ARN = re.compile(r"(arn:[a-z-]+:lambda:[a-z0-9-]+:(?P<account>\d{12}):layer:(?P<name>[\w-]+)):(?P<version>\d+)")
+ARN = re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]+:(?P<account>\d{12}):layer:(?P<name>[\w-]+):(?P<version>\d+)")
 ANY_RUNTIME = "any"
 # Lean layers are without what the runtime has, and what only a build or a test needs: AWS's are, or they would not fit.
 OF_THE_RUNTIME = re.compile(
@@ -94,13 +94,27 @@ class PublicLayers:
         """Hand the edge what it has not got."""
         kept = edge.layers() if self._contents else {}
         for (arn, runtime), data in self._contents.items():
-            if kept.get(f"{arn} {runtime}") != base64.b64encode(hashlib.sha256(data).digest()).decode():
+            if kept.get(f"{arn} {runtime}") != _code_sha256(data):
                 edge.keep_layer(arn, runtime, data)
+
+    def bring_what_changed(self, edge: EdgeClient) -> None:
+        """Files of the user's that are others than when they were brought: no plan tells of it."""
+        for key, code_sha256 in edge.layers().items() if self._settings.layers else ():
+            arn, _, runtime = key.partition(" ")
+            own = self._own(arn)
+            if own is not None and runtime == ANY_RUNTIME and own.is_file():
+                data = own.read_bytes()
+                if _code_sha256(data) != code_sha256:
+                    edge.keep_layer(arn, ANY_RUNTIME, data)
+
+    def _own(self, arn: str) -> Path | None:
+        """The file that staticfire.toml names for a layer version."""
+        return self._settings.layers.get(arn) or self._settings.layers.get(arn.rpartition(":")[0])
 
     def _get(self, resource: Resource, layer: re.Match[str]) -> Iterator[Obstacle]:
         arn, runtime = layer[0], str(resource.values.get("runtime"))
         uses, remedy = f"uses the layer {arn}", NAME_A_FILE.format(arn=arn)
-        own = self._settings.layers.get(arn) or self._settings.layers.get(layer[1])
+        own = self._own(arn)
         if own is not None:
             if own.is_file():
                 self._contents[arn, ANY_RUNTIME] = own.read_bytes()
@@ -130,6 +144,10 @@ class PublicLayers:
         [target] = local_targets([python], self._settings)
         source = f"The layer {arn}"
         return installed_once([requirement], requirement.encode(), source, Layout.of(self._settings), target)
+
+
+def _code_sha256(data: bytes) -> str:
+    return base64.b64encode(hashlib.sha256(data).digest()).decode()
 
 
 def _published(layer: re.Match[str]) -> tuple[str, bool] | None:

@@ -196,6 +196,7 @@ class Stack:
             database_is_older = self.database is not None and self.database.make()
             check = partial(self._check, inputs.copy.root)
             record = self._of_state(inputs.copy.apply(inputs.variables, step, check), fingerprint)
+            PublicLayers(self.settings, self.account).bring_what_changed(self.running.edge(timeout=LAYER_SECONDS))
             if applied is None and database_is_older:
                 self.rebuild(record.outputs, step)
             write_json(self.layout.applied(self.account, self.name), vars(record), 0o600)

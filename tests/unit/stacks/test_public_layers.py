@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import re
 import zipfile
@@ -19,6 +21,12 @@ from staticfire.stacks.terraform.output import Resource
 from staticfire.toolchain.wheels import WheelTarget
 
 ACCOUNT = "000000000000"
+
+
+def digest(data: bytes) -> str:
+    return base64.b64encode(hashlib.sha256(data).digest()).decode()
+
+
 OWN = f"arn:aws:lambda:us-east-1:{ACCOUNT}:layer:shared:1"
 LAYER = "arn:aws:lambda:us-east-1:{}"
 POWERTOOLS = LAYER.format("017000801446:layer:AWSLambdaPowertoolsPythonV3-python312-x86_64:18")
@@ -30,11 +38,13 @@ class Edge:
 
     def __init__(self) -> None:
         self.kept: dict[tuple[str, str], bytes] = {}
+        self.brought = 0
 
     def layers(self) -> dict[str, str]:
-        return {}
+        return {f"{arn} {runtime}": digest(data) for (arn, runtime), data in self.kept.items()}
 
     def keep_layer(self, arn: str, runtime: str, data: bytes) -> None:
+        self.brought += 1
         self.kept[arn, runtime] = data
 
 
@@ -113,6 +123,21 @@ def test_a_file_that_the_toml_names_is_taken_for_that_version_or_for_all(name: s
     layers = PublicLayers(settings(tmp_path, {name: tmp_path / "layer.zip"}), ACCOUNT)
     assert looked_at(layers, SECRETS, runtime="nodejs22.x") == []
     assert brought(layers) == {(SECRETS, "any"): ["extensions/secrets"]}
+
+
+def test_a_file_is_brought_again_when_it_changed_and_only_then(tmp_path: Path) -> None:
+    """Also where Terraform has nothing to change."""
+    path, edge = tmp_path / "layer.zip", Edge()
+    path.write_bytes(b"one")
+    layers = PublicLayers(settings(tmp_path, {SECRETS: path}), ACCOUNT)
+    looked_at(layers, SECRETS)
+    for _ in range(2):
+        layers.bring(cast(EdgeClient, edge))
+    layers.bring_what_changed(cast(EdgeClient, edge))
+    assert (edge.brought, edge.kept) == (1, {(SECRETS, "any"): b"one"})
+    path.write_bytes(b"two")
+    layers.bring_what_changed(cast(EdgeClient, edge))
+    assert (edge.brought, edge.kept) == (2, {(SECRETS, "any"): b"two"})
 
 
 def test_what_nobody_can_get_is_refused_with_what_to_do(tmp_path: Path) -> None:
