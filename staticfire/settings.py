@@ -29,6 +29,7 @@ the nearest right one. Without the file, each Terraform root (roots.py) in or be
 | account_concurrency | STATICFIRE_ACCOUNT_CONCURRENCY | 1000               |
 | enforce_iam         | STATICFIRE_ENFORCE_IAM         | false              |
 | allow_unsupported   | STATICFIRE_ALLOW_UNSUPPORTED   | false              |
+| strict              | STATICFIRE_STRICT              | false              |
 | allow_origins       | STATICFIRE_ALLOW_ORIGINS       | none               |
 | allow_hosts         | STATICFIRE_ALLOW_HOSTS         | none               |
 """
@@ -140,6 +141,7 @@ class Settings:
     account_concurrency: int = 1000
     enforce_iam: bool = False
     allow_unsupported: bool = False  # apply what cannot run here too
+    strict: bool = False  # apply only what runs here
     allow_origins: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
     stacks: Mapping[str, StackSettings] = field(default_factory=dict)
@@ -196,6 +198,7 @@ FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "account_concurrency": integer(1, 100000),
     "enforce_iam": switch,
     "allow_unsupported": switch,
+    "strict": switch,
     "allow_origins": strings,
     "allow_hosts": strings,
 }

@@ -39,7 +39,7 @@ from . import load as load_command
 from .terminal import shown
 
 UNREAD = 141
-FLAGS = ("target", "port", "allow_unsupported")  # of some commands; each stands above the setting of its name
+FLAGS = ("target", "port", "allow_unsupported", "strict")  # of some commands; each stands above the setting of its name
 
 COMMANDS: Mapping[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = {
     "up": (up.configure, "Start what does not run yet, and apply the stacks; quick when nothing changed."),
