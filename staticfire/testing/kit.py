@@ -55,8 +55,8 @@ class ApiAnswer:
     def text(self) -> str:
         return self.body.decode()
 
-    @property
     def json(self) -> Any:
+        """The body, read as JSON; an AssertionError with the answer when it is not."""
         try:
             return json.loads(self.body)
         except ValueError:
@@ -234,7 +234,7 @@ class AccountLogs:
     looks once. `pattern` is a filter pattern of CloudWatch Logs.
     """
 
-    def __init__(self, aws: AwsClients) -> None:
+    def __init__(self, aws: Callable[[str], Any]) -> None:
         self._aws = aws
 
     def __call__(
