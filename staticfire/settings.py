@@ -30,6 +30,7 @@ in it, each Terraform root (roots.py) in or below the working directory is a sta
 | account_concurrency | STATICFIRE_ACCOUNT_CONCURRENCY | 1000               |
 | enforce_iam         | STATICFIRE_ENFORCE_IAM         | false              |
 | allow_unsupported   | STATICFIRE_ALLOW_UNSUPPORTED   | false              |
+| strict              | STATICFIRE_STRICT              | false              |
 | allow_origins       | STATICFIRE_ALLOW_ORIGINS       | none               |
 | allow_hosts         | STATICFIRE_ALLOW_HOSTS         | none               |
 """
@@ -144,6 +145,7 @@ class Settings:
     account_concurrency: int = 1000
     enforce_iam: bool = False
     allow_unsupported: bool = False  # apply what cannot run here too
+    strict: bool = False  # apply only what runs here
     allow_origins: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
     layers: Mapping[str, Path] = field(default_factory=dict)  # zips of other accounts' layers, by ARN
@@ -201,6 +203,7 @@ FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "account_concurrency": integer(1, 100000),
     "enforce_iam": switch,
     "allow_unsupported": switch,
+    "strict": switch,
     "allow_origins": strings,
     "allow_hosts": strings,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -27,13 +28,16 @@ def configure_build(parser: argparse.ArgumentParser) -> None:
 
 def configure_apply(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_apply)
-    allow_unsupported(parser)
+    what_may_be_applied(parser)
     _some_stacks(parser)
 
 
-def allow_unsupported(parser: argparse.ArgumentParser) -> None:
+def what_may_be_applied(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_mutually_exclusive_group()
     text = "apply what cannot run here too, as a function in Node; each use of it fails"
-    parser.add_argument("--allow-unsupported", action="store_const", const=True, help=text)
+    group.add_argument("--allow-unsupported", action="store_const", const=True, help=text)
+    text = "refuse what is only described here, and what nobody tried"
+    group.add_argument("--strict", action="store_const", const=True, help=text)
 
 
 def _some_stacks(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +51,7 @@ def configure_destroy(parser: argparse.ArgumentParser) -> None:
 
 def configure_reset(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_reset)
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask, as where there is no terminal")
 
 
 def _build(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -89,10 +94,20 @@ def _destroy(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _reset(settings: Settings, arguments: argparse.Namespace) -> int:
-    with command_lock(Layout.of(settings), "reset"), progress(verbose=arguments.verbose) as display:
-        running = require_well(settings)
-        with display.step("Reset") as step:
-            emptied = reset(chosen_stacks(settings, running))
-            running.edge().reset()
-            step.done("; ".join([*emptied, "mail and faults"]))
+    running = require_well(settings)
+    stacks = chosen_stacks(settings, running)
+    if not arguments.yes and sys.stdin.isatty():
+        names = ", ".join(stack.name for stack in stacks) or "no stack"
+        print(f"This empties the databases of {names}, and every table, bucket, queue and mail of the account.")
+        if input("Empty them? [y/N] ").strip().lower() not in ("y", "yes"):
+            print("Nothing was emptied.")
+            return 0
+    with (
+        command_lock(Layout.of(settings), "reset"),
+        progress(verbose=arguments.verbose) as display,
+        display.step("Reset") as step,
+    ):
+        emptied = reset(stacks)
+        running.edge().reset()
+        step.done("; ".join([*emptied, "mail and faults"]))
     return 0

@@ -31,7 +31,7 @@ from staticfire.toolchain.runtimes import runtimes_in_use
 
 from .down import end
 from .logs import print_logs
-from .stacks import allow_unsupported, bring_up
+from .stacks import bring_up, what_may_be_applied
 from .summary import as_object, own_name, print_summary
 
 
@@ -49,7 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one object instead of text; implies --detach")
     targets = ", ".join(TARGETS)
     parser.add_argument("--target", metavar="NAME", help=f"where to run: {targets} (default: the setting `target`)")
-    allow_unsupported(parser)
+    what_may_be_applied(parser)
     parser.add_argument("--port", help="the edge's port (default: the setting `port`)")
 
 

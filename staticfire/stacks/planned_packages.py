@@ -14,7 +14,7 @@ from staticfire.settings import Settings
 
 from .compatibility import PYTHON_RUNTIME, local_targets
 from .terraform.output import Resource
-from .terraform.plan_check import Obstacle
+from .terraform.plan_check import Obstacle, Weight
 
 
 def obstacles_in_zips(resources: Iterable[Resource], root: Path, settings: Settings) -> Iterator[Obstacle]:
@@ -37,4 +37,4 @@ def obstacles_in_zips(resources: Iterable[Resource], root: Path, settings: Setti
                 "Install it for the function: `pip install --only-binary :all: --python-version "
                 f"{python[1]} --platform manylinux2014_{'aarch64' if architecture == 'arm64' else architecture}`"
             )
-            yield Obstacle(resource.address, what, remedy)
+            yield Obstacle(resource.address, what, remedy, Weight.LESS)

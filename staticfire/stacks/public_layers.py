@@ -21,7 +21,7 @@ from staticfire.settings import Settings
 from .compatibility import PYTHON_RUNTIME, local_targets
 from .packages import files_of, installed_once, pack
 from .terraform.output import Resource
-from .terraform.plan_check import Obstacle
+from .terraform.plan_check import Obstacle, Weight
 
 ARN = re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]+:(?P<account>\d{12}):layer:(?P<name>[\w-]+):(?P<version>\d+)")
 ANY_RUNTIME = "any"
@@ -120,25 +120,27 @@ class PublicLayers:
                 self._contents[arn, ANY_RUNTIME] = own.read_bytes()
             else:
                 what = f"{uses}, for which [layers] of staticfire.toml names {own}: there is no such file"
-                yield Obstacle(resource.address, what, "Correct it, or make that file", refuses=True)
+                yield Obstacle(resource.address, what, "Correct it, or make that file")
             return
         published, python = _published(layer), PYTHON_RUNTIME.fullmatch(runtime)
         if published is None or python is None:
             what = f"{uses} of the account {layer['account']}, which nobody here can get"
-            yield Obstacle(resource.address, what, remedy, refuses=True)
+            yield Obstacle(resource.address, what, remedy)
             return
         requirement, lean = published
         try:
             directory = self._installed(arn, requirement, python[1])
         except StaticfireError as error:
             what = f"{uses}, which cannot be made of PyPI's {requirement}: {error.what}"
-            yield Obstacle(resource.address, what, remedy, refuses=True)
+            yield Obstacle(resource.address, what, remedy)
             return
         names = {path.relative_to(directory).as_posix(): path for path in files_of(directory)}
         entries = {f"python/{name}": path for name, path in names.items() if not lean or _belongs_to_lean(name)}
         self._contents[arn, runtime] = pack(entries)
         what = f"{uses}: made here of {_release(directory, requirement)}, as PyPI has it"
-        yield Obstacle(resource.address, what, f"Where that is not enough: {remedy[0].lower()}{remedy[1:]}")
+        yield Obstacle(
+            resource.address, what, f"Where that is not enough: {remedy[0].lower()}{remedy[1:]}", Weight.LESS
+        )
 
     def _installed(self, arn: str, requirement: str, python: str) -> Path:
         [target] = local_targets([python], self._settings)

@@ -18,6 +18,7 @@ from staticfire.settings import Settings
 from staticfire.stacks import public_layers
 from staticfire.stacks.public_layers import PublicLayers
 from staticfire.stacks.terraform.output import Resource
+from staticfire.stacks.terraform.plan_check import Weight
 from staticfire.toolchain.wheels import WheelTarget
 
 ACCOUNT = "000000000000"
@@ -73,7 +74,7 @@ def settings(tmp_path: Path, layers: dict[str, Path] | None = None) -> Settings:
 
 def looked_at(layers: PublicLayers, *arns: str, runtime: str = "python3.12") -> list[tuple[bool, str]]:
     function = Resource("aws_lambda_function.shop", "aws_lambda_function", {"runtime": runtime, "layers": list(arns)})
-    return [(obstacle.refuses, str(obstacle)) for obstacle in layers.obstacles([function])]
+    return [(obstacle.weight is Weight.REFUSED, str(obstacle)) for obstacle in layers.obstacles([function])]
 
 
 def brought(layers: PublicLayers) -> dict[tuple[str, str], list[str]]:
