@@ -56,7 +56,8 @@ class EmbeddedMetrics(MetricWriter):
     namespace = "Embedded"
 
     def __init__(self, emulator: Emulator) -> None:
-        super().__init__(emulator)
+        # A value belongs to the second that its line names: an alarm looks at it once that period is over.
+        super().__init__(emulator, interval=0.25)
         self._gathered: dict[EmbeddedSeries, Counter[float]] = {}
 
     def read(self, scope: Scope, line: str) -> None:
