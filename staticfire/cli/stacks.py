@@ -34,7 +34,7 @@ def configure_apply(parser: argparse.ArgumentParser) -> None:
 
 def what_may_be_applied(parser: argparse.ArgumentParser) -> None:
     group = parser.add_mutually_exclusive_group()
-    text = "apply what cannot run here too, as a function in Node; each use of it fails"
+    text = "apply what cannot run here too, as a function in Java; each use of it fails"
     group.add_argument("--allow-unsupported", action="store_const", const=True, help=text)
     text = "refuse what is only described here, and what nobody tried"
     group.add_argument("--strict", action="store_const", const=True, help=text)

@@ -13,8 +13,8 @@ from staticfire.host.native_modules import misfits
 from staticfire.settings import Settings
 
 from .compatibility import PYTHON_RUNTIME, local_targets
+from .terraform.obstacle import Obstacle, Weight
 from .terraform.output import Resource
-from .terraform.plan_check import Obstacle, Weight
 
 
 def obstacles_in_zips(resources: Iterable[Resource], root: Path, settings: Settings) -> Iterator[Obstacle]:

@@ -20,8 +20,8 @@ from staticfire.settings import Settings
 
 from .compatibility import PYTHON_RUNTIME, local_targets
 from .packages import files_of, installed_once, pack
+from .terraform.obstacle import Obstacle, Weight
 from .terraform.output import Resource
-from .terraform.plan_check import Obstacle, Weight
 
 ARN = re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]+:(?P<account>\d{12}):layer:(?P<name>[\w-]+):(?P<version>\d+)")
 ANY_RUNTIME = "any"

@@ -36,7 +36,8 @@ class Emulator:
     async def instance(self) -> str:
         return "first life"
 
-    def emptied(self) -> None: ...
+    async def save(self) -> dict[str, Any]:
+        return {"kept": True}
 
 
 class Functions:

@@ -17,8 +17,8 @@ from staticfire.layout import Layout
 from staticfire.settings import Settings
 from staticfire.stacks import public_layers
 from staticfire.stacks.public_layers import PublicLayers
+from staticfire.stacks.terraform.obstacle import Weight
 from staticfire.stacks.terraform.output import Resource
-from staticfire.stacks.terraform.plan_check import Weight
 from staticfire.toolchain.wheels import WheelTarget
 
 ACCOUNT = "000000000000"

@@ -89,7 +89,7 @@ class FunctionCatalog:
             raise AwsError(502, "InvalidLayerException", NOT_BROUGHT.format(function=config.name, arn=arn))
         if content is None:
             raise AwsError(
-                502,
+                400,
                 "InvalidLayerException",
                 f"{config.name} uses the layer {arn}, which is not here. Make one of the same content in the stack.",
             )
