@@ -167,6 +167,51 @@ def test_reserved_concurrency(lab: Lab, name: str, answers: Answers) -> None:
     answers_with(answers, lambda: put(FunctionName=f"{lab.arn(name)}:1", ReservedConcurrentExecutions=1), WRONG, text)
 
 
+@recorded(AREA, "Provisioned concurrency is a version's or an alias's, not both's", "2025-11-25")
+def test_provisioned_concurrency(lab: Lab, name: str, answers: Answers) -> None:
+    client = lab.aws("lambda")
+    create(lab, name)
+    active(lab, name)
+    client.publish_version(FunctionName=name)
+    client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    started = {
+        "AllocatedProvisionedConcurrentExecutions": 0,
+        "AvailableProvisionedConcurrentExecutions": 0,
+        "LastModified": "<date>",
+        "RequestedProvisionedConcurrentExecutions": 1,
+        "Status": "IN_PROGRESS",
+    }
+
+    def putting(qualifier: str, **changes: Any) -> Any:
+        request = {"FunctionName": name, "Qualifier": qualifier, "ProvisionedConcurrentExecutions": 1}
+        return lambda: client.put_provisioned_concurrency_config(**request | changes)
+
+    answers.match(putting("1")(), started, 202)
+    text = "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version"
+    answers_with(answers, putting("live"), "ResourceConflictException", text, 409)
+    answers.match(client.delete_provisioned_concurrency_config(FunctionName=name, Qualifier="1"), {}, 204)
+    answers_with(
+        answers,
+        lambda: client.get_provisioned_concurrency_config(FunctionName=name, Qualifier="1"),
+        "ProvisionedConcurrencyConfigNotFoundException",
+        "No Provisioned Concurrency Config found for this function",
+        404,
+    )
+    answers.match(putting("live")(), started, 202)
+    text = "Version is pointed by a Provisioned Concurrency alias"
+    answers_with(answers, putting("1"), "ResourceConflictException", text, 409)
+    client.delete_alias(FunctionName=name, Name="live")
+    answers.match(client.list_provisioned_concurrency_configs(FunctionName=name), {"ProvisionedConcurrencyConfigs": []})
+    text = "Provisioned Concurrency Configs cannot be applied to unpublished function versions."
+    answers_with(answers, putting("$LATEST"), WRONG, text)
+    not_there(answers, putting("nobody"), f"{ARN}:nobody", "Cannot find alias arn: ")
+    not_there(answers, putting("10"), f"{ARN}:10")
+    text = "The function resource provided must be an alias or a published version."
+    answers_with(
+        answers, lambda: client.get_provisioned_concurrency_config(FunctionName=name, Qualifier="$LATEST"), WRONG, text
+    )
+
+
 @recorded(AREA, "Tags are added, overwritten and taken off one by one", "2025-11-25")
 def test_the_life_of_tags(lab: Lab, name: str, answers: Answers) -> None:
     client = lab.aws("lambda")
