@@ -18,7 +18,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-_PLACEHOLDER = re.compile(r"<([a-z0-9-]+)(?::(\w+))?>")
+_PLACEHOLDER = re.compile(r"<([a-z0-9-]+)(?::([\w-]+))?>")
 
 _FORMS = {
     "date": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:?00)",
@@ -45,14 +45,14 @@ class Answers:
         differences += self._differences("", _plain(fields), expected)
         assert not differences, "here, and what AWS recorded:\n" + "\n".join(differences)
 
-    def refused(self, call: Callable[[], Any], code: str, message: str, status: int, **fields: Any) -> None:
+    def refused(self, call: Callable[[], Any], code: str, text: str, status: int, **fields: Any) -> None:
         """The call fails with this error. Lambda's own errors tell a type, and the message once more."""
         try:
             answer = call()
         except ClientError as error:
-            self.match(error.response, {"Error": {"Code": code, "Message": message}, **fields}, status)
+            self.match(error.response, {"Error": {"Code": code, "Message": text}, **fields}, status)
         else:
-            raise AssertionError(f"AWS answers {code} ({message}); here: {_plain(answer)}")
+            raise AssertionError(f"AWS answers {code} ({text}); here: {_plain(answer)}")
 
     def _differences(self, path: str, here: Any, aws: Any) -> list[str]:
         if isinstance(aws, Mapping) and isinstance(here, Mapping):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from tests.conformance.lab import Lab, zipped
 from tests.recorded.answers import Answers
 
@@ -88,6 +90,16 @@ def answers_with(
 
 
 def invalid(answers: Answers, call: Any, *problems: str) -> None:
-    """What AWS's front refuses before Lambda sees it."""
+    """What AWS's front refuses before Lambda sees it. It tells several problems in no particular order."""
     count = f"{len(problems)} validation error{'s' if len(problems) > 1 else ''} detected: "
-    answers.refused(call, "ValidationException", count + "; ".join(problems), 400)
+
+    def in_order() -> Any:
+        try:
+            return call()
+        except ClientError as error:
+            told = error.response["Error"]
+            head, _, rest = told["Message"].partition(": ")
+            told["Message"] = f"{head}: " + "; ".join(sorted(rest.split("; ")))
+            raise
+
+    answers.refused(in_order, "ValidationException", count + "; ".join(sorted(problems)), 400)

@@ -17,6 +17,7 @@ WRONG = "InvalidParameterValueException"
 NOT_FOUND = "ResourceNotFoundException"
 NOTHING = "The resource you requested does not exist."
 LAYER = "arn:aws:lambda:<region>:<account>:layer:<layer>"
+CONTENT = zipped({"python/shared.py": "WORD = 'shared'\n"})
 VERSION_ARN = (
     r"(arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:layer:[a-zA-Z0-9-_]+:"
     r"[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+)"
@@ -35,8 +36,7 @@ def answers(lab: Lab, name: str, layer: str) -> Answers:
 
 
 def publish(lab: Lab, layer: str, **settings: Any) -> Any:
-    content = {"ZipFile": zipped({"python/shared.py": "WORD = 'shared'\n"})}
-    request = {"LayerName": layer, "Content": content, "CompatibleRuntimes": ["python3.12"]}
+    request = {"LayerName": layer, "Content": {"ZipFile": CONTENT}, "CompatibleRuntimes": ["python3.12"]}
     return lab.aws("lambda").publish_layer_version(**request | settings)
 
 

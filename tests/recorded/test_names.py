@@ -76,7 +76,7 @@ def test_no_qualifier(answers: Answers, call: Callable[..., Any]) -> None:
     invalid(answers, lambda: call("my-function", Qualifier=long), longer(long, "qualifier", 128))
 
 
-@recorded(AREA, "Two problems are told together, the qualifier's first", "2025-11-25")
+@recorded(AREA, "Two problems are told together, in no particular order", "2025-11-25")
 @pytest.mark.parametrize("call", OPERATIONS, indirect=True)
 def test_two_problems(lab: Lab, answers: Answers, call: Callable[..., Any]) -> None:
     name, qualifier = f"arn:aws:lambda:invalid-region:{lab.account}:function:my-function-{'a' * 170}", "a" * 129
