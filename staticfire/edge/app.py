@@ -12,6 +12,7 @@ from staticfire.edge.aws.router import Router
 from staticfire.edge.emulators import ministack
 from staticfire.edge.http1.messages import Request, Response
 from staticfire.edge.services.apigateway import HttpApis
+from staticfire.edge.services.lambda_.code_locations import CodeLocations
 from staticfire.edge.services.lambda_.function_urls import FunctionUrls
 
 from .endpoints import NOT_PERMITTED, PREFIX, Endpoints
@@ -24,10 +25,18 @@ READING = ("GET", "HEAD")
 
 class App:
     def __init__(
-        self, *, http_apis: HttpApis, function_urls: FunctionUrls, guard: Guard, endpoints: Endpoints, router: Router
+        self,
+        *,
+        http_apis: HttpApis,
+        function_urls: FunctionUrls,
+        code_locations: CodeLocations,
+        guard: Guard,
+        endpoints: Endpoints,
+        router: Router,
     ) -> None:
         self._http_apis = http_apis
         self._function_urls = function_urls
+        self._code_locations = code_locations
         self._guard = guard
         self._endpoints = endpoints
         self._router = router
@@ -44,6 +53,9 @@ class App:
             return refusal
         if request.path.startswith(PREFIX):
             return await self._endpoints.handle(request)
+        answer = await self._code_locations.serve(request)
+        if answer is not None:
+            return answer
         steers = request.method not in READING and STEERS.match(unquote(request.path))
         if steers and not self._endpoints.permits(request):
             return Response(403, [("content-type", "text/plain")], f"{NOT_PERMITTED}\n".encode())

@@ -13,6 +13,7 @@ from staticfire.edge.aws.calls import Service
 from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.aws.faults import Faults
 from staticfire.edge.aws.router import Router
+from staticfire.edge.emulators.life import KeptWithEmulator
 from staticfire.edge.emulators.localstack import LocalStack
 from staticfire.edge.emulators.localstack.mail import LocalStackMail
 from staticfire.edge.emulators.localstack.state import LocalStackState
@@ -23,10 +24,13 @@ from staticfire.edge.services.apigateway import HttpApis
 from staticfire.edge.services.cloudwatch.service import CloudWatch
 from staticfire.edge.services.lambda_ import Functions, LambdaSettings
 from staticfire.edge.services.lambda_.api import LambdaApi
+from staticfire.edge.services.lambda_.code_locations import CodeLocations
+from staticfire.edge.services.lambda_.control_plane import ControlPlane
 from staticfire.edge.services.lambda_.function_urls import FunctionUrls
 from staticfire.edge.services.mail.mailbox import Mailbox
 from staticfire.edge.services.rds.service import Rds
 from staticfire.edge.services.sts.service import Sts
+from staticfire.edge.store import Store
 from staticfire.host.files import secret
 from staticfire.layout import CONTROL_TOKEN
 
@@ -35,23 +39,30 @@ from .config import EdgeConfig, EmulatorConfig
 from .endpoints import Endpoints
 from .guard import Guard
 
+STORE = "edge.sqlite"
+
 
 async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) -> App:
-    """MiniStack keeps everything; its alarms are evaluated here."""
+    """MiniStack keeps what is not the edge's own; its alarms are evaluated here."""
+    store = Store(config.state_dir / STORE)
+    ending.push_async_callback(store.close)
     ministack = _ministack(config, config.emulator, port)
     ending.push_async_callback(ministack.stop)
     emulator = await ministack.start()
     cloudwatch = CloudWatch(emulator)
     ending.push_async_callback(cloudwatch.close)
+    kept = KeptWithEmulator(store)
+    await kept.follow(await ministack.instance())
     access_keys = AccessKeys(_token(config))
-    functions = _functions(config, emulator, access_keys, port)
+    functions = _functions(config, emulator, access_keys, port, store)
     ending.push_async_callback(functions.close)
     http_apis = _http_apis(config, emulator, functions, port)
     ending.push_async_callback(http_apis.close)
     mailbox = _mailbox(config)
     faults = Faults()
+    locations = _locations(config, functions, port)
     services: dict[str, Service] = {
-        "lambda": LambdaApi(functions),
+        "lambda": _lambda(config, emulator, functions, locations, port),
         "apigateway": http_apis,
         "monitoring": cloudwatch,
         "sts": Sts(emulator, access_keys),
@@ -61,6 +72,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     endpoints = Endpoints(
         token=_token(config),
         emulator=ministack,
+        kept=kept,
         postgres=config.postgres,
         functions=functions,
         http_apis=http_apis,
@@ -77,6 +89,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     return App(
         http_apis=http_apis,
         function_urls=FunctionUrls(emulator),
+        code_locations=locations,
         guard=_guard(config),
         endpoints=endpoints,
         router=router,
@@ -84,7 +97,9 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
 
 
 async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, stop: Callable[[], None]) -> App:
-    """LocalStack keeps what it can, MiniStack the rest. `stop` ends the edge."""
+    """LocalStack keeps what it can, MiniStack the rest that is not the edge's own. `stop` ends the edge."""
+    store = Store(config.state_dir / STORE)
+    ending.push_async_callback(store.close)
     client = Client()
     ending.callback(client.close)
     localstack = Emulator(config.emulator.url, client, name=config.emulator.name, log=config.emulator.log)
@@ -92,8 +107,12 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     filler = _ministack(config, config.filler, port, died=stop)
     ending.push_async_callback(filler.stop)
     emulator = PairedEmulator(localstack, await filler.start())
+    localstack_state = LocalStackState(localstack)
+    kept = KeptWithEmulator(store)
+    if life := await localstack_state.instance():
+        await kept.follow(life)
     access_keys = AccessKeys(_token(config))
-    functions = _functions(config, emulator, access_keys, port)
+    functions = _functions(config, emulator, access_keys, port, store)
     ending.push_async_callback(functions.close)
     http_apis = _http_apis(config, emulator, functions, port)
     ending.push_async_callback(http_apis.close)
@@ -101,17 +120,20 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     ending.push_async_callback(in_front.close)
     mailbox = _mailbox(config)
     faults = Faults()
+    locations = _locations(config, functions, port)
     services: dict[str, Service] = {
+        "lambda": _lambda(config, emulator, functions, locations, port),
         "apigateway": http_apis,
         "sts": Sts(emulator, access_keys),
         **in_front.services,
         **_rds(config, emulator),
     }
     router = Router(emulator, services=services, faults=faults, access_keys=access_keys)
-    state = PairedState(LocalStackState(localstack), filler)
+    state = PairedState(localstack_state, filler)
     endpoints = Endpoints(
         token=_token(config),
         emulator=state,
+        kept=kept,
         filler=filler,
         postgres=config.postgres,
         functions=functions,
@@ -124,12 +146,14 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
 
     async def lost() -> None:
         await in_front.reset()
+        await kept.follow(await localstack_state.instance())
         await endpoints.forget()
 
     state.lost = lost
     return App(
         http_apis=http_apis,
         function_urls=FunctionUrls(emulator),
+        code_locations=locations,
         guard=_guard(config),
         endpoints=endpoints,
         router=router,
@@ -150,7 +174,7 @@ def _ministack(
     )
 
 
-def _functions(config: EdgeConfig, emulator: Emulator, access_keys: AccessKeys, port: int) -> Functions:
+def _functions(config: EdgeConfig, emulator: Emulator, access_keys: AccessKeys, port: int, store: Store) -> Functions:
     settings = LambdaSettings(
         state_dir=config.state_dir,
         endpoint=f"http://127.0.0.1:{port}",
@@ -159,7 +183,26 @@ def _functions(config: EdgeConfig, emulator: Emulator, access_keys: AccessKeys, 
         idle_seconds=config.idle_seconds,
         enforce_iam=config.enforce_iam,
     )
-    return Functions(emulator, settings, access_keys)
+    return Functions(emulator, settings, access_keys, store)
+
+
+def _locations(config: EdgeConfig, functions: Functions, port: int) -> CodeLocations:
+    return CodeLocations(functions.code, _token(config), f"http://{config.public_host}:{port}")
+
+
+def _lambda(
+    config: EdgeConfig, emulator: Emulator, functions: Functions, locations: CodeLocations, port: int
+) -> LambdaApi:
+    control_plane = ControlPlane(
+        emulator,
+        functions.records,
+        functions.code,
+        locations,
+        functions,
+        port=port,
+        account_concurrency=config.account_concurrency,
+    )
+    return LambdaApi(functions, control_plane)
 
 
 def _http_apis(config: EdgeConfig, emulator: Emulator, functions: Functions, port: int) -> HttpApis:

@@ -31,6 +31,7 @@ from staticfire import __version__
 from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.aws.faults import BadFault, Faults
 from staticfire.edge.aws.router import Router
+from staticfire.edge.emulators.life import KeptWithEmulator
 from staticfire.edge.emulators.ministack import MiniStack
 from staticfire.edge.emulators.state import EmulatorState
 from staticfire.edge.http1.messages import Request, Response
@@ -63,6 +64,7 @@ class Endpoints:
         *,
         token: str,
         emulator: EmulatorState,
+        kept: KeptWithEmulator,
         filler: MiniStack | None = None,
         postgres: PostgresConfig | None,
         functions: Functions,
@@ -75,6 +77,7 @@ class Endpoints:
         """`listeners`: who takes what MiniStack reports, by its name."""
         self._token = token.encode()
         self._emulator = emulator
+        self._kept = kept
         self._filler = filler
         self._postgres = postgres
         self._functions = functions
@@ -131,6 +134,7 @@ class Endpoints:
     async def emptied(self) -> None:
         """The emulator's state is gone: nothing that was learned of it holds."""
         self._emulator.emptied()
+        await self._kept.follow(await self._emulator.instance())
         await self.forget()
 
     async def forget(self) -> None:

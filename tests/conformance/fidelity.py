@@ -1,4 +1,4 @@
-"""Writes docs/fidelity.md from the conformance cases: behaviour, AWS, here.
+"""Writes docs/fidelity.md from the cases of tests/conformance and tests/recorded: behaviour, AWS, here.
 
     make fidelity
 
@@ -20,8 +20,9 @@ SAME = "the same"
 HEAD = """\
 # Fidelity: what AWS documents, and what happens here
 
-Made from tests/conformance (`make fidelity`): each row is a case that `tox -e conformance` runs against the edge
-through plain HTTP and boto3. Where this endpoint differs from AWS, the case asserts the difference that the row tells.
+Made from tests/conformance and tests/recorded (`make fidelity`): each row is a case that `tox -e conformance` runs
+against the edge through plain HTTP and boto3. AWS's column names the page that documents the behaviour, or the day on
+which AWS was recorded. Where this endpoint differs from AWS, the case asserts the difference that the row tells.
 """
 
 Row = tuple[str, str, str]
@@ -41,6 +42,13 @@ def documented(
     `elsewhere` says, by target, why the case cannot pass on one that is not the embedded one.
     """
     return pytest.mark.documented(area=area, aws=aws, page=page, here=here, elsewhere=elsewhere or {})
+
+
+def recorded(
+    area: str, aws: str, on: str, here: str = SAME, *, elsewhere: Mapping[str, str] | None = None
+) -> pytest.MarkDecorator:
+    """Marks a case whose expected answers are what AWS answered that day (ISO date)."""
+    return documented(area, aws, f"recorded {on}", here, elsewhere=elsewhere)
 
 
 def _here(case: Mapping[str, Any]) -> str:
@@ -64,6 +72,8 @@ def render(items: Iterable[pytest.Item]) -> str:
 
 
 def _link(page: str) -> str:
+    if page.startswith("recorded "):
+        return page
     name = page.rstrip("/").rpartition("/")[2].removesuffix(".html")
     return f"[{name}]({page if page.startswith('https:') else DOCS + page})"
 

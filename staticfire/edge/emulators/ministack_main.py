@@ -69,6 +69,17 @@ class Edge:
         if status != 202:
             print(f"the event for {function_arn} was not taken: {status} {answer}", file=sys.stderr)
 
+    def lambda_api(self, account: str, region: str, method: str, path: str, body: Any) -> tuple[int, dict[str, Any]]:
+        """A call of the Lambda API, which the edge answers."""
+        scope = f"{account}/20250101/{region}/lambda/aws4_request"
+        headers = {
+            "authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature={'0' * 64}",
+            "content-type": "application/json",
+        }
+        data = None if body is None else json.dumps(body).encode()
+        url = self._url.removesuffix("/_staticfire/") + path
+        return self._open(urllib.request.Request(url, data, headers, method=method))
+
     def report(self, what: str, **news: Any) -> None:
         """Of the account and region of the call under way; one after the other, while that call goes on."""
         from ministack.core.responses import get_account_id, get_region
@@ -87,10 +98,12 @@ class Edge:
 
     def _send(self, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
         headers = {"content-type": "application/json", "x-staticfire-token": self._token}
-        request = urllib.request.Request(self._url + path, body, headers)
+        return self._open(urllib.request.Request(self._url + path, body, headers))
+
+    def _open(self, request: urllib.request.Request) -> tuple[int, dict[str, Any]]:
         try:
             with self._opener.open(request, timeout=LONGEST_SECONDS) as response:
-                return response.status, json.loads(response.read())
+                return response.status, json.loads(response.read() or b"{}")
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read())
         except OSError as error:
@@ -341,11 +354,8 @@ def _api_id(text: str) -> str:
 
 
 def _arn(function: dict[str, Any]) -> str:
-    """The function's ARN with the version that was meant."""
-    config = function.get("config") or function
-    arn: str = ":".join(config["FunctionArn"].split(":")[:7])
-    version = config.get("Version") or "$LATEST"
-    return arn if version == "$LATEST" else f"{arn}:{version}"
+    """The function's ARN as it was meant, with the version or alias."""
+    return str((function.get("config") or function)["FunctionArn"])
 
 
 def correction(name: str) -> ModuleType:
@@ -408,6 +418,7 @@ def main() -> None:
     from ministack.app import app
 
     hand_over(edge)
+    correction("functions").correct(edge.lambda_api)
     leave_alarms_to(edge)
     send_mail_to(edge)
     keep_addresses()

@@ -6,7 +6,6 @@ LocalStack answers the services in `LOCALSTACK`. MiniStack, its filler, answers 
 | --------------------------------------------- | -------------------------------------------------------------------- |
 | apigateway (HTTP APIs), rds, ecr, budgets,    | not in the free edition ("not included in your current license")     |
 | cognito-idp, and all others that are not here |                                                                      |
-| lambda                                        | without a Docker socket no function of it ever becomes Active        |
 | scheduler                                     | its schedules never fire                                             |
 
 The filler lives and dies with LocalStack's state: when that is lost, the filler is emptied before anybody hears of
