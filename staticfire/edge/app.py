@@ -16,6 +16,7 @@ from staticfire.edge.services.lambda_.code_locations import CodeLocations
 from staticfire.edge.services.lambda_.function_urls import FunctionUrls
 
 from .endpoints import NOT_PERMITTED, PREFIX, Endpoints
+from .gate import Gate
 from .guard import Guard
 
 # What an emulator lets be steered; what answers CloudFormation and nodes of EKS has a token of its own in its path.
@@ -29,6 +30,7 @@ class App:
         *,
         http_apis: HttpApis,
         function_urls: FunctionUrls,
+        gate: Gate,
         code_locations: CodeLocations,
         guard: Guard,
         endpoints: Endpoints,
@@ -36,12 +38,22 @@ class App:
     ) -> None:
         self._http_apis = http_apis
         self._function_urls = function_urls
+        self._gate = gate
         self._code_locations = code_locations
         self._guard = guard
         self._endpoints = endpoints
         self._router = router
 
     async def handle(self, request: Request) -> Response:
+        if request.path.startswith(PREFIX):
+            return await self._handle(request)
+        await self._gate.enter(request)
+        try:
+            return await self._handle(request)
+        finally:
+            self._gate.leave()
+
+    async def _handle(self, request: Request) -> Response:
         address = self._http_apis.match(request)
         if address is not None:
             return await self._http_apis.serve(address)

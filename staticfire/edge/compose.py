@@ -27,6 +27,9 @@ from staticfire.edge.services.lambda_.api import LambdaApi
 from staticfire.edge.services.lambda_.code_locations import CodeLocations
 from staticfire.edge.services.lambda_.control_plane import ControlPlane
 from staticfire.edge.services.lambda_.function_urls import FunctionUrls
+from staticfire.edge.services.lambda_.mappings.operations import MappingOperations
+from staticfire.edge.services.lambda_.mappings.service import EventSourceMappings
+from staticfire.edge.services.lambda_.mappings.writes import StreamWrites
 from staticfire.edge.services.mail.mailbox import Mailbox
 from staticfire.edge.services.rds.service import Rds
 from staticfire.edge.services.sts.service import Sts
@@ -37,6 +40,7 @@ from staticfire.layout import CONTROL_TOKEN
 from .app import App
 from .config import EdgeConfig, EmulatorConfig
 from .endpoints import Endpoints
+from .gate import Gate
 from .guard import Guard
 
 STORE = "edge.sqlite"
@@ -56,13 +60,17 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     access_keys = AccessKeys(_token(config))
     functions = _functions(config, emulator, access_keys, port, store)
     ending.push_async_callback(functions.close)
+    mappings = await _mappings(store, emulator, functions, ending)
     http_apis = _http_apis(config, emulator, functions, port)
     ending.push_async_callback(http_apis.close)
     mailbox = _mailbox(config)
     faults = Faults()
+    gate = Gate(functions.busy)
     locations = _locations(config, functions, port)
     services: dict[str, Service] = {
-        "lambda": _lambda(config, emulator, functions, locations, port),
+        "lambda": _lambda(config, emulator, functions, mappings, locations, port),
+        "dynamodb": StreamWrites(mappings, "dynamodb"),
+        "kinesis": StreamWrites(mappings, "kinesis"),
         "apigateway": http_apis,
         "monitoring": cloudwatch,
         "sts": Sts(emulator, access_keys),
@@ -75,7 +83,9 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
         kept=kept,
         postgres=config.postgres,
         functions=functions,
+        mappings=mappings,
         http_apis=http_apis,
+        gate=gate,
         faults=faults,
         router=router,
         mails=mailbox,
@@ -89,6 +99,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     return App(
         http_apis=http_apis,
         function_urls=FunctionUrls(emulator),
+        gate=gate,
         code_locations=locations,
         guard=_guard(config),
         endpoints=endpoints,
@@ -104,7 +115,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     ending.callback(client.close)
     localstack = Emulator(config.emulator.url, client, name=config.emulator.name, log=config.emulator.log)
     # Half of the stack goes with the filler: whoever supervises the edge starts both afresh.
-    filler = _ministack(config, config.filler, port, died=stop)
+    filler = _ministack(config, config.filler, port, keep=False, died=stop)
     ending.push_async_callback(filler.stop)
     emulator = PairedEmulator(localstack, await filler.start())
     localstack_state = LocalStackState(localstack)
@@ -114,15 +125,19 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     access_keys = AccessKeys(_token(config))
     functions = _functions(config, emulator, access_keys, port, store)
     ending.push_async_callback(functions.close)
+    mappings = await _mappings(store, emulator, functions, ending)
     http_apis = _http_apis(config, emulator, functions, port)
     ending.push_async_callback(http_apis.close)
     in_front = LocalStack(emulator, functions, config.state_dir)
     ending.push_async_callback(in_front.close)
     mailbox = _mailbox(config)
     faults = Faults()
+    gate = Gate(functions.busy)
     locations = _locations(config, functions, port)
     services: dict[str, Service] = {
-        "lambda": _lambda(config, emulator, functions, locations, port),
+        "lambda": _lambda(config, emulator, functions, mappings, locations, port),
+        "dynamodb": StreamWrites(mappings, "dynamodb"),
+        "kinesis": StreamWrites(mappings, "kinesis"),
         "apigateway": http_apis,
         "sts": Sts(emulator, access_keys),
         **in_front.services,
@@ -137,7 +152,9 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
         filler=filler,
         postgres=config.postgres,
         functions=functions,
+        mappings=mappings,
         http_apis=http_apis,
+        gate=gate,
         faults=faults,
         router=router,
         mails=LocalStackMail(emulator, mailbox),
@@ -153,6 +170,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     return App(
         http_apis=http_apis,
         function_urls=FunctionUrls(emulator),
+        gate=gate,
         code_locations=locations,
         guard=_guard(config),
         endpoints=endpoints,
@@ -161,7 +179,12 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
 
 
 def _ministack(
-    config: EdgeConfig, ministack: EmulatorConfig, port: int, died: Callable[[], None] = lambda: None
+    config: EdgeConfig,
+    ministack: EmulatorConfig,
+    port: int,
+    *,
+    keep: bool = True,
+    died: Callable[[], None] = lambda: None,
 ) -> MiniStack:
     return MiniStack(
         ministack.python,
@@ -170,6 +193,7 @@ def _ministack(
         token=_token(config),
         public_host=config.public_host,
         enforce_iam=config.enforce_iam,
+        keep=keep,
         died=died,
     )
 
@@ -191,7 +215,12 @@ def _locations(config: EdgeConfig, functions: Functions, port: int) -> CodeLocat
 
 
 def _lambda(
-    config: EdgeConfig, emulator: Emulator, functions: Functions, locations: CodeLocations, port: int
+    config: EdgeConfig,
+    emulator: Emulator,
+    functions: Functions,
+    mappings: EventSourceMappings,
+    locations: CodeLocations,
+    port: int,
 ) -> LambdaApi:
     control_plane = ControlPlane(
         emulator,
@@ -202,7 +231,19 @@ def _lambda(
         port=port,
         account_concurrency=config.account_concurrency,
     )
+    of_mappings = MappingOperations(mappings, functions, emulator)
+    control_plane.add(of_mappings.table(), kind="event-source-mapping", tags=of_mappings.tag_table())
     return LambdaApi(functions, control_plane)
+
+
+async def _mappings(
+    store: Store, emulator: Emulator, functions: Functions, ending: AsyncExitStack
+) -> EventSourceMappings:
+    """What was read when the edge ended, is read on."""
+    mappings = EventSourceMappings(store, emulator, functions)
+    ending.push_async_callback(mappings.close)
+    await mappings.start()
+    return mappings
 
 
 def _http_apis(config: EdgeConfig, emulator: Emulator, functions: Functions, port: int) -> HttpApis:

@@ -13,6 +13,9 @@ POST   functions/kill     kill -9 the process of an execution environment: {"env
 GET    faults             the faults that are set, with how often each has struck
 POST   faults             set one
 DELETE faults[/ID]        clear one, or all
+POST   save               have the emulator's state on the disk, where it is kept: {"kept", "seconds", "bytes", ...}
+POST   shut               let no request through, once those under way have ended: {"under_way": those that have not}
+POST   open               let all through again: {"was_shut": false} when it had opened by itself
 POST   reset              end the execution environments, empty their queues, clear the faults, remove the mails
 """
 
@@ -37,11 +40,13 @@ from staticfire.edge.emulators.state import EmulatorState
 from staticfire.edge.http1.messages import Request, Response
 from staticfire.edge.services.apigateway import HttpApis
 from staticfire.edge.services.lambda_ import FunctionRef, Functions
+from staticfire.edge.services.lambda_.mappings.service import EventSourceMappings
 from staticfire.edge.services.mail.mailbox import Mails
 from staticfire.edge.services.rds.health import said_by_postgres, write_something
 from staticfire.layout import CONTROL_TOKEN
 
 from .config import PostgresConfig
+from .gate import Gate
 
 PREFIX = "/_staticfire/"
 TOKEN_HEADER = "x-staticfire-token"
@@ -68,7 +73,9 @@ class Endpoints:
         filler: MiniStack | None = None,
         postgres: PostgresConfig | None,
         functions: Functions,
+        mappings: EventSourceMappings,
         http_apis: HttpApis,
+        gate: Gate,
         faults: Faults,
         router: Router,
         mails: Mails,
@@ -81,7 +88,9 @@ class Endpoints:
         self._filler = filler
         self._postgres = postgres
         self._functions = functions
+        self._mappings = mappings
         self._http_apis = http_apis
+        self._gate = gate
         self._faults = faults
         self._router = router
         self._mails = mails
@@ -114,6 +123,13 @@ class Endpoints:
             return _json(200, {"cleared": self._faults.clear()})
         if method == "DELETE" and name.startswith("faults/"):
             return _json(200, {"cleared": self._faults.clear(name.removeprefix("faults/"))})
+        if route == ("POST", "save"):
+            said = await self._emulator.save()
+            return _json(500 if "error" in said else 200, said)
+        if route == ("POST", "shut"):
+            return _json(200, {"under_way": await self._gate.shut()})
+        if route == ("POST", "open"):
+            return _json(200, {"was_shut": self._gate.open()})
         if route == ("POST", "reset"):
             return await self._reset()
         return _json(404, {"message": f"There is no {method} {PREFIX}{name}."})
@@ -133,11 +149,11 @@ class Endpoints:
 
     async def emptied(self) -> None:
         """The emulator's state is gone: nothing that was learned of it holds."""
-        self._emulator.emptied()
         await self._kept.follow(await self._emulator.instance())
         await self.forget()
 
     async def forget(self) -> None:
+        await self._mappings.reset()
         await self._http_apis.reset()
         await self._functions.reset()
 

@@ -29,7 +29,6 @@ Row = tuple[str, str, str]
 
 
 NO_NAMESPACES = {"compose": "Docker's default profile refuses the user namespaces that keep environments apart"}
-NO_STREAMS = dict.fromkeys(("compose", "containers"), "refused: nothing would read LocalStack's streams")
 ADDED_UP = dict.fromkeys(("compose", "containers"), "LocalStack adds up the series that have further dimensions")
 GATEWAY = {"compose": "the engine's gateway stands for every client of this machine"}
 

@@ -130,6 +130,5 @@ class PairedState:
             self._last_life = life
             return f"{life}-{await self._filler.instance()}"
 
-    def emptied(self) -> None:
-        """LocalStack's marker went with the rest."""
-        self._filler.emptied()
+    async def save(self) -> dict[str, Any]:
+        return {"kept": False}  # LocalStack's free edition keeps nothing over a restart

@@ -17,6 +17,7 @@ from staticfire.toolchain.runtimes import RUNTIME
 from .output import Resource
 
 LAYER_ARN = re.compile(r"arn:[a-z-]+:lambda:[^:]+:(\d{12}):layer:[^:]+:\d+")
+READ_SOURCES = (["sqs"], ["dynamodb"], ["kinesis"])
 PYTHON_ONLY = "Python functions run here (python3.N). Give it a Python runtime, or leave it out of the local stack"
 DESCRIBE_ROUTES = "Describe its routes: aws_apigatewayv2_integration, aws_apigatewayv2_route and aws_apigatewayv2_stage"
 
@@ -87,6 +88,14 @@ def _only(what: str, remedy: str) -> Callable[[Resource, str], Iterator[Obstacle
     return check
 
 
+def _source(resource: Resource, account: str) -> Iterator[Obstacle]:
+    """Queues and streams are read; an ARN that is not known yet is one of these, or is told by AWS's own resources."""
+    arn = str(resource.values.get("event_source_arn") or "")
+    if resource.values.get("self_managed_event_source") or (arn and arn.split(":")[2:3] not in READ_SOURCES):
+        what = f"reads {arn or 'a Kafka of your own'}: the mapping is described only"
+        yield Obstacle(resource.address, what, "Nothing reads it here: SQS, DynamoDB streams and Kinesis are read")
+
+
 Check = Callable[[Resource, str], Iterator[Obstacle]]
 CHECKS: Mapping[str, tuple[Check, ...]] = {
     "aws_lambda_function": (_image, _runtime, _layers),
@@ -96,6 +105,7 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
             "What it answers is not held to AWS's documentation, and it does not stream",
         ),
     ),
+    "aws_lambda_event_source_mapping": (_source,),
     "aws_apigatewayv2_api": (_http_api,),
     "aws_api_gateway_rest_api": (
         _only(

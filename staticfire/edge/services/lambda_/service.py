@@ -150,6 +150,11 @@ class Functions:
         ]
         return {"isolation": self.isolation, "queued_events": len(self._events), "functions": functions}
 
+    def busy(self) -> int:
+        """How many execution environments are at work."""
+        environments = (each for function in self._functions.values() for each in function.snapshot()["environments"])
+        return sum(each["state"] == "busy" for each in environments)
+
     def kill(self, identifier: str) -> bool:
         """kill -9 what runs in an execution environment; whether there was one."""
         return any(function.kill(identifier) for function in self._functions.values())
