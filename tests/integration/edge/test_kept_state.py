@@ -379,21 +379,23 @@ class Lives:
     not_kept: str = ""
 
 
+class Ending(Edge):
+    close = Edge.end
+
+
 @pytest.fixture(scope="module")
 def lives(ministack_python: str, tmp_path_factory: pytest.TempPathFactory) -> Lives:
     state = tmp_path_factory.mktemp("edge")
     lives = Lives()
-    first = Edge(ministack_python, state)
-    for name, (fill, see) in SERVICES.items():
-        fill(first)
-        lives.before[name] = see(first)
-    lives.instances.append(first.health()[1]["instance"])
-    first.end()
-    second = Edge(ministack_python, state)
-    lives.instances.append(second.health()[1]["instance"])
-    for name, (_, see) in SERVICES.items():
-        lives.after[name] = see(second)
-    second.end()
+    with contextlib.closing(Ending(ministack_python, state)) as first:
+        for name, (fill, see) in SERVICES.items():
+            fill(first)
+            lives.before[name] = see(first)
+        lives.instances.append(first.health()[1]["instance"])
+    with contextlib.closing(Ending(ministack_python, state)) as second:
+        lives.instances.append(second.health()[1]["instance"])
+        for name, (_, see) in SERVICES.items():
+            lives.after[name] = see(second)
     lives.not_kept = (state / "logs" / "ministack.log").read_text()
     return lives
 

@@ -26,8 +26,11 @@ import io
 import json
 import os
 import pickle
+import re
 import secrets
+import select
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -43,6 +46,8 @@ SERVICES = "ministack.services."
 SAVE, LIFE, RESET = "/_staticfire/save", "/_staticfire/life", "/_ministack/reset"
 # Between two saves of what changes; a save may take a tenth of the time, however much there is.
 SECONDS, SHARE = 2.0, 0.1
+CHILD_SECONDS = 300.0  # a save that takes longer is given up
+FORM = 4096  # of a form's bytes, where its operation is looked for
 LARGE = 128 * 1024  # bytes from here on are a blob
 DIGEST = 32
 
@@ -80,6 +85,7 @@ class Keeper:
         self.restored = False
         self._directory = directory
         self._keep = keep
+        self._ministack = version("ministack")
         self._number = 0  # of the last save that is whole
         self._next = 1  # the save that will hold what changes now
         self._changed: set[str] = set()  # since the last save was begun
@@ -155,6 +161,8 @@ class Keeper:
             await inner(scope, receive, emptied)
         else:
             service, operation = _called(scope)
+            if not operation and scope["method"] == "POST":
+                operation, receive = await _named_in_form(receive)
             if operation == "ReceiveMessage":
 
                 async def marking(message: MutableMapping[str, Any]) -> None:
@@ -175,7 +183,6 @@ class Keeper:
         async with self._saving:
             begun = time.monotonic()
             number, self._changed, self._next = self._next, set(), self._next + 1
-            gc.collect(0)
             reading, writing = os.pipe()
             child = os.fork()
             if child == 0:
@@ -202,9 +209,12 @@ class Keeper:
 
     def _mark(self, service: str) -> None:
         if self._keep and service not in self._changed:
-            self._changed.add(service)
-            with open(self._directory / f"changed-{self._next}", "a", encoding="utf-8") as mark:
-                mark.write(f"{service}\n")
+            try:
+                with open(self._directory / f"changed-{self._next}", "a", encoding="utf-8") as mark:
+                    mark.write(f"{service}\n")
+                self._changed.add(service)
+            except OSError as error:  # the disk is full: what is asked goes on, and a loss would not be told
+                print(f"a change of {service} was not noted: {error}", file=sys.stderr, flush=True)
             self._wake.set()
 
     async def _save_what_changes(self) -> None:
@@ -212,10 +222,9 @@ class Keeper:
             await self._wake.wait()
             await asyncio.sleep(max(SECONDS, self._last_seconds / SHARE))
             self._wake.clear()
+            await self.save()
             if self._changed:
-                await self.save()
-                if self._changed:
-                    self._wake.set()
+                self._wake.set()
 
     def _in_child(self, number: int, writing: int) -> None:
         """The forked child: write its copy of the memory, tell how that went, and end."""
@@ -240,7 +249,7 @@ class Keeper:
         beside = self._directory / f"state.{number}"
         header = {
             "format": FORMAT,
-            "ministack": version("ministack"),
+            "ministack": self._ministack,
             "number": number,
             "instance": self.instance,
             "time": time.time(),
@@ -256,7 +265,7 @@ class Keeper:
                             try:
                                 _Pickler(io.BytesIO(), 5).dump(variables[name])
                             except Exception as error:  # noqa: BLE001 - as many as there are kinds of things
-                                print(f"not kept: {module}.{name}: {error}", file=sys.stderr, flush=True)
+                                os.write(2, f"not kept: {module}.{name}: {error}\n".encode())  # no lock of print's
                                 left_out.add((module, name))
                                 del variables[name]
                     _Pickler(file, 5).dump(content)
@@ -275,7 +284,7 @@ class Keeper:
         path = self._directory / "state"
         if not path.exists():
             return {"number": 0}
-        header, rest = read_state(path, version("ministack"))
+        header, rest = read_state(path, self._ministack)
         enabled = gc.isenabled()
         gc.disable()
         try:
@@ -325,9 +334,22 @@ def _called(scope: Any) -> tuple[str, str]:
             target = value
         elif name == b"authorization":
             authorization = value
+    called = target.rpartition(b".")[2].decode() or scope["path"].rpartition("/operation/")[2]
     parts = authorization.partition(b"Credential=")[2].split(b",")[0].split(b"/")
     service = parts[3].decode() if len(parts) > 3 else "services"
-    return service, target.rpartition(b".")[2].decode()
+    return service, "" if "/" in called else called
+
+
+async def _named_in_form(receive: Any) -> tuple[str, Any]:
+    """The operation that a form's beginning names (AWS's query protocol), and the same body to be received again."""
+    first = await receive()
+    named = re.search(rb"(?:^|&)Action=(\w+)", first.get("body", b"")[:FORM])
+    waiting = [first]
+
+    async def again() -> Any:
+        return waiting.pop() if waiting else await receive()
+
+    return named[1].decode() if named else "", again
 
 
 def _reads(scope: Any, operation: str) -> bool:
@@ -340,6 +362,9 @@ def _reads(scope: Any, operation: str) -> bool:
 
 def _told(reading: int, child: int) -> dict[str, Any]:
     with open(reading, "rb") as pipe:
+        ready, _, _ = select.select([pipe], [], [], CHILD_SECONDS)
+        if not ready:
+            os.kill(child, signal.SIGKILL)
         told = pipe.read()
     _, status = os.waitpid(child, 0)
     answer: dict[str, Any] = json.loads(told) if told else {"error": f"the saving process ended with {status}"}
