@@ -247,9 +247,7 @@ class Lab:
                 **config,
             }
         )
-        client.get_waiter("function_active_v2").wait(
-            FunctionName=name, WaiterConfig={"Delay": 0.2, "MaxAttempts": 300}
-        )
+        client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.2, "MaxAttempts": 300})
         return name
 
     def arn(self, function: str) -> str:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,7 @@ class Killed:
     """An edge that is killed and started again on the same state."""
 
     def __init__(self, python: str, state: Path, **settings: Any) -> None:
-        self._start = lambda: Edge(python, state, **settings)
+        self._start: Callable[[], Edge] = lambda: Edge(python, state, **settings)
         state.mkdir()
         self.edge = self._start()
         self.done: set[str] = set()
