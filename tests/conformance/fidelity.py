@@ -21,8 +21,8 @@ HEAD = """\
 # Fidelity: what AWS documents, and what happens here
 
 Made from tests/conformance and tests/recorded (`make fidelity`): each row is a case that `tox -e conformance` runs
-against the edge through plain HTTP and boto3. Where this endpoint differs from AWS, the case asserts the difference that
-the row tells. A behaviour is known from AWS's documentation, or from AWS's own answers on the day that is named.
+against the edge through plain HTTP and boto3. Where this endpoint differs from AWS, the case asserts the difference
+that the row tells. A behaviour is known from AWS's documentation, or from AWS's own answers on the day that is named.
 """
 
 Row = tuple[str, str, str, str]

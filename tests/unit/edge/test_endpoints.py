@@ -39,9 +39,6 @@ class Emulator:
     async def save(self) -> dict[str, Any]:
         return {"kept": True}
 
-    async def save(self) -> dict[str, Any]:
-        return {"kept": True}
-
 
 class Functions:
     def __init__(self, error: AwsError | None = None) -> None:
