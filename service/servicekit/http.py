@@ -1,4 +1,4 @@
-"""HTTP API events (payload format 2.0) and their answers, with decimals as they are."""
+"""HTTP API events and answers: bodies as bytes, decimals as JSON numbers; Powertools has text, and strings."""
 
 import base64
 import json

@@ -6,7 +6,8 @@ locals {
   function_names = { for name in setunion(keys(var.functions), local.schema) : name => "${var.name}-${name}" }
   functions      = { for name, function in var.functions : name => merge(function, try(local.settings.functions[name], {})) }
   schedules      = { for name, function in var.functions : name => function.schedule if function.schedule != null }
-  variables      = try(var.database.variables, {})
+  # Powertools' logs and metrics say whose they are.
+  variables = merge({ POWERTOOLS_SERVICE_NAME = var.name, POWERTOOLS_METRICS_NAMESPACE = var.name }, try(var.database.variables, {}))
 }
 
 resource "aws_lambda_function" "schema" {

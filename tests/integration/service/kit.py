@@ -62,22 +62,33 @@ class Stack:
         return {user: (events, total) for user, events, total in self.rows(sql)}
 
 
+def get(module: Any, path: str) -> dict[str, Any]:
+    answer: dict[str, Any] = module.handler(event_of("GET", path), Context())
+    return answer
+
+
 def poster(module: Any) -> Api:
     def call(user: str = "u", usage: str = "1", key: str | None = None) -> dict[str, Any]:
-        event = {
-            "routeKey": "POST /usage",
-            "headers": {"idempotency-key": key} if key is not None else {},
-            "body": f'{{"user": {json.dumps(user)}, "usage": {usage}}}',
-            "isBase64Encoded": False,
-        }
-        answer = module.handler(event, None)
-        return {**answer, "body": json.loads(answer["body"], parse_float=Decimal)}
+        headers = {"idempotency-key": key} if key is not None else {}
+        body = f'{{"user": {json.dumps(user)}, "usage": {usage}}}'
+        answer = module.handler({**event_of("POST", "/usage"), "headers": headers, "body": body}, Context())
+        headers = {name.lower(): value for name, value in answer["headers"].items()}
+        return {**answer, "headers": headers, "body": json.loads(answer["body"], parse_float=Decimal)}
 
     return call
 
 
+def event_of(method: str, path: str) -> dict[str, Any]:
+    """What of an HTTP API's event the services read."""
+    context = {"stage": "v1", "requestId": "id", "http": {"method": method, "path": f"/v1{path}"}}
+    return {"rawPath": f"/v1{path}", "headers": {}, "isBase64Encoded": False, "requestContext": context}
+
+
 class Context:
-    """Of Lambda's context, what the reconciler asks for."""
+    """Of Lambda's context, what the functions ask for."""
+
+    function_name = function_version = invoked_function_arn = aws_request_id = "test"
+    memory_limit_in_mb = 512
 
     def __init__(self, *milliseconds: int) -> None:
         self._milliseconds = list(milliseconds)

@@ -128,7 +128,7 @@ run "with_a_database_its_schema_comes_first_and_all_functions_reach_it" {
   }
 
   assert {
-    condition     = one(aws_lambda_function.this["api"].environment).variables == tomap({ DATABASE_SECRET_ARN = "arn:secret", TABLE_NAME = "things" })
+    condition     = one(aws_lambda_function.this["api"].environment).variables == tomap({ DATABASE_SECRET_ARN = "arn:secret", POWERTOOLS_METRICS_NAMESPACE = "things", POWERTOOLS_SERVICE_NAME = "things", TABLE_NAME = "things" })
     error_message = "A function must know the database and what is its own."
   }
 
