@@ -45,7 +45,7 @@ from typing import Any
 
 from .errors import UsageError
 from .roots import find_roots
-from .toml_tables import Table, boolean, converted, integer, nearest, path, strings, switch, text, timespan
+from .toml_tables import Table, boolean, converted, integer, nearest, one_of, path, strings, switch, text, timespan
 
 FILE = "staticfire.toml"
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
@@ -63,6 +63,8 @@ class Zip:
     requirements: Path | None = None
     layer: bool = False
     without: tuple[str, ...] = ()
+    runtime: str = ""  # what its requirements are packed for; empty: what the Terraform says
+    architecture: str = ""
 
 
 @dataclass(frozen=True)
@@ -331,7 +333,7 @@ def _stack(name: str, table: Table) -> StackSettings:
 
 
 def _zip(name: str, table: Table) -> Zip:
-    table.only("source", "package", "requirements", "layer", "without")
+    table.only("source", "package", "requirements", "layer", "without", "runtime", "architecture")
     return Zip(
         name=name,
         source=table.required_path("source", "the directory that is packed"),
@@ -339,6 +341,8 @@ def _zip(name: str, table: Table) -> Zip:
         requirements=table.path("requirements"),
         layer=table.get("layer", boolean, False),
         without=table.get("without", strings, ()),
+        runtime=table.get("runtime", one_of(*(f"python3.{minor}" for minor in range(8, 15))), ""),
+        architecture=table.get("architecture", one_of("x86_64", "arm64"), ""),
     )
 
 

@@ -66,7 +66,7 @@ def _up(settings: Settings, arguments: argparse.Namespace) -> int:
     follows = False
     try:
         with command_lock(layout, "up"), progress(verbose=arguments.verbose) as display, ThreadPoolExecutor(1) as pool:
-            building = pool.submit(_build, settings, names, layout, display)
+            building = pool.submit(_build, settings, names, display)
             running = place.start(display)
             packages = building.result()
             stacks = [Stack(settings, name, running) for name in names]
@@ -113,11 +113,9 @@ def _runtimes(settings: Settings) -> str:
     return f"functions on {', '.join(runtimes_in_use(settings))}; no database of its own, no packages"
 
 
-def _build(
-    settings: Settings, names: Sequence[str], layout: Layout, display: Progress
-) -> Mapping[str, Mapping[str, Path]]:
+def _build(settings: Settings, names: Sequence[str], display: Progress) -> Mapping[str, Mapping[str, Path]]:
     """Each stack's packages."""
     with display.step("Packages", brief=True) as step:
-        packages = {name: build(settings.stack(name).zips, layout) for name in names}
+        packages = {name: build(settings, settings.stack(name)) for name in names}
         step.done(", ".join({path.name: path for paths in packages.values() for path in paths.values()}) or "none")
     return packages

@@ -20,6 +20,7 @@ from staticfire.edge.emulators.ministack import MiniStack
 from staticfire.edge.emulators.pair import PairedEmulator, PairedState
 from staticfire.edge.http1.client import Client
 from staticfire.edge.services.apigateway import HttpApis
+from staticfire.edge.services.cloudwatch.embedded_metrics import EmbeddedInCalls
 from staticfire.edge.services.cloudwatch.service import CloudWatch
 from staticfire.edge.services.lambda_ import Functions, LambdaSettings
 from staticfire.edge.services.lambda_.api import LambdaApi
@@ -43,6 +44,8 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     emulator = await ministack.start()
     cloudwatch = CloudWatch(emulator)
     ending.push_async_callback(cloudwatch.close)
+    embedded_metrics = EmbeddedInCalls(emulator)
+    ending.push_async_callback(embedded_metrics.close)
     access_keys = AccessKeys(_token(config))
     functions = _functions(config, emulator, access_keys, port)
     ending.push_async_callback(functions.close)
@@ -54,6 +57,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
         "lambda": LambdaApi(functions),
         "apigateway": http_apis,
         "monitoring": cloudwatch,
+        "logs": embedded_metrics,
         "sts": Sts(emulator, access_keys),
         **_rds(config, emulator),
     }
@@ -92,6 +96,8 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     filler = _ministack(config, config.filler, port, died=stop)
     ending.push_async_callback(filler.stop)
     emulator = PairedEmulator(localstack, await filler.start())
+    embedded_metrics = EmbeddedInCalls(emulator)
+    ending.push_async_callback(embedded_metrics.close)
     access_keys = AccessKeys(_token(config))
     functions = _functions(config, emulator, access_keys, port)
     ending.push_async_callback(functions.close)
@@ -103,6 +109,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     faults = Faults()
     services: dict[str, Service] = {
         "apigateway": http_apis,
+        "logs": embedded_metrics,
         "sts": Sts(emulator, access_keys),
         **in_front.services,
         **_rds(config, emulator),

@@ -271,7 +271,7 @@ class Stack:
     def _inputs(self, packages: Mapping[str, Path] | None = None) -> _Inputs:
         copy = WorkingCopy(self.settings, self.stack_settings, self.account, self.running.endpoint)
         if packages is None:
-            packages = build(self.stack_settings.zips, self.layout)
+            packages = build(self.settings, self.stack_settings)
         variables = dict(self.stack_settings.variables)
         if packages:
             variables["packages"] = copy.packages(packages)

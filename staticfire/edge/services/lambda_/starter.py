@@ -82,6 +82,7 @@ class Starter:
         directory = self._directory / f"{os.getpid()}-{next(self._numbers)}"
         credentials = await self._credentials.variables(config, directory.name)
         stream = self._logs.stream(config)
+        stream.packed = runtime.version, [place for place in (str(tree), layers) if place]
         settings: LaunchSettings = {
             "handler": config.handler,
             "task_root": "/var/task",
