@@ -173,7 +173,7 @@ class Gateway:
         if not bearer:
             raise Refused(401, "A bearer token is needed.", headers={"www-authenticate": "Bearer"})
         try:
-            return self._known(self._verifier.subject(bearer, time.time()))
+            return self._known(self._verifier.subject(bearer))
         except Rejected as rejected:
             raise unauthorized(str(rejected)) from None
 
