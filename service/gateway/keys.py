@@ -6,7 +6,6 @@ reached the known keys stay in use for a day.
 """
 
 import json
-import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -14,12 +13,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import jwt
+from aws_lambda_powertools import Logger
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from servicekit.errors import Unavailable
 
 from gateway.wire import Failed, Wire
 
-logger = logging.getLogger(__name__)
+logger = Logger()
 
 KEYS_SECONDS = 600
 STALE_SECONDS = 86_400
@@ -62,7 +62,7 @@ class KeySet:
         try:
             self._known = _keys_of(self._fetch(self._url))
         except (OSError, Failed, ValueError) as error:
-            logger.warning("the issuer's keys cannot be read", extra={"url": self._url, "problem": repr(error)})
+            logger.warning("the issuer's keys cannot be read", url=self._url, problem=repr(error))
         else:
             self._read_at = now
 
@@ -89,7 +89,7 @@ def _keys_of(content: bytes) -> dict[str | None, RSAPublicKey]:
             try:
                 usable[key.get("kid")] = public_key(key)
             except (jwt.PyJWTError, TypeError, ValueError) as error:
-                logger.warning("a published key is left out", extra={"problem": repr(error)})
+                logger.warning("a published key is left out", problem=repr(error))
     if not usable:
         raise ValueError("the set has no key for RS256")
     return usable

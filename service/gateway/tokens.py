@@ -20,7 +20,7 @@ from servicekit.errors import Refused
 
 LONGEST_TOKEN = 8192
 LONGEST_SUBJECT = 128
-REQUIRED = ("sub", "exp", "iss", "aud")
+REQUIRED = {"sub": "subject", "exp": "end (exp)", "iss": "issuer", "aud": "audience"}
 TIMES = ("exp", "nbf", "iat")
 LATEST = 10**12
 PART = re.compile(r"[A-Za-z0-9_-]*")
@@ -30,7 +30,6 @@ WHY: Mapping[type[jwt.InvalidTokenError], str] = {
     jwt.ImmatureSignatureError: "The token is not valid yet.",
     jwt.InvalidIssuerError: "The token is of another issuer.",
     jwt.InvalidAudienceError: "The token is for another audience.",
-    jwt.MissingRequiredClaimError: "The token does not have the claims sub, exp, iss and aud.",
 }
 
 
@@ -97,6 +96,8 @@ class Verifier:
                 return
             except jwt.InvalidSignatureError:
                 continue
+            except jwt.MissingRequiredClaimError as error:
+                raise Rejected(f"The token does not tell its {REQUIRED[error.claim]}.") from None
             except jwt.InvalidTokenError as error:
                 problem = error
                 break

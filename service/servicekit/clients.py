@@ -32,6 +32,11 @@ def client(service: str, *, attempts: int = ATTEMPTS, answer_seconds: float = AN
     return _session.client(service, config=config)
 
 
+def credentials() -> Any:
+    """What the function signs with, for a request that boto3's clients cannot send."""
+    return _session.get_credentials()
+
+
 def send(operation: Callable[..., Any], **request: Any) -> Any:
     """What the operation answers. Unavailable when the service is away or refuses; ClientError is a mistake of ours."""
     try:

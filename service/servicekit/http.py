@@ -22,14 +22,6 @@ def body_of(event: Event) -> bytes:
     return body.encode("utf-8", "surrogatepass")
 
 
-def answer(status: int, content: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Answer:
-    return {
-        "statusCode": status,
-        "headers": {"content-type": "application/json", **(headers or {})},
-        "body": json_text(content),
-    }
-
-
 def json_text(value: Any, *, sort_keys: bool = False) -> str:
     """JSON of a value that may hold decimals: `json` alone would make floats of them."""
     if isinstance(value, str):

@@ -21,6 +21,7 @@ NOT_FINITE = Decimal("NaN")
 LONGEST_INT = 1000  # digits; Python itself refuses more than 4300
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
 
+ULID = r"[0-7][0-9A-HJKMNP-TV-Z]{25}"  # what python-ulid makes
 # How pydantic's errors are told, by their types.
 TEXTS = {
     "missing": "is missing",
@@ -32,6 +33,7 @@ TEXTS = {
     "int_type": "must be a whole number",
     "less_than_equal": "must be at most {le}",
     "literal_error": "must be {expected}",
+    "string_pattern_mismatch": "must match {pattern}",
     "string_too_long": "must have {max_length} characters at most",
     "string_too_short": "must have {min_length} characters at least",
     "string_type": "must be a string",
@@ -77,7 +79,10 @@ def check(content: Any, model: type[M], *, name: str = "body", problems: Sequenc
     try:
         made = model.model_validate(named)
     except ValidationError as error:
-        problems += [problem(".".join(map(str, entry["loc"])), _text_of(entry)) for entry in error.errors()]
+        problems += [
+            problem(".".join(str(part) for part in entry["loc"] if part != "[key]"), _text_of(entry))
+            for entry in error.errors()
+        ]
     if problems:
         raise invalid(problems)
     return made

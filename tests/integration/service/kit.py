@@ -13,6 +13,8 @@ from typing import Any
 from pg8000 import native
 
 from staticfire.targets.postgres.server import RunningPostgres
+from tests.unit.service.events_of import Context as LambdaContext
+from tests.unit.service.events_of import event
 
 SERVICE = Path(__file__).parents[3] / "service"
 MIGRATIONS = SERVICE / "usage/schema/migrations"
@@ -63,7 +65,7 @@ class Stack:
 
 
 def get(module: Any, path: str) -> dict[str, Any]:
-    answer: dict[str, Any] = module.handler(event_of("GET", path), Context())
+    answer: dict[str, Any] = module.handler(event("usage", "get_average", rawPath=f"/v1{path}"), Context())
     return answer
 
 
@@ -71,24 +73,15 @@ def poster(module: Any) -> Api:
     def call(user: str = "u", usage: str = "1", key: str | None = None) -> dict[str, Any]:
         headers = {"idempotency-key": key} if key is not None else {}
         body = f'{{"user": {json.dumps(user)}, "usage": {usage}}}'
-        answer = module.handler({**event_of("POST", "/usage"), "headers": headers, "body": body}, Context())
+        answer = module.handler(event("usage", "post_usage", headers=headers, body=body), Context())
         headers = {name.lower(): value for name, value in answer["headers"].items()}
         return {**answer, "headers": headers, "body": json.loads(answer["body"], parse_float=Decimal)}
 
     return call
 
 
-def event_of(method: str, path: str) -> dict[str, Any]:
-    """What of an HTTP API's event the services read."""
-    context = {"stage": "v1", "requestId": "id", "http": {"method": method, "path": f"/v1{path}"}}
-    return {"rawPath": f"/v1{path}", "headers": {}, "isBase64Encoded": False, "requestContext": context}
-
-
-class Context:
-    """Of Lambda's context, what the functions ask for."""
-
-    function_name = function_version = invoked_function_arn = aws_request_id = "test"
-    memory_limit_in_mb = 512
+class Context(LambdaContext):
+    """With little time left: as many milliseconds as are given, one after the other."""
 
     def __init__(self, *milliseconds: int) -> None:
         self._milliseconds = list(milliseconds)
