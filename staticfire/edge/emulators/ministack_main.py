@@ -413,7 +413,7 @@ def main() -> None:
     keep_addresses()
     keep_logs_light()
     remember_expressions()
-    for module in ("events", "http_apis", "mappings", "rest_apis", "scaling", "stages", "unset"):
+    for module in ("events", "http_apis", "mappings", "objects", "rest_apis", "scaling", "stages", "unset"):
         correction(module).correct()
     # What is here stays, and what a call makes is freed by its reference counts: look for cycles seldom.
     gc.collect()
