@@ -11,7 +11,7 @@ from servicekit.clients import client
 from servicekit.errors import Refused, Unavailable
 from servicekit.http import Answer, Event, body_of
 from servicekit.kept_secret import KeptSecret
-from servicekit.requests import read_body
+from servicekit.requests import check, read_json
 from servicekit.resolver import Resolver, answer
 from servicekit.table import Table
 
@@ -29,8 +29,9 @@ SECRET_SECONDS = 60.0
 @app.post("/events")
 def post_event() -> Response[Any]:
     event = app.current_event.raw_event
-    message_id = signatures.message_id(event["headers"], body_of(event))
-    submitted = read_body(event, Submitted, limit=EVENT_BODY_LIMIT)
+    body = body_of(event)
+    message_id = signatures.message_id(event["headers"], body)
+    submitted = check(read_json(body, EVENT_BODY_LIMIT), Submitted, name="event")
     receipt = store.put(_named(submitted, message_id), _origin_of(event))
     _count([receipt])
     return answer(202, _content_of(receipt))
