@@ -72,14 +72,10 @@ def misfits(place: Path, python: str, architecture: str) -> Iterator[str]:
     for module in modules_in(place):
         directory, _, file = module.name.rpartition("/")
         alternatives[f"{directory}/{file.partition('.')[0]}"].append(module)
-    told: set[str] = set()
-    for modules in alternatives.values():
-        if any(_fits(module, python, architecture) for module in modules):
-            continue
-        sentence = _sentence(modules, python, architecture)
-        if sentence not in told:
-            told.add(sentence)
-            yield sentence
+    unfit = [
+        modules for modules in alternatives.values() if not any(_fits(one, python, architecture) for one in modules)
+    ]
+    yield from dict.fromkeys(_sentence(modules, python, architecture) for modules in unfit)
 
 
 def _fits(module: NativeModule, python: str, architecture: str) -> bool:

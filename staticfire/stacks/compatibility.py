@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from staticfire import hcl
 from staticfire.hcl import Block
 from staticfire.roots import modules_of
-from staticfire.settings import StackSettings, Zip
+from staticfire.settings import Settings, StackSettings, Zip
 from staticfire.toolchain.runtimes import interpreters, nearest
 from staticfire.toolchain.wheels import WheelTarget
 
 PYTHON_RUNTIME = re.compile(r"\bpython(3\.\d{1,2})\b")
 ARCHITECTURE = re.compile(r'"(arm64|x86_64)"')
+FUNCTIONS_ON_THIS_MACHINE = {"embedded", "containers"}
 DEPLOYING = {"aws_lambda_function", "aws_lambda_layer_version", "module"}
 # Of a variable's block: what it may be, which is not what it is.
 NO_VALUES = {"description", "error_message", "condition"}
@@ -32,15 +33,13 @@ class Compatibility:
     def on_aws(self) -> list[WheelTarget]:
         return [WheelTarget.on_aws(python, machine) for python in self.pythons for machine in self.architectures]
 
-    def here(self) -> list[WheelTarget]:
-        """For the Pythons that run these runtimes on this machine: the nearest, where one is not here."""
-        machine = interpreters()
-        pythons = {nearest(f"python{python}", machine).minor for python in self.pythons}
-        return [WheelTarget.here(python) for python in sorted(pythons)]
 
-    def elsewhere(self) -> list[WheelTarget]:
-        """For an edge that others started, which has the Pythons that it has."""
-        return [WheelTarget.here(python) for python in self.pythons]
+def local_targets(pythons: Iterable[str], settings: Settings) -> list[WheelTarget]:
+    """For the Pythons that run these: here the nearest, where one is missing; an edge elsewhere has its own."""
+    if settings.target in FUNCTIONS_ON_THIS_MACHINE:
+        machine = interpreters()
+        pythons = sorted({nearest(f"python{python}", machine).minor for python in pythons})
+    return [WheelTarget.here(python) for python in pythons]
 
 
 def compatibility(package: Zip, stack: StackSettings) -> Compatibility:

@@ -16,6 +16,7 @@ import re
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from staticfire.errors import StaticfireError, UsageError
@@ -27,7 +28,7 @@ from staticfire.toolchain import venvs, wheels
 from staticfire.toolchain.runtimes import interpreters, nearest
 from staticfire.toolchain.wheels import WheelTarget
 
-from .compatibility import compatibility
+from .compatibility import compatibility, local_targets
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,6 @@ LEFT_OUT_DIRECTORIES = {"__pycache__", "tests", "node_modules"}
 LEFT_OUT_SUFFIXES = {".pyc", ".pyo", ".swp"}
 HASH = b"--hash="
 OTHER_LIST = re.compile(rb"^\s*(?:-r|-c|--requirement|--constraint)[ =]\s*([^\s#]+)", re.MULTILINE)
-FUNCTIONS_ON_THIS_MACHINE = {"embedded", "containers"}
 
 
 def build(settings: Settings, stack: StackSettings, *, for_aws: bool = False) -> Mapping[str, Path]:
@@ -53,9 +53,7 @@ def targets_of(package: Zip, settings: Settings, stack: StackSettings, *, for_aw
     if not package.requirements:
         return ()
     fits = compatibility(package, stack)
-    if for_aws:
-        return fits.on_aws()
-    return fits.here() if settings.target in FUNCTIONS_ON_THIS_MACHINE else fits.elsewhere()
+    return fits.on_aws() if for_aws else local_targets(fits.pythons, settings)
 
 
 def build_zip(package: Zip, layout: Layout, targets: Sequence[WheelTarget] = ()) -> Path:
@@ -71,12 +69,6 @@ def build_zip(package: Zip, layout: Layout, targets: Sequence[WheelTarget] = ())
         for path in sources(package)
     }
     if package.requirements:
-        if targets and HASH not in b"".join(_lists(package.requirements)):
-            log.warning(
-                "%s has no hashes: what PyPI had when it was first packed here is packed. `uv pip compile "
-                "--generate-hashes` pins it.",
-                package.requirements,
-            )
         installed = {target: install(package.requirements, layout, target) for target in targets}
         entries |= {f"{root}{name}": path for name, path in _together(package, installed).items()}
     data = pack(entries)
@@ -89,7 +81,7 @@ def build_zip(package: Zip, layout: Layout, targets: Sequence[WheelTarget] = ())
 
 def sources(package: Zip) -> Iterator[Path]:
     """The files of a package's own source tree. Lists of requirements stay outside."""
-    for path in _files(package.source):
+    for path in files_of(package.source):
         relative = path.relative_to(package.source)
         hidden = any(name.startswith(".") for name in relative.parts)
         unwanted = hidden or LEFT_OUT_DIRECTORIES & set(relative.parts) or _is_requirements(relative)
@@ -101,7 +93,7 @@ def _is_requirements(path: Path) -> bool:
     return path.name.startswith("requirements") and path.suffix in {".txt", ".in"}
 
 
-def _files(root: Path) -> Iterator[Path]:
+def files_of(root: Path) -> Iterator[Path]:
     for path in root.rglob("*"):
         if path.is_file() and path.suffix not in LEFT_OUT_SUFFIXES and "__pycache__" not in path.parts:
             yield path
@@ -123,7 +115,7 @@ def _together(package: Zip, installed: Mapping[WheelTarget, Path]) -> Mapping[st
     """What was installed for several targets, side by side: a native module's name says for which Python it is."""
     together: dict[str, Path] = {}
     for target, directory in installed.items():
-        for path in _files(directory):
+        for path in files_of(directory):
             name = path.relative_to(directory).as_posix()
             other = together.setdefault(name, path)
             if path is not other and ".dist-info/" not in name and path.read_bytes() != other.read_bytes():
@@ -137,8 +129,26 @@ def _together(package: Zip, installed: Mapping[WheelTarget, Path]) -> Mapping[st
 
 
 def install(requirements: Path, layout: Layout, target: WheelTarget) -> Path:
-    """A directory that holds what `requirements` names, installed once for its content and this target."""
+    """A directory that holds what the list `requirements` names."""
     content = b"\n".join(_lists(requirements))
+    if HASH not in content:
+        _note_that_nothing_is_pinned(requirements)
+    named = venvs.locked(requirements) if HASH in content else ["--requirement", str(requirements)]
+    return installed_once(named, content, str(requirements), layout, target)
+
+
+@cache
+def _note_that_nothing_is_pinned(requirements: Path) -> None:
+    """Once, however many zips it is for."""
+    log.warning(
+        "%s has no hashes: what PyPI had when it was first packed here is packed. `uv pip compile --generate-hashes` "
+        "pins it.",
+        requirements,
+    )
+
+
+def installed_once(named: Sequence[str], content: bytes, source: str, layout: Layout, target: WheelTarget) -> Path:
+    """A directory that holds what is named, as pip and uv take it: made once for this content and this target."""
     made_of = b"|".join([content, repr(target).encode()])
     directory = layout.requirements / hashlib.sha256(made_of).hexdigest()[:16]
     with file_lock(directory.with_name(f".{directory.name}.lock")):
@@ -146,9 +156,8 @@ def install(requirements: Path, layout: Layout, target: WheelTarget) -> Path:
             return directory
         unfinished = directory.with_name(f"{directory.name}.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
-        named = venvs.locked(requirements) if HASH in content else ["--requirement", str(requirements)]
         python = nearest(f"python{target.python}", interpreters())
-        wheels.install(named, str(requirements), target, python, layout, unfinished)
+        wheels.install(named, source, target, python, layout, unfinished)
         for metadata in unfinished.glob("*.dist-info"):
             for name in ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json"):
                 (metadata / name).unlink(missing_ok=True)

@@ -101,8 +101,8 @@ def test_each_set_of_dimensions_has_all_values(lab: Lab) -> None:
     assert total("Latency", page="home") == 81
     assert total("Latency", "Maximum", page="home") == 30.5
     assert total("Latency", "SampleCount", page="home", user="ann") == 2
-    found = lab.aws("cloudwatch").list_metrics(Namespace=namespace)["Metrics"]
-    assert {metric["MetricName"] for metric in found} == {"Latency", "Booked"}
+    listed = lab.aws("cloudwatch").list_metrics(Namespace=namespace)["Metrics"]
+    assert {metric["MetricName"] for metric in listed} == {"Latency", "Booked"}
 
 
 @documented(AREA, "Events that PutLogEvents brings are read for the embedded metric format, too", BY_API)

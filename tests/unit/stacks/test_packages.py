@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from staticfire.cli.main import run
 from staticfire.errors import StaticfireError, UsageError
+from staticfire.host.native_modules import this_architecture
 from staticfire.layout import Layout
 from staticfire.settings import Zip
 from staticfire.stacks.packages import build_zip
@@ -142,6 +144,30 @@ def test_a_list_without_hashes_is_packed_with_a_note(
     assert "has no hashes" in caplog.text
     (source / "more.txt").write_text("idna\n")
     assert "idna/core.py" in names(build_zip(package, layout, targets))
+
+
+def test_build_for_aws_packs_for_the_architecture_that_the_terraform_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the ELF headers in the zip; without the flag, for this machine's."""
+    other, machine = {"x86_64": ("arm64", 0xB7), "arm64": ("x86_64", 0x3E)}[this_architecture()]
+    terraform = (
+        f'variable "packages" {{}}\nresource "aws_lambda_function" "shop" {{\n  filename = var.packages.shop\n'
+        f'  runtime = "python3.13"\n  architectures = ["{other}"]\n}}\n'
+    )
+    tree(tmp_path, {"infra/main.tf": terraform, "src/app.py": "", "src/requirements.txt": "orjson\n"})
+    (tmp_path / "staticfire.toml").write_text(
+        '[stacks.shop]\nroot = "infra"\n[stacks.shop.zips.shop]\n'
+        'source = "src"\nrequirements = "src/requirements.txt"\n'
+    )
+    monkeypatch.delenv("STATICFIRE_STATE_DIR", raising=False)
+    machines = []
+    for flags in (["--for-aws"], []):
+        assert run(["--project", str(tmp_path), "build", *flags]) == 0
+        with zipfile.ZipFile(tmp_path / ".staticfire/build/shop.zip") as archive:
+            [module] = [name for name in archive.namelist() if name.endswith(".so")]
+            machines.append(int.from_bytes(archive.read(module)[18:20], "little"))
+    assert machines == [machine, {0xB7: 0x3E, 0x3E: 0xB7}[machine]]
 
 
 def test_sources_that_are_missing_are_named(tmp_path: Path, layout: Layout) -> None:

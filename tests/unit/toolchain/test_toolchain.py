@@ -210,7 +210,7 @@ def test_uv_and_pip_install_the_same_bytes(layout: Layout, tmp_path: Path, monke
 
 
 def _contents(root: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(root)): path.read_bytes() for path in packages._files(root)}
+    return {str(path.relative_to(root)): path.read_bytes() for path in packages.files_of(root)}
 
 
 def test_virtual_environments_can_be_made_by_a_python_that_has_its_standard_library_alone() -> None:

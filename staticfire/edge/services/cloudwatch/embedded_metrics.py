@@ -38,7 +38,7 @@ UNITS = {"Seconds", "Microseconds", "Milliseconds", "Percent", "Count", "Count/S
 UNITS |= {*_SIZES, *(f"{size}/Second" for size in _SIZES)}
 
 
-class Series(NamedTuple):
+class EmbeddedSeries(NamedTuple):
     """What values are gathered under: a metric in a second, with its dimensions."""
 
     scope: Scope
@@ -56,8 +56,9 @@ class EmbeddedMetrics(MetricWriter):
     namespace = "Embedded"
 
     def __init__(self, emulator: Emulator) -> None:
-        super().__init__(emulator)
-        self._gathered: dict[Series, Counter[float]] = {}
+        # A value belongs to the second that its line names: an alarm looks at it once that period is over.
+        super().__init__(emulator, interval=0.25)
+        self._gathered: dict[EmbeddedSeries, Counter[float]] = {}
 
     def read(self, scope: Scope, line: str) -> None:
         """Take the metrics of a line, if it is EMF."""
@@ -108,7 +109,7 @@ class EmbeddedInCalls:
         await self._metrics.close()
 
 
-def _metrics(scope: Scope, document: Any) -> Iterator[tuple[Series, list[float]]]:
+def _metrics(scope: Scope, document: Any) -> Iterator[tuple[EmbeddedSeries, list[float]]]:
     head = _object(_object(document).get("_aws"))
     stamp, directives = head.get("Timestamp"), head.get("CloudWatchMetrics")
     if not _is_number(stamp) or not isinstance(directives, list):
@@ -123,7 +124,7 @@ def _metrics(scope: Scope, document: Any) -> Iterator[tuple[Series, list[float]]
             unit, resolution = definition.get("Unit", "None"), definition.get("StorageResolution", 0)
             for dimensions in sets if values else ():
                 name = definition["Name"]
-                yield Series(scope, directive["Namespace"], dimensions, name, unit, resolution, second), values
+                yield EmbeddedSeries(scope, directive["Namespace"], dimensions, name, unit, resolution, second), values
 
 
 def _object(value: Any) -> Mapping[str, Any]:

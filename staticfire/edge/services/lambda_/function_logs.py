@@ -22,8 +22,8 @@ IMPORT_ERROR = re.compile(r"ImportModuleError|ModuleNotFoundError|ImportError")
 INSTALL_FOR_IT = "Install it for the function: `pip install --only-binary :all: --python-version ... --platform ...`"
 
 
-def _unfit(places: Sequence[str], python: str) -> list[str]:
-    return [sentence for place in places for sentence in misfits(Path(place), python, this_architecture())]
+def _unfit(places: Sequence[Path], python: str) -> list[str]:
+    return [sentence for place in places for sentence in misfits(place, python, this_architecture())]
 
 
 @dataclass(slots=True, eq=False)
@@ -31,7 +31,7 @@ class FunctionLog(LogStream):
     """`packed`: the Python that imports native modules, and where they lie."""
 
     last: int = 0
-    packed: tuple[str, Sequence[str]] | None = None
+    packed: tuple[str, Sequence[Path]] | None = None
     cannot_import: bool = False
 
     def append(self, records: Sequence[Record]) -> None:
