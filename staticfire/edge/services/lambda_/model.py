@@ -116,8 +116,8 @@ class Logging:
 class FunctionConfig:
     """One version of a function, as GetFunction describes it.
 
-    Two equal configurations share execution environments, to which it makes no difference where the code can be
-    fetched and how many may run.
+    Two equal configurations share execution environments, to which it makes no difference how many
+    may run.
     """
 
     scope: Scope
@@ -137,6 +137,9 @@ class FunctionConfig:
     runtime_version_arn: str = ""
     architecture: str = "x86_64"
     reserved: int | None = field(default=None, compare=False)
+    # Whether concurrency is provisioned for this version, and how much of it for all versions.
+    is_provisioned: bool = False
+    provisioned: int = field(default=0, compare=False)
     dead_letter_arn: str | None = field(default=None, compare=False)
 
     @classmethod
@@ -162,12 +165,18 @@ class FunctionConfig:
             runtime_version_arn=(config.get("RuntimeVersionConfig") or {}).get("RuntimeVersionArn") or "",
             architecture=str((config.get("Architectures") or ["x86_64"])[0]),
             reserved=(described.get("Concurrency") or {}).get("ReservedConcurrentExecutions"),
+            is_provisioned=(config.get("Version") or LATEST) in (described.get("Provisioned") or {}),
+            provisioned=sum((described.get("Provisioned") or {}).values()),
             dead_letter_arn=(config.get("DeadLetterConfig") or {}).get("TargetArn") or None,
         )
 
     @property
     def arn(self) -> str:
         return f"arn:aws:lambda:{self.scope.region}:{self.scope.account}:function:{self.name}"
+
+    @property
+    def initialization_type(self) -> str:
+        return "provisioned-concurrency" if self.is_provisioned else "on-demand"
 
 
 @dataclass(slots=True)
