@@ -116,8 +116,7 @@ class Logging:
 class FunctionConfig:
     """One version of a function, as GetFunction describes it.
 
-    Two equal configurations share execution environments, to which it makes no difference where the code can be
-    fetched and how many may run.
+    Two equal configurations share execution environments, to which it makes no difference how many may run.
     """
 
     scope: Scope

@@ -38,8 +38,8 @@ TAGS_LIMIT = 50
 _NOT_LISTED = ("State", "LastUpdate", "RuntimeVersionConfig")
 
 
-class Running(Protocol):
-    """What runs functions, and has to hear of a change."""
+class FunctionListener(Protocol):
+    """Who hears of each change: what runs the functions."""
 
     async def changed(self, ref: FunctionRef) -> None:
         """What is described of it was changed: it takes effect on the next invocation."""
@@ -54,7 +54,7 @@ class FunctionOperations:
         records: FunctionRecords,
         packages: Packages,
         configurations: Configurations,
-        running: Running,
+        running: FunctionListener,
         locate: Locate,
     ) -> None:
         """`locate`: the address at which the caller can fetch code."""
