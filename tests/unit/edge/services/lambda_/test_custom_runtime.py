@@ -109,7 +109,7 @@ async def test_a_script_answers_fails_and_writes(lab: Lab, said: Said, runtime: 
         failed = await functions.invoke(ref, b'"fail"')
         again = await functions.invoke(ref, b"2", tail=True)
         await functions.reset()
-    lines = lab.emulator.lines["/aws/lambda/f"]
+    lines = [line.removesuffix("\n") for line in lab.emulator.lines["/aws/lambda/f"]]
     assert said(first)[0] == {"a": 1}
     assert (failed.error, said(failed)["errorMessage"]) == ("Unhandled", "as told")
     assert "got 2" in again.log_tail.splitlines()
@@ -192,7 +192,7 @@ async def test_what_cannot_start_is_told_as_aws_tells_it(
     assert (outcome.error, said(outcome)["errorType"]) == ("Unhandled", "Runtime.InvalidEntrypoint")
     assert said(outcome)["errorMessage"].endswith(f" Error: {message}")
     assert outcome.request_id in said(outcome)["errorMessage"]
-    assert not line or line in lab.emulator.lines["/aws/lambda/f"]
+    assert not line or f"{line}\n" in lab.emulator.lines["/aws/lambda/f"]
 
 
 SEES = """#!/bin/sh
