@@ -31,6 +31,7 @@ TAGS = "lambda/latest/api/API_TagResource.html"
 SEEN = "2025-11-25"
 
 OTHER_ACCOUNT = "300000000001"
+PROVIDER = "arn:aws:lambda:us-east-1:200000000000:capacity-provider:p"
 NOTHING = "def handler(event, context): return None\n"
 UNDER_WAY = ("LastUpdateStatus", "LastUpdateStatusReason", "LastUpdateStatusReasonCode")
 
@@ -130,12 +131,14 @@ def test_qualified_arns(lab: Lab) -> None:
     assert (made["Version"], made["FunctionArn"]) == ("1", lab.arn(name))
     lab.settled(name)
     client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
-    told = {
+    by_qualifier = {
         qualifier: client.get_function(FunctionName=name, Qualifier=qualifier)["Configuration"]
         for qualifier in ("$LATEST", "1", "live")
     }
-    assert {key: value["FunctionArn"] for key, value in told.items()} == {key: lab.arn(f"{name}:{key}") for key in told}
-    assert told["live"]["Version"] == "1"
+    assert {key: value["FunctionArn"] for key, value in by_qualifier.items()} == {
+        key: lab.arn(f"{name}:{key}") for key in by_qualifier
+    }
+    assert by_qualifier["live"]["Version"] == "1"
     listed = client.list_versions_by_function(FunctionName=name)["Versions"]
     assert [one["FunctionArn"] for one in listed] == [lab.arn(f"{name}:$LATEST"), lab.arn(f"{name}:1")]
     assert not listed[0].keys() & {"State", "LastUpdateStatus", "RuntimeVersionConfig"}
@@ -145,11 +148,11 @@ def test_qualified_arns(lab: Lab) -> None:
 @documented(AREA, "GetFunction tells where the code can be fetched, without a signature", CREATE, recorded=SEEN)
 def test_the_codes_location(lab: Lab) -> None:
     name = lab.function(NOTHING)
-    told = lab.aws("lambda").get_function(FunctionName=name)
-    assert told["Code"]["RepositoryType"] == "S3"
-    with urllib.request.urlopen(told["Code"]["Location"], timeout=60) as answer:
+    described = lab.aws("lambda").get_function(FunctionName=name)
+    assert described["Code"]["RepositoryType"] == "S3"
+    with urllib.request.urlopen(described["Code"]["Location"], timeout=60) as answer:
         data = answer.read()
-    assert len(data) == told["Configuration"]["CodeSize"]
+    assert len(data) == described["Configuration"]["CodeSize"]
     assert zipfile.ZipFile(io.BytesIO(data)).namelist() == ["app.py"]
 
 
@@ -454,8 +457,8 @@ def test_event_invoke_config(lab: Lab) -> None:
     client = lab.aws("lambda")
     name = lab.function(NOTHING)
     put = client.put_function_event_invoke_config(FunctionName=name, MaximumRetryAttempts=0)
-    told = {key: put[key] for key in ("DestinationConfig", "FunctionArn", "MaximumRetryAttempts")}
-    assert told == {
+    config = {key: put[key] for key in ("DestinationConfig", "FunctionArn", "MaximumRetryAttempts")}
+    assert config == {
         "DestinationConfig": {"OnFailure": {}, "OnSuccess": {}},
         "FunctionArn": lab.arn(f"{name}:$LATEST"),
         "MaximumRetryAttempts": 0,
@@ -486,8 +489,8 @@ def test_function_url_configs(lab: Lab) -> None:
         f"Failed to create function url config for [functionArn = {lab.arn(name)}]. Error message:  FunctionUrlConfig "
         "exists for this Lambda function",
     )
-    told = client.get_function_url_config(FunctionName=name)
-    assert (told["InvokeMode"], told["FunctionUrl"]) == ("BUFFERED", made["FunctionUrl"])
+    config = client.get_function_url_config(FunctionName=name)
+    assert (config["InvokeMode"], config["FunctionUrl"]) == ("BUFFERED", made["FunctionUrl"])
     assert refused(client.get_function_url_config, FunctionName=name, Qualifier="none")[:2] == (
         404,
         "ResourceNotFoundException",
@@ -514,3 +517,25 @@ def test_tags(lab: Lab) -> None:
     )
     client.untag_resource(Resource=arn, TagKeys=["a", "b"])
     assert "Tags" not in client.get_function(FunctionName=name)
+
+
+@documented(
+    AREA,
+    "Functions run on managed instances, are durable, and have tenants",
+    CREATE,
+    "not done: refused with an error that says so",
+)
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"CapacityProviderConfig": {"LambdaManagedInstancesCapacityProviderConfig": {"CapacityProviderArn": PROVIDER}}},
+        {"DurableConfig": {"ExecutionTimeout": 60}},
+        {"TenancyConfig": {"TenantIsolationMode": "PER_TENANT"}},
+    ],
+    ids=lambda asked: next(iter(asked)),
+)
+def test_what_is_not_available(lab: Lab, asked: dict[str, Any]) -> None:
+    client = lab.aws("lambda")
+    _, code, message = refused(client.create_function, **settings(lab, **asked))
+    assert code == "InvalidParameterValueException"
+    assert message.endswith("not available here.")

@@ -246,6 +246,35 @@ def test_a_snapshot_brings_every_store_back_and_what_is_refused_changes_nothing(
     assert project.held() == old
 
 
+RUN = """
+def test_begins_with_it(aws, postgres, api):
+    assert aws("dynamodb").get_item(TableName="items", Key={"id": {"S": "a"}})["Item"]["text"] == {"S": "kept"}
+    assert postgres.run("SELECT text FROM texts") == [["kept"]]
+    assert api.get("/").body == b"hello"
+    aws("dynamodb").delete_item(TableName="items", Key={"id": {"S": "a"}})
+"""
+
+
+def test_a_pytest_run_begins_with_a_snapshot_and_changes_it_not(project: Project) -> None:
+    project.up()
+    project.fill("kept")
+    project.run("snapshot", "save", "one")
+    project.run("down")
+    (project.directory / "test_run.py").write_text(RUN)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--staticfire-snapshot=one"]
+    for _ in range(2):
+        run = subprocess.run(
+            command,
+            cwd=project.directory,
+            env=project.variables,
+            capture_output=True,
+            text=True,
+            timeout=400,
+            check=False,
+        )
+        assert "1 passed" in run.stdout, run.stdout + run.stderr
+
+
 @pytest.mark.parametrize("made", [1, 5, 9])
 def test_everything_killed_in_the_middle_of_an_apply_is_applied_by_the_next_up(project: Project, made: int) -> None:
     applying = project.start("up", "--json")

@@ -81,6 +81,8 @@ class Starter:
         directory = self._directory / f"{os.getpid()}-{next(self._numbers)}"
         credentials = await self._credentials.variables(config, directory.name)
         stream = self._logs.stream(config)
+        if runtime.name.startswith("python"):
+            stream.packed = runtime.name.removeprefix("python"), [place for place in (tree, layers) if place]
         settings: LaunchSettings = {
             "handler": config.handler,
             "task_root": "/var/task",

@@ -211,7 +211,7 @@ async def test_it_sees_its_code_and_nothing_of_python_or_node(lab: Lab, tmp_path
         if functions.isolation != "namespaces":
             pytest.skip("the kernel grants no namespaces here")
         await functions.reset()
-    lines = set(lab.emulator.lines["/aws/lambda/f"])
+    lines = {line.removesuffix("\n") for line in lab.emulator.lines["/aws/lambda/f"]}
     assert {"bootstrap", "own", "task", "_HANDLER=my.handler", "LAMBDA_TASK_ROOT=/var/task"} <= lines
     assert not {"SEEN", "root", "home", "lang", "runtime"} & lines
     not_lambdas = ("AWS_EXECUTION_ENV=", "_LAMBDA_TELEMETRY", "STATICFIRE", "PYTHON")
