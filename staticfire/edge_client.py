@@ -62,6 +62,13 @@ class EdgeClient:
         """kill -9 what runs there; one that is gone is not an error."""
         self._ask("POST", "functions/kill", {"environment": identity})
 
+    def prepare_runtime(self, name: str) -> str:
+        """Have what functions of a runtime need made; what is to be said of it, or nothing."""
+        status, answer = self._request("POST", "runtimes", {"runtime": name})
+        if status >= 300:
+            raise StaticfireError(str(answer.get("message", answer)))
+        return str(answer["note"])
+
     def save(self) -> Mapping[str, Any]:
         """Have the emulator's state on the disk, where it is kept at all; what was said of that."""
         status, answer = self._request("POST", "save", {})

@@ -30,7 +30,7 @@ def configure_apply(parser: argparse.ArgumentParser) -> None:
 
 
 def allow_unsupported(parser: argparse.ArgumentParser) -> None:
-    text = "apply what cannot run here too, as a function in Node; each use of it fails"
+    text = "apply what cannot run here too, as a function in Java; each use of it fails"
     parser.add_argument("--allow-unsupported", action="store_const", const=True, help=text)
 
 

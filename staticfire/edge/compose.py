@@ -22,11 +22,11 @@ from staticfire.edge.emulators.pair import PairedEmulator, PairedState
 from staticfire.edge.http1.client import Client
 from staticfire.edge.services.apigateway import HttpApis
 from staticfire.edge.services.cloudwatch.service import CloudWatch
+from staticfire.edge.services.function_urls import FunctionUrls
 from staticfire.edge.services.lambda_ import Functions, LambdaSettings
 from staticfire.edge.services.lambda_.api import LambdaApi
 from staticfire.edge.services.lambda_.code_locations import CodeLocations
 from staticfire.edge.services.lambda_.control_plane import ControlPlane
-from staticfire.edge.services.lambda_.function_urls import FunctionUrls
 from staticfire.edge.services.lambda_.mappings.operations import MappingOperations
 from staticfire.edge.services.lambda_.mappings.service import EventSourceMappings
 from staticfire.edge.services.lambda_.mappings.writes import StreamWrites
@@ -98,7 +98,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     )
     return App(
         http_apis=http_apis,
-        function_urls=FunctionUrls(emulator),
+        function_urls=FunctionUrls(functions, access_keys, port),
         gate=gate,
         code_locations=locations,
         guard=_guard(config),
@@ -169,7 +169,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     state.lost = lost
     return App(
         http_apis=http_apis,
-        function_urls=FunctionUrls(emulator),
+        function_urls=FunctionUrls(functions, access_keys, port),
         gate=gate,
         code_locations=locations,
         guard=_guard(config),
@@ -203,11 +203,14 @@ def _functions(config: EdgeConfig, emulator: Emulator, access_keys: AccessKeys, 
         state_dir=config.state_dir,
         endpoint=f"http://127.0.0.1:{port}",
         runtimes=config.runtimes,
+        node=config.node,
         account_concurrency=config.account_concurrency,
         idle_seconds=config.idle_seconds,
         enforce_iam=config.enforce_iam,
     )
-    return Functions(emulator, settings, access_keys, store)
+    functions = Functions(emulator, settings, access_keys, store)
+    functions.resume()
+    return functions
 
 
 def _locations(config: EdgeConfig, functions: Functions, port: int) -> CodeLocations:

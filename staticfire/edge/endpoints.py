@@ -8,7 +8,9 @@ GET    calls              how many AWS API calls came in, by account, service an
 GET    mail               what was sent by e-mail, newest first; ?to=ADDRESS and ?account=NUMBER choose
 DELETE mail               remove mails, chosen the same way
 POST   functions/invoke   an invocation that MiniStack would make itself
+*      lambda/...         a call of the Lambda API that MiniStack makes, for whoever waits for it
 POST   emulator/NAME      what MiniStack reports of alarms and mails
+POST   runtimes           make a Lambda runtime before a function needs it: {"runtime": NAME}; what to say of it
 POST   functions/kill     kill -9 the process of an execution environment: {"environment": ID}
 GET    faults             the faults that are set, with how often each has struck
 POST   faults             set one
@@ -109,10 +111,15 @@ class Endpoints:
             return _json(200, {"calls": self._router.calls()})
         if name == "mail" and method in ("GET", "DELETE"):
             return await self._mail(request)
+        if name.startswith("lambda/"):
+            request.path = request.path.removeprefix(f"{PREFIX}lambda")
+            return await self._router.handle(request)
         if method == "POST" and name.startswith("emulator/"):
             return await self._reported(request, name.removeprefix("emulator/"))
         if route == ("POST", "functions/invoke"):
             return await self._invoke(request)
+        if route == ("POST", "runtimes"):
+            return await self._prepare(request)
         if route == ("POST", "functions/kill"):
             return await self._kill(request)
         if route == ("GET", "faults"):
@@ -155,7 +162,7 @@ class Endpoints:
     async def forget(self) -> None:
         await self._mappings.reset()
         await self._http_apis.reset()
-        await self._functions.reset()
+        await self._functions.forget()
 
     async def _health(self) -> Response:
         emulator, postgres = await asyncio.gather(self._emulator.health(), self._postgres_health())
@@ -207,6 +214,16 @@ class Endpoints:
         except (ValueError, KeyError, TypeError):
             return _json(400, {"message": 'The body names an execution environment: {"environment": ID}.'})
         return _json(200, {"killed": self._functions.kill(identity)})
+
+    async def _prepare(self, request: Request) -> Response:
+        try:
+            name = json.loads(await request.body(MAX_BODY))["runtime"]
+        except (ValueError, KeyError, TypeError):
+            return _json(400, {"message": 'The body names a runtime: {"runtime": NAME}.'})
+        try:
+            return _json(200, {"note": await self._functions.prepare(name)})
+        except AwsError as error:
+            return _json(error.status, {"message": error.message})
 
     async def _add_fault(self, request: Request) -> Response:
         try:

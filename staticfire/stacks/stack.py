@@ -32,6 +32,7 @@ from staticfire.stacks.terraform.state import outputs_of, sensitive_outputs, who
 from staticfire.stacks.terraform.variables import DEFAULT_ACCOUNT, users_terraform_variables, users_workspace
 from staticfire.stacks.terraform.working_copy import WorkingCopy
 from staticfire.targets.base import Running
+from staticfire.toolchain.node import RUNTIMES as MADE_AT_NEED
 
 from . import made
 from .databases import StackDatabase, database_name
@@ -40,6 +41,7 @@ from .packages import build
 log = logging.getLogger(__name__)
 
 NEEDED = {"fingerprint", "instance", "outputs"}
+RUNTIME_SECONDS = 900.0
 SAVE_SECONDS = 120.0
 SHOWN = 160  # of an output's value
 
@@ -86,6 +88,7 @@ class Stack:
         self.account = account
         self.running = running
         self.layout = Layout.of(settings)
+        self._of_runtimes: list[str] = []
         self.notes: Sequence[str] = ()  # what the last `up` did otherwise than on AWS
 
     @property
@@ -189,10 +192,6 @@ class Stack:
         `before_apply` is called once there is something to apply.
         """
 
-        def check(planned: list[Resource]) -> None:
-            self._check(planned)
-            before_apply()
-
         with progress.step(f"Apply {self.name}") as step:
             step.note("packages")
             inputs = self._inputs(packages)
@@ -202,19 +201,25 @@ class Stack:
                 return False
             step.note("database")
             database_is_older = self.database is not None and self.database.make()
+
+            def check(planned: list[Resource]) -> None:
+                self._check(progress, inputs.copy.root, planned)
+                before_apply()
+
             record = self._of_state(inputs.copy.apply(inputs.variables, step, check), fingerprint)
             if applied is None and database_is_older:
                 self.rebuild(record.outputs, step)
             if self.running.token:  # what is recorded as applied is there after any kill
                 self.running.edge(timeout=SAVE_SECONDS).save()
             write_json(self.layout.applied(self.account, self.name), vars(record), 0o600)
-            self.notes = inputs.copy.notes
+            self.notes = [*inputs.copy.notes, *self._of_runtimes]
         return True
 
-    def _check(self, planned: list[Resource]) -> None:
-        """Say what of a plan will not work here; an error when something could not run at all."""
+    def _check(self, progress: Progress, root: Path, planned: list[Resource]) -> None:
+        """Say what of a plan will not work here; an error when something could not run at all. What its functions
+        need to run is made."""
         refused = []
-        for obstacle in obstacles(planned, self.account):
+        for obstacle in obstacles(planned, self.account, root):
             if obstacle.refuses and not self.settings.allow_unsupported:
                 refused.append(str(obstacle))
             else:
@@ -226,6 +231,15 @@ class Stack:
                 remedy="To apply it all the same, and have each use of it fail: --allow-unsupported "
                 "(STATICFIRE_ALLOW_UNSUPPORTED=1).",
             )
+        self._make_runtimes(progress, planned)
+
+    def _make_runtimes(self, progress: Progress, planned: list[Resource]) -> None:
+        names = {str(resource.values.get("runtime")) for resource in planned if resource.type == "aws_lambda_function"}
+        made_before = names & set(MADE_AT_NEED) if self.running.token else set()  # else when one is invoked
+        for name in sorted(made_before):
+            with progress.step(f"Runtime {name}", brief=True):
+                if note := self.running.edge(timeout=RUNTIME_SECONDS).prepare_runtime(name):
+                    self._of_runtimes.append(note)
 
     def shell_variables(self) -> Mapping[str, str]:
         """What a shell needs for tflocal by hand, in the stack's Terraform root, to do what `up` does."""

@@ -16,6 +16,7 @@ LIFE = "lambda/latest/dg/lambda-runtime-environment.html"
 PATHS = "lambda/latest/dg/python-package.html"
 STORAGE = "lambda/latest/dg/configuration-ephemeral-storage.html"
 ROLES = "lambda/latest/dg/lambda-intro-execution-role.html"
+WRAPPER = "lambda/latest/dg/runtimes-modify.html"
 UPDATES = "lambda/latest/dg/configuration-function-zip.html"
 
 ENVIRON = "import os\ndef handler(event, context):\n    return dict(os.environ)\n"
@@ -390,3 +391,34 @@ def test_a_url_that_a_function_presigned_works_for_whoever_has_it(lab: Lab) -> N
     answer = send("GET", f"{lab.endpoint}/{target}")
     assert (answer.status, answer.body) == (200, b"from the function")
     assert lab.aws("s3").get_object(Bucket=bucket, Key="k")["Body"].read() == b"from the function"
+
+
+@documented(AREA, "`AWS_LAMBDA_EXEC_WRAPPER`: a program starts the runtime in its stead", WRAPPER)
+def test_the_exec_wrapper(lab: Lab) -> None:
+    files = {"app.py": ENVIRON, "wrapper": '#!/bin/bash\nexport ARGUMENTS="$*"\nexec "$@"\n'}
+    layer = lab.aws("lambda").publish_layer_version(
+        LayerName=lab.name("wrapper"), Content={"ZipFile": zipped(files, executable=("wrapper",))}
+    )
+    function = lab.function(
+        ENVIRON,
+        Layers=[layer["LayerVersionArn"]],
+        Environment={"Variables": {"AWS_LAMBDA_EXEC_WRAPPER": "/opt/wrapper"}},
+    )
+    assert lab.result(function)["ARGUMENTS"].endswith("bootstrap.py")
+
+
+@documented(AREA, "An exec wrapper that is not there ends the runtime with exit status 127", WRAPPER)
+def test_a_missing_exec_wrapper(lab: Lab) -> None:
+    function = lab.function(ENVIRON, Environment={"Variables": {"AWS_LAMBDA_EXEC_WRAPPER": "/idontexist"}})
+    failure = lab.failure(function)
+    assert failure["errorType"] == "Runtime.ExitError"
+    assert failure["errorMessage"].endswith(" Error: Runtime exited with error: exit status 127")
+
+
+@documented(AREA, "`PATH`, `LD_LIBRARY_PATH`, `PWD` and `SHLVL` are Lambda's", VARIABLES, elsewhere=NO_NAMESPACES)
+def test_the_shells_variables(environ: dict[str, str]) -> None:
+    libraries = "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
+    assert environ["PATH"] == "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"
+    assert environ["LD_LIBRARY_PATH"] == libraries
+    assert (environ["PWD"], environ["SHLVL"]) == ("/var/task", "0")
+    assert "AWS_LAMBDA_LOG_FORMAT" not in environ

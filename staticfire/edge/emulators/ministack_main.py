@@ -78,10 +78,10 @@ class Edge:
         headers = {
             "authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature={'0' * 64}",
             "content-type": "application/json",
+            "x-staticfire-token": self._token,
         }
         data = None if body is None else json.dumps(body).encode()
-        url = self._url.removesuffix("/_staticfire/") + path
-        return self._open(urllib.request.Request(url, data, headers, method=method))
+        return self._open(urllib.request.Request(f"{self._url}lambda{path}", data, headers, method=method))
 
     def report(self, what: str, **news: Any) -> None:
         """Of the account and region of the call under way; one after the other, while that call goes on."""
@@ -113,6 +113,16 @@ class Edge:
             return 503, {"__type": "ServiceException", "message": f"the edge does not answer: {error}"}
 
 
+def _for_lambda(notification: dict[str, Any]) -> dict[str, Any]:
+    """What a topic tells a function: two URLs are spelled otherwise than for a queue, and nothing is left out."""
+    spelled = {"SigningCertURL": "SigningCertUrl", "UnsubscribeURL": "UnsubscribeUrl"}
+    return {
+        "Subject": None,
+        "MessageAttributes": {},
+        **{spelled.get(name, name): value for name, value in notification.items()},
+    }
+
+
 def _failed(kind: str, message: str) -> dict[str, Any]:
     return {"error": True, "log": "", "body": {"errorType": kind, "errorMessage": message}}
 
@@ -142,10 +152,10 @@ def hand_over(edge: Edge) -> None:
 
     deliver = sns._deliver_to_lambda
 
-    def subscription(*arguments: Any, **named: Any) -> None:
+    def subscription(endpoint: str, envelope: str, *arguments: Any, **named: Any) -> None:
         local.asynchronous = True
         try:
-            deliver(*arguments, **named)
+            deliver(endpoint, json.dumps(_for_lambda(json.loads(envelope))), *arguments, **named)
         finally:
             local.asynchronous = False
 

@@ -9,40 +9,39 @@ less than on AWS, is said and applied.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
-from staticfire.toolchain.runtimes import RUNTIME
+from staticfire.toolchain.runtimes import RUNTIME, RUNTIMES_HERE
 
+from .bootstrap import obstacles_of_bootstraps
+from .obstacle import Obstacle
 from .output import Resource
 
 LAYER_ARN = re.compile(r"arn:[a-z-]+:lambda:[^:]+:(\d{12}):layer:[^:]+:\d+")
+# What would be needed, by how the runtime's name begins.
+NEEDS = {
+    "java": "Java's would need a JDK and AWS's client for Java",
+    "dotnet": ".NET's would need the .NET runtime and AWS's client for it",
+    "ruby": "Ruby's would need a Ruby and AWS's client for Ruby",
+    "go1.x": "AWS ended go1.x: build the same program as `bootstrap` of provided.al2023",
+    "provided": "AWS ended `provided`: the same bootstrap runs as provided.al2023",
+    "nodejs1": "AWS ended this version",
+    "python2": "AWS ended Python 2",
+}
 READ_SOURCES = (["sqs"], ["dynamodb"], ["kinesis"])
-PYTHON_ONLY = "Python functions run here (python3.N). Give it a Python runtime, or leave it out of the local stack"
 DESCRIBE_ROUTES = "Describe its routes: aws_apigatewayv2_integration, aws_apigatewayv2_route and aws_apigatewayv2_stage"
 
 
-@dataclass(frozen=True)
-class Obstacle:
-    """Something in a plan that will not work here."""
-
-    address: str
-    what: str
-    remedy: str
-    refuses: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.address} {self.what}. {self.remedy}."
-
-
-def obstacles(resources: Iterable[Resource], account: str) -> list[Obstacle]:
-    """What will not work of these resources in this account, in their order."""
-    return [
+def obstacles(resources: Sequence[Resource], account: str, root: Path | None = None) -> list[Obstacle]:
+    """What will not work of these resources in this account, in their order; `root` is where Terraform runs."""
+    by_resource = [
         obstacle
         for resource in resources
         for check in CHECKS.get(resource.type, ())
         for obstacle in check(resource, account)
     ]
+    return by_resource + (list(obstacles_of_bootstraps(resources, root)) if root else [])
 
 
 def _image(resource: Resource, account: str) -> Iterator[Obstacle]:
@@ -54,8 +53,11 @@ def _image(resource: Resource, account: str) -> Iterator[Obstacle]:
 def _runtime(resource: Resource, account: str) -> Iterator[Obstacle]:
     runtime = resource.values.get("runtime")  # none: an image, or known after apply only
     if runtime and not RUNTIME.fullmatch(runtime):
-        what = f"has the runtime {runtime}, which cannot run here"
-        yield Obstacle(resource.address, what, PYTHON_ONLY, refuses=True)
+        name = resource.values.get("function_name") or "its function"
+        what = f"has the runtime {runtime}, which cannot run here ({name})"
+        needs = next((f"{text}. " for begin, text in NEEDS.items() if runtime.startswith(begin)), "")
+        remedy = f"{needs}These run here: {RUNTIMES_HERE}. Give it one of them, or leave it out of the local stack"
+        yield Obstacle(resource.address, what, remedy, refuses=True)
 
 
 def _layers(resource: Resource, account: str) -> Iterator[Obstacle]:
@@ -99,12 +101,6 @@ def _source(resource: Resource, account: str) -> Iterator[Obstacle]:
 Check = Callable[[Resource, str], Iterator[Obstacle]]
 CHECKS: Mapping[str, tuple[Check, ...]] = {
     "aws_lambda_function": (_image, _runtime, _layers),
-    "aws_lambda_function_url": (
-        _only(
-            "is a function URL: the emulator serves it",
-            "What it answers is not held to AWS's documentation, and it does not stream",
-        ),
-    ),
     "aws_lambda_event_source_mapping": (_source,),
     "aws_apigatewayv2_api": (_http_api,),
     "aws_api_gateway_rest_api": (

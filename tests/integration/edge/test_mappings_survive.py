@@ -175,7 +175,9 @@ def test_a_streams_records_outlive_the_edge(stack: Killed) -> None:
 
 def test_what_is_written_while_no_edge_reads_is_read_later(stack: Killed, emulator: str) -> None:
     """LATEST is where the stream ended when the mapping was enabled, not where the next edge finds its end."""
-    enabled(stack, table(stack), StartingPosition="LATEST")
+    arn = table(stack)
+    stack.client("dynamodb").put_item(TableName="table", Item={"id": {"S": "before"}})
+    enabled(stack, arn, StartingPosition="LATEST")
     aside = stack.client("dynamodb").meta
     stack.kill()
     target = {"x-amz-target": "DynamoDB_20120810.PutItem", "content-type": "application/x-amz-json-1.0"}

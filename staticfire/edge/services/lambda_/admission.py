@@ -62,10 +62,4 @@ class Admission:
     def _throttle(self, ref: FunctionRef, function: Concurrency, reason: str) -> AwsError:
         function.throttles += 1
         self._metrics.count(ref.scope, ref.name, ref.qualifier or "", "Throttles")
-        return AwsError(
-            429,
-            "TooManyRequestsException",
-            "Rate Exceeded.",
-            headers={"retry-after": "1"},
-            fields={"Reason": reason, "Type": "User", "retryAfterSeconds": "1"},
-        )
+        return AwsError(429, "TooManyRequestsException", "Rate Exceeded.", fields={"Reason": reason})

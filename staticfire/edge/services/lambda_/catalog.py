@@ -80,7 +80,7 @@ class FunctionCatalog:
         record = self.records.get(Scope(account, region), "layer-version", layer, version.zfill(10))
         if record is None:
             raise AwsError(
-                502,
+                400,
                 "InvalidLayerException",
                 f"{config.name} uses the layer {arn}, which is not here. Make one of the same content in the stack.",
             )

@@ -18,12 +18,27 @@ def said(kind: str, **values: Any) -> list[tuple[bool, str]]:
 
 
 @pytest.mark.parametrize(
-    "runtime", ["nodejs20.x", "java21", "provided.al2023", "go1.x", "dotnet8", "ruby3.3", "python2.7", "python3.x"]
+    ("runtime", "needs"),
+    [
+        ("java21", "a JDK"),
+        ("dotnet8", "the .NET runtime"),
+        ("ruby3.3", "a Ruby"),
+        ("go1.x", "build the same program as `bootstrap`"),
+        ("provided", "the same bootstrap runs as provided.al2023"),
+        ("nodejs16.x", "AWS ended this version"),
+        ("nodejs26.x", ""),
+        ("python2.7", "AWS ended Python 2"),
+        ("python3.x", ""),
+    ],
 )
-def test_a_function_that_is_not_in_python_is_refused_by_its_address(runtime: str) -> None:
-    [(refuses, text)] = said("aws_lambda_function", package_type="Zip", runtime=runtime, layers=None)
+def test_a_function_whose_runtime_is_not_here_is_refused_by_its_address(runtime: str, needs: str) -> None:
+    values = {"package_type": "Zip", "runtime": runtime, "function_name": "greeter", "layers": None}
+    [(refuses, text)] = said("aws_lambda_function", **values)
+    begin = f"module.shop.aws_lambda_function.this has the runtime {runtime}, which cannot run here (greeter). "
     assert refuses
-    assert text.startswith(f"module.shop.aws_lambda_function.this has the runtime {runtime}, which cannot run here. ")
+    assert text.startswith(begin)
+    assert needs in text
+    assert "nodejs24.x, provided.al2" in text
 
 
 def test_a_function_that_is_an_image_is_refused() -> None:
@@ -43,6 +58,8 @@ def test_a_layer_of_another_account_is_refused_and_the_accounts_own_is_not() -> 
     [
         {"package_type": "Zip", "runtime": "python3.13", "layers": [OWN]},
         {"package_type": "Zip", "runtime": "python3.9"},
+        {"package_type": "Zip", "runtime": "nodejs24.x"},
+        {"package_type": "Zip", "runtime": "provided.al2023"},
         {},
         {"runtime": None, "layers": None, "package_type": None},
         {"runtime": "python3.13", "layers": [None]},  # known after apply
@@ -58,7 +75,6 @@ def test_nothing_is_said_of_what_runs_or_is_not_known_yet(values: dict[str, Any]
     [
         ("aws_api_gateway_rest_api", {"name": "a"}, "a REST API: the emulator serves it"),
         ("aws_pipes_pipe", {}, "an EventBridge pipe: described only"),
-        ("aws_lambda_function_url", {"authorization_type": "NONE"}, "a function URL: the emulator serves it"),
     ],
 )
 def test_what_is_less_than_on_aws_is_said_and_not_refused(kind: str, values: dict[str, Any], words: str) -> None:

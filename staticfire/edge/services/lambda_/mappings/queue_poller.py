@@ -124,6 +124,7 @@ class QueuePoller:
             if batch and (len(batch) >= settings.size or left <= 0):
                 return batch
             wait = min(int(left), WAIT_SECONDS) if batch else WAIT_SECONDS
+            asked = time.monotonic()
             try:
                 self._left = await self._receive(settings.size - len(batch), wait)
             except AwsError:
@@ -131,8 +132,9 @@ class QueuePoller:
                 if batch:
                     return batch
                 raise
-            if batch and not self._left and not wait:
-                await asyncio.sleep(min(PAUSE, max(0.0, left)))
+            if not self._left and time.monotonic() - asked < PAUSE:
+                # Nobody waited for messages: the rest of a window is short, or the emulator does not.
+                await asyncio.sleep(min(PAUSE, left) if batch else PAUSE)
         return batch
 
     async def _receive(self, count: int, wait: int) -> list[Received]:

@@ -205,7 +205,7 @@ async def test_a_caller_that_goes_away_does_not_end_the_invocation(lab: Lab) -> 
         await lab.until(lambda: functions.snapshot()["functions"])
         caller.cancel()
         await lab.until(lambda: counters(functions)["invocations"] == 1)
-        await lab.until(lambda: "finished" in lab.emulator.lines.get("/aws/lambda/f", []))
+        await lab.until(lambda: "finished\n" in lab.emulator.lines.get("/aws/lambda/f", []))
 
 
 async def test_reset_ends_all_environments_and_starts_cold(lab: Lab) -> None:
@@ -316,7 +316,7 @@ async def test_a_weighted_alias_spreads_over_its_versions(lab: Lab) -> None:
     ("config", "words"),
     [
         ({"PackageType": "Image"}, "container image"),
-        ({"Runtime": "nodejs22.x"}, "nodejs22.x"),
+        ({"Runtime": "java21"}, "java21"),
     ],
 )
 async def test_what_cannot_run_here_is_refused_in_words(lab: Lab, config: dict[str, Any], words: str) -> None:
