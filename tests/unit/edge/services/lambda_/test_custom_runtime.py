@@ -109,7 +109,7 @@ async def test_a_script_answers_fails_and_writes(lab: Lab, said: Said, runtime: 
         failed = await functions.invoke(ref, b'"fail"')
         again = await functions.invoke(ref, b"2", tail=True)
         await functions.reset()
-    lines = lab.emulator.lines["/aws/lambda/f"]
+    lines = [line.removesuffix("\n") for line in lab.emulator.lines["/aws/lambda/f"]]
     assert said(first)[0] == {"a": 1}
     assert (failed.error, said(failed)["errorMessage"]) == ("Unhandled", "as told")
     assert "got 2" in again.log_tail.splitlines()
@@ -192,7 +192,7 @@ async def test_what_cannot_start_is_told_as_aws_tells_it(
     assert (outcome.error, said(outcome)["errorType"]) == ("Unhandled", "Runtime.InvalidEntrypoint")
     assert said(outcome)["errorMessage"].endswith(f" Error: {message}")
     assert outcome.request_id in said(outcome)["errorMessage"]
-    assert not line or line in lab.emulator.lines["/aws/lambda/f"]
+    assert not line or f"{line}\n" in lab.emulator.lines["/aws/lambda/f"]
 
 
 SEES = """#!/bin/sh
@@ -211,7 +211,7 @@ async def test_it_sees_its_code_and_nothing_of_python_or_node(lab: Lab, tmp_path
         if functions.isolation != "namespaces":
             pytest.skip("the kernel grants no namespaces here")
         await functions.reset()
-    lines = set(lab.emulator.lines["/aws/lambda/f"])
+    lines = {line.removesuffix("\n") for line in lab.emulator.lines["/aws/lambda/f"]}
     assert {"bootstrap", "own", "task", "_HANDLER=my.handler", "LAMBDA_TASK_ROOT=/var/task"} <= lines
     assert not {"SEEN", "root", "home", "lang", "runtime"} & lines
     not_lambdas = ("AWS_EXECUTION_ENV=", "_LAMBDA_TELEMETRY", "STATICFIRE", "PYTHON")

@@ -250,7 +250,7 @@ async def test_a_line_of_the_console_has_time_request_and_level(lab: Lab, node: 
     async with lab.running() as functions:
         outcome = await functions.invoke(ref, b"{}", tail=True)
         await functions.reset()
-    lines = lab.emulator.lines["/aws/lambda/f"]
+    lines = [line.removesuffix("\n") for line in lab.emulator.lines["/aws/lambda/f"]]
     assert [line.split("\t")[1] for line in lines if line.endswith("\tINFO\twhile it starts")] in (["undefined"], ["-"])
     told = [line.split("\t", 3) for line in lines if f"Z\t{outcome.request_id}\t" in line]
     assert [(level, text.splitlines()[0]) for _, _, level, text in told] == [
@@ -292,7 +292,7 @@ async def test_much_output_at_once_is_whole_and_in_order(lab: Lab) -> None:
     async with lab.running() as functions:
         assert (await functions.invoke(ref, b"{}")).error is None
         await functions.reset()
-    lines = lab.emulator.lines["/aws/lambda/f"]
+    lines = [line.removesuffix("\n") for line in lab.emulator.lines["/aws/lambda/f"]]
     assert [line for line in lines if line.startswith("out ")] == [f"out {n}" for n in range(3000)]
     assert [int(line.split("\t")[3].split()[1]) for line in lines if "\tINFO\tline " in line] == list(range(3000))
 
