@@ -252,15 +252,15 @@ async def test_a_line_of_the_console_has_time_request_and_level(lab: Lab, node: 
         await functions.reset()
     lines = lab.emulator.lines["/aws/lambda/f"]
     assert [line.split("\t")[1] for line in lines if line.endswith("\tINFO\twhile it starts")] in (["undefined"], ["-"])
-    told = [line.split("\t", 3) for line in lines if f"Z\t{outcome.request_id}\t" in line]
-    assert [(level, text.splitlines()[0]) for _, _, level, text in told] == [
+    lines_of_request = [line.split("\t", 3) for line in lines if f"Z\t{outcome.request_id}\t" in line]
+    assert [(level, text.splitlines()[0]) for _, _, level, text in lines_of_request] == [
         ("INFO", "two"),
         ("DEBUG", "debug"),
         ("INFO", "info"),
         ("WARN", "warn"),
         ("ERROR", "Error: failed"),
     ]
-    assert told[0][3] == "two\nlines { a: 1 }"
+    assert lines_of_request[0][3] == "two\nlines { a: 1 }"
     assert "as it is" in lines
     assert any(line.startswith(f"REPORT RequestId: {outcome.request_id}\tDuration: ") for line in lines)
 
