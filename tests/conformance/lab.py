@@ -34,12 +34,13 @@ TRUST = {
 }
 
 
-def zipped(files: Mapping[str, str]) -> bytes:
+def zipped(files: Mapping[str, str], executable: Iterable[str] = ()) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in sorted(files.items()):
             entry = zipfile.ZipInfo(name)
-            entry.external_attr = (0o755 if name == "bootstrap" else 0o644) << 16
+            is_program = name == "bootstrap" or name in executable
+            entry.external_attr = (0o755 if is_program else 0o644) << 16
             archive.writestr(entry, textwrap.dedent(text), zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
 
@@ -180,7 +181,7 @@ class Lab:
         key = f"{service}{sorted(config.items())}"
         with self._lock:
             if key not in self._clients:
-                self._clients[key] = boto3.client(
+                client = self._clients[key] = boto3.client(
                     service,
                     endpoint_url=self.endpoint,
                     region_name=self.region,
@@ -188,7 +189,20 @@ class Lab:
                     aws_secret_access_key="test",
                     config=Config(**{"retries": {"total_max_attempts": 1}, "read_timeout": 120, **config}),
                 )
+                if service == "lambda":
+                    client.meta.events.register("after-call.lambda.UpdateFunctionCode", self._over)
+                    client.meta.events.register("after-call.lambda.UpdateFunctionConfiguration", self._over)
             return self._clients[key]
+
+    def _over(self, parsed: Mapping[str, Any], **_: Any) -> None:
+        """One change at a time: the next one is refused until this one is over."""
+        if "FunctionName" in parsed:
+            self.settled(parsed["FunctionName"])
+
+    def settled(self, function: str) -> None:
+        """Wait until the function can be changed."""
+        waiter = self.aws("lambda").get_waiter("function_updated_v2")
+        waiter.wait(FunctionName=function, WaiterConfig={"Delay": 0.2, "MaxAttempts": 300})
 
     @contextmanager
     def wire(self, source: str = "") -> Iterator[Wire]:
@@ -236,7 +250,7 @@ class Lab:
                 **config,
             }
         )
-        client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+        client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.2, "MaxAttempts": 300})
         return name
 
     def arn(self, function: str) -> str:
@@ -312,14 +326,14 @@ class Lab:
         return f"{self.endpoint}/_aws/execute-api/{api}/{stage}"
 
     def lines(self, group: str) -> list[str]:
-        """Every message of a log group, in time's order."""
+        """Every message of a log group, in time's order, without its line feed."""
         logs = self.aws("logs")
         try:
             pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
             events = [event for page in pages for event in page["events"]]
         except logs.exceptions.ResourceNotFoundException:
             return []
-        return [event["message"] for event in sorted(events, key=lambda event: event["timestamp"])]
+        return [event["message"].removesuffix("\n") for event in sorted(events, key=lambda event: event["timestamp"])]
 
     def queue(self) -> Queue:
         sqs = self.aws("sqs")

@@ -50,6 +50,9 @@ LINUX_CAPABILITY_VERSION_3 = 0x20080522
 SYS_MOUNT_SETATTR = 442  # the same on every architecture
 SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 
+# Added to the status of an extension that ended too early.
+OF_AN_EXTENSION = 1000
+
 # As Lambda shows them.
 USER, GROUP = 993, 990
 PASSWD = f"root:x:0:0:root:/root:/bin/bash\nsbx_user1051:x:{USER}:{GROUP}::/home/sbx_user1051:/sbin/nologin\n".encode()
@@ -74,13 +77,14 @@ if TYPE_CHECKING:
         """What the edge says of it; `layers` and `runtime` are empty where there are none.
 
         `shown` says what of the machine is seen, and where, and `links` which symbolic links there are: where the
-        function is not this interpreter's.
+        function is not this interpreter's. `bootstrap` is there for an exec wrapper of a Python function alone.
         """
 
         code: str
         layers: str
         runtime: str
         tmp_mb: int
+        bootstrap: NotRequired[str]
         shown: NotRequired[dict[str, str]]
         links: NotRequired[dict[str, str]]
 
@@ -157,7 +161,12 @@ def make_root(place: Place) -> None:
         os.makedirs(os.path.dirname(root + path), exist_ok=True)
         os.symlink(target, root + path)
     show(f"/proc/self/fd/{opened[place['code']]}", root, "/var/task")
-    if place["runtime"]:
+    if "bootstrap" in place:  # it is one more file there, and the packages are seen at their own path as well
+        os.mkdir(f"{root}/var/runtime")
+        for name in os.listdir(f"/proc/self/fd/{opened[place['runtime']]}"):
+            os.symlink(f"{place['runtime']}/{name}", f"{root}/var/runtime/{name}")
+        write(f"{root}/var/runtime/bootstrap.py", place["bootstrap"].encode())
+    elif place["runtime"]:
         show(f"/proc/self/fd/{opened[place['runtime']]}", root, "/var/runtime")
     os.makedirs(f"{root}/opt", exist_ok=True)
     if place["layers"]:
@@ -213,6 +222,10 @@ def make_etc(root: str) -> None:
                 write(f"{root}/etc/{name}", source.read())
     write(f"{root}/etc/passwd", PASSWD)
     write(f"{root}/etc/group", GROUPS)
+    address = os.environ.get("AWS_LAMBDA_RUNTIME_API", "").partition(":")[0]
+    if address:
+        with open(f"{root}/etc/hosts", "a") as hosts:
+            hosts.write(f"\n{address} sandbox.localdomain sandbox\n")
 
 
 def write(path: str, content: bytes) -> None:
@@ -240,11 +253,12 @@ def drop_capabilities() -> None:
     check(libc.capset(ctypes.byref(header), ctypes.byref((ctypes.c_uint32 * 6)())), "drop the capabilities")
 
 
-def enter(place: Place | None, report: int, status: int, edge: int) -> None:
+def enter(place: Place | None, report: int, status: int, edge: int, extensions: list[str], records: int = -1) -> None:
     """Go on as the function's process: isolated, or without a `place` with an init of its own and nothing else.
 
     `report` gets init's pid, `status` what the function's process ended with, four bytes each. A byte from `edge` says
-    that the edge knows the pid: only then anything of the function runs.
+    that the edge knows the pid: only then anything of the function runs. With extensions, whose output goes to
+    `records`, a second byte says that the runtime may start.
     """
     if place is None:
         begin_init(os.getppid(), report, edge)
@@ -260,10 +274,16 @@ def enter(place: Place | None, report: int, status: int, edge: int) -> None:
         begin_init(0, report, edge)
         make_root(place)
         drop_capabilities()
+    beside = {start(path, records) for path in extensions}
+    if beside and not os.read(edge, 1):
+        end_all()
+    os.close(edge)
     function = os.fork()
     if function:
-        be_init(function, status)
+        be_init(function, status, beside)
     os.close(status)
+    if beside:
+        os.close(records)
     if place is not None:
         os.setsid()
         # The edge, where it is not root's, may look at what it started: its sockets, its memory.
@@ -286,7 +306,27 @@ def begin_init(edge_pid: int, report: int, edge: int) -> None:
     os.close(report)
     if not os.read(edge, 1):
         os._exit(1)  # the edge was gone before, or does not want it any more
-    os.close(edge)
+
+
+def start(path: str, records: int) -> int:
+    """An extension beside the function; its pid."""
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        os.setsid()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        restore_signals()
+        if sys.platform == "linux":
+            check(libc.prctl(PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL), 0, 0, 0), "end with init")
+        os.dup2(records, 1)
+        os.dup2(records, 2)
+        os.closerange(3, 256)
+        left_out = ("_HANDLER", "_LAMBDA_TELEMETRY_LOG_FD")
+        os.execve(path, [path], {name: value for name, value in os.environ.items() if name not in left_out})
+    except OSError as error:
+        os.write(2, f"{path}: {error.strerror}\n".encode())
+    os._exit(126)
 
 
 def adopt_orphans() -> None:
@@ -307,8 +347,20 @@ def parent() -> int:
         return int(file.read().rpartition(")")[2].split()[1])
 
 
-def be_init(function: int, status: int) -> None:
-    """Reap until the function's own process ends, then end what it left."""
+def be_init(function: int, status: int, extensions: set[int]) -> None:
+    """Reap until the function's own process ends, then end what it left.
+
+    An extension that ends takes the function with it, unless the edge has said by a signal that this is the end: then
+    all extensions may finish.
+    """
+    ending = False
+
+    def end(number: int, frame: object) -> None:
+        nonlocal ending
+        ending = True
+
+    if extensions:
+        signal.signal(signal.SIGUSR1, end)
     for name in os.listdir("/dev/fd"):
         if int(name) != status:
             try:
@@ -317,8 +369,15 @@ def be_init(function: int, status: int) -> None:
                 continue  # the one that listed them
     while True:
         pid, wait_status = os.wait()
-        if pid == function:
-            os.write(status, os.waitstatus_to_exitcode(wait_status).to_bytes(4, "little", signed=True))
+        code = os.waitstatus_to_exitcode(wait_status)
+        if pid in extensions:
+            extensions.discard(pid)
+            if not ending:
+                os.write(status, (OF_AN_EXTENSION + (code & 0xFF)).to_bytes(4, "little", signed=True))
+            if not ending or not extensions:
+                end_all()
+        elif pid == function and not (ending and extensions):
+            os.write(status, code.to_bytes(4, "little", signed=True))
             end_all()
 
 

@@ -28,15 +28,18 @@ if TYPE_CHECKING:
         report: int
         status: int
         edge: int
+        records: NotRequired[int]
 
     class LaunchSettings(TypedDict):
         """What the edge says; `place` where the process is isolated; `layers` is empty without layers; `program`
-        where the runtime is not this Python."""
+        where the runtime is not this Python; `bootstrap` is what an exec wrapper of a Python function is to start."""
 
         handler: str
         task_root: str
         layers: str
         memory_mb: int
+        extensions: list[str]
+        bootstrap: NotRequired[str]
         program: NotRequired[program.Program]
         place: NotRequired[isolation.Place]
         pipes: NotRequired[Pipes]
@@ -47,22 +50,32 @@ else:
 
 
 def enter(settings: LaunchSettings) -> None:
-    isolation.enter(settings.get("place"), **settings["pipes"])
+    isolation.enter(settings.get("place"), extensions=settings["extensions"], **settings["pipes"])
     os.chdir(settings["task_root"])
 
 
 def limit(settings: LaunchSettings) -> None:
     """What keeps a runaway function from hurting the machine: its memory is watched from outside besides."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    ceiling = (settings["memory_mb"] + 2048) * 1024 * 1024
-    resource.setrlimit(resource.RLIMIT_DATA, (ceiling, ceiling))
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    if hard == resource.RLIM_INFINITY or hard >= 1024:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
+    lower(resource.RLIMIT_CORE, 0)
+    lower(resource.RLIMIT_DATA, (settings["memory_mb"] + 2048) * 1024 * 1024)
+    lower(resource.RLIMIT_NOFILE, 1024)
+    lower(resource.RLIMIT_MEMLOCK, 65536)
+    if "place" in settings and kernel() >= (5, 14):  # there its own processes alone are counted, not all of the user's
+        lower(resource.RLIMIT_NPROC, 742)
     if sys.platform == "linux":
         with open("/proc/self/oom_score_adj", "w") as file:
             file.write("1000")
         yield_to_the_edge()
+
+
+def lower(kind: int, limit: int) -> None:
+    hard = resource.getrlimit(kind)[1]
+    if hard == resource.RLIM_INFINITY or hard > limit:
+        resource.setrlimit(kind, (limit, limit))
+
+
+def kernel() -> tuple[int, ...]:
+    return tuple(int("".join(filter(str.isdigit, part)) or "0") for part in os.uname().release.split(".")[:2])
 
 
 def yield_to_the_edge() -> None:
@@ -84,6 +97,12 @@ def search(settings: LaunchSettings) -> None:
     own = os.environ.get("PYTHONPATH")
     runtime = os.environ["LAMBDA_RUNTIME_DIR"]
     os.environ["PYTHONPATH"] = f"{own}{os.pathsep}{runtime}" if own else runtime
+
+
+def lambdas_python() -> str:
+    """This interpreter as Lambda names it, where that is seen."""
+    path = "/var/lang/bin/python{}.{}".format(*sys.version_info[:2])
+    return path if os.path.exists(path) else sys.executable
 
 
 def become_runtime(settings: LaunchSettings) -> None:
@@ -108,6 +127,9 @@ def main() -> None:
     if "program" in settings:
         isolation.restore_signals()
         program.become(settings["program"])
+    wrapper = os.environ.get("AWS_LAMBDA_EXEC_WRAPPER")
+    if wrapper:
+        program.become_wrapper(wrapper, [lambdas_python(), settings["bootstrap"]])
     search(settings)
     become_runtime(settings)
 

@@ -41,6 +41,9 @@ def become(program: Program) -> NoReturn:
         paths = " ".join(command[0] for command in program["commands"])
         fail(f"Couldn't find valid bootstrap(s): [{paths}]")
     path = commands[0][0]
+    wrapper = os.environ.get("AWS_LAMBDA_EXEC_WRAPPER") if program["connects"] else None
+    if wrapper:
+        become_wrapper(wrapper, commands[0])
     try:
         check_architecture(path, program["architecture"])
         os.execv(path, commands[0])
@@ -48,6 +51,16 @@ def become(program: Program) -> NoReturn:
         tell_architecture(path, program["architecture"])
         reason = os.strerror(error.errno or errno.EIO)
         fail(f"fork/exec {path}: {reason[0].lower()}{reason[1:]}")
+
+
+def become_wrapper(wrapper: str, command: list[str]) -> NoReturn:
+    """AWS_LAMBDA_EXEC_WRAPPER in a managed runtime's place: it gets the command that it is to end with."""
+    try:
+        os.execv(wrapper, [wrapper, *command])
+    except OSError as error:
+        reason = os.strerror(error.errno or errno.EIO)
+        os.write(2, f"/var/runtime/bootstrap: {wrapper}: {reason}\n".encode())
+        os._exit(127 if error.errno == errno.ENOENT else 126)  # as a shell
 
 
 def connect_node(records: int) -> None:

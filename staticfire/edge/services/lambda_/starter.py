@@ -14,15 +14,13 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from staticfire.edge.aws.calls import AwsError
-
 from .catalog import FunctionCatalog
 from .code import CodeStore
 from .credentials import Credentials, OfEdge, OfEmulator
 from .execution_environment import ExecutionEnvironment
 from .function_logs import FunctionLogs
 from .function_process import Launch
-from .model import FunctionConfig, FunctionRef, LambdaSettings
+from .model import FunctionConfig, LambdaSettings
 from .pool import Pool
 from .runtimes import Paths, Runtime, Runtimes
 
@@ -34,6 +32,16 @@ if TYPE_CHECKING:
     from .launch import LaunchSettings
 
 log = logging.getLogger(__name__)
+
+BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
+
+
+def _extensions(layers: Path | None) -> list[str]:
+    """The programs of the layers that run beside the runtime."""
+    directory = layers / "extensions" if layers is not None else None
+    if directory is None or not directory.is_dir():
+        return []
+    return sorted(path.name for path in directory.iterdir() if path.is_file())
 
 
 class Starter:
@@ -48,12 +56,13 @@ class Starter:
         catalog: FunctionCatalog,
         runtimes: Runtimes,
         logs: FunctionLogs,
+        code: CodeStore,
     ) -> None:
         self._endpoint = settings.endpoint
         self._catalog = catalog
         self._runtimes = runtimes
         self._logs = logs
-        self._code = CodeStore(settings.state_dir / "functions")
+        self._code = code
         self._credentials: Credentials = OfEmulator(emulator) if settings.enforce_iam else OfEdge(access_keys)
         self._directory = settings.state_dir / "functions" / "run"
         # What an edge that was killed left behind; no execution environment outlives its edge.
@@ -72,11 +81,14 @@ class Starter:
         directory = self._directory / f"{os.getpid()}-{next(self._numbers)}"
         credentials = await self._credentials.variables(config, directory.name)
         stream = self._logs.stream(config)
+        if runtime.name.startswith("python"):
+            stream.packed = runtime.name.removeprefix("python"), [place for place in (tree, layers) if place]
         settings: LaunchSettings = {
             "handler": config.handler,
             "task_root": "/var/task",
             "layers": "/opt" if layers else "",
             "memory_mb": config.memory,
+            "extensions": [f"{'/opt' if isolated else layers}/extensions/{name}" for name in _extensions(layers)],
         }
         if isolated:
             settings["place"] = _place(config, runtime, tree, layers)
@@ -89,6 +101,8 @@ class Starter:
             settings |= {"task_root": str(copy), "layers": str(layers or "")}
             paths = Paths(str(copy), str(layers or "/opt"), runtime.home, runtime.lang)
         variables = {**self._variables(config, runtime, stream.name, paths), **credentials}
+        if "AWS_LAMBDA_EXEC_WRAPPER" in variables and runtime.name.startswith("python"):
+            self._wrap(settings, variables, directory)
         if not isolated:
             variables.setdefault("TMPDIR", str(tmp))
         program = runtime.program(config, paths)
@@ -97,24 +111,34 @@ class Starter:
         launch = Launch(runtime.launcher, settings, variables)
         return ExecutionEnvironment(config, runtime, launch, directory=directory, stream=stream, owner=pool)
 
-    async def keep_code(self, ref: FunctionRef) -> None:
-        """Take a copy of new code at once: an emulator may keep the newest only, published versions keep theirs."""
-        try:
-            config = await self._catalog.resolve(ref)
-            if config.package_type == "Zip" and config.code_sha256:
-                await self._code.fetch(config.code_sha256, self._catalog.code_of(config))
-        except AwsError as error:
-            log.warning("The code of %s is not here yet, its first invocation will ask again: %s", ref.arn, error)
+    def _wrap(self, settings: LaunchSettings, variables: dict[str, str], directory: Path) -> None:
+        """What the wrapper is to start. It is told by variables alone, as nothing stands between it and the runtime."""
+        if "place" in settings:
+            settings["place"]["bootstrap"] = BOOTSTRAP.read_text()
+            settings["bootstrap"] = "/var/runtime/bootstrap.py"
+            variables["PYTHONPATH"] = ":".join(filter(None, (variables.get("PYTHONPATH"), "/var/runtime")))
+        else:
+            path = directory / BOOTSTRAP.name
+            shutil.copyfile(BOOTSTRAP, path)
+            settings["bootstrap"] = str(path)
+            packages = [f"{settings['layers']}/python"] if settings["layers"] else []
+            packages.append(variables["LAMBDA_RUNTIME_DIR"])
+            variables["PYTHONPATH"] = ":".join(filter(None, (variables.get("PYTHONPATH"), *packages)))
 
     def _variables(self, config: FunctionConfig, runtime: Runtime, stream: str, paths: Paths) -> dict[str, str]:
         """The variables that AWS documents, the function's own, and where AWS is."""
         level = {"AWS_LAMBDA_LOG_LEVEL": config.logging.application_level} if config.logging.application_level else {}
+        of_json = {"AWS_LAMBDA_LOG_FORMAT": "JSON", **level} if config.logging.json else {}
         own = dict(config.variables)
         programs = f"{paths.lang}/bin:" if runtime.lang else ""
         managed = {"AWS_EXECUTION_ENV": f"AWS_Lambda_{config.runtime}"} if runtime.home else {}
+        own_libraries = [f"{paths.lang}/lib"] if runtime.lang else []
+        libraries = ("/lib64", "/usr/lib64", paths.runtime, f"{paths.runtime}/lib", paths.task, f"{paths.task}/lib")
         return {
-            "PATH": f"{programs}/usr/local/bin:/usr/bin:/bin:{paths.opt}/bin",
-            "LD_LIBRARY_PATH": f"{paths.task}:{paths.task}/lib:{paths.opt}/lib",
+            "PATH": f"{programs}/usr/local/bin:/usr/bin/:/bin:{paths.opt}/bin",
+            "LD_LIBRARY_PATH": ":".join((*own_libraries, *filter(None, libraries), f"{paths.opt}/lib")),
+            "PWD": paths.task,
+            "SHLVL": "0",
             "LANG": "en_US.UTF-8",
             "TZ": ":UTC",
             **runtime.variables(config, paths),
@@ -126,14 +150,11 @@ class Starter:
             "AWS_LAMBDA_FUNCTION_NAME": config.name,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(config.memory),
             "AWS_LAMBDA_FUNCTION_VERSION": config.version,
-            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_INITIALIZATION_TYPE": config.initialization_type,
             "AWS_LAMBDA_LOG_GROUP_NAME": config.logging.group,
             "AWS_LAMBDA_LOG_STREAM_NAME": stream,
-            "AWS_LAMBDA_LOG_FORMAT": "JSON" if config.logging.json else "Text",
-            **level,
+            **of_json,
             "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
-            "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
-            "_AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1",
             "_AWS_XRAY_DAEMON_PORT": "2000",
             "LAMBDA_TASK_ROOT": paths.task,
             "LAMBDA_RUNTIME_DIR": paths.runtime,

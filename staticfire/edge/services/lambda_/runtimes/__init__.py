@@ -16,7 +16,7 @@ from . import custom, node
 from .custom import CustomRuntime
 from .node import Nodes
 from .python import Pythons, version_of
-from .runtime import Paths, Runtime, View
+from .runtime import NOT_RUNNABLE, Paths, Runtime, View
 
 __all__ = ["Paths", "Runtime", "Runtimes", "View"]
 
@@ -36,7 +36,7 @@ class Runtimes:
         """That the function can run here, as far as its runtime's name tells."""
         if config.package_type != "Zip":
             raise AwsError(
-                502,
+                NOT_RUNNABLE,
                 "InvalidRuntimeException",
                 f"{config.name} is a container image. Only zip packages run here: deploy it as a zip.",
             )
@@ -44,14 +44,14 @@ class Runtimes:
             return
         if version_of(config.runtime) is None:
             raise AwsError(
-                502,
+                NOT_RUNNABLE,
                 "InvalidRuntimeException",
                 f"{config.name} has the runtime {config.runtime!r}. These run here: python3.N, "
                 f"{', '.join((*node.RUNTIMES, *custom.RUNTIMES))}.",
             )
         if not self._pythons:
             raise AwsError(
-                502,
+                NOT_RUNNABLE,
                 "InvalidRuntimeException",
                 "No Python runtime is installed for this edge: run `staticfire up`, which makes one.",
             )

@@ -22,7 +22,7 @@ from staticfire.edge.aws.calls import AwsError
 from .. import isolation
 from ..model import FunctionConfig
 from .custom import EDGES_PYTHON
-from .runtime import Paths, View
+from .runtime import NOT_RUNNABLE, Paths, View
 
 if TYPE_CHECKING:
     from ..program import Program
@@ -135,7 +135,9 @@ class Nodes:
 
     async def _run(self, runtime: str) -> Any:
         if not self._command:
-            raise AwsError(502, "InvalidRuntimeException", "This edge was started without what makes Node runtimes.")
+            raise AwsError(
+                NOT_RUNNABLE, "InvalidRuntimeException", "This edge was started without what makes Node runtimes."
+            )
         process = await asyncio.create_subprocess_exec(
             *self._command,
             runtime,
@@ -146,5 +148,7 @@ class Nodes:
         output, errors = await process.communicate()
         if process.returncode != 0:
             message = errors.decode("utf-8", "replace").strip()
-            raise AwsError(502, "InvalidRuntimeException", f"The runtime {runtime} could not be made: {message}")
+            raise AwsError(
+                NOT_RUNNABLE, "InvalidRuntimeException", f"The runtime {runtime} could not be made: {message}"
+            )
         return json.loads(output)

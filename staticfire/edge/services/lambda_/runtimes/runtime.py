@@ -12,6 +12,9 @@ from ..model import FunctionConfig
 if TYPE_CHECKING:
     from ..program import Program
 
+# AWS's status is 502, which SDKs try five times: here nothing passes with time.
+NOT_RUNNABLE = 400
+
 
 @dataclass(frozen=True, slots=True)
 class Paths:

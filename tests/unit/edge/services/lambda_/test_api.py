@@ -11,8 +11,7 @@ import pytest
 from staticfire.edge.aws.calls import AwsError, Call, Scope
 from staticfire.edge.http1.messages import Headers, Request, Response
 from staticfire.edge.services.lambda_ import Functions
-from staticfire.edge.services.lambda_.api import LambdaApi
-from tests.unit.edge.services.lambda_.kit import Change, Lab, Said, Together
+from tests.unit.edge.services.lambda_.kit import Change, Lab, api_of
 
 ECHO = "def handler(e, c): print('ran'); return {'event': e, 'custom': getattr(c.client_context, 'custom', None)}\n"
 INVOKE = "/2015-03-31/functions/f/invocations"
@@ -24,7 +23,7 @@ def call(method: str = "POST", path: str = INVOKE, body: bytes = b"", query: str
 
 
 async def answered(functions: Functions, request: Call) -> Response:
-    response = await LambdaApi(functions).answer(request)
+    response = await api_of(functions).answer(request)
     assert response is not None
     return response
 
@@ -97,7 +96,7 @@ async def test_an_event_is_accepted_and_run_later(lab: Lab, path: str, headers: 
     async with lab.running() as functions:
         answer = await answered(functions, call(path=path, body=b"{}", **headers))
         assert answer.status == 202
-        await lab.until(lambda: "ran" in lab.emulator.lines.get("/aws/lambda/f", []))
+        await lab.until(lambda: "ran\n" in lab.emulator.lines.get("/aws/lambda/f", []))
 
 
 @pytest.mark.parametrize(
@@ -106,7 +105,7 @@ async def test_an_event_is_accepted_and_run_later(lab: Lab, path: str, headers: 
         (b"{not json", {}, 400, "InvalidRequestContentException"),
         (b'"' + b"x" * 6291456 + b'"', {}, 413, "RequestTooLargeException"),
         (b'"' + b"x" * 1048576 + b'"', {"x_amz_invocation_type": "Event"}, 413, "RequestTooLargeException"),
-        (b"{}", {"x_amz_invocation_type": "Later"}, 400, "InvalidParameterValueException"),
+        (b"{}", {"x_amz_invocation_type": "Later"}, 400, "ValidationException"),
         (b"{}", {"x_amz_client_context": "%%%"}, 400, "InvalidRequestContentException"),
     ],
     ids=["no JSON", "over 6 MB", "event over 1 MB", "unknown type", "bad context"],
@@ -115,7 +114,7 @@ async def test_what_lambda_refuses(lab: Lab, body: bytes, headers: dict[str, Any
     lab.deploy(ECHO)
     async with lab.running() as functions:
         with pytest.raises(AwsError) as refused:
-            await LambdaApi(functions).answer(call(body=body, **headers))
+            await api_of(functions).answer(call(body=body, **headers))
     assert (refused.value.status, refused.value.code) == (status, code)
 
 
@@ -123,7 +122,7 @@ async def test_a_function_that_is_not_there(lab: Lab) -> None:
     async with lab.running() as functions:
         for kind in ("RequestResponse", "Event", "DryRun"):
             with pytest.raises(AwsError) as refused:
-                await LambdaApi(functions).answer(call(body=b"{}", x_amz_invocation_type=kind))
+                await api_of(functions).answer(call(body=b"{}", x_amz_invocation_type=kind))
             assert (refused.value.status, refused.value.code) == (404, "ResourceNotFoundException")
 
 
@@ -145,31 +144,35 @@ async def test_a_qualifier_selects_the_version(lab: Lab) -> None:
     assert (answer.body, dict(answer.headers)["x-amz-executed-version"]) == (b'"one"', "1")
 
 
-async def test_everything_else_is_the_emulators(lab: Lab) -> None:
+async def test_everything_else_is_the_control_planes(lab: Lab) -> None:
+    lab.deploy(ECHO)
     async with lab.running() as functions:
-        assert await LambdaApi(functions).answer(call("GET", "/2015-03-31/functions/f")) is None
-        assert await LambdaApi(functions).answer(call("POST", "/2015-03-31/functions", b"{}")) is None
-        with pytest.raises(AwsError, match="InvokeWithResponseStream"):
-            await LambdaApi(functions).answer(call(path="/2021-11-15/functions/f/response-streaming-invocations"))
+        described = await answered(functions, call("GET", "/2015-03-31/functions/f/configuration"))
+        assert document(described)["FunctionName"] == "f"
+        with pytest.raises(AwsError, match="GET /2015-03-31/nothing of the Lambda API is not available"):
+            await api_of(functions).answer(call("GET", "/2015-03-31/nothing"))
 
 
-async def test_a_published_version_keeps_the_code_that_the_emulator_forgets(
-    lab: Lab, said: Said, change: Change
-) -> None:
-    old = "def handler(e, c): return 'old'\n"
-    ref = lab.deploy(old)
-    lab.deploy(old, version="1")
+@pytest.mark.parametrize(
+    ("name", "query", "problem"),
+    [
+        ("f%21", "", r"1 validation error detected: Value 'f!' at 'functionName'"),
+        ("f", f"Qualifier={'q' * 129}", r"1 validation error detected: Value 'q{129}' at 'qualifier'"),
+        ("f%21", "Qualifier=%3F", r"2 validation errors detected: .*'functionName'.*; Value '\?' at 'qualifier'"),
+        ("f%3A1", "Qualifier=2", "The derived qualifier from the function name does not match"),
+        (
+            "arn%3Aaws%3Alambda%3Aeu-west-1%3A000000000000%3Afunction%3Af",
+            "",
+            r"Functions from 'eu-west-1' are not reachable in this region \('us-east-1'\)",
+        ),
+    ],
+)
+async def test_a_name_that_AWS_refuses(lab: Lab, name: str, query: str, problem: str) -> None:
+    lab.deploy(ECHO)
     async with lab.running() as functions:
-        await change(functions, "POST", "/2015-03-31/functions/f/versions")
-        lab.emulator.blobs.clear()
-        assert said(await functions.invoke(ref._replace(qualifier="1"), b"{}")) == "old"
-
-
-async def test_concurrent_first_invocations_ask_the_emulator_once(lab: Lab, run_together: Together) -> None:
-    ref = lab.deploy(ECHO)
-    async with lab.running() as functions:
-        await run_together(*(functions.invoke(ref, b"{}") for _ in range(4)))
-    assert len(lab.emulator.asked) == 2, "one GetFunction and one download"
+        path = f"/2015-03-31/functions/{name}/invocations"
+        with pytest.raises(AwsError, match=problem):
+            await api_of(functions).answer(call(path=path, query=query, body=b"{}"))
 
 
 async def test_the_resource_policy_decides_who_may_invoke(lab: Lab, change: Change) -> None:
@@ -190,3 +193,38 @@ async def test_the_resource_policy_decides_who_may_invoke(lab: Lab, change: Chan
         assert await functions.allows(ref, gateway, source)
         assert not await functions.allows(ref, gateway, source.replace(":api/", ":other/"))
         assert not await functions.allows(ref, "events.amazonaws.com", source)
+
+
+@pytest.mark.parametrize(
+    ("payload", "said"),
+    [
+        (b"n\x87r\x9e", "Invalid UTF-8 start byte 0x87\n at [Source: REDACTED (`StreamReadFeature."),
+        (b"\x99\xeb,j", "Unexpected character ((CTRL-CHAR, code 153)): expected a valid value (JSON String, Number, "),
+        (b"abc", "Unrecognized token 'abc': was expecting (JSON String, Number, Array, Object or token 'null', "),
+    ],
+)
+async def test_a_payload_that_is_not_json_is_refused_in_awss_words(lab: Lab, payload: bytes, said: str) -> None:
+    lab.deploy(ECHO)
+    async with lab.running() as functions:
+        with pytest.raises(AwsError) as refused:
+            await api_of(functions).answer(call(body=payload))
+    start = "Could not parse request body into json: Could not parse payload into json: "
+    assert refused.value.message.startswith(start + said)
+
+
+async def test_a_callers_trace_is_the_functions(lab: Lab) -> None:
+    lab.deploy("import os\ndef handler(e, c): return os.environ['_X_AMZN_TRACE_ID']\n")
+    trace = "Root=1-67891233-abcdef012345678912345678;Parent=463ac35c9f6413ad;Sampled=1"
+    async with lab.running() as functions:
+        answer = await answered(functions, call(body=b"{}", x_amzn_trace_id=trace))
+        without = await answered(functions, call(body=b"{}", x_amzn_trace_id=trace.partition(";")[0]))
+    assert document(answer) == trace
+    assert document(without).startswith("Root=1-67891233-abcdef012345678912345678;Parent=")
+
+
+async def test_a_function_of_another_region_is_not_reachable(lab: Lab) -> None:
+    async with lab.running() as functions:
+        path = "/2015-03-31/functions/arn:aws:lambda:eu-west-1:000000000000:function:f/invocations"
+        with pytest.raises(AwsError) as refused:
+            await api_of(functions).answer(call(path=path, body=b"{}"))
+    assert refused.value.message == "Functions from 'eu-west-1' are not reachable in this region ('us-east-1')"

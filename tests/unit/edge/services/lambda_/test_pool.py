@@ -194,7 +194,7 @@ async def test_nothing_is_kept_of_functions_that_do_not_exist(lab: Lab) -> None:
         for number in range(10):
             with pytest.raises(AwsError, match="Function not found"):
                 await functions.invoke(FunctionRef(Scope(), f"none-{number}"), b"0")
-        await lab.until(lambda: not functions._catalog._answers)
+        assert functions._catalog._resolved == {}
         assert functions.snapshot()["functions"] == []
 
 
@@ -205,7 +205,7 @@ async def test_a_caller_that_goes_away_does_not_end_the_invocation(lab: Lab) -> 
         await lab.until(lambda: functions.snapshot()["functions"])
         caller.cancel()
         await lab.until(lambda: counters(functions)["invocations"] == 1)
-        await lab.until(lambda: "finished" in lab.emulator.lines.get("/aws/lambda/f", []))
+        await lab.until(lambda: "finished\n" in lab.emulator.lines.get("/aws/lambda/f", []))
 
 
 async def test_reset_ends_all_environments_and_starts_cold(lab: Lab) -> None:
