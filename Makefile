@@ -1,7 +1,7 @@
 # `make help` lists the targets. What they make is below .venv and .staticfire; what clones share, in ~/.cache/staticfire.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-TARGETS := help setup up down status test lint format fidelity tree bench lock
+TARGETS := help setup up down status test lint format fidelity services tree bench lock
 .PHONY: $(TARGETS)
 
 PYTHON ?= python3
@@ -59,8 +59,11 @@ lint: setup ## Style and types only
 format: setup ## Format the code
 	@$(VENV)/bin/ruff check --fix -q . ; $(VENV)/bin/ruff format .
 
-fidelity: setup ## Write docs/fidelity.md from the conformance cases
-	@$(VENV)/bin/pytest tests/conformance --collect-only -qq --fidelity docs/fidelity.md >/dev/null
+fidelity: setup ## Write docs/fidelity.md from the cases of conformance
+	@$(VENV)/bin/pytest tests/conformance tests/recorded --collect-only -qq --fidelity docs/fidelity.md >/dev/null
+
+services: setup ## Write docs/services-of-aws.md from the table of resource types
+	@$(VENV)/bin/python -m tests.unit.docs.services_of_aws
 
 tree: setup ## Write the tree of docs/architecture.md from the modules' first sentences
 	@$(VENV)/bin/python tests/unit/docs/tree.py

@@ -27,8 +27,8 @@ def test_a_hundred_events_are_stored_in_their_order_of_results(api: ApiClient, s
     answer = api.post("/events/batch", json={"events": sent})
 
     assert answer.status == 202
-    assert (answer.json["accepted"], answer.json["failed"]) == (100, 0)
-    assert [(result["index"], result["event_id"]) for result in answer.json["results"]] == [
+    assert (answer.json()["accepted"], answer.json()["failed"]) == (100, 0)
+    assert [(result["index"], result["event_id"]) for result in answer.json()["results"]] == [
         (at, event["id"]) for at, event in enumerate(sent)
     ]
     assert all(stored(event["id"]) for event in sent)
@@ -42,9 +42,9 @@ def test_what_is_wrong_with_some_is_said_of_these_and_the_others_are_stored(api:
     answer = api.post("/events/batch", json={"events": [right, {**taken, "source": "another"}, wrong, 7]})
 
     assert answer.status == 207
-    assert (answer.json["accepted"], answer.json["failed"]) == (1, 3)
-    assert [result["status"] for result in answer.json["results"]] == [202, 409, 400, 400]
-    assert [error["field"] for error in answer.json["results"][2]["errors"]] == ["data"]
+    assert (answer.json()["accepted"], answer.json()["failed"]) == (1, 3)
+    assert [result["status"] for result in answer.json()["results"]] == [202, 409, 400, 400]
+    assert [error["field"] for error in answer.json()["results"][2]["errors"]] == ["data"]
     assert stored(right["id"])
     assert stored(wrong["id"]) is None
 
@@ -56,7 +56,7 @@ def test_a_batch_sent_again_stores_nothing_again(api: ApiClient) -> None:
     again = api.post("/events/batch", json=batch)
 
     assert (first.status, again.status) == (202, 202)
-    assert again.json["results"] == [{**result, "duplicate": True} for result in first.json["results"]]
+    assert again.json()["results"] == [{**result, "duplicate": True} for result in first.json()["results"]]
 
 
 def test_an_id_that_is_twice_in_a_batch_is_stored_once(api: ApiClient) -> None:
@@ -65,8 +65,8 @@ def test_an_id_that_is_twice_in_a_batch_is_stored_once(api: ApiClient) -> None:
 
     answer = api.post("/events/batch", json={"events": [one, one, other]})
 
-    assert [result["status"] for result in answer.json["results"]] == [202, 202, 409]
-    assert [result["duplicate"] for result in answer.json["results"][:2]] == [False, True]
+    assert [result["status"] for result in answer.json()["results"]] == [202, 202, 409]
+    assert [result["duplicate"] for result in answer.json()["results"][:2]] == [False, True]
 
 
 def test_a_batch_whose_writes_fail_in_part_says_which_events_to_send_again(
@@ -78,12 +78,12 @@ def test_a_batch_whose_writes_fail_in_part_says_which_events_to_send_again(
         answer = api.post("/events/batch", json={"events": sent})
 
     assert answer.status == 207
-    statuses = [result["status"] for result in answer.json["results"]]
+    statuses = [result["status"] for result in answer.json()["results"]]
     assert set(statuses) == {202, 503}
     assert [bool(stored(event["id"])) for event in sent] == [status == 202 for status in statuses]
     again = api.post("/events/batch", json={"events": sent})
     assert again.status == 202
-    assert [result["duplicate"] for result in again.json["results"]] == [status == 202 for status in statuses]
+    assert [result["duplicate"] for result in again.json()["results"]] == [status == 202 for status in statuses]
 
 
 def test_while_the_table_is_away_a_batch_is_503_as_a_whole(api: ApiClient, faults: AccountFaults) -> None:
@@ -110,7 +110,7 @@ def test_what_is_no_batch_is_refused_by_name(api: ApiClient, content: dict[str, 
     answer = api.post("/events/batch", json=content)
 
     assert answer.status == 400
-    assert [error["field"] for error in answer.json["errors"]] == [field]
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
 
 
 @pytest.mark.parametrize("size", [4 * MIB + 1, 7 * MIB, 11 * MIB], ids=LIMITS)
@@ -118,4 +118,4 @@ def test_a_batch_over_any_of_the_limits_is_413(api: ApiClient, size: int) -> Non
     answer = api.post("/events/batch", body=b'{"events": []}'.ljust(size))
 
     assert answer.status == 413
-    assert answer.json["message"]
+    assert answer.json()["message"]

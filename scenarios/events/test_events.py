@@ -29,12 +29,12 @@ def test_an_event_is_accepted_and_stored_with_where_it_came_from(api: ApiClient,
     answer = api.post("/events", json=event)
 
     assert answer.status == 202
-    assert set(answer.json) == {"event_id", "received_at", "duplicate"}
-    assert (answer.json["event_id"], answer.json["duplicate"]) == (event["id"], False)
-    assert abs((datetime.fromisoformat(answer.json["received_at"]) - before).total_seconds()) < 300
+    assert set(answer.json()) == {"event_id", "received_at", "duplicate"}
+    assert (answer.json()["event_id"], answer.json()["duplicate"]) == (event["id"], False)
+    assert abs((datetime.fromisoformat(answer.json()["received_at"]) - before).total_seconds()) < 300
     item = stored(event["id"])
     assert (item["type"], item["source"], json.loads(item["data"])) == ("order.paid", "shop", event["data"])
-    assert item["received_at"] == answer.json["received_at"]
+    assert item["received_at"] == answer.json()["received_at"]
     assert item["request_id"] == answer.headers["apigw-requestid"]
     assert re.fullmatch(r"[0-9a-f.:]+", item["source_ip"])
     assert item["schema_version"] == "1"
@@ -45,7 +45,7 @@ def test_an_event_without_an_id_gets_a_ulid(api: ApiClient, event: Event, stored
 
     answers = [api.post("/events", json=event) for _ in range(2)]
 
-    ids = [answer.json["event_id"] for answer in answers]
+    ids = [answer.json()["event_id"] for answer in answers]
     assert len(set(ids)) == 2
     assert all(re.fullmatch(r"[0-7][0-9A-HJKMNP-TV-Z]{25}", identity) for identity in ids)
     assert ids == sorted(ids)
@@ -59,7 +59,7 @@ def test_a_repeated_id_is_stored_once_and_answered_as_at_first(api: ApiClient, e
     again = api.post("/events", body=json.dumps(dict(reversed(event.items())), indent=1))
 
     assert (first.status, again.status) == (202, 202)
-    assert again.json == {**first.json, "duplicate": True}
+    assert again.json() == {**first.json(), "duplicate": True}
     assert stored(event["id"]) == item
 
 
@@ -73,7 +73,7 @@ def test_another_event_with_a_known_id_is_a_conflict(
     answer = api.post("/events", json=event | change)
 
     assert answer.status == 409
-    assert answer.json["message"]
+    assert answer.json()["message"]
     assert stored(event["id"]) == item
 
 
@@ -82,8 +82,8 @@ def test_32_posts_of_one_id_at_the_same_time_store_it_once(api: ApiClient, event
         answers = list(threads.map(lambda _: api.post("/events", json=event), range(32)))
 
     assert Counter(answer.status for answer in answers) == {202: 32}
-    assert Counter(answer.json["duplicate"] for answer in answers) == {False: 1, True: 31}
-    assert len({answer.json["received_at"] for answer in answers}) == 1
+    assert Counter(answer.json()["duplicate"] for answer in answers) == {False: 1, True: 31}
+    assert len({answer.json()["received_at"] for answer in answers}) == 1
 
 
 def test_an_event_keeps_its_own_time(api: ApiClient, event: Event, stored: Stored) -> None:
@@ -108,7 +108,7 @@ def test_the_events_of_a_type_and_day_are_found_in_the_shards_of_the_index(
 ) -> None:
     event["type"] = f"test.{uuid.uuid4().hex}"
     del event["id"]
-    sent = {api.post("/events", json=event).json["event_id"] for _ in range(20)}
+    sent = {api.post("/events", json=event).json()["event_id"] for _ in range(20)}
     days = {f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d}" for at in (time.time() - 60, time.time())}
 
     shards = {}
@@ -192,8 +192,8 @@ def test_a_wrong_event_is_refused_with_every_problem_named(
     answer = api.post("/events", json=event | change)
 
     assert answer.status == 400
-    assert {error["field"] for error in answer.json["errors"]} == fields
-    assert all(error["problem"] for error in answer.json["errors"])
+    assert {error["field"] for error in answer.json()["errors"]} == fields
+    assert all(error["problem"] for error in answer.json()["errors"])
     assert stored(event["id"]) is None
 
 
@@ -215,7 +215,7 @@ def test_what_is_no_event_is_refused_by_name(api: ApiClient, body: str | bytes, 
     answer = api.post("/events", body=body)
 
     assert answer.status == 400
-    assert [error["field"] for error in answer.json["errors"]] == [field]
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
 
 
 def test_data_of_256_KiB_is_taken_and_one_byte_more_is_not(api: ApiClient, event: Event, stored: Stored) -> None:
@@ -227,7 +227,7 @@ def test_data_of_256_KiB_is_taken_and_one_byte_more_is_not(api: ApiClient, event
     refused = api.post("/events", json=event)
 
     assert refused.status == 400
-    assert [error["field"] for error in refused.json["errors"]] == ["data"]
+    assert [error["field"] for error in refused.json()["errors"]] == ["data"]
 
 
 @pytest.mark.parametrize("size", [MIB + 1, 7 * MIB, 11 * MIB], ids=LIMITS)
@@ -237,7 +237,7 @@ def test_a_body_over_any_of_the_limits_is_413(api: ApiClient, event: Event, size
     answer = api.post("/events", json=event)
 
     assert answer.status == 413
-    assert answer.json["message"]
+    assert answer.json()["message"]
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_an_unknown_route_is_not_found(api: ApiClient, method: str, path: str) -
     answer = api.request(method, path)
 
     assert answer.status == 404
-    assert answer.json == {"message": "Not Found"}
+    assert answer.json() == {"message": "Not Found"}
 
 
 def test_while_the_table_is_away_the_answer_is_503_and_a_retry_completes_it(
@@ -257,7 +257,7 @@ def test_while_the_table_is_away_the_answer_is_503_and_a_retry_completes_it(
         away = api.post("/events", json=event)
     assert away.status == 503
     assert away.headers["retry-after"]
-    assert set(away.json) == {"message"}
+    assert set(away.json()) == {"message"}
 
     assert api.post("/events", json=event).status == 202
     assert stored(event["id"])
@@ -269,8 +269,8 @@ def test_a_write_that_was_not_answered_at_first_is_no_duplicate(
     with faults("dynamodb", "PutItem", kind="drop", when="after", times=1):
         answer = api.post("/events", json=event)
 
-    assert (answer.status, answer.json["duplicate"]) == (202, False)
-    assert api.post("/events", json=event).json == {**answer.json, "duplicate": True}
+    assert (answer.status, answer.json()["duplicate"]) == (202, False)
+    assert api.post("/events", json=event).json() == {**answer.json(), "duplicate": True}
 
 
 def test_a_write_that_was_never_answered_is_503_and_what_is_sent_again_is_stored_once(
@@ -283,7 +283,7 @@ def test_a_write_that_was_never_answered_is_503_and_what_is_sent_again_is_stored
 
     again = api.post("/events", json=event)
 
-    assert (answer.status, again.status, again.json["duplicate"]) == (503, 202, True)
+    assert (answer.status, again.status, again.json()["duplicate"]) == (503, 202, True)
     assert item == stored(event["id"])
 
 

@@ -38,7 +38,7 @@ def test_a_message_outside_the_window_is_refused(
     answer = api.post("/events", body=body, headers=signed(body, age=age))
 
     assert answer.status == 401
-    assert [error["field"] for error in answer.json["errors"]] == ["webhook-timestamp"]
+    assert [error["field"] for error in answer.json()["errors"]] == ["webhook-timestamp"]
     assert stored(event["id"]) is None
 
 
@@ -58,7 +58,7 @@ def test_a_wrong_signature_is_refused_and_nothing_is_stored(
     answer = api.post("/events", body=body, headers=signed(body) | change)
 
     assert answer.status == 401
-    assert [error["field"] for error in answer.json["errors"]] == ["webhook-signature"]
+    assert [error["field"] for error in answer.json()["errors"]] == ["webhook-signature"]
     assert stored(event["id"]) is None
 
 
@@ -77,7 +77,7 @@ def test_half_a_signature_is_none(api: ApiClient, body: bytes, signed: Sign, mis
     answer = api.post("/events", body=body, headers=headers)
 
     assert answer.status == 401
-    assert [error["field"] for error in answer.json["errors"]] == [missing]
+    assert [error["field"] for error in answer.json()["errors"]] == [missing]
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_where_signatures_are_required_an_unsigned_event_is_refused(
     refused = api.post("/events", body=body)
 
     assert refused.status == 401
-    assert [error["field"] for error in refused.json["errors"]] == HEADERS
+    assert [error["field"] for error in refused.json()["errors"]] == HEADERS
     assert stored(event["id"]) is None
     assert api.post("/events", body=body, headers=signed(body)).status == 202
 
@@ -117,8 +117,8 @@ def test_a_message_that_is_replayed_stores_nothing_again_even_without_an_id(
     first, again = (api.post("/events", body=body, headers=headers) for _ in range(2))
 
     assert (first.status, again.status) == (202, 202)
-    assert again.json == {**first.json, "duplicate": True}
-    assert first.json["event_id"] == headers["webhook-id"]
+    assert again.json() == {**first.json(), "duplicate": True}
+    assert first.json()["event_id"] == headers["webhook-id"]
 
 
 def test_a_batch_is_signed_as_a_whole_and_replayed_without_effect(api: ApiClient, event: Event, signed: Sign) -> None:
@@ -129,6 +129,6 @@ def test_a_batch_is_signed_as_a_whole_and_replayed_without_effect(api: ApiClient
     first, again = (api.post("/events/batch", body=body, headers=headers) for _ in range(2))
 
     assert (first.status, again.status) == (202, 202)
-    assert len({result["event_id"] for result in first.json["results"]}) == 2
-    assert all(result["duplicate"] for result in again.json["results"])
+    assert len({result["event_id"] for result in first.json()["results"]}) == 2
+    assert all(result["duplicate"] for result in again.json()["results"])
     assert api.post("/events/batch", body=body, headers=headers | {"webhook-id": "x"}).status == 401

@@ -55,7 +55,7 @@ def session_of(api: ApiClient, token_of: TokenOf, bearer: Bearer) -> SessionOf:
     def log_in(user: str, **body: Any) -> str:
         answer = api.post("/auth/login", json=body, headers=bearer(token_of(user)))
         assert answer.status == 201, answer
-        return str(answer.json["session"])
+        return str(answer.json()["session"])
 
     return log_in
 

@@ -69,7 +69,7 @@ def test_what_may_act_twice_is_not_repeated(api: ApiClient, upstream: Upstream, 
 
     answer = api.request(method, "/server/once")
 
-    assert (answer.status, answer.json) == (503, {"from": "upstream"})
+    assert (answer.status, answer.json()) == (503, {"from": "upstream"})
     assert len(upstream.asked("/server/once")) == 1
 
 
@@ -100,14 +100,14 @@ def test_an_upstream_that_is_slow_is_given_up(api: ApiClient, upstream: Upstream
 
     answer = api.post("/server/slow")
 
-    assert (answer.status, answer.json["message"]) == (504, "The upstream did not answer in time.")
+    assert (answer.status, answer.json()["message"]) == (504, "The upstream did not answer in time.")
     assert len(upstream.asked("/server/slow")) == 1
 
 
 def test_an_upstream_that_is_not_there_is_told_without_its_address(api: ApiClient) -> None:
     for path in ("/nobody", "/nowhere"):
         answer = api.get(path)
-        assert (answer.status, answer.json["message"]) == (502, "The upstream cannot be reached.")
+        assert (answer.status, answer.json()["message"]) == (502, "The upstream cannot be reached.")
 
 
 def test_a_post_that_reached_nobody_is_tried_again(api: ApiClient, line_of: LineOf) -> None:
@@ -125,17 +125,17 @@ def test_an_upstream_that_keeps_failing_is_left_alone_and_tried_again_later(
     failing = [api.post("/server/down") for _ in range(5)]
     resting = [api.post("/server/down") for _ in range(10)]
 
-    assert [answer.json for answer in failing] == [{"from": "upstream"}] * 5
+    assert [answer.json() for answer in failing] == [{"from": "upstream"}] * 5
     assert {answer.status for answer in resting} == {503}
-    assert all("left alone" in answer.json["message"] for answer in resting)
+    assert all("left alone" in answer.json()["message"] for answer in resting)
     assert all(int(answer.headers["retry-after"]) > 0 for answer in resting)
     assert len(upstream.asked("/server/down")) == 5
-    assert api.get("/health/ready").json["breakers"]["server"] == "open"
+    assert api.get("/health/ready").json()["breakers"]["server"] == "open"
 
     wait_until(lambda: api.post("/server/down").status == 200, "the upstream tried again")
 
     assert len(upstream.asked("/server/down")) == 6
-    assert api.get("/health/ready").json["breakers"]["server"] == "closed"
+    assert api.get("/health/ready").json()["breakers"]["server"] == "closed"
 
 
 def test_other_upstreams_are_not_left_alone_with_it(api: ApiClient, fails: Fails) -> None:

@@ -73,7 +73,7 @@ def test_every_answer_tells_the_limit_and_what_is_left_of_it(
     assert 0 < int(answers[2].headers["retry-after"]) <= 2 * HOUR
     assert answers[2].headers["ratelimit"].endswith(f"t={answers[2].headers['retry-after']}")
     assert all("retry-after" not in answer.headers for answer in answers[:2])
-    assert answers[2].json["message"]
+    assert answers[2].json()["message"]
 
 
 def test_each_user_has_a_limit_of_their_own_however_they_are_known(

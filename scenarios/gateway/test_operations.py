@@ -15,15 +15,15 @@ def test_it_is_alive_whatever_it_depends_on(api: ApiClient, faults: AccountFault
     with faults("dynamodb", kind="error", status=503, code="ServiceUnavailable"):
         answer = api.get("/health/live")
 
-    assert (answer.status, answer.json) == (200, {"status": "live"})
+    assert (answer.status, answer.json()) == (200, {"status": "live"})
 
 
 def test_it_is_ready_once_everything_it_depends_on_answers(api: ApiClient) -> None:
     answer = api.get("/health/ready")
 
-    assert (answer.status, answer.json["status"]) == (200, "ready")
-    assert set(answer.json["checks"]) == {"sessions", "limits", "token_secret"}
-    for check in answer.json["checks"].values():
+    assert (answer.status, answer.json()["status"]) == (200, "ready")
+    assert set(answer.json()["checks"]) == {"sessions", "limits", "token_secret"}
+    for check in answer.json()["checks"].values():
         assert check["status"] == "ok"
         assert check["latency_ms"] >= 0
 
@@ -32,8 +32,8 @@ def test_it_is_not_ready_while_a_table_is_away_and_says_which(api: ApiClient, fa
     with faults("dynamodb", kind="error", status=503, code="ServiceUnavailable"):
         answer = api.get("/health/ready")
 
-    assert (answer.status, answer.json["status"]) == (503, "not ready")
-    checks = {name: check["status"] for name, check in answer.json["checks"].items()}
+    assert (answer.status, answer.json()["status"]) == (503, "not ready")
+    checks = {name: check["status"] for name, check in answer.json()["checks"].items()}
     assert checks == {"sessions": "unavailable", "limits": "unavailable", "token_secret": "ok"}
     assert api.get("/health/ready").status == 200
 

@@ -35,11 +35,11 @@ def test_logging_in_makes_a_session_of_the_tokens_user(
     answer = api.post("/auth/login", headers=bearer(token_of(user)))
 
     assert answer.status == 201
-    assert answer.json["user"] == user
-    assert answer.json["expires_at"] > time.time()
+    assert answer.json()["user"] == user
+    assert answer.json()["expires_at"] > time.time()
     assert answer.headers["cache-control"] == "no-store"
-    described = api.get("/auth/session", headers=bearer(answer.json["session"]))
-    assert described.json == {"user": user, "expires_at": answer.json["expires_at"]}
+    described = api.get("/auth/session", headers=bearer(answer.json()["session"]))
+    assert described.json() == {"user": user, "expires_at": answer.json()["expires_at"]}
 
 
 def test_the_cookie_is_kept_from_scripts_other_sites_and_plain_http(
@@ -48,9 +48,9 @@ def test_the_cookie_is_kept_from_scripts_other_sites_and_plain_http(
     answer = api.post("/auth/login", headers=bearer(token_of(user)))
 
     cookie, *rules = answer.headers["set-cookie"].split("; ")
-    assert cookie == f"__Host-session={answer.json['session']}"
+    assert cookie == f"__Host-session={answer.json()['session']}"
     assert {"HttpOnly", "Secure", "SameSite=Strict", "Path=/"} <= set(rules)
-    assert api.get("/auth/session", headers={"cookie": cookie}).json["user"] == user
+    assert api.get("/auth/session", headers={"cookie": cookie}).json()["user"] == user
 
 
 def test_the_table_holds_no_session_that_could_be_used(session_of: SessionOf, user: str, items: Items) -> None:
@@ -162,7 +162,7 @@ def test_a_wrong_body_is_refused_by_name(
     answer = api.post("/auth/login", body=body, headers=bearer(token_of(user)))
 
     assert answer.status == 400
-    assert [error["field"] for error in answer.json["errors"]] == [field]
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
 
 
 def test_while_the_table_is_away_nobody_is_let_in_and_nothing_is_told(

@@ -52,13 +52,13 @@ def ask(api: ApiClient, bearer: Bearer) -> Ask:
 
 
 def test_a_token_signed_with_the_secret_is_taken(ask: Ask, user: str, token_of: TokenOf) -> None:
-    assert ask(token_of(user)).json["headers"]["x-authenticated-user"] == user
+    assert ask(token_of(user)).json()["headers"]["x-authenticated-user"] == user
 
 
 def test_a_token_signed_with_a_published_key_is_taken(ask: Ask, user: str, token_of: TokenOf, keys: Keys) -> None:
     answer = ask(signed(claims_of(user), keys["one"], kid="one"))
 
-    assert answer.json["headers"]["x-authenticated-user"] == user
+    assert answer.json()["headers"]["x-authenticated-user"] == user
 
 
 def test_a_key_that_was_published_later_is_found(
@@ -96,7 +96,7 @@ def test_a_token_whose_claims_do_not_hold_is_refused_and_told_why(
     answer = ask(token_of(user, **claims))
 
     assert answer.status == 401
-    assert why in answer.json["message"]
+    assert why in answer.json()["message"]
     assert answer.headers["www-authenticate"].startswith('Bearer error="invalid_token"')
 
 

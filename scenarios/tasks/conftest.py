@@ -27,7 +27,7 @@ def task(api: ApiClient, title: str) -> Task:
     """A new task, as its answer told it."""
     answer = api.post("/tasks", json={"title": title})
     assert answer.status == 201, answer
-    created: Task = answer.json
+    created: Task = answer.json()
     return created
 
 

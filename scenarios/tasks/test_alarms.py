@@ -117,7 +117,7 @@ def test_errors_and_slowness_set_off_their_alarms_are_mailed_once_and_are_over_a
     ):
         failed = api.get("/tasks")
         assert api.get(f"/tasks/{task['id']}").status == 200
-    assert (failed.status, failed.json) == (500, {"message": "Internal Server Error"})
+    assert (failed.status, failed.json()) == (500, {"message": "Internal Server Error"})
 
     for alarm in (ERRORS, DURATION):
         mail = mailbox.wait(to=RECIPIENT, subject=f'ALARM: "{alarm}"', patience=PERIODS)

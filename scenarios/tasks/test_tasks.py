@@ -22,15 +22,15 @@ def pages_of(api: ApiClient, query: str = "") -> Iterator[list[Task]]:
     while cursor is not None:
         answer = api.get(f"/tasks?limit=4{query}{cursor and '&cursor=' + cursor}")
         assert answer.status == 200, answer
-        yield answer.json["tasks"]
-        cursor = answer.json["next"]
+        yield answer.json()["tasks"]
+        cursor = answer.json()["next"]
 
 
 def test_a_new_task_is_open_has_version_1_and_can_be_read(api: ApiClient, title: str) -> None:
     created = api.post("/tasks", json={"title": title, "due_at": "2026-12-24T18:00:00+01:00"})
 
     assert (created.status, created.headers["etag"]) == (201, '"1"')
-    assert created.json | {"id": "", "created_at": "", "updated_at": ""} == {
+    assert created.json() | {"id": "", "created_at": "", "updated_at": ""} == {
         "id": "",
         "title": title,
         "description": "",
@@ -40,9 +40,9 @@ def test_a_new_task_is_open_has_version_1_and_can_be_read(api: ApiClient, title:
         "created_at": "",
         "updated_at": "",
     }
-    assert created.headers["location"].endswith(f"/tasks/{created.json['id']}")
-    read = api.get(f"/tasks/{created.json['id']}")
-    assert (read.status, read.json, read.headers["etag"]) == (200, created.json, '"1"')
+    assert created.headers["location"].endswith(f"/tasks/{created.json()['id']}")
+    read = api.get(f"/tasks/{created.json()['id']}")
+    assert (read.status, read.json(), read.headers["etag"]) == (200, created.json(), '"1"')
 
 
 def test_a_replaced_task_is_wholly_what_the_request_said_one_version_later(
@@ -51,9 +51,9 @@ def test_a_replaced_task_is_wholly_what_the_request_said_one_version_later(
     replaced = replace(task, '"1"', title="another", status="done")
 
     assert (replaced.status, replaced.headers["etag"]) == (200, '"2"')
-    assert (replaced.json["title"], replaced.json["status"], replaced.json["version"]) == ("another", "done", 2)
-    assert replaced.json["created_at"] == task["created_at"]
-    assert api.get(f"/tasks/{task['id']}").json == replaced.json
+    assert (replaced.json()["title"], replaced.json()["status"], replaced.json()["version"]) == ("another", "done", 2)
+    assert replaced.json()["created_at"] == task["created_at"]
+    assert api.get(f"/tasks/{task['id']}").json() == replaced.json()
 
 
 def test_who_has_seen_an_older_version_changes_and_deletes_nothing(
@@ -66,7 +66,7 @@ def test_who_has_seen_an_older_version_changes_and_deletes_nothing(
 
     assert (late.status, late.headers["etag"]) == (412, '"2"')
     assert (deleted.status, deleted.headers["etag"]) == (412, '"2"')
-    assert api.get(f"/tasks/{task['id']}").json["status"] == "in_progress"
+    assert api.get(f"/tasks/{task['id']}").json()["status"] == "in_progress"
 
 
 def test_a_replacement_must_say_which_version_it_replaces(task: Task, replace: Replace) -> None:
@@ -84,8 +84,8 @@ def test_of_16_who_replace_the_same_version_at_once_exactly_one_does(
         answers = list(threads.map(lambda number: replace(task, '"1"', title=f"by {number}"), range(16)))
 
     assert Counter(answer.status for answer in answers) == {200: 1, 412: 15}
-    [won] = [answer.json for answer in answers if answer.status == 200]
-    assert api.get(f"/tasks/{task['id']}").json == won
+    [won] = [answer.json() for answer in answers if answer.status == 200]
+    assert api.get(f"/tasks/{task['id']}").json() == won
 
 
 def test_a_deleted_task_is_gone(api: ApiClient, task: Task, replace: Replace) -> None:
@@ -97,9 +97,9 @@ def test_a_deleted_task_is_gone(api: ApiClient, task: Task, replace: Replace) ->
 
 
 def test_a_list_is_told_in_pages_newest_first_each_task_once(api: ApiClient, clean: None) -> None:
-    made = [api.post("/tasks", json={"title": f"number {number}"}).json["id"] for number in range(9)]
+    made = [api.post("/tasks", json={"title": f"number {number}"}).json()["id"] for number in range(9)]
 
-    wait_until(lambda: len(api.get("/tasks").json["tasks"]) == 9, "all tasks in the index")
+    wait_until(lambda: len(api.get("/tasks").json()["tasks"]) == 9, "all tasks in the index")
     pages = list(pages_of(api))
 
     assert [len(page) for page in pages] == [4, 4, 1]
@@ -123,14 +123,14 @@ def test_a_list_of_one_status_follows_its_tasks(api: ApiClient, clean: None, rep
 def test_a_cursor_belongs_to_its_list(api: ApiClient, clean: None) -> None:
     for number in range(3):
         api.post("/tasks", json={"title": f"number {number}"})
-    wait_until(lambda: len(api.get("/tasks").json["tasks"]) == 3, "all tasks in the index")
-    cursor = api.get("/tasks?limit=1").json["next"]
+    wait_until(lambda: len(api.get("/tasks").json()["tasks"]) == 3, "all tasks in the index")
+    cursor = api.get("/tasks?limit=1").json()["next"]
 
     elsewhere = api.get(f"/tasks?status=done&cursor={cursor}")
     invented = api.get("/tasks?cursor=abc")
 
     for refused in (elsewhere, invented):
-        assert (refused.status, [error["field"] for error in refused.json["errors"]]) == (400, ["cursor"])
+        assert (refused.status, [error["field"] for error in refused.json()["errors"]]) == (400, ["cursor"])
 
 
 @pytest.mark.parametrize(
@@ -150,13 +150,16 @@ def test_every_problem_of_a_task_is_named(api: ApiClient, body: dict[str, Any] |
     refused = api.post("/tasks", json=body)
 
     assert refused.status == 400
-    assert [error["field"] for error in refused.json["errors"]] == fields
+    assert [error["field"] for error in refused.json()["errors"]] == fields
 
 
 def test_every_problem_of_a_list_is_named(api: ApiClient) -> None:
     refused = api.get("/tasks?status=lost&limit=1000&page=2")
 
-    assert (refused.status, [error["field"] for error in refused.json["errors"]]) == (400, ["status", "limit", "page"])
+    assert (refused.status, [error["field"] for error in refused.json()["errors"]]) == (
+        400,
+        ["status", "limit", "page"],
+    )
 
 
 def test_a_body_over_16_KiB_is_too_much(api: ApiClient, title: str) -> None:
@@ -172,12 +175,12 @@ def test_a_body_over_16_KiB_is_too_much(api: ApiClient, title: str) -> None:
 def test_an_unknown_route_is_not_found(api: ApiClient, method: str, path: str) -> None:
     answer = api.request(method, path)
 
-    assert (answer.status, answer.json) == (404, {"message": "Not Found"})
+    assert (answer.status, answer.json()) == (404, {"message": "Not Found"})
 
 
 @pytest.mark.parametrize("path", [UNKNOWN, "/tasks/nonsense"])
 def test_there_is_no_task_of_that_id(api: ApiClient, path: str) -> None:
-    assert (api.get(path).status, api.get(path).json) == (404, {"message": "There is no such task."})
+    assert (api.get(path).status, api.get(path).json()) == (404, {"message": "There is no such task."})
 
 
 def test_while_dynamodb_is_away_the_client_is_told_to_come_again(
@@ -200,9 +203,9 @@ def test_a_write_whose_answer_is_lost_is_made_once(
         replaced = replace(task, '"1"', status="done")
         assert (replaced.status, struck()) == (200, 1)
     with faults("dynamodb", "DeleteItem", kind="drop", when="after", times=1) as struck:
-        deleted = api.request("DELETE", f"/tasks/{created.json['id']}")
+        deleted = api.request("DELETE", f"/tasks/{created.json()['id']}")
         assert (deleted.status, struck()) == (204, 1)
 
-    assert api.get(f"/tasks/{task['id']}").json == replaced.json
-    assert replaced.json["version"] == 2
-    assert api.get(f"/tasks/{created.json['id']}").status == 404
+    assert api.get(f"/tasks/{task['id']}").json() == replaced.json()
+    assert replaced.json()["version"] == 2
+    assert api.get(f"/tasks/{created.json()['id']}").status == 404

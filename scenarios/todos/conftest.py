@@ -29,7 +29,7 @@ def new_user(api: ApiClient) -> Callable[[], User]:
         address = f"user-{uuid.uuid4().hex[:12]}@example.com"
         answer = api.post("/users", json={"email": address, "name": "Ada"})
         assert answer.status == 201, answer
-        return User(answer.json["id"], address, api)
+        return User(answer.json()["id"], address, api)
 
     return make
 

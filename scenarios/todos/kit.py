@@ -21,12 +21,12 @@ class User:
     def todo(self, title: str = "a todo", **fields: Any) -> dict[str, Any]:
         answer = self.api.post(f"/users/{self.id}/todos", json={"title": title, **fields})
         assert answer.status == 201, answer
-        return dict(answer.json)
+        return dict(answer.json())
 
     def dashboard(self) -> dict[str, Any]:
         answer = self.api.get(f"/dashboard/{self.id}")
         assert answer.status == 200, answer
-        return dict(answer.json)
+        return dict(answer.json())
 
 
 class Stores:

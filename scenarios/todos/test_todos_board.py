@@ -21,16 +21,16 @@ def test_a_todo_is_made_and_described(api: ApiClient, user: User) -> None:
     answer = api.post(f"/users/{user.id}/todos", json={"title": "Write it down: 名前 🚀"})
 
     assert answer.status == 201
-    assert set(answer.json) == {"id", "user_id", "title", "done", "created_at", "updated_at"}
-    assert (answer.json["user_id"], answer.json["title"]) == (user.id, "Write it down: 名前 🚀")
-    assert answer.json["done"] is False
-    assert answer.json["created_at"] == answer.json["updated_at"]
+    assert set(answer.json()) == {"id", "user_id", "title", "done", "created_at", "updated_at"}
+    assert (answer.json()["user_id"], answer.json()["title"]) == (user.id, "Write it down: 名前 🚀")
+    assert answer.json()["done"] is False
+    assert answer.json()["created_at"] == answer.json()["updated_at"]
 
 
 def test_a_todo_of_an_unknown_user_is_refused(api: ApiClient, nobody: str) -> None:
     answer = api.post(f"/users/{nobody}/todos", json={"title": "whose?"})
 
-    assert (answer.status, answer.json) == (404, {"message": "There is no such user."})
+    assert (answer.status, answer.json()) == (404, {"message": "There is no such user."})
 
 
 def test_todos_are_listed_newest_first_and_each_once_over_the_pages(api: ApiClient, user: User) -> None:
@@ -38,7 +38,7 @@ def test_todos_are_listed_newest_first_and_each_once_over_the_pages(api: ApiClie
 
     listed, path = [], f"/users/{user.id}/todos?limit=3"
     while path:
-        page = api.get(path).json
+        page = api.get(path).json()
         assert len(page["todos"]) <= 3
         listed += page["todos"]
         path = page["next"] and f"/users/{user.id}/todos?limit=3&cursor={page['next']}"
@@ -49,7 +49,7 @@ def test_todos_are_listed_newest_first_and_each_once_over_the_pages(api: ApiClie
 def test_a_page_that_holds_all_has_no_next(api: ApiClient, user: User) -> None:
     made = [user.todo(str(n)) for n in range(3)]
 
-    assert api.get(f"/users/{user.id}/todos?limit=3").json == {"todos": made[::-1], "next": None}
+    assert api.get(f"/users/{user.id}/todos?limit=3").json() == {"todos": made[::-1], "next": None}
 
 
 def test_todos_of_one_user_are_not_anothers(api: ApiClient, user: User, new_user: Callable[[], User]) -> None:
@@ -57,7 +57,7 @@ def test_todos_of_one_user_are_not_anothers(api: ApiClient, user: User, new_user
 
     other = new_user()
 
-    assert api.get(f"/users/{other.id}/todos").json == {"todos": [], "next": None}
+    assert api.get(f"/users/{other.id}/todos").json() == {"todos": [], "next": None}
     assert counts(other) == {"open": 0, "done": 0, "total": 0}
 
 
@@ -67,9 +67,9 @@ def test_a_todo_is_replaced(api: ApiClient, user: User) -> None:
     answer = api.request("PUT", f"/todos/{todo['id']}", json={"title": "second", "done": True})
 
     assert answer.status == 200
-    assert answer.json == todo | {"title": "second", "done": True, "updated_at": answer.json["updated_at"]}
-    assert answer.json["updated_at"] > todo["updated_at"]
-    assert api.get(f"/users/{user.id}/todos").json["todos"] == [answer.json]
+    assert answer.json() == todo | {"title": "second", "done": True, "updated_at": answer.json()["updated_at"]}
+    assert answer.json()["updated_at"] > todo["updated_at"]
+    assert api.get(f"/users/{user.id}/todos").json()["todos"] == [answer.json()]
     assert counts(user) == {"open": 0, "done": 1, "total": 1}
 
 
@@ -79,9 +79,9 @@ def test_a_todo_is_deleted_once(api: ApiClient, user: User) -> None:
     gone, again = (api.request("DELETE", f"/todos/{todo['id']}") for _ in range(2))
 
     assert (gone.status, gone.body) == (204, b"")
-    assert (again.status, again.json) == (404, {"message": "There is no such todo."})
+    assert (again.status, again.json()) == (404, {"message": "There is no such todo."})
     assert api.request("PUT", f"/todos/{todo['id']}", json={"title": "back?", "done": False}).status == 404
-    assert api.get(f"/users/{user.id}/todos").json["todos"] == [kept]
+    assert api.get(f"/users/{user.id}/todos").json()["todos"] == [kept]
     assert counts(user) == {"open": 1, "done": 0, "total": 1}
 
 
@@ -115,10 +115,10 @@ def test_a_wrong_todo_is_refused_with_every_problem_named(
     post = api.post(f"/users/{user.id}/todos", body=body)
 
     assert (put.status, post.status) == (400, 400)
-    assert {error["field"] for error in put.json["errors"]} == fields
+    assert {error["field"] for error in put.json()["errors"]} == fields
     required = {"done"} if "done" not in body else set()  # a new todo is not done, unless it says so
-    assert {error["field"] for error in post.json["errors"]} == fields - required
-    assert api.get(f"/users/{user.id}/todos").json["todos"] == [todo]
+    assert {error["field"] for error in post.json()["errors"]} == fields - required
+    assert api.get(f"/users/{user.id}/todos").json()["todos"] == [todo]
 
 
 @pytest.mark.parametrize(
@@ -137,14 +137,14 @@ def test_a_wrong_page_is_refused_by_name(api: ApiClient, user: User, query: str,
     answer = api.get(f"/users/{user.id}/todos?{query}")
 
     assert answer.status == 400
-    assert [error["field"] for error in answer.json["errors"]] == fields
+    assert [error["field"] for error in answer.json()["errors"]] == fields
 
 
 def test_the_dashboard_has_the_profile_the_counts_and_the_five_latest(api: ApiClient, user: User) -> None:
     made = [user.todo(str(n), done=n % 3 == 0) for n in range(7)]
 
     assert user.dashboard() == {
-        "user": api.get(f"/users/{user.id}").json,
+        "user": api.get(f"/users/{user.id}").json(),
         "counts": {"open": 4, "done": 3, "total": 7},
         "latest": made[:1:-1],
         "degraded": False,

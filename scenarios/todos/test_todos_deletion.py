@@ -51,7 +51,7 @@ def test_the_address_of_a_deleted_user_is_free(api: ApiClient, user: User, delet
     again = api.post("/users", json={"email": user.email, "name": "Ada"})
 
     assert again.status == 201
-    assert again.json["id"] != user.id
+    assert again.json()["id"] != user.id
 
 
 def test_deleting_a_user_leaves_the_others(new_user: Callable[[], User], stores: Stores, delete: Delete) -> None:

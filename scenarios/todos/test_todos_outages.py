@@ -19,16 +19,16 @@ KINDS = ["answers errors", "drops calls", "hangs"]
 
 
 def states(answer: ApiAnswer) -> dict[str, str]:
-    return {name: store["state"] for name, store in answer.json["stores"].items()}
+    return {name: store["state"] for name, store in answer.json()["stores"].items()}
 
 
 def test_both_stores_are_well(api: ApiClient) -> None:
     answer = api.get("/health")
 
     assert answer.status == 200
-    assert answer.json["state"] == "up"
+    assert answer.json()["state"] == "up"
     assert states(answer) == {"postgres": "up", "dynamodb": "up"}
-    assert all(store["latency_ms"] > 0 for store in answer.json["stores"].values())
+    assert all(store["latency_ms"] > 0 for store in answer.json()["stores"].values())
 
 
 @pytest.mark.parametrize("fault", DYNAMODB, ids=KINDS)
@@ -38,9 +38,9 @@ def test_health_tells_that_DynamoDB_is_down(api: ApiClient, faults: AccountFault
 
     assert answer.status == 503
     assert int(answer.headers["retry-after"]) > 0
-    assert answer.json["state"] == "down"
+    assert answer.json()["state"] == "down"
     assert states(answer) == {"postgres": "up", "dynamodb": "down"}
-    assert answer.json["stores"]["dynamodb"]["latency_ms"] > 0
+    assert answer.json()["stores"]["dynamodb"]["latency_ms"] > 0
     assert api.get("/health").status == 200
 
 
@@ -78,7 +78,7 @@ def test_without_Postgres_users_are_refused_for_now_and_todos_go_on(
         assert refused.status == 503
         assert int(refused.headers["retry-after"]) > 0
     listed = [user.todo("while it is away"), todo]
-    assert api.get(f"/users/{user.id}/todos").json["todos"] == listed
+    assert api.get(f"/users/{user.id}/todos").json()["todos"] == listed
     assert api.request("PUT", f"/todos/{todo['id']}", json={"title": "t", "done": True}).status == 200
 
 
@@ -106,7 +106,7 @@ def test_the_dashboard_without_DynamoDB_lacks_the_todos_and_says_so(
         dashboard = user.dashboard()
 
     assert dashboard == {
-        "user": api.get(f"/users/{user.id}").json,
+        "user": api.get(f"/users/{user.id}").json(),
         "counts": None,
         "latest": None,
         "degraded": True,
@@ -122,7 +122,7 @@ def test_a_user_is_made_without_DynamoDB_and_may_have_todos_later(
         made = api.post("/users", json={"email": email, "name": "Ada"})
 
     assert made.status == 201
-    assert api.post(f"/users/{made.json['id']}/todos", json={"title": "first"}).status == 201
+    assert api.post(f"/users/{made.json()['id']}/todos", json={"title": "first"}).status == 201
 
 
 def test_the_dashboard_without_both_stores_says_nothing(

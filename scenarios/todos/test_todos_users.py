@@ -21,12 +21,12 @@ def test_a_user_is_made_and_found(api: ApiClient, email: str) -> None:
     made = api.post("/users", json={"email": email, "name": "Ada Lovelace"})
 
     assert made.status == 201
-    assert set(made.json) == {"id", "email", "name", "created_at"}
-    assert (made.json["email"], made.json["name"]) == (email, "Ada Lovelace")
-    assert uuid.UUID(made.json["id"])
-    assert abs((datetime.fromisoformat(made.json["created_at"]) - before).total_seconds()) < 300
-    read = api.get(f"/users/{made.json['id']}")
-    assert (read.status, read.json) == (200, made.json)
+    assert set(made.json()) == {"id", "email", "name", "created_at"}
+    assert (made.json()["email"], made.json()["name"]) == (email, "Ada Lovelace")
+    assert uuid.UUID(made.json()["id"])
+    assert abs((datetime.fromisoformat(made.json()["created_at"]) - before).total_seconds()) < 300
+    read = api.get(f"/users/{made.json()['id']}")
+    assert (read.status, read.json()) == (200, made.json())
 
 
 @pytest.mark.parametrize("spelt", [str, str.lower, str.upper, str.swapcase], ids=["same", "lower", "upper", "swapped"])
@@ -36,8 +36,8 @@ def test_an_address_is_one_users_however_it_is_spelt(api: ApiClient, email: str,
     answer = api.post("/users", json={"email": spelt(email), "name": "Somebody else"})
 
     assert answer.status == 409
-    assert answer.json["message"]
-    assert [error["field"] for error in answer.json["errors"]] == ["email"]
+    assert answer.json()["message"]
+    assert [error["field"] for error in answer.json()["errors"]] == ["email"]
 
 
 def test_an_accent_is_the_same_as_one_character_and_as_two(api: ApiClient, email: str) -> None:
@@ -51,7 +51,7 @@ def test_32_users_of_one_address_at_the_same_time_leave_one(api: ApiClient, emai
         answers = list(threads.map(lambda n: api.post("/users", json={"email": email, "name": str(n)}), range(32)))
 
     assert Counter(answer.status for answer in answers) == {201: 1, 409: 31}
-    made = next(answer.json for answer in answers if answer.status == 201)
+    made = next(answer.json() for answer in answers if answer.status == 201)
     rows = postgres.run("SELECT id::text, name FROM todos_users WHERE email = :email", email=email)
     assert rows == [[made["id"], made["name"]]]
 
@@ -84,9 +84,9 @@ def test_a_wrong_user_is_refused_with_every_problem_named(api: ApiClient, body: 
     answer = api.post("/users", body=body, headers={"content-type": "application/json"})
 
     assert answer.status == 400
-    assert answer.json["message"]
-    assert {error["field"] for error in answer.json["errors"]} == fields
-    assert all(error["problem"] for error in answer.json["errors"])
+    assert answer.json()["message"]
+    assert {error["field"] for error in answer.json()["errors"]} == fields
+    assert all(error["problem"] for error in answer.json()["errors"])
 
 
 def test_a_body_over_16_KiB_is_refused(api: ApiClient) -> None:
@@ -98,7 +98,7 @@ def test_a_body_over_16_KiB_is_refused(api: ApiClient) -> None:
 def test_an_unknown_user_is_nowhere(api: ApiClient, nobody: str, path: str, unknown: str) -> None:
     answer = api.get(path.format(unknown.format(nobody)))
 
-    assert (answer.status, answer.json) == (404, {"message": "There is no such user."})
+    assert (answer.status, answer.json()) == (404, {"message": "There is no such user."})
 
 
 @pytest.mark.parametrize(
@@ -115,4 +115,4 @@ def test_an_unknown_user_is_nowhere(api: ApiClient, nobody: str, path: str, unkn
 def test_what_is_no_route_is_not_found(api: ApiClient, user: User, method: str, path: str) -> None:
     answer = api.request(method, path.format(user.id))
 
-    assert (answer.status, answer.json) == (404, {"message": "Not Found"})
+    assert (answer.status, answer.json()) == (404, {"message": "Not Found"})

@@ -44,7 +44,7 @@ def test_nothing_acknowledged_is_missing_after_Postgres_was_killed_under_load(
             usage = Decimal(len(acknowledged) % 100) / 100 + n
             answer = api.post("/usage", body=f'{{"user": "load-{n}", "usage": {usage}}}')
             if answer.status == 201:
-                acknowledged[answer.json["id"]] = usage
+                acknowledged[answer.json()["id"]] = usage
             else:
                 refused.append(answer.status)
 
@@ -84,7 +84,7 @@ def test_without_Postgres_a_usage_is_refused_for_now_and_a_counted_one_is_replay
 
     assert (refused.status, average.status) == (503, 503)
     assert int(refused.headers["retry-after"]) > 0
-    assert (replayed.status, replayed.json, replayed.headers["idempotent-replayed"]) == (201, counted.json, "true")
+    assert (replayed.status, replayed.json(), replayed.headers["idempotent-replayed"]) == (201, counted.json(), "true")
     code, said = staticfire_own.status()
     assert code == DEGRADED
     assert said["parts"]["postgres"]["state"] != "running"

@@ -48,7 +48,7 @@ def test_a_retry_after_a_kill_between_the_stores_counts_once(
     answer = api.post("/usage", json=killed_in_between, headers={"Idempotency-Key": key})
 
     assert answer.status == 201
-    assert [event["id"] for event in books.events(user)] == [answer.json["id"]]
+    assert [event["id"] for event in books.events(user)] == [answer.json()["id"]]
     assert books.in_dynamodb(user) == books.in_postgres(user)
     assert books.in_dynamodb(user).total == Decimal("12.5")
 
@@ -104,7 +104,7 @@ def test_without_DynamoDB_a_usage_is_refused_for_now_and_its_retry_counts_once(
     answer = api.post("/usage", json=body, headers={"Idempotency-Key": key})
 
     assert answer.status == 201
-    assert [event["id"] for event in books.events(user)] == [answer.json["id"]]
+    assert [event["id"] for event in books.events(user)] == [answer.json()["id"]]
     assert books.in_dynamodb(user) == books.in_postgres(user)
     assert books.in_dynamodb(user).total == Decimal(8)
 

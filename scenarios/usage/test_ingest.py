@@ -27,10 +27,10 @@ def test_a_usage_is_accepted_and_described(api: ApiClient, user: str) -> None:
 
     assert answer.status == 201
     assert answer.headers["content-type"].startswith("application/json")
-    assert set(answer.json) == {"id", "user", "usage", "recorded_at"}
-    assert (answer.json["user"], answer.json["usage"]) == (user, 150)
-    assert uuid.UUID(answer.json["id"])
-    assert abs((datetime.fromisoformat(answer.json["recorded_at"]) - before).total_seconds()) < 300
+    assert set(answer.json()) == {"id", "user", "usage", "recorded_at"}
+    assert (answer.json()["user"], answer.json()["usage"]) == (user, 150)
+    assert uuid.UUID(answer.json()["id"])
+    assert abs((datetime.fromisoformat(answer.json()["recorded_at"]) - before).total_seconds()) < 300
     assert "idempotent-replayed" not in answer.headers
 
 
@@ -39,8 +39,8 @@ def test_an_accepted_usage_is_in_both_stores(api: ApiClient, user: str, books: B
 
     assert [answer.status for answer in answers] == [201, 201]
     assert {event["id"]: event["usage"] for event in books.events(user)} == {
-        answers[0].json["id"]: Decimal(150),
-        answers[1].json["id"]: Decimal("50.5"),
+        answers[0].json()["id"]: Decimal(150),
+        answers[1].json()["id"]: Decimal("50.5"),
     }
     assert books.in_dynamodb(user) == books.in_postgres(user)
     assert books.in_dynamodb(user).total == Decimal("200.5")
@@ -66,7 +66,7 @@ def test_any_name_of_1_to_128_characters_is_a_user(api: ApiClient, books: Books,
     answer = api.post("/usage", json={"user": name, "usage": 1})
 
     assert answer.status == 201
-    assert answer.json["user"] == name
+    assert answer.json()["user"] == name
     assert books.in_postgres(name).events == books.in_dynamodb(name).events == before.events + 1
 
 
@@ -120,9 +120,9 @@ def test_a_wrong_body_is_refused_with_every_problem_named(
     answer = api.post("/usage", body=body, headers={"content-type": "application/json"})
 
     assert answer.status == 400
-    assert answer.json["message"]
-    assert {error["field"] for error in answer.json["errors"]} == fields
-    assert all(error["problem"] for error in answer.json["errors"])
+    assert answer.json()["message"]
+    assert {error["field"] for error in answer.json()["errors"]} == fields
+    assert all(error["problem"] for error in answer.json()["errors"])
     assert postgres.run("SELECT count(*) FROM usage_events") == before
 
 
@@ -139,7 +139,7 @@ def test_a_wrong_idempotency_key_is_refused_by_name(api: ApiClient, user: str, b
     answer = api.post("/usage", json={"user": user, "usage": 1}, headers={"Idempotency-Key": key})
 
     assert answer.status == 400
-    assert [error["field"].lower() for error in answer.json["errors"]] == ["idempotency-key"]
+    assert [error["field"].lower() for error in answer.json()["errors"]] == ["idempotency-key"]
     assert books.in_postgres(user).events == 0
 
 
@@ -160,7 +160,7 @@ def test_a_replayed_key_answers_the_same_and_counts_nothing_again(
     assert (first.status, again.status) == (201, 201)
     assert "idempotent-replayed" not in first.headers
     assert again.headers["idempotent-replayed"] == "true"
-    assert again.json == first.json
+    assert again.json() == first.json()
     assert books.in_postgres(user) == books.in_dynamodb(user) == counted
     assert counted.events == 1
 
@@ -171,7 +171,7 @@ def test_the_same_body_written_differently_is_a_replay(api: ApiClient, user: str
     again = api.post("/usage", body=f'{{ "usage": 7.0,\n "user": "{user}" }}', headers={"idempotency-key": key})
 
     assert again.status == 201
-    assert again.json["id"] == first.json["id"]
+    assert again.json()["id"] == first.json()["id"]
     assert books.in_postgres(user).events == 1
 
 
@@ -186,13 +186,13 @@ def test_the_same_key_with_another_body_is_a_conflict(
     answer = api.post("/usage", json=body | change, headers={"Idempotency-Key": key})
 
     assert answer.status == 409
-    assert answer.json["message"]
+    assert answer.json()["message"]
     assert (books.in_postgres(user).events, books.in_dynamodb(user).total) == (1, Decimal(7))
     assert books.in_postgres("somebody else") == others
 
 
 def test_without_a_key_the_same_body_counts_each_time(api: ApiClient, user: str, books: Books) -> None:
-    ids = {api.post("/usage", json={"user": user, "usage": 1}).json["id"] for _ in range(3)}
+    ids = {api.post("/usage", json={"user": user, "usage": 1}).json()["id"] for _ in range(3)}
 
     assert len(ids) == 3
     assert books.in_dynamodb(user).events == books.in_postgres(user).events == 3
@@ -206,7 +206,7 @@ def test_32_posts_of_one_key_at_the_same_time_count_once(api: ApiClient, user: s
         answers = list(threads.map(post, range(32)))
 
     assert Counter(answer.status for answer in answers) == {201: 32}
-    assert len({answer.json["id"] for answer in answers}) == 1
+    assert len({answer.json()["id"] for answer in answers}) == 1
     assert sum("idempotent-replayed" not in answer.headers for answer in answers) == 1
     assert books.in_postgres(user) == books.in_dynamodb(user)
     assert (books.in_postgres(user).events, books.in_dynamodb(user).total) == (1, Decimal(3))
@@ -238,7 +238,7 @@ def test_a_body_of_exactly_16_KiB_is_taken_and_one_byte_more_is_not(api: ApiClie
     refused = api.post("/usage", body=body.ljust(LIMIT + 1))
 
     assert refused.status == 413
-    assert refused.json["message"]
+    assert refused.json()["message"]
     assert books.in_postgres(user).events == 1
 
 
@@ -273,4 +273,4 @@ def test_an_unknown_route_is_not_found(api: ApiClient, method: str, path: str) -
     answer = api.request(method, path)
 
     assert answer.status == 404
-    assert answer.json == {"message": "Not Found"}
+    assert answer.json() == {"message": "Not Found"}

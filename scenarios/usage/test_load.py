@@ -91,7 +91,7 @@ class Load:
             number = writer.sending(sent, time.time())
             body = f'{{"user": "{sent["user"]}", "usage": {sent["usage"]}}}'
             answer = stack.api.post("/usage", body=body, headers={"idempotency-key": key})
-            writer.answered(number, time.time(), answer.status, answer.json)
+            writer.answered(number, time.time(), answer.status, answer.json())
 
 
 @pytest.fixture

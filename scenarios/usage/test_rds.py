@@ -60,10 +60,10 @@ def test_a_usage_reaches_the_instance_that_Terraform_made(api: ApiClient, user: 
     answer = api.post("/usage", json={"user": user, "usage": 2.5})
 
     assert answer.status == 201
-    assert [event["id"] for event in books.events(user)] == [answer.json["id"]]
+    assert [event["id"] for event in books.events(user)] == [answer.json()["id"]]
     assert books.in_dynamodb(user) == books.in_postgres(user)
     assert books.in_postgres(user).total == Decimal("2.5")
-    assert api.get("/stats/average").json["events"] >= 1
+    assert api.get("/stats/average").json()["events"] >= 1
 
 
 def test_the_instance_tells_the_address_at_which_it_really_answers(

@@ -38,7 +38,7 @@ from staticfire.stacks.options import remembered
 from .terminal import shown
 
 UNREAD = 141
-FLAGS = ("target", "port", "allow_unsupported")  # of some commands; each stands above the setting of its name
+FLAGS = ("target", "port", "allow_unsupported", "strict")  # of some commands; each stands above the setting of its name
 
 # The module of each command, and what adds its arguments: only that of the command that runs is imported.
 COMMANDS: Mapping[str, tuple[str, str, str]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,17 +22,22 @@ def configure_build(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_build)
     default = "those with default = true"
     parser.add_argument("stacks", nargs="*", metavar="stack", help=f"all: every one (default: {default})")
+    for_aws = "native wheels for the architecture that the Terraform names (default: for this machine's)"
+    parser.add_argument("--for-aws", action="store_true", help=for_aws)
 
 
 def configure_apply(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_apply)
-    allow_unsupported(parser)
+    what_may_be_applied(parser)
     _some_stacks(parser)
 
 
-def allow_unsupported(parser: argparse.ArgumentParser) -> None:
+def what_may_be_applied(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_mutually_exclusive_group()
     text = "apply what cannot run here too, as a function in Java; each use of it fails"
-    parser.add_argument("--allow-unsupported", action="store_const", const=True, help=text)
+    group.add_argument("--allow-unsupported", action="store_const", const=True, help=text)
+    text = "refuse what is only described here, and what nobody tried"
+    group.add_argument("--strict", action="store_const", const=True, help=text)
 
 
 def _some_stacks(parser: argparse.ArgumentParser) -> None:
@@ -45,12 +51,12 @@ def configure_destroy(parser: argparse.ArgumentParser) -> None:
 
 def configure_reset(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_reset)
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask, as where there is no terminal")
 
 
 def _build(settings: Settings, arguments: argparse.Namespace) -> int:
-    layout = Layout.of(settings)
     for name in settings.chosen(arguments.stacks):
-        for path in build(settings.stack(name).zips, layout).values():
+        for path in build(settings, settings.stack(name), for_aws=arguments.for_aws).values():
             print(path)
     return 0
 
@@ -88,10 +94,20 @@ def _destroy(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _reset(settings: Settings, arguments: argparse.Namespace) -> int:
-    with command_lock(Layout.of(settings), "reset"), progress(verbose=arguments.verbose) as display:
-        running = require_well(settings)
-        with display.step("Reset") as step:
-            emptied = reset(chosen_stacks(settings, running))
-            running.edge().reset()
-            step.done("; ".join([*emptied, "mail and faults"]))
+    running = require_well(settings)
+    stacks = chosen_stacks(settings, running)
+    if not arguments.yes and sys.stdin.isatty():
+        names = ", ".join(stack.name for stack in stacks) or "no stack"
+        print(f"This empties the databases of {names}, and every table, bucket, queue and mail of the account.")
+        if input("Empty them? [y/N] ").strip().lower() not in ("y", "yes"):
+            print("Nothing was emptied.")
+            return 0
+    with (
+        command_lock(Layout.of(settings), "reset"),
+        progress(verbose=arguments.verbose) as display,
+        display.step("Reset") as step,
+    ):
+        emptied = reset(stacks)
+        running.edge().reset()
+        step.done("; ".join([*emptied, "mail and faults"]))
     return 0

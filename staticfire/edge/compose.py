@@ -21,6 +21,7 @@ from staticfire.edge.emulators.ministack import MiniStack
 from staticfire.edge.emulators.pair import PairedEmulator, PairedState
 from staticfire.edge.http1.client import Client
 from staticfire.edge.services.apigateway import HttpApis
+from staticfire.edge.services.cloudwatch.embedded_metrics import EmbeddedInCalls
 from staticfire.edge.services.cloudwatch.service import CloudWatch
 from staticfire.edge.services.function_urls import FunctionUrls
 from staticfire.edge.services.lambda_ import Functions, LambdaSettings
@@ -55,6 +56,8 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     emulator = await ministack.start()
     cloudwatch = CloudWatch(emulator)
     ending.push_async_callback(cloudwatch.close)
+    embedded_metrics = EmbeddedInCalls(emulator)
+    ending.push_async_callback(embedded_metrics.close)
     kept = KeptWithEmulator(store)
     await kept.follow(await ministack.instance())
     access_keys = AccessKeys(_token(config))
@@ -73,6 +76,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
         "kinesis": StreamWrites(mappings, "kinesis"),
         "apigateway": http_apis,
         "monitoring": cloudwatch,
+        "logs": embedded_metrics,
         "sts": Sts(emulator, access_keys),
         **_rds(config, emulator),
     }
@@ -118,6 +122,8 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     filler = _ministack(config, config.filler, port, keep=False, died=stop)
     ending.push_async_callback(filler.stop)
     emulator = PairedEmulator(localstack, await filler.start())
+    embedded_metrics = EmbeddedInCalls(emulator)
+    ending.push_async_callback(embedded_metrics.close)
     localstack_state = LocalStackState(localstack)
     kept = KeptWithEmulator(store)
     if life := await localstack_state.instance():
@@ -139,6 +145,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
         "dynamodb": StreamWrites(mappings, "dynamodb"),
         "kinesis": StreamWrites(mappings, "kinesis"),
         "apigateway": http_apis,
+        "logs": embedded_metrics,
         "sts": Sts(emulator, access_keys),
         **in_front.services,
         **_rds(config, emulator),

@@ -13,6 +13,7 @@ import hashlib
 import json
 import logging
 import shlex
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
@@ -25,6 +26,7 @@ from staticfire.host.files import read_json, write_json
 from staticfire.layout import Layout
 from staticfire.progress import Progress, Step
 from staticfire.settings import Settings, StackSettings
+from staticfire.stacks.terraform.obstacle import Obstacle, Weight
 from staticfire.stacks.terraform.output import Resource
 from staticfire.stacks.terraform.plan_check import obstacles
 from staticfire.stacks.terraform.running import state_bucket, state_object
@@ -37,13 +39,17 @@ from staticfire.toolchain.node import RUNTIMES as MADE_AT_NEED
 from . import made
 from .databases import StackDatabase, database_name
 from .packages import build
+from .planned_packages import obstacles_in_zips
+from .public_layers import PublicLayers
 
 log = logging.getLogger(__name__)
 
 NEEDED = {"fingerprint", "instance", "outputs"}
+EMBEDDED = "embedded"  # the target whose emulator the table of resource types was made with
 RUNTIME_SECONDS = 900.0
 SAVE_SECONDS = 120.0
 SHOWN = 160  # of an output's value
+LAYER_SECONDS = 120.0  # for the edge to take one
 
 
 @dataclass(frozen=True)
@@ -67,17 +73,23 @@ class _Inputs:
     endpoint: str
     region: str
     stack: StackSettings
+    layers: Mapping[str, Path]
 
     @property
     def fingerprint(self) -> str:
         digest = hashlib.sha256(self.copy.digest().encode())
         files = [file.read_text(errors="replace") for file in self.stack.var_files]
         options = [files, self.stack.assignments, self.stack.workspace, users_terraform_variables(), users_workspace()]
+        options.append({arn: _sha256(path) for arn, path in self.layers.items()})
         parts = [self.variables, self.endpoint, self.region, options]
         digest.update(json.dumps(parts, sort_keys=True).encode())
         for _, path in sorted(self.packages.items()):
             digest.update(hashlib.sha256(path.read_bytes()).digest())
         return digest.hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 class Stack:
@@ -174,10 +186,18 @@ class Stack:
         yield from (f"  {line}" for line in made.listed(self.made))
         for name, value in sorted(self.outputs.items()):
             text = value if isinstance(value, str) else json.dumps(value)
-            text = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
-            yield f"  output {name} = {'(sensitive)' if name in self.sensitive else text}"
+            if name in self.sensitive:
+                yield f"  output {name} = (sensitive)"
+            elif not self._is_shown(name, text):
+                yield f"  output {name} = {text if len(text) <= SHOWN else f'{text[:SHOWN]}...'}"
         for example in self.stack_settings.examples if self.url is not None else ():
             yield f"  {example.replace('{url}', shlex.quote(self.url or ''))}"
+
+    def _is_shown(self, output: str, text: str) -> bool:
+        """Whether the summary says it already: an address, a name, the ARN of what has that name."""
+        parts = [part for resource in self.made for part in (resource.name, resource.url.rstrip("/"), resource.id)]
+        named = text.rpartition(":")[2].rpartition("/")[2] if text.startswith("arn:") else text.rstrip("/")
+        return named in filter(None, [*parts, self.url]) or (output in ("api_id", "stage") and self.url is not None)
 
     def up(
         self,
@@ -207,6 +227,7 @@ class Stack:
                 before_apply()
 
             record = self._of_state(inputs.copy.apply(inputs.variables, step, check), fingerprint)
+            PublicLayers(self.settings, self.account).bring_what_changed(self.running.edge(timeout=LAYER_SECONDS))
             if applied is None and database_is_older:
                 self.rebuild(record.outputs, step)
             if self.running.token:  # what is recorded as applied is there after any kill
@@ -216,21 +237,36 @@ class Stack:
         return True
 
     def _check(self, progress: Progress, root: Path, planned: list[Resource]) -> None:
-        """Say what of a plan will not work here; an error when something could not run at all. What its functions
-        need to run is made."""
-        refused = []
-        for obstacle in obstacles(planned, self.account, root):
-            if obstacle.refuses and not self.settings.allow_unsupported:
-                refused.append(str(obstacle))
-            else:
-                log.warning("%s: %s", self.name, obstacle)
+        """Say what of a plan will not work here; an error when something could not run at all, or is not to be less.
+        What its functions need to run is made, and brought."""
+        settings = self.settings
+        switched_on = ["enforce_iam"] * settings.enforce_iam
+        measured = settings.target == EMBEDDED
+        layers = PublicLayers(settings, self.account)
+        seen = [
+            *obstacles(planned, self.account, switched_on, measured=measured, root=root),
+            *layers.obstacles(planned),
+            *obstacles_in_zips(planned, root, settings),
+        ]
+        least = Weight.DESCRIBED if settings.strict else Weight.REFUSED
+        refused = [obstacle for obstacle in seen if obstacle.weight >= least and not settings.allow_unsupported]
+        for line in _in_short([obstacle for obstacle in seen if obstacle not in refused]):
+            log.warning("%s: %s", self.name, line)
         if refused:
+            way = "--allow-unsupported (STATICFIRE_ALLOW_UNSUPPORTED=1)"
+            remedy = f"To apply it all the same, and have each use of it fail: {way}."
+            what = "holds what cannot run here"
+            if settings.strict:
+                what, remedy = (
+                    "holds more than what runs here",
+                    "To apply what is only described here too: without --strict.",
+                )
             raise UnsupportedError(
-                f"The stack {self.name!r} holds what cannot run here; nothing of the plan was applied.\n"
-                + "\n".join(f"  - {line}" for line in refused),
-                remedy="To apply it all the same, and have each use of it fail: --allow-unsupported "
-                "(STATICFIRE_ALLOW_UNSUPPORTED=1).",
+                f"The stack {self.name!r} {what}; nothing of the plan was applied.\n"
+                + "\n".join(f"  - {obstacle}" for obstacle in refused),
+                remedy=remedy,
             )
+        layers.bring(self.running.edge(timeout=LAYER_SECONDS))
         self._make_runtimes(progress, planned)
 
     def _make_runtimes(self, progress: Progress, planned: list[Resource]) -> None:
@@ -304,13 +340,27 @@ class Stack:
     def _inputs(self, packages: Mapping[str, Path] | None = None) -> _Inputs:
         copy = WorkingCopy(self.settings, self.stack_settings, self.account, self.running.endpoint)
         if packages is None:
-            packages = build(self.stack_settings.zips, self.layout)
+            packages = build(self.settings, self.stack_settings)
         variables = dict(self.stack_settings.variables)
         if packages:
             variables["packages"] = copy.packages(packages)
         if self.database is not None:
             variables["database"] = self.database.variable
-        return _Inputs(copy, packages, variables, self.running.endpoint, self.settings.region, self.stack_settings)
+        settings = self.settings
+        return _Inputs(
+            copy, packages, variables, self.running.endpoint, settings.region, self.stack_settings, settings.layers
+        )
+
+
+def _in_short(seen: Sequence[Obstacle]) -> Iterator[str]:
+    """Each obstacle, and in one line the types of which nothing more can be said than what the table does."""
+    in_short = {Weight.DESCRIBED: "described only, nothing follows from it", Weight.UNTRIED: "not tried here"}
+    yield from (str(obstacle) for obstacle in seen if obstacle.weight not in in_short)
+    for weight, what in in_short.items():
+        types = Counter(obstacle.type for obstacle in seen if obstacle.weight == weight)
+        if types:
+            names = (kind + (f" ({count})" if count > 1 else "") for kind, count in sorted(types.items()))
+            yield f"{what} (docs/services-of-aws.md): {', '.join(names)}"
 
 
 def chosen_stacks(settings: Settings, running: Running, names: Sequence[str] = ()) -> list[Stack]:

@@ -55,8 +55,8 @@ class ApiAnswer:
     def text(self) -> str:
         return self.body.decode()
 
-    @property
     def json(self) -> Any:
+        """The body, read as JSON; an AssertionError with the answer when it is not."""
         try:
             return json.loads(self.body)
         except ValueError:
@@ -99,6 +99,15 @@ class ApiClient:
 
     def post(self, path: str, **options: Any) -> ApiAnswer:
         return self.request("POST", path, **options)
+
+    def put(self, path: str, **options: Any) -> ApiAnswer:
+        return self.request("PUT", path, **options)
+
+    def patch(self, path: str, **options: Any) -> ApiAnswer:
+        return self.request("PATCH", path, **options)
+
+    def delete(self, path: str, **options: Any) -> ApiAnswer:
+        return self.request("DELETE", path, **options)
 
     def close(self) -> None:
         self._pool.clear()
@@ -219,18 +228,39 @@ class AccountMailbox:
 
 
 class AccountLogs:
-    """`logs("name")`: the lines that a function wrote to its log group, oldest first."""
+    """`logs("name", "ERROR")`: the lines that a function wrote to its log group, oldest first, as soon as there is one.
 
-    def __init__(self, aws: AwsClients) -> None:
+    A line is in CloudWatch Logs a moment after it was written. `at_least` lines are waited for; with `at_least=0` it
+    looks once. `pattern` is a filter pattern of CloudWatch Logs.
+    """
+
+    def __init__(self, aws: Callable[[str], Any]) -> None:
         self._aws = aws
 
-    def __call__(self, function: str, pattern: str = "") -> list[str]:
+    def __call__(
+        self, function: str, pattern: str = "", *, at_least: int = 1, patience: float = PATIENCE_SECONDS
+    ) -> list[str]:
+        lines: list[str] = []
+
+        def are_enough() -> bool:
+            lines[:] = self._lines(function, pattern)
+            return len(lines) >= at_least
+
+        if not waiting.wait_until(are_enough, patience, 0.1):
+            what = f"{at_least} lines of {function}" + (f" that match {pattern!r}" if pattern else "")
+            raise AssertionError(f"Waited {patience:.0f} s in vain for {what}; last seen: {lines!r}")
+        return lines
+
+    def _lines(self, function: str, pattern: str) -> list[str]:
         client = self._aws("logs")
         group = self._aws("lambda").get_function_configuration(FunctionName=function).get("LoggingConfig", {})
         pages = client.get_paginator("filter_log_events").paginate(
             logGroupName=group.get("LogGroup", f"/aws/lambda/{function}"), filterPattern=pattern
         )
-        return [event["message"].rstrip("\n") for page in pages for event in page["events"]]
+        try:
+            return [event["message"].rstrip("\n") for page in pages for event in page["events"]]
+        except client.exceptions.ResourceNotFoundException:
+            return []  # Lambda makes the group with the first line
 
 
 class StackUnderTest:

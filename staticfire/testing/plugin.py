@@ -14,7 +14,7 @@ For a test, each a view of what the session has:
 - `staticfire_stack`: its url, outputs, account, region, endpoint, database; apply(), plan()
 - `api`: a client of its HTTP API; `aws("dynamodb")`: boto3 clients of its account
 - `postgres`: a pg8000.native connection to its database, as its own role
-- `functions`: invoke, count, kill; `logs("function-name")`: what they wrote
+- `functions`: invoke, count, kill; `logs("function-name", "ERROR")`: what they wrote, as soon as it is there
 - `mailbox()`: what was sent by e-mail in its account; `mailbox.wait(subject="ALARM")`
 - `faults("dynamodb", "UpdateItem", kind="hang")`: a fault for the length of a `with` block
 - `clean`: no data in it
@@ -217,7 +217,7 @@ def faults(staticfire_stack: kit.StackUnderTest) -> kit.AccountFaults:
 
 @pytest.fixture
 def logs(staticfire_stack: kit.StackUnderTest) -> kit.AccountLogs:
-    """`logs("name")`: the lines that the function wrote to its log group, oldest first."""
+    """`logs("name", "ERROR")`: the lines that the function wrote, oldest first, as soon as there are any."""
     return staticfire_stack.logs
 
 

@@ -48,7 +48,7 @@ def test_a_container_that_ended_under_traffic_costs_nothing_that_was_acknowledge
                 enough.wait(0.2)
                 continue
             if answer.status == 201:
-                acknowledged[answer.json["id"]] = usage
+                acknowledged[answer.json()["id"]] = usage
             else:
                 refused.append(answer.status)
                 enough.wait(0.2)

@@ -59,20 +59,20 @@ def _of_zip(function: Resource, path: Path) -> Iterator[Obstacle]:
     except KeyError:
         if not function.values.get("layers", True):
             remedy = "Put an executable file of this name at the top of its zip, or give it a layer that has one"
-            yield Obstacle(function.address, f"has no `bootstrap` in {path.name}", remedy, refuses=True)
+            yield Obstacle(function.address, f"has no `bootstrap` in {path.name}", remedy)
         return
     if not entry.external_attr >> 16 & EXECUTABLE:
         what = f"has a `bootstrap` in {path.name} that is not executable: AWS would refuse to start it too"
-        yield Obstacle(function.address, what, "Pack it with its mode (chmod 755 bootstrap)", refuses=True)
+        yield Obstacle(function.address, what, "Pack it with its mode (chmod 755 bootstrap)")
     architecture = (function.values.get("architectures") or ["x86_64"])[0]
     machine = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
     if built_for and built_for != architecture:
         what = f"has a `bootstrap` built for {built_for}, and its architecture is {architecture}: AWS cannot start it"
-        yield Obstacle(function.address, what, REBUILD, refuses=True)
+        yield Obstacle(function.address, what, REBUILD)
     elif built_for and built_for != machine and not _is_emulated(architecture):
         what = f"has a `bootstrap` built for {built_for}, and this machine is {machine}"
         remedy = f"Build it for {machine} and say so in `architectures`, or install qemu-user (binfmt) to run it"
-        yield Obstacle(function.address, what, remedy, refuses=True)
+        yield Obstacle(function.address, what, remedy)
 
 
 def _is_emulated(architecture: str) -> bool:

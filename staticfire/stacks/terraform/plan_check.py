@@ -1,24 +1,22 @@
-"""What a plan holds that will not work here, said before it is applied: a table of checks by resource type.
+"""What a plan holds that will not work here, said before it is applied, by the table and by what the arguments ask for.
 
-A check gets a resource as the plan has it, without what is known after apply only, and the stack's account. It yields
-an obstacle for each thing that will not work, with what to do. `refuses` is for what cannot run at all, as a function
-whose every invocation would be an error; what is only described here, or is
-less than on AWS, is said and applied.
+The table (resource_types.py) has what becomes of a resource type. A check here gets a resource as the plan has it,
+without what is known after apply only, and the stack's account; it yields an obstacle for each thing that will not
+work, with what to do.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from staticfire.toolchain.runtimes import RUNTIME, RUNTIMES_HERE
 
 from .bootstrap import obstacles_of_bootstraps
-from .obstacle import Obstacle
+from .obstacle import Obstacle, Weight
 from .output import Resource
+from .resource_types import AWS, TABLE, Fate
 
-LAYER_ARN = re.compile(r"arn:[a-z-]+:lambda:[^:]+:(\d{12}):layer:[^:]+:\d+")
 # What would be needed, by how the runtime's name begins.
 NEEDS = {
     "java": "Java's would need a JDK and AWS's client for Java",
@@ -31,23 +29,53 @@ NEEDS = {
 }
 READ_SOURCES = (["sqs"], ["dynamodb"], ["kinesis"])
 DESCRIBE_ROUTES = "Describe its routes: aws_apigatewayv2_integration, aws_apigatewayv2_route and aws_apigatewayv2_stage"
+LEAVE_OUT = "Leave it out of the local stack"
 
 
-def obstacles(resources: Sequence[Resource], account: str, root: Path | None = None) -> list[Obstacle]:
-    """What will not work of these resources in this account, in their order; `root` is where Terraform runs."""
+def obstacles(
+    resources: Sequence[Resource],
+    account: str,
+    settings: Iterable[str] = (),
+    *,
+    measured: bool = True,
+    root: Path | None = None,
+) -> list[Obstacle]:
+    """What will not work of these resources in this account, in their order.
+
+    `settings`: those that are switched on. `measured`: whether the emulator is the one that the table was made with;
+    with another one it only tells what to expect. `root` is where Terraform runs.
+    """
+    switched_on = frozenset(settings)
     by_resource = [
         obstacle
         for resource in resources
-        for check in CHECKS.get(resource.type, ())
-        for obstacle in check(resource, account)
+        for obstacle in (
+            *_by_type(resource, switched_on, measured),
+            *(obstacle for check in CHECKS.get(resource.type, ()) for obstacle in check(resource, account)),
+        )
     ]
     return by_resource + (list(obstacles_of_bootstraps(resources, root)) if root else [])
+
+
+def _by_type(resource: Resource, switched_on: frozenset[str], measured: bool) -> Iterator[Obstacle]:
+    address, kind = resource.address, resource.type
+    row = TABLE.get(kind)
+    if row is None:
+        if kind.startswith(AWS):
+            yield Obstacle(address, f"is an {kind}: not tried here", "Try it without --strict", Weight.UNTRIED, kind)
+    elif row.fate is Fate.REFUSED:
+        what = f"is an {kind}, which cannot be made here: {row.note}"
+        yield Obstacle(address, what, LEAVE_OUT, Weight.REFUSED if measured else Weight.UNTRIED, kind)
+    elif row.fate is Fate.DESCRIBED and row.needs not in switched_on:
+        yield Obstacle(address, f"is an {kind}: described only", row.note, Weight.DESCRIBED, kind)
+    elif row.fate is Fate.RUNS and row.note:
+        yield Obstacle(address, f"is an {kind}, which runs with less than on AWS", row.note, Weight.LESS, kind)
 
 
 def _image(resource: Resource, account: str) -> Iterator[Obstacle]:
     if resource.values.get("package_type") == "Image":
         remedy = "Zip packages run here: deploy it as one, or leave it out of the local stack"
-        yield Obstacle(resource.address, "is a container image, which cannot run here", remedy, refuses=True)
+        yield Obstacle(resource.address, "is a container image, which cannot run here", remedy)
 
 
 def _runtime(resource: Resource, account: str) -> Iterator[Obstacle]:
@@ -57,16 +85,7 @@ def _runtime(resource: Resource, account: str) -> Iterator[Obstacle]:
         what = f"has the runtime {runtime}, which cannot run here ({name})"
         needs = next((f"{text}. " for begin, text in NEEDS.items() if runtime.startswith(begin)), "")
         remedy = f"{needs}These run here: {RUNTIMES_HERE}. Give it one of them, or leave it out of the local stack"
-        yield Obstacle(resource.address, what, remedy, refuses=True)
-
-
-def _layers(resource: Resource, account: str) -> Iterator[Obstacle]:
-    for arn in resource.values.get("layers") or ():
-        owner = LAYER_ARN.fullmatch(arn or "")
-        if owner and owner[1] != account:
-            what = f"uses the layer {arn} of the account {owner[1]}, which is not here: the function cannot start"
-            remedy = "Make a layer of the same content in the stack (aws_lambda_layer_version), or put it into the zip"
-            yield Obstacle(resource.address, what, remedy, refuses=True)
+        yield Obstacle(resource.address, what, remedy)
 
 
 def _is_given(resource: Resource, argument: str) -> bool:
@@ -77,17 +96,23 @@ def _is_given(resource: Resource, argument: str) -> bool:
 def _http_api(resource: Resource, account: str) -> Iterator[Obstacle]:
     if resource.values.get("protocol_type") == "WEBSOCKET":
         what = "is a WebSocket API, and these cannot be made here"
-        yield Obstacle(resource.address, what, "Leave it out of the local stack: HTTP APIs run here", refuses=True)
+        yield Obstacle(resource.address, what, f"{LEAVE_OUT}: HTTP APIs run here")
     elif _is_given(resource, "body"):
         what = "has a `body` (an OpenAPI document), which cannot be imported here"
-        yield Obstacle(resource.address, what, DESCRIBE_ROUTES, refuses=True)
+        yield Obstacle(resource.address, what, DESCRIBE_ROUTES)
 
 
-def _only(what: str, remedy: str) -> Callable[[Resource, str], Iterator[Obstacle]]:
-    def check(resource: Resource, account: str) -> Iterator[Obstacle]:
-        yield Obstacle(resource.address, what, remedy)
+def _rest_api(resource: Resource, account: str) -> Iterator[Obstacle]:
+    if _is_given(resource, "body"):
+        what = "has a `body` (an OpenAPI document), which cannot be imported here"
+        yield Obstacle(resource.address, what, "Describe it: aws_api_gateway_resource, _method and _integration")
 
-    return check
+
+def _engine(resource: Resource, account: str) -> Iterator[Obstacle]:
+    engine = resource.values.get("engine")  # none: known after apply only, or that of a snapshot
+    if engine and engine != "postgres":
+        what = f"has the engine {engine}, which is not here"
+        yield Obstacle(resource.address, what, "A real PostgreSQL is here: use `postgres`, or leave it out")
 
 
 def _source(resource: Resource, account: str) -> Iterator[Obstacle]:
@@ -95,24 +120,15 @@ def _source(resource: Resource, account: str) -> Iterator[Obstacle]:
     arn = str(resource.values.get("event_source_arn") or "")
     if resource.values.get("self_managed_event_source") or (arn and arn.split(":")[2:3] not in READ_SOURCES):
         what = f"reads {arn or 'a Kafka of your own'}: the mapping is described only"
-        yield Obstacle(resource.address, what, "Nothing reads it here: SQS, DynamoDB streams and Kinesis are read")
+        remedy = "Nothing reads it here: SQS, DynamoDB streams and Kinesis are read"
+        yield Obstacle(resource.address, what, remedy, Weight.DESCRIBED, resource.type)
 
 
 Check = Callable[[Resource, str], Iterator[Obstacle]]
 CHECKS: Mapping[str, tuple[Check, ...]] = {
-    "aws_lambda_function": (_image, _runtime, _layers),
+    "aws_lambda_function": (_image, _runtime),
     "aws_lambda_event_source_mapping": (_source,),
     "aws_apigatewayv2_api": (_http_api,),
-    "aws_api_gateway_rest_api": (
-        _only(
-            "is a REST API: the emulator serves it",
-            "What it answers is not held to AWS's documentation, as an HTTP API (aws_apigatewayv2_api) is",
-        ),
-    ),
-    "aws_pipes_pipe": (
-        _only(
-            "is an EventBridge pipe: described only",
-            "Nothing is delivered by it here: an event source mapping does",
-        ),
-    ),
+    "aws_api_gateway_rest_api": (_rest_api,),
+    "aws_db_instance": (_engine,),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -75,3 +76,30 @@ def test_an_apply_is_never_cut_short_by_the_next_one_and_locks_an_encrypted_stat
     ]
     assert "use_lockfile=true" in initialised
     assert "encrypt=true" in initialised
+
+
+EXAMPLES = re.findall(
+    r"^```yaml\n(.*?)^```", (ROOT / "docs/continuous-integration.md").read_text(encoding="utf-8"), re.M | re.S
+)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
+def test_an_example_of_the_documents_is_a_valid_workflow(example: str, tmp_path: Path) -> None:
+    (tmp_path / "example.yml").write_text(example, encoding="utf-8")
+    test_a_workflow_is_valid_by_its_published_schema(tmp_path / "example.yml")
+
+
+def test_the_action_is_valid_by_its_published_schema_and_its_inputs_are_in_the_document() -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-actions"]
+    subprocess.run([*command, str(ROOT / "action.yml")], check=True)
+    action = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+    document = (ROOT / "docs/continuous-integration.md").read_text(encoding="utf-8")
+    assert [name for name in (*action["inputs"], *action["outputs"]) if f"`{name}`" not in document] == []
+
+
+def test_each_platform_runs_up_and_the_scenarios() -> None:
+    jobs = read("platforms.yml")["jobs"]
+    assert jobs["scenarios"]["strategy"]["matrix"]["runner"] == ["ubuntu-24.04", "ubuntu-24.04-arm", "macos-15"]
+    commands = [step.get("run", "") for step in jobs["scenarios"]["steps"]]
+    assert "make up" in commands
+    assert any("scenarios" in command for command in commands)

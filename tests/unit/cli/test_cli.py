@@ -8,10 +8,12 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from staticfire import __version__
+from staticfire.cli import stacks
 from staticfire.cli.main import _parser, run
 from staticfire.cli.status import _in_words
 from staticfire.host.locks import command_lock
@@ -211,3 +213,39 @@ def test_the_doctor_says_which_runtime_of_the_settings_cannot_run(
     said = capsys.readouterr().out
     assert "FAIL  Runtimes: Functions of the runtime 'java21' cannot run here." in said
     assert "Correct the setting `runtimes`" in said
+
+
+@pytest.mark.parametrize(
+    ("flags", "terminal", "answer", "emptied"),
+    [
+        ([], True, "n", False),
+        ([], True, "", False),
+        ([], True, "y", True),
+        (["--yes"], True, "n", True),
+        ([], False, "n", True),
+    ],
+)
+def test_reset_asks_where_somebody_can_answer(
+    root: str, monkeypatch: pytest.MonkeyPatch, flags: list[str], terminal: bool, answer: str, emptied: bool
+) -> None:
+    class Edge:
+        def reset(self) -> None:
+            pass
+
+    class Running:
+        def edge(self) -> Edge:
+            return Edge()
+
+    calls: list[Any] = []
+
+    def reset(chosen: list[Any]) -> list[str]:
+        calls.append(chosen)
+        return []
+
+    monkeypatch.setattr(stacks, "require_well", lambda settings: Running())
+    monkeypatch.setattr(stacks, "chosen_stacks", lambda settings, running: [])
+    monkeypatch.setattr(stacks, "reset", reset)
+    monkeypatch.setattr("builtins.input", lambda question: answer)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: terminal, raising=False)
+    assert run(["--project", root, "reset", *flags]) == 0
+    assert bool(calls) is emptied

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from staticfire.edge_client import Health
-from staticfire.errors import NotRunningError
+from staticfire.errors import NotRunningError, UnsupportedError
 from staticfire.host.files import write_json
 from staticfire.progress import Progress, Step
 from staticfire.settings import Settings
 from staticfire.stacks import stack as stack_module
+from staticfire.stacks.made import Made
 from staticfire.stacks.stack import Stack
 from staticfire.stacks.terraform.output import Resource
 from staticfire.targets.base import Running
@@ -87,9 +88,26 @@ def test_what_was_applied_to_an_emulator_that_died_is_not_there_any_more(setting
 
 def test_the_summary_has_the_url_and_examples_that_can_be_pasted(settings: Settings) -> None:
     stack = Stack(settings, "plain", RUNNING)
-    record(stack, {"api_id": "abc"})
+    record(stack, {"api_id": "abc", "other": "value"})
     url = "http://127.0.0.1:4566/_aws/execute-api/abc/%24default"
-    assert list(stack.summary()) == ["plain", f"  API       {url}", "  output api_id = abc", f"  curl {url}/a"]
+    assert list(stack.summary()) == ["plain", f"  API       {url}", "  output other = value", f"  curl {url}/a"]
+
+
+def test_the_summary_does_not_say_a_thing_twice(settings: Settings) -> None:
+    stack = Stack(settings, "plain", RUNNING)
+    url = "http://127.0.0.1:4566/_aws/execute-api/abc/%24default"
+    outputs = {
+        "api_id": "abc",
+        "endpoint": f"{url}/",
+        "table": "items",
+        "table_arn": "arn:aws:dynamodb:us-east-1:000000000000:table/items",
+        "topic_arn": "arn:aws:sns:us-east-1:000000000000:another",
+    }
+    things = [Made("HTTP API", "shop", url, "abc"), Made("table", "items")]
+    applied = {"fingerprint": "f", "instance": RUNNING.instance, "outputs": outputs}
+    write_json(stack.layout.applied(stack.account, stack.name), {**applied, "made": [vars(made) for made in things]})
+    shown = [line for line in stack.summary() if "output" in line]
+    assert shown == ["  output topic_arn = arn:aws:sns:us-east-1:000000000000:another"]
 
 
 def test_the_summary_of_a_stack_that_is_not_applied_says_what_to_do(settings: Settings) -> None:
@@ -132,3 +150,44 @@ def test_packages_that_are_built_already_are_not_built_again(
     package.write_bytes(b"another")
     assert stack.up(Progress(), {"plain": package})
     assert stack.outputs == {"api_id": "abc"}
+
+
+PLANNED = [
+    Resource("aws_vpc.main", "aws_vpc", {}),
+    Resource("aws_vpc.other", "aws_vpc", {}),
+    Resource("aws_sqs_queue.work", "aws_sqs_queue", {}),
+    Resource("aws_quicksight_theme.dark", "aws_quicksight_theme", {}),
+]
+
+
+class PlanningCopy(Copy):
+    """One that has a plan to be checked."""
+
+    def apply(
+        self, variables: Mapping[str, Any], step: Step, check: Callable[[list[Resource]], None]
+    ) -> Mapping[str, Any]:
+        check(PLANNED)
+        return super().apply(variables, step, check)
+
+
+def test_what_is_described_only_is_said_in_one_line(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(stack_module, "WorkingCopy", PlanningCopy)
+    assert Stack(settings, "plain", RUNNING).up(Progress(), {})
+    assert caplog.messages == [
+        "plain: described only, nothing follows from it (docs/services-of-aws.md): aws_vpc (2)",
+        "plain: not tried here (docs/services-of-aws.md): aws_quicksight_theme",
+    ]
+
+
+def test_strict_refuses_what_is_described_only_and_what_nobody_tried(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stack_module, "WorkingCopy", PlanningCopy)
+    stack = Stack(replace(settings, strict=True), "plain", RUNNING)
+    with pytest.raises(UnsupportedError) as refused:
+        stack.up(Progress(), {})
+    addresses = [line.split()[1] for line in str(refused.value).splitlines() if line.startswith("  - ")]
+    assert addresses == ["aws_vpc.main", "aws_vpc.other", "aws_quicksight_theme.dark"]
+    assert stack.applied is None

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from staticfire.edge_client import EdgeClient
-from staticfire.testing.kit import AccountFaults, ApiClient, wait_until
+from staticfire.testing.kit import AccountFaults, AccountLogs, ApiClient, wait_until
 
 
 class EchoServer(ThreadingHTTPServer):
@@ -47,7 +47,7 @@ class Echo(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    do_GET = do_DELETE = do_POST
+    do_GET = do_PUT = do_PATCH = do_DELETE = do_POST
 
     def log_message(self, *_: object) -> None:
         pass
@@ -74,20 +74,20 @@ def test_every_status_is_an_answer(url: str, status: int) -> None:
 def test_connections_are_kept(url: str) -> None:
     api = ApiClient(url)
 
-    assert len({api.post("/", json={"n": n}).json["from"] for n in range(5)}) == 1
+    assert len({api.post("/", json={"n": n}).json()["from"] for n in range(5)}) == 1
 
 
 def test_threads_may_share_it(url: str) -> None:
     api = ApiClient(url)
     with ThreadPoolExecutor(8) as threads:
-        answers = list(threads.map(lambda n: api.post("/", body=str(n)).json["body"], range(100)))
+        answers = list(threads.map(lambda n: api.post("/", body=str(n)).json()["body"], range(100)))
 
     assert answers == [str(n) for n in range(100)]
 
 
 def test_json_is_sent_with_its_content_type_and_a_body_as_it_is(url: str) -> None:
-    assert ApiClient(url).post("/", json={"a": 1}).json["type"] == "application/json"
-    assert ApiClient(url).post("/", body='{"a": 1}', headers={"Content-Type": "text/x"}).json["type"] == "text/x"
+    assert ApiClient(url).post("/", json={"a": 1}).json()["type"] == "application/json"
+    assert ApiClient(url).post("/", body='{"a": 1}', headers={"Content-Type": "text/x"}).json()["type"] == "text/x"
 
 
 def test_header_names_are_lower_case_and_repeated_ones_joined(url: str) -> None:
@@ -96,7 +96,7 @@ def test_header_names_are_lower_case_and_repeated_ones_joined(url: str) -> None:
 
 def test_an_answer_that_is_no_json_says_what_it_is(url: str) -> None:
     with pytest.raises(AssertionError, match=r"HTTP 200.*no json"):
-        _ = ApiClient(url).get("/text").json
+        _ = ApiClient(url).get("/text").json()
 
 
 def test_a_fault_lasts_as_long_as_its_block_even_when_that_fails(server: EchoServer, url: str) -> None:
@@ -132,3 +132,49 @@ def test_waiting_gives_what_came_true() -> None:
 def test_waiting_in_vain_says_for_what_and_what_was_seen_last() -> None:
     with pytest.raises(AssertionError, match=r"in vain for a number; last seen: \[\]"):
         wait_until(list, "a number", patience=0.05)
+
+
+@pytest.mark.parametrize("method", ["get", "post", "put", "patch", "delete"])
+def test_each_usual_method_is_sent(server: EchoServer, url: str, method: str) -> None:
+    assert getattr(ApiClient(url), method)("/orders", json={"count": 1}).status == 200
+    assert server.seen == [(method.upper(), "/orders", b'{"count": 1}')]
+
+
+class LaterLogs:
+    """Clients of Lambda and CloudWatch Logs: at the first look there is not a group, then a line more at each."""
+
+    class Missing(Exception):
+        pass
+
+    class exceptions:
+        ResourceNotFoundException: type[Exception]
+
+    def __init__(self) -> None:
+        self.exceptions.ResourceNotFoundException = self.Missing
+        self.looks = 0
+
+    def __call__(self, service: str) -> LaterLogs:
+        return self
+
+    def get_function_configuration(self, *, FunctionName: str) -> dict[str, str]:
+        return {}
+
+    def get_paginator(self, operation: str) -> LaterLogs:
+        return self
+
+    def paginate(self, **where: str) -> Iterator[dict[str, list[dict[str, str]]]]:
+        self.looks += 1
+        if self.looks == 1:
+            raise self.Missing
+        yield {"events": [{"message": f"line {number}\n"} for number in range(2, self.looks + 1)]}
+
+
+def test_logs_wait_for_as_many_lines_as_are_asked_for() -> None:
+    assert AccountLogs(LaterLogs())("shop") == ["line 2"]
+    assert AccountLogs(LaterLogs())("shop", at_least=2) == ["line 2", "line 3"]
+    assert AccountLogs(LaterLogs())("shop", at_least=0) == []
+
+
+def test_lines_that_never_come_are_named() -> None:
+    with pytest.raises(AssertionError, match=r"in vain for 99 lines of shop that match 'ERROR'"):
+        AccountLogs(LaterLogs())("shop", "ERROR", at_least=99, patience=0.3)

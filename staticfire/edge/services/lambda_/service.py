@@ -17,6 +17,7 @@ from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.traces.trace_id import new_trace
 
 from .admission import Admission
+from .brought_layers import ARN, BroughtLayers
 from .caller_deadlines import CallerDeadlines
 from .catalog import FunctionCatalog
 from .code import CodeStore
@@ -75,6 +76,7 @@ class Functions:
         self._catalog = FunctionCatalog(store)
         self.records = self._catalog.records
         self.code = CodeStore(settings.state_dir / "functions", self.records.code())
+        self.brought_layers = BroughtLayers(self.records, self.code)
         self._logs = FunctionLogs(emulator)
         self._metrics = FunctionMetrics(emulator)
         self._admission = Admission(self._catalog, self._metrics, settings.account_concurrency)
@@ -210,6 +212,16 @@ class Functions:
         """What is described of it was changed: it takes effect on the next invocation."""
         self._catalog.forget(ref.scope, ref.name)
         self._urls = None
+
+    async def keep_layer(self, arn: str, runtime: str, data: bytes) -> bool:
+        """Keep the content of another account's layer; whether it changed: what runs with it then starts anew."""
+        layer = ARN.fullmatch(arn)
+        if layer is None:
+            raise AwsError(400, "InvalidParameterValueException", f"{arn!r} is not the ARN of a layer version")
+        changed = await self.brought_layers.keep(layer, runtime, data)
+        for function in self._functions.values() if changed else ():
+            function.renew(arn)
+        return changed
 
     async def deleted(self, ref: FunctionRef) -> None:
         """It is gone: its execution environments end."""

@@ -81,6 +81,8 @@ class Starter:
         directory = self._directory / f"{os.getpid()}-{next(self._numbers)}"
         credentials = await self._credentials.variables(config, directory.name)
         stream = self._logs.stream(config)
+        if runtime.name.startswith("python"):
+            stream.packed = runtime.name.removeprefix("python"), [place for place in (tree, layers) if place]
         settings: LaunchSettings = {
             "handler": config.handler,
             "task_root": "/var/task",
@@ -148,7 +150,7 @@ class Starter:
             "AWS_LAMBDA_FUNCTION_NAME": config.name,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(config.memory),
             "AWS_LAMBDA_FUNCTION_VERSION": config.version,
-            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_INITIALIZATION_TYPE": config.initialization_type,
             "AWS_LAMBDA_LOG_GROUP_NAME": config.logging.group,
             "AWS_LAMBDA_LOG_STREAM_NAME": stream,
             **of_json,

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from staticfire.stacks.terraform import bootstrap
+from staticfire.stacks.terraform.obstacle import Weight
 from staticfire.stacks.terraform.output import Resource
 from staticfire.stacks.terraform.plan_check import obstacles
 
@@ -33,7 +34,9 @@ def packed(path: Path, name: str, content: bytes, mode: int = 0o755) -> None:
 def said(root: Path, *others: Resource, **values: Any) -> Sequence[tuple[bool, str]]:
     function = {"runtime": "provided.al2023", "filename": "code.zip", "layers": None, **values}
     resources = [Resource("aws_lambda_function.this", "aws_lambda_function", function), *others]
-    return [(obstacle.refuses, str(obstacle)) for obstacle in obstacles(resources, "0" * 12, root)]
+    return [
+        (obstacle.weight is Weight.REFUSED, str(obstacle)) for obstacle in obstacles(resources, "0" * 12, root=root)
+    ]
 
 
 def test_nothing_is_said_of_what_runs(tmp_path: Path) -> None:

@@ -78,6 +78,20 @@ async def test_an_invocations_lines_stand_between_start_and_report(lab: Lab) -> 
     assert len(lines) == 7
 
 
+async def test_an_import_error_is_followed_by_what_the_native_modules_are_for(lab: Lab) -> None:
+    head = b"\x7fELF\x02\x01\x01" + bytes(11) + (0x3E).to_bytes(2, "little")
+    modules = {
+        "fast/__init__.py": "from .fast import loads\n",
+        "fast/fast.cpython-302-x86_64-linux-gnu.so": head.decode(),
+    }
+    ref = lab.deploy({"app.py": "from fast import loads\ndef handler(e, c): print(e)\n", **modules})
+    async with lab.running() as functions:
+        assert (await functions.invoke(ref, b"{}")).error
+        await functions.reset()
+    said = [line for line in lab.emulator.lines[GROUP] if "staticfire" in line]
+    assert f"the native module of fast is for cpython-302, not for python{lab.version}" in said[0]
+
+
 async def test_the_log_tail_is_the_invocations_own(lab: Lab) -> None:
     ref = lab.deploy("def handler(e, c): print('saw', e)\n")
     async with lab.running() as functions:
