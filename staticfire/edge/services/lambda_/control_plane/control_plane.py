@@ -28,7 +28,7 @@ from .tags import TagOperations
 from .wording import WORDING
 
 
-class ControlPlane:
+class LambdaControlPlane:
     """What describes functions. `add` takes the operations that others have."""
 
     def __init__(

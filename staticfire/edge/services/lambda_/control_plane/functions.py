@@ -104,8 +104,8 @@ class FunctionOperations:
             puts[self._records.key(scope, "function", name)] = function
             await self._records.write(puts)
         await self._running.changed(ref._replace(qualifier=None))
-        told = {**latest, "Version": "1"} if params.get("Publish") else latest
-        return told
+        answer = {**latest, "Version": "1"} if params.get("Publish") else latest
+        return answer
 
     async def update_code(self, call: Call, params: Params) -> Record:
         ref = ref_of(self._records, call, params)
