@@ -97,7 +97,7 @@ SERVICES: Mapping[str, tuple[Rows, ...]] = {
         _runs("api_gateway_rest_api", "The emulator serves it: what it answers is not held to AWS's documentation"),
         _runs(
             "api_gateway_resource api_gateway_method api_gateway_integration api_gateway_method_response "
-            "api_gateway_integration_response api_gateway_deployment api_gateway_stage"
+            "api_gateway_deployment api_gateway_stage"
         ),
         _described(
             "api_gateway_account api_gateway_authorizer api_gateway_request_validator api_gateway_model "
@@ -105,7 +105,10 @@ SERVICES: Mapping[str, tuple[Rows, ...]] = {
             "api_gateway_documentation_part",
             "What the emulator does with it is not tested",
         ),
-        _restless("api_gateway_gateway_response", "What the emulator does with it is not tested"),
+        _restless(
+            "api_gateway_gateway_response api_gateway_integration_response",
+            "What the emulator does with it is not tested",
+        ),
         _described("api_gateway_rest_api_policy", POLICY),
         _refused("api_gateway_domain_name", "a second apply fails, since the emulator cannot change it"),
         _refused("api_gateway_base_path_mapping", NOT_READ),
