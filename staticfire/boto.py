@@ -9,20 +9,20 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import boto3
-import botocore.session
-from botocore.config import Config
-
-# Every variable of botocore's session: not read from variables or files, and with its default.
-_DEFAULTS = {
-    name: (None, None, os.devnull if name in ("config_file", "credentials_file") else default, convert)
-    for name, (_, _, default, convert) in botocore.session.Session.SESSION_VARIABLES.items()
-}
-
 
 def client(endpoint: str, region: str, account: str, service: str, **config: Any) -> Any:
     """A boto3 client of `account` at `endpoint`; `config` goes to botocore's Config."""
-    session = boto3.session.Session(botocore_session=botocore.session.Session(session_vars=_DEFAULTS))
+    # A command that calls nothing does without them: they take as long to import as all the rest.
+    import boto3
+    import botocore.session
+    from botocore.config import Config
+
+    # Every variable of botocore's session: not read from variables or files, and with its default.
+    defaults = {
+        name: (None, None, os.devnull if name in ("config_file", "credentials_file") else default, convert)
+        for name, (_, _, default, convert) in botocore.session.Session.SESSION_VARIABLES.items()
+    }
+    session = boto3.session.Session(botocore_session=botocore.session.Session(session_vars=defaults))
     return session.client(
         service,
         endpoint_url=endpoint,

@@ -62,6 +62,21 @@ class EdgeClient:
         """kill -9 what runs there; one that is gone is not an error."""
         self._ask("POST", "functions/kill", {"environment": identity})
 
+    def save(self) -> Mapping[str, Any]:
+        """Have the emulator's state on the disk, where it is kept at all; what was said of that."""
+        status, answer = self._request("POST", "save", {})
+        if status >= 300:
+            raise StaticfireError(f"The emulator's state was not saved: {answer.get('error', answer)}")
+        return answer
+
+    def shut(self) -> int:
+        """Have it let no request through; how many were still under way when it did."""
+        return int(self._ask("POST", "shut", {})["under_way"])
+
+    def open(self) -> bool:
+        """Let all through again; whether it was shut until now."""
+        return bool(self._ask("POST", "open", {})["was_shut"])
+
     def faults(self) -> Mapping[str, Any]:
         return self._ask("GET", "faults")
 

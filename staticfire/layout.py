@@ -23,6 +23,8 @@ NOT_SHARED = (
 # What the parts of a stack keep in the state directory, beside what was applied.
 STATE = (
     *("edge.json", "edge-config.json", "http-apis.json", "inboxes.json", "mail.jsonl"),
+    *("loading.json", "before-apply"),
+    *("edge.sqlite", "edge.sqlite-shm", "edge.sqlite-wal"),
     *("compose.json", "containers.json", "terraform.rc", "provider-mirror", "applying"),
     *(CONTROL_TOKEN, f".{CONTROL_TOKEN}.lock", "bin", "options"),
     *("functions", "logs", "ministack", "postgres", "processes"),
@@ -99,6 +101,15 @@ class Layout:
         return self.state / "build"
 
     @property
+    def snapshots(self) -> Path:
+        return self.state / "snapshots"
+
+    @property
+    def before_apply(self) -> Path:
+        """The emulator's part while Terraform applies: where that is cut off, it is the state again."""
+        return self.state / "before-apply"
+
+    @property
     def programs(self) -> Path:
         """What `staticfire env` puts before a shell's own programs."""
         return self.state / "bin"
@@ -129,6 +140,10 @@ class Layout:
         """Forget what was applied, since what it was applied to is gone; what was removed."""
         return self._remove("applied", "planned", "terraform")
 
+    def forget_emulator(self) -> None:
+        """Of a stopped embedded stack: the emulator begins from nothing, and the edge with it."""
+        self._remove("applied", "before-apply", "ministack", "edge.sqlite", "edge.sqlite-shm", "edge.sqlite-wal")
+
     def wipe(self) -> list[str]:
         """Remove all of a stack's state; what was removed. Packages, reports and the state of test runs stay."""
         return [*self.forget_applied(), *self._remove(*STATE)]
@@ -150,6 +165,10 @@ class Layout:
 
     def applied(self, account: str, stack: str) -> Path:
         return self.state / "applied" / account / f"{stack}.json"
+
+    @property
+    def applied_records(self) -> list[Path]:
+        return sorted((self.state / "applied").glob("*/*.json"))
 
     def planned(self, account: str, stack: str) -> Path:
         """What the stack would be on AWS."""

@@ -13,7 +13,7 @@ from staticfire.targets.base import target
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=lambda settings, arguments: end(settings, arguments.verbose, wipe=arguments.wipe))
-    parser.add_argument("--wipe", action="store_true", help="forget the data too")
+    parser.add_argument("--wipe", action="store_true", help="forget the data too; snapshots stay")
 
 
 def end(settings: Settings, verbose: bool, *, wipe: bool = False) -> int:
@@ -26,4 +26,6 @@ def end(settings: Settings, verbose: bool, *, wipe: bool = False) -> int:
         if wipe:
             removed = ", ".join(place.wipe())
             display.line(f"The data is gone. Removed from {layout.state}: {removed or 'nothing'}.")
+            if layout.snapshots.exists() and any(layout.snapshots.iterdir()):
+                display.line(f"Snapshots stay, in {layout.snapshots}; `staticfire snapshot delete --all` deletes them.")
     return 0

@@ -22,6 +22,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 
 import pg8000
@@ -34,35 +35,45 @@ from staticfire.host.leave import INTERRUPTED, leave_at_once
 from staticfire.settings import ALL, Settings, load
 from staticfire.stacks.options import remembered
 
-from . import doctor, down, env, fault, init, logs, mail, stacks, status, up, url
-from . import load as load_command
 from .terminal import shown
 
 UNREAD = 141
 FLAGS = ("target", "port", "allow_unsupported", "strict")  # of some commands; each stands above the setting of its name
 
-COMMANDS: Mapping[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = {
-    "up": (up.configure, "Start what does not run yet, and apply the stacks; quick when nothing changed."),
-    "down": (down.configure, "End what runs. Postgres keeps its data."),
+# The module of each command, and what adds its arguments: only that of the command that runs is imported.
+COMMANDS: Mapping[str, tuple[str, str, str]] = {
+    "up": ("up", "configure", "Start what does not run yet, and apply the stacks; quick when nothing changed."),
+    "down": ("down", "configure", "End what runs; its data stays (embedded: all of it)."),
     "status": (
-        status.configure,
+        "status",
+        "configure",
         "Say what runs, and whether it is well.",
     ),
-    "url": (url.configure, "Print the address of a stack's API."),
-    "init": (init.configure, "Write down what `up` takes from the Terraform, as a commented staticfire.toml."),
-    "apply": (stacks.configure_apply, "Apply stacks to the running target, even when nothing changed."),
-    "destroy": (stacks.configure_destroy, "Destroy stacks and their databases."),
-    "logs": (logs.configure, "Print the functions' logs, from CloudWatch Logs."),
-    "mail": (mail.configure, "Print what SNS and SES sent by e-mail, newest first. Nothing leaves this machine."),
+    "url": ("url", "configure", "Print the address of a stack's API."),
+    "init": ("init", "configure", "Write down what `up` takes from the Terraform, as a commented staticfire.toml."),
+    "apply": ("stacks", "configure_apply", "Apply stacks to the running target, even when nothing changed."),
+    "destroy": ("stacks", "configure_destroy", "Destroy stacks and their databases."),
+    "logs": ("logs", "configure", "Print the functions' logs, from CloudWatch Logs."),
+    "mail": ("mail", "configure", "Print what SNS and SES sent by e-mail, newest first. Nothing leaves this machine."),
     "reset": (
-        stacks.configure_reset,
+        "stacks",
+        "configure_reset",
         "Empty what the stacks hold: tables, buckets, queues, databases, mail.",
     ),
-    "load": (load_command.configure, "Load a stack by a profile, look up what became of each write, write a report."),
-    "fault": (fault.configure, "Have AWS API calls of the running stack fail, hang, come late or lose their answer."),
-    "build": (stacks.configure_build, "Build the packages that Terraform deploys, and print their paths."),
-    "doctor": (doctor.configure, "Check what this machine must have; each failed check comes with its remedy."),
-    "env": (env.configure, 'Print exports for tflocal, the AWS CLI and psql by hand: eval "$(staticfire env)".'),
+    "snapshot": (
+        "snapshot",
+        "configure",
+        "Keep all that the stacks hold under a name, and bring it back.",
+    ),
+    "load": ("load", "configure", "Load a stack by a profile, look up what became of each write, write a report."),
+    "fault": (
+        "fault",
+        "configure",
+        "Have AWS API calls of the running stack fail, hang, come late or lose their answer.",
+    ),
+    "build": ("stacks", "configure_build", "Build the packages that Terraform deploys, and print their paths."),
+    "doctor": ("doctor", "configure", "Check what this machine must have; each failed check comes with its remedy."),
+    "env": ("env", "configure", 'Print exports for tflocal, the AWS CLI and psql by hand: eval "$(staticfire env)".'),
 }
 
 
@@ -90,7 +101,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def run(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
-    arguments = _parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    arguments = _parser([name for name in COMMANDS if name in words]).parse_args(words)
     logging.basicConfig(level=logging.INFO if arguments.verbose else logging.WARNING, format="%(message)s")
     logging.getLogger("botocore").setLevel(logging.WARNING)
     try:
@@ -133,7 +145,8 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     return settings if "var_file" in arguments else remembered(settings, settings)  # `up` has its own flags
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(commands_used: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
+    """With the arguments of these commands; of the others it knows the names."""
     parser = argparse.ArgumentParser(
         prog="staticfire",
         description="Run AWS serverless stacks on this machine, as they are.",
@@ -147,9 +160,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-v", "--verbose", action="store_true", help=verbose)
     parser.set_defaults(**dict.fromkeys(FLAGS))
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, (configure, text) in COMMANDS.items():
+    for name, (module, configure, text) in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text)
-        configure(command)
+        if name not in commands_used:
+            continue
+        getattr(import_module(f"staticfire.cli.{module}"), configure)(command)
         if name == "up":  # argparse would take it for the beginning of -var
             command.add_argument("-v", "--verbose", action="store_true", default=argparse.SUPPRESS, help=verbose)
     return parser

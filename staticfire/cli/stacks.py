@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 
 from staticfire.host.locks import command_lock
 from staticfire.layout import Layout
-from staticfire.progress import progress
+from staticfire.progress import Progress, progress
 from staticfire.settings import Settings
 from staticfire.stacks.packages import build
 from staticfire.stacks.reset import reset
-from staticfire.stacks.stack import chosen_stacks
+from staticfire.stacks.stack import SAVE_SECONDS, Stack, chosen_stacks
 from staticfire.targets.base import require_well
+from staticfire.targets.copies import EMBEDDED, Copies
 
 
 def configure_build(parser: argparse.ArgumentParser) -> None:
@@ -60,8 +63,26 @@ def _build(settings: Settings, arguments: argparse.Namespace) -> int:
 def _apply(settings: Settings, arguments: argparse.Namespace) -> int:
     with command_lock(Layout.of(settings), "apply"), progress(verbose=arguments.verbose) as display:
         for stack in chosen_stacks(settings, require_well(settings), arguments.stacks):
-            stack.up(display, force=True)
+            bring_up(stack, display, force=True)
     return 0
+
+
+def bring_up(
+    stack: Stack, display: Progress, packages: Mapping[str, Path] | None = None, *, force: bool = False
+) -> None:
+    """Apply it, so that a crash in the middle is undone by the next `up`; the state directory is locked."""
+    if stack.settings.target != EMBEDDED:
+        stack.up(display, packages, force=force)
+        return
+    copies, edge = Copies(stack.settings), stack.running.edge(timeout=SAVE_SECONDS)
+    try:
+        stack.up(display, packages, force=force, before_apply=lambda: copies.remember(edge))
+    except BaseException:
+        health = edge.health()
+        if health is not None and health.well:  # Terraform could write down what it made
+            copies.forget()
+        raise
+    copies.forget()
 
 
 def _destroy(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -31,7 +31,7 @@ from staticfire.toolchain.runtimes import runtimes_in_use
 
 from .down import end
 from .logs import print_logs
-from .stacks import what_may_be_applied
+from .stacks import bring_up, what_may_be_applied
 from .summary import as_object, own_name, print_summary
 
 
@@ -71,7 +71,7 @@ def _up(settings: Settings, arguments: argparse.Namespace) -> int:
             packages = building.result()
             stacks = [Stack(settings, name, running) for name in names]
             for stack in stacks:
-                stack.up(display, packages[stack.name])
+                bring_up(stack, display, packages[stack.name])
         if arguments.json:
             print(json.dumps(as_object(settings, running), indent=2))
             return 0

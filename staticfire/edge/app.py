@@ -12,9 +12,11 @@ from staticfire.edge.aws.router import Router
 from staticfire.edge.emulators import ministack
 from staticfire.edge.http1.messages import Request, Response
 from staticfire.edge.services.apigateway import HttpApis
+from staticfire.edge.services.lambda_.code_locations import CodeLocations
 from staticfire.edge.services.lambda_.function_urls import FunctionUrls
 
 from .endpoints import NOT_PERMITTED, PREFIX, Endpoints
+from .gate import Gate
 from .guard import Guard
 
 # What an emulator lets be steered; what answers CloudFormation and nodes of EKS has a token of its own in its path.
@@ -24,15 +26,34 @@ READING = ("GET", "HEAD")
 
 class App:
     def __init__(
-        self, *, http_apis: HttpApis, function_urls: FunctionUrls, guard: Guard, endpoints: Endpoints, router: Router
+        self,
+        *,
+        http_apis: HttpApis,
+        function_urls: FunctionUrls,
+        gate: Gate,
+        code_locations: CodeLocations,
+        guard: Guard,
+        endpoints: Endpoints,
+        router: Router,
     ) -> None:
         self._http_apis = http_apis
         self._function_urls = function_urls
+        self._gate = gate
+        self._code_locations = code_locations
         self._guard = guard
         self._endpoints = endpoints
         self._router = router
 
     async def handle(self, request: Request) -> Response:
+        if request.path.startswith(PREFIX):
+            return await self._handle(request)
+        await self._gate.enter(request)
+        try:
+            return await self._handle(request)
+        finally:
+            self._gate.leave()
+
+    async def _handle(self, request: Request) -> Response:
         address = self._http_apis.match(request)
         if address is not None:
             return await self._http_apis.serve(address)
@@ -44,6 +65,9 @@ class App:
             return refusal
         if request.path.startswith(PREFIX):
             return await self._endpoints.handle(request)
+        answer = await self._code_locations.serve(request)
+        if answer is not None:
+            return answer
         steers = request.method not in READING and STEERS.match(unquote(request.path))
         if steers and not self._endpoints.permits(request):
             return Response(403, [("content-type", "text/plain")], f"{NOT_PERMITTED}\n".encode())

@@ -13,6 +13,7 @@ from staticfire.edge.aws.calls import Service
 from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.aws.faults import Faults
 from staticfire.edge.aws.router import Router
+from staticfire.edge.emulators.life import KeptWithEmulator
 from staticfire.edge.emulators.localstack import LocalStack
 from staticfire.edge.emulators.localstack.mail import LocalStackMail
 from staticfire.edge.emulators.localstack.state import LocalStackState
@@ -23,35 +24,53 @@ from staticfire.edge.services.apigateway import HttpApis
 from staticfire.edge.services.cloudwatch.service import CloudWatch
 from staticfire.edge.services.lambda_ import Functions, LambdaSettings
 from staticfire.edge.services.lambda_.api import LambdaApi
+from staticfire.edge.services.lambda_.code_locations import CodeLocations
+from staticfire.edge.services.lambda_.control_plane import ControlPlane
 from staticfire.edge.services.lambda_.function_urls import FunctionUrls
+from staticfire.edge.services.lambda_.mappings.operations import MappingOperations
+from staticfire.edge.services.lambda_.mappings.service import EventSourceMappings
+from staticfire.edge.services.lambda_.mappings.writes import StreamWrites
 from staticfire.edge.services.mail.mailbox import Mailbox
 from staticfire.edge.services.rds.service import Rds
 from staticfire.edge.services.sts.service import Sts
+from staticfire.edge.store import Store
 from staticfire.host.files import secret
 from staticfire.layout import CONTROL_TOKEN
 
 from .app import App
 from .config import EdgeConfig, EmulatorConfig
 from .endpoints import Endpoints
+from .gate import Gate
 from .guard import Guard
+
+STORE = "edge.sqlite"
 
 
 async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) -> App:
-    """MiniStack keeps everything; its alarms are evaluated here."""
+    """MiniStack keeps what is not the edge's own; its alarms are evaluated here."""
+    store = Store(config.state_dir / STORE)
+    ending.push_async_callback(store.close)
     ministack = _ministack(config, config.emulator, port)
     ending.push_async_callback(ministack.stop)
     emulator = await ministack.start()
     cloudwatch = CloudWatch(emulator)
     ending.push_async_callback(cloudwatch.close)
+    kept = KeptWithEmulator(store)
+    await kept.follow(await ministack.instance())
     access_keys = AccessKeys(_token(config))
-    functions = _functions(config, emulator, access_keys, port)
+    functions = _functions(config, emulator, access_keys, port, store)
     ending.push_async_callback(functions.close)
+    mappings = await _mappings(store, emulator, functions, ending)
     http_apis = _http_apis(config, emulator, functions, port)
     ending.push_async_callback(http_apis.close)
     mailbox = _mailbox(config)
     faults = Faults()
+    gate = Gate(functions.busy)
+    locations = _locations(config, functions, port)
     services: dict[str, Service] = {
-        "lambda": LambdaApi(functions),
+        "lambda": _lambda(config, emulator, functions, mappings, locations, port),
+        "dynamodb": StreamWrites(mappings, "dynamodb"),
+        "kinesis": StreamWrites(mappings, "kinesis"),
         "apigateway": http_apis,
         "monitoring": cloudwatch,
         "sts": Sts(emulator, access_keys),
@@ -61,9 +80,12 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     endpoints = Endpoints(
         token=_token(config),
         emulator=ministack,
+        kept=kept,
         postgres=config.postgres,
         functions=functions,
+        mappings=mappings,
         http_apis=http_apis,
+        gate=gate,
         faults=faults,
         router=router,
         mails=mailbox,
@@ -77,6 +99,8 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     return App(
         http_apis=http_apis,
         function_urls=FunctionUrls(emulator),
+        gate=gate,
+        code_locations=locations,
         guard=_guard(config),
         endpoints=endpoints,
         router=router,
@@ -84,38 +108,53 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
 
 
 async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, stop: Callable[[], None]) -> App:
-    """LocalStack keeps what it can, MiniStack the rest. `stop` ends the edge."""
+    """LocalStack keeps what it can, MiniStack the rest that is not the edge's own. `stop` ends the edge."""
+    store = Store(config.state_dir / STORE)
+    ending.push_async_callback(store.close)
     client = Client()
     ending.callback(client.close)
     localstack = Emulator(config.emulator.url, client, name=config.emulator.name, log=config.emulator.log)
     # Half of the stack goes with the filler: whoever supervises the edge starts both afresh.
-    filler = _ministack(config, config.filler, port, died=stop)
+    filler = _ministack(config, config.filler, port, keep=False, died=stop)
     ending.push_async_callback(filler.stop)
     emulator = PairedEmulator(localstack, await filler.start())
+    localstack_state = LocalStackState(localstack)
+    kept = KeptWithEmulator(store)
+    if life := await localstack_state.instance():
+        await kept.follow(life)
     access_keys = AccessKeys(_token(config))
-    functions = _functions(config, emulator, access_keys, port)
+    functions = _functions(config, emulator, access_keys, port, store)
     ending.push_async_callback(functions.close)
+    mappings = await _mappings(store, emulator, functions, ending)
     http_apis = _http_apis(config, emulator, functions, port)
     ending.push_async_callback(http_apis.close)
     in_front = LocalStack(emulator, functions, config.state_dir)
     ending.push_async_callback(in_front.close)
     mailbox = _mailbox(config)
     faults = Faults()
+    gate = Gate(functions.busy)
+    locations = _locations(config, functions, port)
     services: dict[str, Service] = {
+        "lambda": _lambda(config, emulator, functions, mappings, locations, port),
+        "dynamodb": StreamWrites(mappings, "dynamodb"),
+        "kinesis": StreamWrites(mappings, "kinesis"),
         "apigateway": http_apis,
         "sts": Sts(emulator, access_keys),
         **in_front.services,
         **_rds(config, emulator),
     }
     router = Router(emulator, services=services, faults=faults, access_keys=access_keys)
-    state = PairedState(LocalStackState(localstack), filler)
+    state = PairedState(localstack_state, filler)
     endpoints = Endpoints(
         token=_token(config),
         emulator=state,
+        kept=kept,
         filler=filler,
         postgres=config.postgres,
         functions=functions,
+        mappings=mappings,
         http_apis=http_apis,
+        gate=gate,
         faults=faults,
         router=router,
         mails=LocalStackMail(emulator, mailbox),
@@ -124,12 +163,15 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
 
     async def lost() -> None:
         await in_front.reset()
+        await kept.follow(await localstack_state.instance())
         await endpoints.forget()
 
     state.lost = lost
     return App(
         http_apis=http_apis,
         function_urls=FunctionUrls(emulator),
+        gate=gate,
+        code_locations=locations,
         guard=_guard(config),
         endpoints=endpoints,
         router=router,
@@ -137,7 +179,12 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
 
 
 def _ministack(
-    config: EdgeConfig, ministack: EmulatorConfig, port: int, died: Callable[[], None] = lambda: None
+    config: EdgeConfig,
+    ministack: EmulatorConfig,
+    port: int,
+    *,
+    keep: bool = True,
+    died: Callable[[], None] = lambda: None,
 ) -> MiniStack:
     return MiniStack(
         ministack.python,
@@ -146,11 +193,12 @@ def _ministack(
         token=_token(config),
         public_host=config.public_host,
         enforce_iam=config.enforce_iam,
+        keep=keep,
         died=died,
     )
 
 
-def _functions(config: EdgeConfig, emulator: Emulator, access_keys: AccessKeys, port: int) -> Functions:
+def _functions(config: EdgeConfig, emulator: Emulator, access_keys: AccessKeys, port: int, store: Store) -> Functions:
     settings = LambdaSettings(
         state_dir=config.state_dir,
         endpoint=f"http://127.0.0.1:{port}",
@@ -159,7 +207,43 @@ def _functions(config: EdgeConfig, emulator: Emulator, access_keys: AccessKeys, 
         idle_seconds=config.idle_seconds,
         enforce_iam=config.enforce_iam,
     )
-    return Functions(emulator, settings, access_keys)
+    return Functions(emulator, settings, access_keys, store)
+
+
+def _locations(config: EdgeConfig, functions: Functions, port: int) -> CodeLocations:
+    return CodeLocations(functions.code, _token(config), f"http://{config.public_host}:{port}")
+
+
+def _lambda(
+    config: EdgeConfig,
+    emulator: Emulator,
+    functions: Functions,
+    mappings: EventSourceMappings,
+    locations: CodeLocations,
+    port: int,
+) -> LambdaApi:
+    control_plane = ControlPlane(
+        emulator,
+        functions.records,
+        functions.code,
+        locations,
+        functions,
+        port=port,
+        account_concurrency=config.account_concurrency,
+    )
+    of_mappings = MappingOperations(mappings, functions, emulator)
+    control_plane.add(of_mappings.table(), kind="event-source-mapping", tags=of_mappings.tag_table())
+    return LambdaApi(functions, control_plane)
+
+
+async def _mappings(
+    store: Store, emulator: Emulator, functions: Functions, ending: AsyncExitStack
+) -> EventSourceMappings:
+    """What was read when the edge ended, is read on."""
+    mappings = EventSourceMappings(store, emulator, functions)
+    ending.push_async_callback(mappings.close)
+    await mappings.start()
+    return mappings
 
 
 def _http_apis(config: EdgeConfig, emulator: Emulator, functions: Functions, port: int) -> HttpApis:

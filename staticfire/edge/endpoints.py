@@ -8,11 +8,15 @@ GET    calls              how many AWS API calls came in, by account, service an
 GET    mail               what was sent by e-mail, newest first; ?to=ADDRESS and ?account=NUMBER choose
 DELETE mail               remove mails, chosen the same way
 POST   functions/invoke   an invocation that MiniStack would make itself
+*      lambda/...         a call of the Lambda API that MiniStack makes, for whoever waits for it
 POST   emulator/NAME      what MiniStack reports of alarms and mails
 POST   functions/kill     kill -9 the process of an execution environment: {"environment": ID}
 GET    faults             the faults that are set, with how often each has struck
 POST   faults             set one
 DELETE faults[/ID]        clear one, or all
+POST   save               have the emulator's state on the disk, where it is kept: {"kept", "seconds", "bytes", ...}
+POST   shut               let no request through, once those under way have ended: {"under_way": those that have not}
+POST   open               let all through again: {"was_shut": false} when it had opened by itself
 POST   reset              end the execution environments, empty their queues, clear the faults, remove the mails
 """
 
@@ -31,16 +35,19 @@ from staticfire import __version__
 from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.aws.faults import BadFault, Faults
 from staticfire.edge.aws.router import Router
+from staticfire.edge.emulators.life import KeptWithEmulator
 from staticfire.edge.emulators.ministack import MiniStack
 from staticfire.edge.emulators.state import EmulatorState
 from staticfire.edge.http1.messages import Request, Response
 from staticfire.edge.services.apigateway import HttpApis
 from staticfire.edge.services.lambda_ import FunctionRef, Functions
+from staticfire.edge.services.lambda_.mappings.service import EventSourceMappings
 from staticfire.edge.services.mail.mailbox import Mails
 from staticfire.edge.services.rds.health import said_by_postgres, write_something
 from staticfire.layout import CONTROL_TOKEN
 
 from .config import PostgresConfig
+from .gate import Gate
 
 PREFIX = "/_staticfire/"
 TOKEN_HEADER = "x-staticfire-token"
@@ -63,10 +70,13 @@ class Endpoints:
         *,
         token: str,
         emulator: EmulatorState,
+        kept: KeptWithEmulator,
         filler: MiniStack | None = None,
         postgres: PostgresConfig | None,
         functions: Functions,
+        mappings: EventSourceMappings,
         http_apis: HttpApis,
+        gate: Gate,
         faults: Faults,
         router: Router,
         mails: Mails,
@@ -75,10 +85,13 @@ class Endpoints:
         """`listeners`: who takes what MiniStack reports, by its name."""
         self._token = token.encode()
         self._emulator = emulator
+        self._kept = kept
         self._filler = filler
         self._postgres = postgres
         self._functions = functions
+        self._mappings = mappings
         self._http_apis = http_apis
+        self._gate = gate
         self._faults = faults
         self._router = router
         self._mails = mails
@@ -97,6 +110,9 @@ class Endpoints:
             return _json(200, {"calls": self._router.calls()})
         if name == "mail" and method in ("GET", "DELETE"):
             return await self._mail(request)
+        if name.startswith("lambda/"):
+            request.path = request.path.removeprefix(f"{PREFIX}lambda")
+            return await self._router.handle(request)
         if method == "POST" and name.startswith("emulator/"):
             return await self._reported(request, name.removeprefix("emulator/"))
         if route == ("POST", "functions/invoke"):
@@ -111,6 +127,13 @@ class Endpoints:
             return _json(200, {"cleared": self._faults.clear()})
         if method == "DELETE" and name.startswith("faults/"):
             return _json(200, {"cleared": self._faults.clear(name.removeprefix("faults/"))})
+        if route == ("POST", "save"):
+            said = await self._emulator.save()
+            return _json(500 if "error" in said else 200, said)
+        if route == ("POST", "shut"):
+            return _json(200, {"under_way": await self._gate.shut()})
+        if route == ("POST", "open"):
+            return _json(200, {"was_shut": self._gate.open()})
         if route == ("POST", "reset"):
             return await self._reset()
         return _json(404, {"message": f"There is no {method} {PREFIX}{name}."})
@@ -130,10 +153,11 @@ class Endpoints:
 
     async def emptied(self) -> None:
         """The emulator's state is gone: nothing that was learned of it holds."""
-        self._emulator.emptied()
+        await self._kept.follow(await self._emulator.instance())
         await self.forget()
 
     async def forget(self) -> None:
+        await self._mappings.reset()
         await self._http_apis.reset()
         await self._functions.reset()
 

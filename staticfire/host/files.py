@@ -31,6 +31,16 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def sync(path: Path) -> None:
+    """Have a file, and its name, on the disk."""
+    for each in (path, path.parent):
+        descriptor = os.open(each, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 def open_log(path: Path) -> BinaryIO:
     """A program's log, to be appended to."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 EXECUTE_API = re.compile(
     r"(?:https?|wss?)://([a-z0-9]+)\.execute-api\.(?:[a-z0-9-]+\.amazonaws\.com(?:\.cn)?|localhost(?::\d+)?)(/[^\s\"']*)?"
 )
-FUNCTION_URL = re.compile(r"https://([a-z0-9]{32})\.lambda-url\.[a-z0-9-]+\.on\.aws")
+FUNCTION_URL = re.compile(r"https?://([a-z0-9]{32})\.lambda-url\.[a-z0-9-]+\.(?:on\.aws|localhost(?::\d+)?)")
 # What is listed by name, the attribute that names it, and how one of them is called.
 LISTED: Mapping[str, tuple[str, str]] = {
     "aws_lambda_function": ("function_name", "function"),

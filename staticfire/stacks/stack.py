@@ -2,8 +2,9 @@
 
 `up` brings it from any state to applied: packages are built, the database and its role are made, Terraform runs, and
 what it answered is recorded together with a fingerprint of everything that went in. While the fingerprint holds, `up`
-has nothing to do. The fingerprint holds one life of the emulator: after its death the stack is applied again, and
-when its database is older than the emulator, the functions of `rebuild` restore what the emulator had known.
+has nothing to do. The fingerprint holds one life of the emulator, which is saved after each apply and outlives its
+process: only when it lost something the stack is applied again, and when its database is older than the emulator, the
+functions of `rebuild` restore what the emulator had known.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import json
 import logging
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -41,6 +42,7 @@ log = logging.getLogger(__name__)
 
 NEEDED = {"fingerprint", "instance", "outputs"}
 EMBEDDED = "embedded"  # the target whose emulator the table of resource types was made with
+SAVE_SECONDS = 120.0
 SHOWN = 160  # of an output's value
 
 
@@ -184,8 +186,23 @@ class Stack:
         named = text.rpartition(":")[2].rpartition("/")[2] if text.startswith("arn:") else text.rstrip("/")
         return named in filter(None, [*parts, self.url]) or (output in ("api_id", "stage") and self.url is not None)
 
-    def up(self, progress: Progress, packages: Mapping[str, Path] | None = None, *, force: bool = False) -> bool:
-        """Apply unless nothing changed; whether it was applied. `packages`: those that are built already."""
+    def up(
+        self,
+        progress: Progress,
+        packages: Mapping[str, Path] | None = None,
+        *,
+        force: bool = False,
+        before_apply: Callable[[], None] = lambda: None,
+    ) -> bool:
+        """Apply unless nothing changed; whether it was applied. `packages`: those that are built already.
+
+        `before_apply` is called once there is something to apply.
+        """
+
+        def check(planned: list[Resource]) -> None:
+            self._check(planned)
+            before_apply()
+
         with progress.step(f"Apply {self.name}") as step:
             step.note("packages")
             inputs = self._inputs(packages)
@@ -195,9 +212,11 @@ class Stack:
                 return False
             step.note("database")
             database_is_older = self.database is not None and self.database.make()
-            record = self._of_state(inputs.copy.apply(inputs.variables, step, self._check), fingerprint)
+            record = self._of_state(inputs.copy.apply(inputs.variables, step, check), fingerprint)
             if applied is None and database_is_older:
                 self.rebuild(record.outputs, step)
+            if self.running.token:  # what is recorded as applied is there after any kill
+                self.running.edge(timeout=SAVE_SECONDS).save()
             write_json(self.layout.applied(self.account, self.name), vars(record), 0o600)
             self.notes = inputs.copy.notes
         return True

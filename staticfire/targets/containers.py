@@ -27,7 +27,7 @@ from staticfire.host.waiting import wait_until
 from staticfire.layout import Layout
 from staticfire.progress import Progress
 from staticfire.settings import Settings
-from staticfire.targets.postgres.server import ADMIN, RunningPostgres
+from staticfire.targets.postgres.server import ADMIN, Launched, RunningPostgres
 
 from .base import Running
 from .compose import require_engine
@@ -78,7 +78,8 @@ class ContainerPair:
         self._record = self.layout.state / "containers.json"
         self.begun = False
 
-    def start(self, progress: Progress) -> RunningPostgres:
+    def start(self, progress: Progress, launched: Launched) -> RunningPostgres:
+        """`launched` hears nothing: the edge needs LocalStack's address too."""
         with progress.step("Containers") as step:
             if self._process() is None:
                 self._start_process()

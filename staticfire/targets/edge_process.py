@@ -11,7 +11,7 @@ import contextlib
 import re
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from staticfire.edge_client import EdgeClient, Health
@@ -24,6 +24,7 @@ from staticfire.layout import Layout
 from staticfire.settings import Settings
 
 START_SECONDS = 90.0
+STOP_SECONDS = 120.0  # the emulator's state is saved meanwhile
 
 
 class EdgeProcess:
@@ -67,13 +68,17 @@ class EdgeProcess:
         """What it says of itself; None while it does not answer."""
         return EdgeClient(self.endpoint).health() if self.has_said_where and self.record() else None
 
-    def ensure(self, config: Mapping[str, Any]) -> Health:
-        """Have it run well with this configuration; started afresh where it does not."""
+    def ensure(self, config: Mapping[str, Any], others: Callable[[], object] = lambda: None) -> Health:
+        """Have it run well with this configuration; started afresh where it does not.
+
+        `others` waits for what starts at the same time: what fails there is said at once.
+        """
         health = self._well()
         if health is not None and read_json(self.layout.edge_config) == config:
+            others()
             return health
         self.stop()
-        return self._start(config)
+        return self._start(config, others)
 
     def require_port(self) -> None:
         """An error when somebody else has the port."""
@@ -85,7 +90,7 @@ class EdgeProcess:
         """End it; whether there was one to end."""
         process = self.record()
         if process is not None:
-            process.stop((signal.SIGTERM, 20), (signal.SIGKILL, 5))
+            process.stop((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, 5))
         self.layout.edge.unlink(missing_ok=True)
         return process is not None
 
@@ -94,11 +99,16 @@ class EdgeProcess:
         health = self.health()
         return health if health is not None and health.well else None
 
-    def _start(self, config: Mapping[str, Any]) -> Health:
+    def _start(self, config: Mapping[str, Any], others: Callable[[], object]) -> Health:
         self.begun = True
         write_json(self.layout.edge_config, config, 0o600)
         command = [sys.executable, *self._arguments]
         process = DetachedProcess(command, self.log, self.layout.process("edge"), cwd=self.settings.project)
+        try:
+            others()
+        except BaseException:
+            self.stop()
+            raise
         wait_until(lambda: process.ended is not None or self._well() is not None, START_SECONDS, 0.05)
         health = self._well()
         if health is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,10 +22,11 @@ from staticfire.host.waiting import wait_until
 from staticfire.layout import NOT_SHARED, Layout, shared_cache
 from staticfire.progress import Progress
 from staticfire.settings import Settings
-from staticfire.targets.postgres.server import Postgres, RunningPostgres
+from staticfire.targets.postgres.server import Launched, Postgres, RunningPostgres
 from staticfire.toolchain.runtimes import InstalledRuntime, install_emulator, install_runtimes, runtimes_in_use
 
 from .base import Running
+from .copies import Copies
 from .edge_process import EdgeProcess
 
 KILL_SECONDS = 90.0
@@ -37,7 +38,7 @@ class StartablePostgres(Protocol):
     log: Path
     begun: bool  # by this object
 
-    def start(self, progress: Progress) -> RunningPostgres: ...
+    def start(self, progress: Progress, launched: Launched) -> RunningPostgres: ...
 
     def running(self) -> RunningPostgres | None: ...
 
@@ -48,25 +49,48 @@ class StartablePostgres(Protocol):
     def wipe(self) -> None: ...
 
 
+def _tell(launched: Future[RunningPostgres], server: RunningPostgres) -> None:
+    if not launched.done():
+        launched.set_result(server)
+
+
 class Embedded:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.layout = Layout.of(settings)
         self.edge = EdgeProcess(settings)
         self.postgres: StartablePostgres = Postgres(settings)
+        self._copies = Copies(settings)
 
     def start(self, progress: Progress) -> Running:
         self.edge.require_port()
+        said = self._heal()
         with ThreadPoolExecutor(4) as pool:
             emulator = pool.submit(install_emulator, self.layout, progress)
             runtimes = pool.submit(install_runtimes, self.settings, self.layout, progress)
-            server = pool.submit(self.postgres.start, progress).result()
+            launched: Future[RunningPostgres] = Future()
+            postgres = pool.submit(self.postgres.start, progress, lambda server: _tell(launched, server))
+            wait((launched, postgres), return_when=FIRST_COMPLETED)
+            server = launched.result() if launched.done() else postgres.result()
             config = self._config(str(emulator.result()), runtimes.result(), server)
-        with progress.step("Edge", brief=True) as step:
-            health = self.edge.ensure(config)
-            step.done(self.edge.endpoint)
+            with progress.step("Edge", brief=True) as step:
+                health = self.edge.ensure(config, postgres.result)
+                step.done(self.edge.endpoint)
+        server = postgres.result()
         notes = self._notes(runtimes.result(), server)
+        notes += said
+        if self.edge.begun:
+            notes += health.parts.get("emulator", {}).get("notes", ())
         return Running(self.edge.endpoint, self.settings.region, health, server, notes, self._token())
+
+    def _heal(self) -> list[str]:
+        """End what a crash has cut off, and tell it; nothing where all is well."""
+        if (health := self.edge.health()) is not None and health.well:
+            return []
+        if self.layout.before_apply.exists() or self.edge.record() is None:
+            self.edge.stop()
+            return [said for said in (self._copies.finish(), self._copies.roll_back()) if said]
+        return []
 
     def describe(self) -> Running | None:
         server = self.postgres.running()
@@ -104,6 +128,7 @@ class Embedded:
                     self.postgres.stop()
 
     def wipe(self) -> Sequence[str]:
+        self._copies.finish()
         self.postgres.wipe()
         return self.layout.wipe()
 

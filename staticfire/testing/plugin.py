@@ -54,6 +54,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     where = "where the stacks run (default: the target of staticfire.toml)"
     group.addoption("--staticfire-target", default=None, metavar="NAME", help=where)
     parser.addini("staticfire_target", where, default="")
+    snapshot = "begin with this snapshot of `staticfire snapshot save`, in its account; without workers"
+    group.addoption("--staticfire-snapshot", default=None, metavar="NAME", help=snapshot)
+    parser.addini("staticfire_snapshot", snapshot, default="")
     for name, text in FLAGS.items():
         group.addoption(f"--staticfire-{name}", action="store_true", default=None, help=text)
         parser.addini(f"staticfire_{name}", text, type="bool", default=False)
@@ -141,7 +144,12 @@ def _staticfire_worker(request: pytest.FixtureRequest) -> WorkerStacks:
     else:
         state = _slot(config).state
     worker = worker_number(worker_input.get("workerid", ""))
-    return WorkerStacks(config.rootpath, state, _option(config, "target"), worker, _progress(config))
+    snapshot = _option(config, "snapshot")
+    if snapshot and worker_input:
+        from staticfire.errors import UsageError
+
+        raise UsageError("A snapshot is one account's: pytest's workers cannot share it.", remedy="Leave out -n.")
+    return WorkerStacks(config.rootpath, state, _option(config, "target"), worker, _progress(config), snapshot)
 
 
 @pytest.fixture(scope="session")

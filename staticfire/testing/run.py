@@ -28,11 +28,14 @@ from typing import IO, Any
 
 from staticfire.errors import DegradedError, NotRunningError, StaticfireError, UsageError
 from staticfire.host.locks import file_lock
+from staticfire.layout import Layout
 from staticfire.progress import Progress
 from staticfire.settings import Settings, load
 from staticfire.stacks.options import remembered
 from staticfire.stacks.stack import Stack
-from staticfire.targets.base import SHARED, Running, target
+from staticfire.stacks.terraform.variables import DEFAULT_ACCOUNT
+from staticfire.targets.base import SHARED, Running, Target, target
+from staticfire.targets.copies import Copies, snapshot_named
 
 from .kit import StackUnderTest
 
@@ -93,10 +96,23 @@ class WorkerStacks:
     """One worker's stacks, in its account. `state` is the slot, or None: use what is up already."""
 
     def __init__(
-        self, project: Path, state: Path | None, target_name: str | None, worker: int, progress: Progress
+        self,
+        project: Path,
+        state: Path | None,
+        target_name: str | None,
+        worker: int,
+        progress: Progress,
+        snapshot: str = "",
     ) -> None:
+        """`snapshot`: the run begins with what it holds, in the account that `staticfire up` has."""
         self.settings = settings_of(project, state, target_name)
+        self._snapshot = None
         self.account = f"{FIRST_ACCOUNT + worker}"
+        if snapshot:
+            if state is None:
+                raise UsageError("What is attached to is used as it is: no snapshot is loaded into it.")
+            self._snapshot = snapshot_named(load(project, overrides={"target": target_name or None}), snapshot)
+            self.account = DEFAULT_ACCOUNT
         self._rds_account = f"{FIRST_RDS_ACCOUNT + worker}"
         self._worker = worker
         self._attached = state is None or self.settings.target in SHARED
@@ -140,6 +156,7 @@ class WorkerStacks:
         place = target(self.settings)
         if not self._attached:
             with file_lock(self.settings.state_dir / "starting"):
+                self._begin(place)
                 return place.start(self._progress)
         running = place.describe()
         if running is None:
@@ -155,6 +172,18 @@ class WorkerStacks:
                 remedy="`staticfire up` starts what is missing.",
             )
         return running
+
+    def _begin(self, place: Target) -> None:
+        """Where nothing runs yet: with the snapshot, or from nothing."""
+        if self._snapshot is not None:
+            place.stop(self._progress)
+            copies = Copies(self.settings)
+            copies.check(self._snapshot)
+            copies.stage(self._snapshot)
+            copies.put(self._snapshot, "")
+            self._snapshot = None
+        elif place.describe() is None:
+            Layout.of(self.settings).forget_emulator()
 
     @contextlib.contextmanager
     def own(self, name: str, **changed: Any) -> Iterator[OwnStack]:

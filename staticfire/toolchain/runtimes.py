@@ -115,3 +115,10 @@ def install_emulator(layout: Layout, progress: Progress) -> Path:
     """The interpreter of MiniStack's virtual environment."""
     with progress.step("Emulator (MiniStack)", brief=True):
         return virtual_environment("ministack", lock_file("ministack"), Path(sys.executable), layout)
+
+
+def emulator_version(layout: Layout) -> str:
+    """MiniStack's, in its virtual environment."""
+    python = install_emulator(layout, Progress())
+    [installed] = python.parents[1].glob("lib/python*/site-packages/ministack-*.dist-info")
+    return installed.name.removeprefix("ministack-").removesuffix(".dist-info")

@@ -109,14 +109,6 @@ def test_code_may_lie_in_a_bucket(aws: Account, name: str) -> None:
     assert json.loads(answer["Payload"].read()) == {"a": 1}
 
 
-def test_a_stream_as_event_source_is_refused(aws: Account, name: str, function: str) -> None:
-    stream = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/t/stream/2026-01-01T00:00:00.000"
-    with pytest.raises(ClientError, match="nothing would read it"):
-        aws("lambda").create_event_source_mapping(
-            FunctionName=function, EventSourceArn=stream, StartingPosition="LATEST"
-        )
-
-
 def test_a_schedule_that_reaches_nothing_is_refused(aws: Account, name: str) -> None:
     target = {"Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:q", "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/any"}
     with pytest.raises(ClientError, match="can invoke functions"):

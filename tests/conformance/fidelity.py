@@ -22,25 +22,35 @@ HEAD = """\
 
 Made from tests/conformance (`make fidelity`): each row is a case that `tox -e conformance` runs against the edge
 through plain HTTP and boto3. Where this endpoint differs from AWS, the case asserts the difference that the row tells.
+A behaviour is known from AWS's documentation, or from AWS's own answers on the day that is named.
 """
 
-Row = tuple[str, str, str]
+Row = tuple[str, str, str, str]
 
 
 NO_NAMESPACES = {"compose": "Docker's default profile refuses the user namespaces that keep environments apart"}
-NO_STREAMS = dict.fromkeys(("compose", "containers"), "refused: nothing would read LocalStack's streams")
 ADDED_UP = dict.fromkeys(("compose", "containers"), "LocalStack adds up the series that have further dimensions")
 GATEWAY = {"compose": "the engine's gateway stands for every client of this machine"}
 
 
 def documented(
-    area: str, aws: str, page: str, here: str = SAME, *, elsewhere: Mapping[str, str] | None = None
+    area: str,
+    aws: str,
+    page: str,
+    here: str = SAME,
+    *,
+    elsewhere: Mapping[str, str] | None = None,
+    recorded: str = "",
 ) -> pytest.MarkDecorator:
     """Marks a case with the documented behaviour that it shows. `page` is a path below docs.aws.amazon.com or a URL.
 
+    `recorded` is the day on which AWS was seen to answer so, word for word: that wins over its documentation.
+
     `elsewhere` says, by target, why the case cannot pass on one that is not the embedded one.
     """
-    return pytest.mark.documented(area=area, aws=aws, page=page, here=here, elsewhere=elsewhere or {})
+    return pytest.mark.documented(
+        area=area, aws=aws, page=page, here=here, elsewhere=elsewhere or {}, recorded=recorded
+    )
 
 
 def _here(case: Mapping[str, Any]) -> str:
@@ -57,10 +67,15 @@ def render(items: Iterable[pytest.Item]) -> str:
         if mark is None:
             raise pytest.UsageError(f"{item.nodeid} names no documented behaviour: add @documented(...)")
         case = mark.kwargs
-        areas.setdefault(case["area"], {}).setdefault(case["aws"], (case["aws"], _link(case["page"]), _here(case)))
-    different = {row[0]: row for rows in areas.values() for row in rows.values() if row[2] != SAME}
+        areas.setdefault(case["area"], {}).setdefault(case["aws"], _row(case))
+    different = {row[0]: row for rows in areas.values() for row in rows.values() if row[3] != SAME}
     tables = [_table("What differs", different), *(_table(area, areas[area]) for area in sorted(areas))]
     return "\n".join([HEAD, *tables])
+
+
+def _row(case: Mapping[str, Any]) -> Row:
+    known = f"recorded {case['recorded']}" if case["recorded"] else "documented"
+    return case["aws"], _link(case["page"]), known, _here(case)
 
 
 def _link(page: str) -> str:
@@ -69,7 +84,11 @@ def _link(page: str) -> str:
 
 
 def _table(title: str, rows: Mapping[str, Row]) -> str:
-    lines = ["| behaviour | AWS | here |", "| --- | --- | --- |", *(f"| {' | '.join(row)} |" for row in rows.values())]
+    lines = [
+        "| behaviour | AWS | known | here |",
+        "| --- | --- | --- | --- |",
+        *(f"| {' | '.join(row)} |" for row in rows.values()),
+    ]
     return f"## {title}\n\n" + "\n".join(lines) + "\n"
 
 

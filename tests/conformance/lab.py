@@ -178,7 +178,7 @@ class Lab:
         key = f"{service}{sorted(config.items())}"
         with self._lock:
             if key not in self._clients:
-                self._clients[key] = boto3.client(
+                client = self._clients[key] = boto3.client(
                     service,
                     endpoint_url=self.endpoint,
                     region_name=self.region,
@@ -186,7 +186,20 @@ class Lab:
                     aws_secret_access_key="test",
                     config=Config(**{"retries": {"total_max_attempts": 1}, "read_timeout": 120, **config}),
                 )
+                if service == "lambda":
+                    client.meta.events.register("after-call.lambda.UpdateFunctionCode", self._over)
+                    client.meta.events.register("after-call.lambda.UpdateFunctionConfiguration", self._over)
             return self._clients[key]
+
+    def _over(self, parsed: Mapping[str, Any], **_: Any) -> None:
+        """One change at a time: the next one is refused until this one is over."""
+        if "FunctionName" in parsed:
+            self.settled(parsed["FunctionName"])
+
+    def settled(self, function: str) -> None:
+        """Wait until the function can be changed."""
+        waiter = self.aws("lambda").get_waiter("function_updated_v2")
+        waiter.wait(FunctionName=function, WaiterConfig={"Delay": 0.2, "MaxAttempts": 300})
 
     @contextmanager
     def wire(self, source: str = "") -> Iterator[Wire]:
@@ -234,7 +247,7 @@ class Lab:
                 **config,
             }
         )
-        client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+        client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.2, "MaxAttempts": 300})
         return name
 
     def arn(self, function: str) -> str:

@@ -19,7 +19,6 @@ STREAMS = "lambda/latest/dg/with-ddb-filtering.html"
 KINESIS = "lambda/latest/dg/with-kinesis-filtering.html"
 RULES = "lambda/latest/dg/invocation-eventfiltering.html"
 CREATE = "lambda/latest/api/API_CreateEventSourceMapping.html"
-REFUSED = dict.fromkeys(("compose", "containers"), "refused: LocalStack's queues are read without filters")
 
 TELL = """
     import json
@@ -109,12 +108,7 @@ BODIES: dict[str, tuple[list[Any], list[Any], list[Any]]] = {
 }
 
 
-@documented(
-    AREA,
-    "A pattern on an SQS `body` that is JSON: equal, numeric, prefix, exists, anything-but, $or",
-    SQS,
-    elsewhere=REFUSED,
-)
+@documented(AREA, "A pattern on an SQS `body` that is JSON: equal, numeric, prefix, exists, anything-but, $or", SQS)
 @pytest.mark.parametrize("name", BODIES)
 def test_a_filter_of_a_queue(lab: Lab, teller: Teller, mapped: list[str], name: str) -> None:
     patterns, taken, dropped = BODIES[name]
@@ -128,7 +122,7 @@ def test_a_filter_of_a_queue(lab: Lab, teller: Teller, mapped: list[str], name: 
     assert left(lab, teller.queue) == 0
 
 
-@documented(AREA, "A message that no filter takes is deleted, whatever the function does", SQS, elsewhere=REFUSED)
+@documented(AREA, "A message that no filter takes is deleted, whatever the function does", SQS)
 def test_a_dropped_message_is_gone(lab: Lab, teller: Teller, mapped: list[str]) -> None:
     dead, source = lab.queue(), lab.queue()
     lab.aws("sqs").set_queue_attributes(
@@ -182,10 +176,9 @@ CHANGES: dict[str, tuple[Any, list[Item], list[tuple[str, str]]]] = {
 }
 
 
-@documented(
-    AREA, "A pattern on a stream's `eventName`, `Keys`, `NewImage`, whose numbers are text", STREAMS, elsewhere=REFUSED
-)
+@documented(AREA, "A pattern on a stream's `eventName`, `Keys`, `NewImage`, whose numbers are text", STREAMS)
 @pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.streams("dynamodb")
 def test_a_filter_of_a_stream(lab: Lab, teller: Teller, mapped: list[str], name: str) -> None:
     pattern, items, taken = CHANGES[name]
     dynamodb, table = lab.aws("dynamodb"), lab.name("table")
@@ -204,10 +197,9 @@ def test_a_filter_of_a_stream(lab: Lab, teller: Teller, mapped: list[str], name:
     assert left(lab, teller.queue) == 0
 
 
-@documented(
-    AREA, "A pattern on a Kinesis record's `data`, JSON or text, and `partitionKey`", KINESIS, elsewhere=REFUSED
-)
+@documented(AREA, "A pattern on a Kinesis record's `data`, JSON or text, and `partitionKey`", KINESIS)
 @pytest.mark.parametrize("pattern", [{"data": {"a": ["x"]}}, {"data": ["text"]}, {"partitionKey": ["taken"]}])
+@pytest.mark.streams("kinesis")
 def test_a_filter_of_a_kinesis_stream(lab: Lab, teller: Teller, mapped: list[str], pattern: dict[str, Any]) -> None:
     kinesis, name = lab.aws("kinesis"), lab.name("stream")
     kinesis.create_stream(StreamName=name, ShardCount=1)
@@ -222,7 +214,7 @@ def test_a_filter_of_a_kinesis_stream(lab: Lab, teller: Teller, mapped: list[str
     assert left(lab, teller.queue) == 0
 
 
-@documented(AREA, "A pattern that is none is refused: InvalidParameterValueException", RULES, elsewhere=REFUSED)
+@documented(AREA, "A pattern that is none is refused: InvalidParameterValueException", RULES)
 @pytest.mark.parametrize(
     "pattern", ["simple string", '"text"', '[{"eventName": ["INSERT"]}]', '{"eventName": ["INSERT"=123}']
 )
@@ -239,7 +231,7 @@ def test_a_pattern_that_is_none_is_refused(lab: Lab, teller: Teller, pattern: st
     assert error["ResponseMetadata"]["HTTPStatusCode"] == 400
 
 
-@documented(AREA, "Filters are described as they were given; an empty list takes them away", RULES, elsewhere=REFUSED)
+@documented(AREA, "Filters are described as they were given; an empty list takes them away", RULES)
 def test_filters_are_described(lab: Lab, teller: Teller, mapped: list[str]) -> None:
     client = lab.aws("lambda")
     made = teller.maps(lab.queue().arn, {"body": {"a": ["x"]}})
@@ -273,8 +265,8 @@ def test_a_queues_mapping_is_described(lab: Lab, teller: Teller, mapped: list[st
     AREA,
     "A stream's mapping tells its defaults: batches of 100, retries and age -1",
     CREATE,
-    elsewhere=dict.fromkeys(("compose", "containers"), "refused: nothing would read LocalStack's streams"),
 )
+@pytest.mark.streams("kinesis")
 def test_a_streams_mapping_is_described(lab: Lab, teller: Teller, mapped: list[str]) -> None:
     client, kinesis, name = lab.aws("lambda"), lab.aws("kinesis"), lab.name("stream")
     kinesis.create_stream(StreamName=name, ShardCount=1)

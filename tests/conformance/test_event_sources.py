@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.fidelity import NO_STREAMS, documented
+from tests.conformance.fidelity import documented
 from tests.conformance.lab import Lab, Queue, eventually
 
 AREA = "Event sources"
@@ -283,7 +283,8 @@ def test_only_failed_messages_come_again(lab: Lab) -> None:
     assert {seen.receive()["Body"], seen.receive()["Body"]} == {"good", "bad"}
 
 
-@documented(AREA, "A table's stream invokes with the changes", STREAMS, elsewhere=NO_STREAMS)
+@documented(AREA, "A table's stream invokes with the changes", STREAMS)
+@pytest.mark.streams("dynamodb")
 def test_a_tables_stream_invokes_with_the_changes(lab: Lab, queue: Queue, telling: str) -> None:
     dynamodb = lab.aws("dynamodb")
     table = lab.name("table")

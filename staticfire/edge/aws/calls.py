@@ -219,6 +219,7 @@ _LAMBDA_LOWER = frozenset(
         "InvalidParameterValue",
         "InvalidRequestContent",
         "PreconditionFailed",
+        "ProvisionedConcurrencyConfigNotFound",
         "RequestTooLarge",
         "ResourceConflict",
         "ResourceNotReady",
@@ -227,17 +228,21 @@ _LAMBDA_LOWER = frozenset(
     )
 )
 
+# What stands before Lambda tells a message alone.
+_LAMBDA_PLAIN = frozenset(("AccessDeniedException", "RequestEntityTooLargeException", "ValidationException"))
+
 
 def error_response(error: AwsError, call: Call) -> Response:
     """The error in the protocol of the call."""
     request = call.request
     request_id = str(uuid4())
     headers = [("x-amzn-requestid", request_id), *error.headers.items()]
+    document: dict[str, object]
     kind = request.headers.get("content-type").partition(";")[0]
     if request.headers.get("smithy-protocol") == "rpc-v2-cbor":
-        fields = {"__type": error.code, "message": error.message}
+        document = {"__type": error.code, "message": error.message}
         headers += [("content-type", "application/cbor"), ("smithy-protocol", "rpc-v2-cbor")]
-        return Response(error.status, headers, cbor2.dumps(fields))
+        return Response(error.status, headers, cbor2.dumps(document))
     if request.headers.get("x-amz-target") or kind.startswith("application/x-amz-json"):
         document = {"__type": error.code, "message": error.message, **error.fields}
         headers.append(("content-type", kind or "application/x-amz-json-1.1"))
@@ -252,7 +257,11 @@ def error_response(error: AwsError, call: Call) -> Response:
     document = {"message": error.message, **error.fields}
     if call.service == "lambda":
         name = "message" if error.code in _LAMBDA_LOWER else "Message"
-        document = {"Type": "Server" if error.status >= 500 else "User", name: error.message, **error.fields}
+        side = None if error.code in _LAMBDA_PLAIN else "Service" if error.status >= 500 else "User"
+        fields = {"Type": side, **error.fields}
+        # A field that is None is not told; a message that is none stays as null, as AWS has it.
+        document = {field: value for field, value in fields.items() if value is not None}
+        document[name] = error.message or None
     headers += [("content-type", "application/json"), ("x-amzn-errortype", error.code)]
     return Response(error.status, headers, json.dumps(document).encode())
 

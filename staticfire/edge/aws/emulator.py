@@ -57,7 +57,7 @@ class Emulator:
         """A REST-JSON operation; its answer's document, None where there is none."""
         data = b"" if body is None else jsonlib.dumps(body).encode()
         headers = [("content-type", "application/json")] if data else []
-        answer = await self._checked(await self.raw(scope, service, method, path, headers, data))
+        answer = await self.checked(await self.raw(scope, service, method, path, headers, data))
         return jsonlib.loads(answer) if answer else None
 
     async def json(
@@ -66,7 +66,7 @@ class Emulator:
         """A JSON operation; `target` is X-Amz-Target's value."""
         headers = [("content-type", f"application/x-amz-json-{version}"), ("x-amz-target", target)]
         data = orjson.dumps(body)
-        answer = await self._checked(await self.raw(scope, service, "POST", "/", headers, data))
+        answer = await self.checked(await self.raw(scope, service, "POST", "/", headers, data))
         document: dict[str, Any] = orjson.loads(answer) if answer else {}
         return document
 
@@ -77,7 +77,7 @@ class Emulator:
         form = {"Action": action, "Version": _VERSIONS.get(service, ""), **params}
         headers = [("content-type", FORM), *([("x-amz-security-token", token)] if token else [])]
         data = urlencode({name: value for name, value in form.items() if value or name != "Version"}).encode()
-        return ElementTree.fromstring(await self._checked(await self.raw(scope, service, "POST", "/", headers, data)))
+        return ElementTree.fromstring(await self.checked(await self.raw(scope, service, "POST", "/", headers, data)))
 
     async def account_of(self, access_key: str, region: str, token: str) -> str:
         """The account that a session key belongs to. An emulator that checks signatures tells it of the key alone."""
@@ -156,7 +156,8 @@ class Emulator:
         except ConnectionBroken as error:
             raise self.unreachable(f"broke off its answer: {error}") from error
 
-    async def _checked(self, response: ClientResponse) -> bytes:
+    async def checked(self, response: ClientResponse) -> bytes:
+        """The body of an answer that says all is well; its error else."""
         data = await self.whole(response)
         if response.status >= 300:
             raise _error(response, data)

@@ -1,4 +1,4 @@
-"""What AWS's own models (botocore's) say of a service: its operations, and the HTTP status of its errors.
+"""What AWS's own models (botocore's) say of a service: its operations, their members, the HTTP status of its errors.
 
 A service is named as in a signature's credential scope (`monitoring`), which several models may share (`apigateway`:
 REST and HTTP APIs); boto3's name (`cloudwatch`) is understood too. Operations of most services name themselves in the
@@ -9,14 +9,17 @@ one that asks for most is meant, so that `PUT /bucket/key` is PutObject and with
 from __future__ import annotations
 
 import difflib
+import gzip
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
-from botocore.loaders import Loader
+import orjson
+from botocore.loaders import JSONFileLoader, Loader
 
 from staticfire.edge.http1.messages import Request
 
@@ -73,29 +76,67 @@ class UnknownName(ValueError):
     """AWS has nothing of that name; says what is nearest."""
 
 
+Shape = Mapping[str, Any]
+
+
 @dataclass(frozen=True, slots=True)
-class _Shape:
+class Operation:
+    """One operation: the shapes of its input and output among its model's, and what it answers with."""
+
+    name: str
+    protocol: str
+    shapes: Mapping[str, Shape]
+    input: Shape
+    output: Shape
+    status: int
+    namespace: str
+    wrapper: str
+
+    @classmethod
+    def of(cls, name: str, document: Mapping[str, Any]) -> Operation:
+        described, shapes = document["operations"][name], document["shapes"]
+        output = described.get("output", {})
+        return cls(
+            name,
+            document["metadata"]["protocol"],
+            shapes,
+            shapes[described["input"]["shape"]] if "input" in described else {},
+            shapes[output["shape"]] if output else {},
+            described["http"].get("responseCode", 200),
+            document["metadata"].get("xmlNamespace", ""),
+            output.get("resultWrapper", ""),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
     """What a request to a REST service must have to be one operation."""
 
-    operation: str
+    operation: Operation
     method: str
     path: re.Pattern[str]
+    labels: tuple[str, ...]
+    literals: frozenset[str]
     query: frozenset[str]
     headers: frozenset[str]
     weight: tuple[int, int]
 
     @classmethod
-    def of(cls, operation: str, http: Mapping[str, str], needed: Iterable[Mapping[str, str]]) -> _Shape:
+    def of(cls, operation: Operation, http: Mapping[str, str]) -> _Request:
         uri = urlsplit(http["requestUri"])
-        needs = [(member.get("location"), member.get("locationName", "")) for member in needed]
-        query = {name for name, _ in parse_qsl(uri.query, keep_blank_values=True)}
-        query |= {name for location, name in needs if location == "querystring"}
+        members = operation.input.get("members", {})
+        needs = [members[name] for name in operation.input.get("required", ())]
+        needs = [(member.get("location"), member.get("locationName", "")) for member in needs]
+        literals = {name for name, _ in parse_qsl(uri.query, keep_blank_values=True)}
+        query = literals | {name for location, name in needs if location == "querystring"}
         headers = {name.lower() for location, name in needs if location == "header"}
         literal = re.sub(r"\{[^}]*\}", "", uri.path)
         return cls(
             operation,
             http["method"],
             _path_pattern(uri.path),
+            tuple(re.findall(r"\{([^}+]*)\+?\}", uri.path)),
+            frozenset(literals),
             frozenset(query),
             frozenset(headers),
             (len(query) + len(headers), len(literal)),
@@ -103,18 +144,21 @@ class _Shape:
 
     def fits(self, request: Request, path: str, query: set[str]) -> bool:
         return (
-            request.method == self.method
-            and self.query <= query
+            self.query <= query
             and all(name in request.headers for name in self.headers)
-            and self.path.fullmatch(path) is not None
+            and self.nearly(request, path, query)
         )
+
+    def nearly(self, request: Request, path: str, query: set[str]) -> bool:
+        """Whether it can mean no other operation, though it may lack what this one needs."""
+        return request.method == self.method and self.literals <= query and self.path.fullmatch(path) is not None
 
 
 def _path_pattern(path: str) -> re.Pattern[str]:
     """`/{Bucket}/{Key+}`: a label takes one segment, or with a plus all that follows."""
     pattern = ""
     for label, text in re.findall(r"(\{[^}]*\})|([^{]+)", path):
-        pattern += re.escape(text) if text else ".+" if label.endswith("+}") else "[^/]+"
+        pattern += re.escape(text) if text else "(.+)" if label.endswith("+}") else "([^/]+)"
     return re.compile(pattern.rstrip("/") + "/?")
 
 
@@ -123,26 +167,24 @@ class Model:
 
     def __init__(self, scope: str, documents: Iterable[Mapping[str, Any]]) -> None:
         self.scope = scope
-        self._operations: set[str] = set()
+        self._operations: dict[str, Operation] = {}
         self._errors: dict[str, int | None] = {}
-        self._rest: list[_Shape] = []
+        self._rest: list[_Request] = []
         for document in documents:
             self._learn(document)
-        self._rest.sort(key=lambda shape: shape.weight, reverse=True)
+        self._rest.sort(key=lambda one: one.weight, reverse=True)
 
     def _learn(self, document: Mapping[str, Any]) -> None:
-        operations, shapes = document["operations"], document["shapes"]
-        self._operations |= operations.keys()
-        for name, shape in shapes.items():
+        operations = {name: Operation.of(name, document) for name in document["operations"]}
+        self._operations |= operations
+        for name, shape in document["shapes"].items():
             if shape.get("exception"):
                 error = shape.get("error", {})
                 status = error.get("httpStatusCode", 500 if shape.get("fault") else None)
                 self._errors |= {name: status, error.get("code", name): status}
         if document["metadata"]["protocol"].startswith("rest"):
-            for name, operation in operations.items():
-                input_shape = shapes[operation["input"]["shape"]] if "input" in operation else {}
-                needed = [input_shape["members"][member] for member in input_shape.get("required", ())]
-                self._rest.append(_Shape.of(name, operation["http"], needed))
+            https = document["operations"]
+            self._rest += [_Request.of(operation, https[name]["http"]) for name, operation in operations.items()]
 
     def require(self, operation: str) -> None:
         """Raises UnknownName when the service has no such operation."""
@@ -161,8 +203,23 @@ class Model:
 
     def operation_of(self, request: Request) -> str | None:
         """Which operation of a REST service that is."""
+        routed = self.route(request)
+        return None if routed is None else routed[0].name
+
+    def route(self, request: Request) -> tuple[Operation, dict[str, str]] | None:
+        """The operation of a REST service that is meant, with what stands for each label in its path."""
         path, query = _bucket_in_path(request), {name for name, _ in parse_qsl(request.query, keep_blank_values=True)}
-        return next((shape.operation for shape in self._rest if shape.fits(request, path, query)), None)
+        chosen = next((one for one in self._rest if one.fits(request, path, query)), None)
+        chosen = chosen or next((one for one in self._rest if one.nearly(request, path, query)), None)
+        if chosen is None:
+            return None
+        match = chosen.path.fullmatch(path)
+        values = match.groups() if match else ()
+        return chosen.operation, dict(zip(chosen.labels, map(unquote, values), strict=True))
+
+    def named(self, operation: str | None) -> Operation | None:
+        """The operation of that name."""
+        return self._operations.get(operation or "")
 
 
 # `bucket.s3.eu-west-1.amazonaws.com`, and what SDKs make of an endpoint that is a name: `bucket.localhost`.
@@ -182,11 +239,23 @@ def common_status(error: str) -> int:
     return _STATUS[error]
 
 
+class _Files(JSONFileLoader):  # type: ignore[misc]
+    """Reads a model in a fourth of the time that botocore's own reader takes."""
+
+    def load_file(self, file_path: str) -> Any:
+        for suffix, read in ((".json", Path.read_bytes), (".json.gz", lambda path: gzip.decompress(path.read_bytes()))):
+            path = Path(file_path + suffix)
+            if path.is_file():
+                return orjson.loads(read(path))
+        return None
+
+
 @cache
 def model(service: str) -> Model:
     """The model of a service, by boto3's name or the credential scope's."""
     scope = _SCOPES.get(service, service)
     loader = Loader()
+    loader.file_loader = _Files()
     names = _MODELS.get(scope, (scope,))
     available = loader.list_available_services("service-2")
     if not set(names) <= set(available):

@@ -5,16 +5,17 @@
 
 It listens nowhere: the edge makes each connection, a pair of Unix sockets, and hands it one end over the socket that is
 its standard input. So nobody else can connect: no page that tries all ports, no function. However the edge ends, that
-socket closes and MiniStack ends too. When it ends by itself it is not started again: its state is gone, and only
-`staticfire up` can bring back what was applied.
+socket closes and MiniStack ends too. It keeps its state (in_ministack/keeping.py): while it changes, and before it
+ends. When it ends by itself it is not started again: what it took since the last save is gone, and `staticfire up`
+brings back what can be.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
-import secrets
 import signal
 import socket
 import time
@@ -28,14 +29,15 @@ from staticfire.edge.http1.client import Client
 from staticfire.errors import StaticfireError
 from staticfire.host.files import open_log
 
-from .state import answers
-
 log = logging.getLogger(__name__)
 
 MAIN = Path(__file__).with_name("ministack_main.py")
-HEALTH = "/_ministack/health"
+# Answered by in_ministack/keeping.py.
+LIFE, SAVE = "/_staticfire/life", "/_staticfire/save"
 RESET = "/_ministack/reset"
 START_SECONDS = 60.0
+ANSWER_SECONDS = 3.0
+SAVE_SECONDS = 100.0
 STOP_SECONDS = 5.0
 
 
@@ -49,11 +51,11 @@ class MiniStack:
         token: str,
         public_host: str,
         enforce_iam: bool = False,
+        keep: bool = True,
         died: Callable[[], None] = lambda: None,
     ) -> None:
-        """`token` lets it report to the edge; `died` is called when it ends by itself."""
+        """`token` lets it report to the edge; `keep`: its state outlives it; `died` is told when it ends by itself."""
         self.log = state_dir / "logs" / "ministack.log"
-        self._instance = secrets.token_hex(8)
         self.pid: int | None = None
         self._python = python
         self._home = state_dir / "ministack"
@@ -61,6 +63,7 @@ class MiniStack:
         self._token = token
         self._public_host = public_host
         self._enforce_iam = enforce_iam
+        self._keep = keep
         self._died = died
         self._hand_over: socket.socket | None = None
         self._client = Client(connected=self._connection)
@@ -122,6 +125,7 @@ class MiniStack:
             "TMPDIR": str(self._home / "tmp"),
             "STATE_DIR": str(self._home / "state"),
             "S3_DATA_DIR": str(self._home / "s3"),
+            "STATICFIRE_KEPT": str(self._home / "kept") if self._keep else "",
             "DOCKER_HOST": "unix:///nonexistent/docker.sock",
             "LOG_LEVEL": "WARNING",
             # Its MQTT broker would listen on all interfaces, and ask nobody for a certificate.
@@ -138,7 +142,7 @@ class MiniStack:
     async def _until_healthy(self, emulator: Emulator, begin: int) -> None:
         deadline = time.monotonic() + START_SECONDS
         while self._state == "starting":
-            if await answers(emulator, HEALTH):
+            if await self.life():
                 return
             if time.monotonic() > deadline:
                 await self.stop()
@@ -146,7 +150,7 @@ class MiniStack:
             await asyncio.sleep(0.02)
         raise StaticfireError(
             f"MiniStack did not start: {emulator.ended or f'no answer in {START_SECONDS:.0f} s'}.\n{self._said(begin)}",
-            checked=[HEALTH, str(self.log)],
+            checked=[LIFE, str(self.log)],
             remedy=f"If its virtual environment is damaged, remove {Path(self._python).parents[1]} and start again.",
         )
 
@@ -173,25 +177,49 @@ class MiniStack:
             return health
         if emulator.ended:
             health["why"] = emulator.ended
-        elif self._state == "running" and not await answers(emulator, HEALTH):
-            health |= {"state": "silent", "why": f"it does not answer {HEALTH}"}
+        elif self._state == "running":
+            life = await self.life()
+            if life is None:
+                health |= {"state": "silent", "why": f"it does not answer {LIFE}"}
+            elif life["notes"]:
+                health["notes"] = life["notes"]
         return health
 
-    async def instance(self) -> str:
-        return self._instance
+    async def life(self) -> dict[str, Any] | None:
+        """Its instance, whether its state is an earlier life's, and what is to be said of that; None: no answer."""
+        emulator = self._emulator
+        return None if emulator is None else await self._told(emulator, "GET", LIFE, ANSWER_SECONDS)
 
-    def emptied(self) -> None:
-        self._instance = secrets.token_hex(8)
+    async def instance(self) -> str:
+        return str((await self.life() or {}).get("instance", ""))
+
+    async def save(self) -> dict[str, Any]:
+        """Have all that it holds now on the disk; what it says of that."""
+        emulator = self._emulator
+        said = None if emulator is None else await self._told(emulator, "POST", SAVE, SAVE_SECONDS)
+        return said or {"kept": False, "error": f"MiniStack does not answer; its log: {self.log}"}
+
+    async def _told(self, emulator: Emulator, method: str, path: str, seconds: float) -> dict[str, Any] | None:
+        try:
+            response = await emulator.client.request(method, emulator.base_url, path, within=seconds)
+            async with asyncio.timeout(seconds):
+                document: dict[str, Any] = json.loads(await response.read())
+        except OSError:
+            return None
+        return document
 
     async def empty(self) -> None:
         """Reset its state."""
         if self._emulator is not None:
             answer = await self._emulator.raw(Scope(), "", "POST", RESET)
             await self._emulator.whole(answer)
-        self.emptied()
 
     async def stop(self) -> None:
         process, watch = self._process, self._watch
+        if self._keep and self._state == "running":
+            said = await self.save()
+            if not said["kept"]:
+                log.error("MiniStack's state as it was at the end was not saved: %s", said.get("error"))
         self._client.close()
         if process is None or watch is None:
             return

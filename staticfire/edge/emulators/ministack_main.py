@@ -6,6 +6,7 @@ handed to the edge, which runs it as any other invocation and logs and counts it
 keeps the mail: every alarm that is put, every change of an alarm's state and every mail is reported to it.
 
     standard input            a Unix socket; each byte brings a connection, and its end is the edge's end
+    STATICFIRE_KEPT           where the state is kept; empty when it is not
     STATICFIRE_EDGE_URL       the edge's own endpoints
     STATICFIRE_TOKEN          lets us report to it
 """
@@ -30,7 +31,7 @@ import urllib.request
 from bisect import bisect_left
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from operator import itemgetter
 from pathlib import Path
@@ -41,6 +42,8 @@ from typing import Any
 LONGEST_SECONDS = 960
 # Of each log group, at least the newest so many lines are kept, and at most half as many again.
 LINES_KEPT = 100_000
+# When the edge has ended, however it did, what changed since the last save is saved within this.
+LAST_SAVE_SECONDS = 60
 
 
 class Edge:
@@ -69,6 +72,17 @@ class Edge:
         if status != 202:
             print(f"the event for {function_arn} was not taken: {status} {answer}", file=sys.stderr)
 
+    def lambda_api(self, account: str, region: str, method: str, path: str, body: Any) -> tuple[int, dict[str, Any]]:
+        """A call of the Lambda API, which the edge answers."""
+        scope = f"{account}/20250101/{region}/lambda/aws4_request"
+        headers = {
+            "authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature={'0' * 64}",
+            "content-type": "application/json",
+            "x-staticfire-token": self._token,
+        }
+        data = None if body is None else json.dumps(body).encode()
+        return self._open(urllib.request.Request(f"{self._url}lambda{path}", data, headers, method=method))
+
     def report(self, what: str, **news: Any) -> None:
         """Of the account and region of the call under way; one after the other, while that call goes on."""
         from ministack.core.responses import get_account_id, get_region
@@ -87,10 +101,12 @@ class Edge:
 
     def _send(self, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
         headers = {"content-type": "application/json", "x-staticfire-token": self._token}
-        request = urllib.request.Request(self._url + path, body, headers)
+        return self._open(urllib.request.Request(self._url + path, body, headers))
+
+    def _open(self, request: urllib.request.Request) -> tuple[int, dict[str, Any]]:
         try:
             with self._opener.open(request, timeout=LONGEST_SECONDS) as response:
-                return response.status, json.loads(response.read())
+                return response.status, json.loads(response.read() or b"{}")
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read())
         except OSError as error:
@@ -133,6 +149,8 @@ def hand_over(edge: Edge) -> None:
         finally:
             local.asynchronous = False
 
+    # The edge reads the sources of event source mappings.
+    lambda_svc._ensure_poller = lambda: None
     lambda_svc._execute_function = execute
     lambda_svc.invoke_async_with_retry = execute_later
     # On AWS these invoke with the Event type; MiniStack would wait for the result and retry nothing.
@@ -341,11 +359,8 @@ def _api_id(text: str) -> str:
 
 
 def _arn(function: dict[str, Any]) -> str:
-    """The function's ARN with the version that was meant."""
-    config = function.get("config") or function
-    arn: str = ":".join(config["FunctionArn"].split(":")[:7])
-    version = config.get("Version") or "$LATEST"
-    return arn if version == "$LATEST" else f"{arn}:{version}"
+    """The function's ARN as it was meant, with the version or alias."""
+    return str((function.get("config") or function)["FunctionArn"])
 
 
 def correction(name: str) -> ModuleType:
@@ -359,12 +374,15 @@ def correction(name: str) -> ModuleType:
     return module
 
 
-async def serve(app: Any) -> None:
+async def serve(app: Any, keeper: Any) -> None:
     """Answer what comes over the connections that the edge hands over; nothing listens."""
     import uvicorn
 
+    async def kept(scope: Any, receive: Any, send: Any) -> None:
+        await keeper.app(app, scope, receive, send)
+
     config = uvicorn.Config(
-        app,
+        kept,
         http="httptools",
         ws="none",
         timeout_keep_alive=75,
@@ -391,12 +409,16 @@ async def serve(app: Any) -> None:
             while True:
                 data, descriptors, _, _ = socket.recv_fds(edge, 1, 1)
                 if not data:
+                    saved = asyncio.run_coroutine_threadsafe(keeper.finish(), loop)
+                    with suppress(Exception):
+                        saved.result(LAST_SAVE_SECONDS)
                     os._exit(0)
                 for descriptor in descriptors:
                     connection = socket.socket(fileno=descriptor)
                     connection.setblocking(False)
                     asyncio.run_coroutine_threadsafe(loop.connect_accepted_socket(protocol, connection), loop)
 
+    keeper.begin()
     threading.Thread(target=take, daemon=True).start()
     await serving
 
@@ -408,18 +430,22 @@ def main() -> None:
     from ministack.app import app
 
     hand_over(edge)
+    correction("functions").correct(edge.lambda_api)
     leave_alarms_to(edge)
     send_mail_to(edge)
     keep_addresses()
     keep_logs_light()
     remember_expressions()
-    for module in ("events", "http_apis", "mappings", "rest_apis", "scaling", "stages", "unset"):
+    for module in ("events", "http_apis", "rest_apis", "scaling", "stages", "unset"):
         correction(module).correct()
+    kept = os.environ.pop("STATICFIRE_KEPT")
+    keeper = correction("keeping").Keeper(Path(kept or "unused"), keep=bool(kept))
+    keeper.restore()
     # What is here stays, and what a call makes is freed by its reference counts: look for cycles seldom.
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
-    uvloop.run(serve(app))
+    uvloop.run(serve(app, keeper))
 
 
 if __name__ == "__main__":

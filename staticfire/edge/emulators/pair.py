@@ -6,7 +6,6 @@ LocalStack answers the services in `LOCALSTACK`. MiniStack, its filler, answers 
 | --------------------------------------------- | -------------------------------------------------------------------- |
 | apigateway (HTTP APIs), rds, ecr, budgets,    | not in the free edition ("not included in your current license")     |
 | cognito-idp, and all others that are not here |                                                                      |
-| lambda                                        | without a Docker socket no function of it ever becomes Active        |
 | scheduler                                     | its schedules never fire                                             |
 
 The filler lives and dies with LocalStack's state: when that is lost, the filler is emptied before anybody hears of
@@ -131,6 +130,5 @@ class PairedState:
             self._last_life = life
             return f"{life}-{await self._filler.instance()}"
 
-    def emptied(self) -> None:
-        """LocalStack's marker went with the rest."""
-        self._filler.emptied()
+    async def save(self) -> dict[str, Any]:
+        return {"kept": False}  # LocalStack's free edition keeps nothing over a restart

@@ -15,8 +15,8 @@ class EmulatorState(Protocol):
     async def instance(self) -> str:
         """Names this life of the state: another name, and what was applied is gone. Empty while that is not known."""
 
-    def emptied(self) -> None:
-        """The state was reset."""
+    async def save(self) -> dict[str, Any]:
+        """Have it on the disk, where it is kept at all: `kept`, and else an `error` where it should be."""
 
 
 async def answers(emulator: Emulator, path: str, seconds: float = 3.0) -> bool:

@@ -18,6 +18,7 @@ from .output import Resource
 from .resource_types import AWS, TABLE, Fate
 
 LAYER_ARN = re.compile(r"arn:[a-z-]+:lambda:[^:]+:(\d{12}):layer:[^:]+:\d+")
+READ_SOURCES = (["sqs"], ["dynamodb"], ["kinesis"])
 PYTHON_ONLY = "Python functions run here (python3.N). Give it a Python runtime, or leave it out of the local stack"
 DESCRIBE_ROUTES = "Describe its routes: aws_apigatewayv2_integration, aws_apigatewayv2_route and aws_apigatewayv2_stage"
 LEAVE_OUT = "Leave it out of the local stack"
@@ -129,9 +130,19 @@ def _engine(resource: Resource, account: str) -> Iterator[Obstacle]:
         yield Obstacle(resource.address, what, "A real PostgreSQL is here: use `postgres`, or leave it out")
 
 
+def _source(resource: Resource, account: str) -> Iterator[Obstacle]:
+    """Queues and streams are read; an ARN that is not known yet is one of these, or is told by AWS's own resources."""
+    arn = str(resource.values.get("event_source_arn") or "")
+    if resource.values.get("self_managed_event_source") or (arn and arn.split(":")[2:3] not in READ_SOURCES):
+        what = f"reads {arn or 'a Kafka of your own'}: the mapping is described only"
+        remedy = "Nothing reads it here: SQS, DynamoDB streams and Kinesis are read"
+        yield Obstacle(resource.address, what, remedy, Weight.DESCRIBED, resource.type)
+
+
 Check = Callable[[Resource, str], Iterator[Obstacle]]
 CHECKS: Mapping[str, tuple[Check, ...]] = {
     "aws_lambda_function": (_image, _runtime, _layers),
+    "aws_lambda_event_source_mapping": (_source,),
     "aws_apigatewayv2_api": (_http_api,),
     "aws_api_gateway_rest_api": (_rest_api,),
     "aws_db_instance": (_engine,),

@@ -194,7 +194,7 @@ SERVICES: Mapping[str, tuple[Rows, ...]] = {
     "KMS, Secrets Manager, Systems Manager": (
         _runs("kms_key kms_alias kms_ciphertext secretsmanager_secret secretsmanager_secret_version ssm_parameter"),
         _described("kms_grant kms_key_policy secretsmanager_secret_policy", POLICY),
-        _described("kms_replica_key kms_external_key secretsmanager_secret_rotation ssm_service_setting"),
+        _described("kms_replica_key kms_external_key ssm_service_setting"),
         _refused("ssm_document ssm_association ssm_maintenance_window", NO_OPERATION),
     ),
     "CloudWatch and X-Ray": (
@@ -260,7 +260,7 @@ SERVICES: Mapping[str, tuple[Rows, ...]] = {
         ),
         _described("ecs_cluster ecs_cluster_capacity_providers ecs_task_definition", NO_SERVER),
         _restless("ecs_service", NO_SERVER),
-        _described("eks_cluster batch_job_definition", NO_SERVER),
+        _described("eks_cluster", NO_SERVER),
         _refused("apprunner_auto_scaling_configuration_version elastic_beanstalk_application", NO_SERVICE),
     ),
     "Files and caches": (
@@ -332,9 +332,12 @@ SERVICES: Mapping[str, tuple[Rows, ...]] = {
     "Scaling, builds, accounts": (
         _described("appautoscaling_target appautoscaling_policy appautoscaling_scheduled_action", "Nothing scales"),
         _runs("cloudformation_stack"),
-        _restless("codebuild_project", "Nothing is built"),
+        _refused(
+            "codebuild_project batch_job_definition config_configuration_recorder secretsmanager_secret_rotation",
+            "it can be made and not be destroyed",
+        ),
         _described("cloudtrail budgets_budget", "Nothing is written down"),
-        _described("config_configuration_recorder backup_vault backup_plan resourcegroups_group"),
+        _described("backup_vault backup_plan resourcegroups_group"),
         _refused("organizations_organization", NO_OPERATION),
         _refused(
             "codecommit_repository codedeploy_app codedeploy_deployment_group codeartifact_domain "

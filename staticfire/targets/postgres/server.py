@@ -15,7 +15,7 @@ import logging
 import os
 import shutil
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -108,6 +108,19 @@ class RunningPostgres:
         return replace(self, version=version.split()[0], tls=tls == "on")
 
 
+_BACKUP = ("pg_backup_start('staticfire', true)", "pg_backup_stop(false)")
+_BACKUP_BEFORE_15 = ("pg_start_backup('staticfire', true, false)", "pg_stop_backup(false, false)")
+
+
+def _copy_if_there(source: str, target: str) -> None:
+    """What the server removes meanwhile is in its log, which is copied afterwards."""
+    with contextlib.suppress(FileNotFoundError):
+        shutil.copy2(source, target)
+
+
+Launched = Callable[[RunningPostgres], None]
+
+
 class Postgres:
     """The stack's server: `start`, `running`, `stop`."""
 
@@ -130,18 +143,19 @@ class Postgres:
             return None
         return self._server(record)
 
-    def start(self, progress: Progress) -> RunningPostgres:
-        """The running server; started, and made first, when there is none."""
+    def start(self, progress: Progress, launched: Launched = lambda server: None) -> RunningPostgres:
+        """The running server; started, and made first, when there is none. `launched` hears where it will answer."""
         with progress.step("Postgres", brief=True) as step:
             server = self.running()
             if server is None or self._takes_password(server) is False:
                 self.stop()
                 self.begun = True
-                server = self._start()
+                server = self._start(launched)
                 if not self._takes_password(server):
                     self.stop()
                     self._set_password()
-                    server = self._start()
+                    server = self._start(launched)
+            launched(server)
             tls = "TLS" if server.tls else "no TLS: these binaries were built without it"
             step.done(f"{server.version} on {server.host}:{server.port}, {tls}")
         return server
@@ -155,6 +169,34 @@ class Postgres:
         # SIGINT is the "fast" shutdown, SIGQUIT the "immediate" one, which costs a recovery at the next start.
         process.stop((signal.SIGINT, 60), (signal.SIGQUIT, 15), (signal.SIGKILL, 5))
         return True
+
+    def copy(self, place: Path) -> None:
+        """Copy the data of the running or stopped server as it is now (docs of Postgres: "Low Level API")."""
+        if self.running() is None:
+            shutil.copytree(self.data, place, symlinks=True)
+            return
+        with contextlib.closing(self._server(read_json(self.home / "server.json") or {}).connect()) as connection:
+            [[number]] = connection.run("SELECT current_setting('server_version_num')::int")
+            begin, end = _BACKUP if number >= 150000 else _BACKUP_BEFORE_15
+            [[first]] = connection.run(f"SELECT pg_walfile_name({begin})")
+            shutil.copytree(self.data, place, symlinks=True, ignore=self._of_the_process, copy_function=_copy_if_there)
+            [[last, label]] = connection.run(f"SELECT pg_walfile_name(lsn), labelfile FROM {end}")
+        for segment in sorted(os.listdir(self.data / "pg_wal")):
+            if first <= segment <= last and len(segment) == len(first):
+                shutil.copy2(self.data / "pg_wal" / segment, place / "pg_wal")
+        (place / "backup_label").write_text(label)
+
+    def _of_the_process(self, directory: str, names: list[str]) -> list[str]:
+        if Path(directory) == self.data:
+            return [name for name in names if name in ("postmaster.pid", "postmaster.opts")]
+        if Path(directory) == self.data / "pg_wal":
+            return [name for name in names if (self.data / "pg_wal" / name).is_file()]
+        return [name for name in names if name.startswith("pgsql_tmp")]
+
+    def give(self, place: Path) -> None:
+        """Let the server's user have a copy of its data."""
+        directory = DataDirectory.below(self.home)
+        directory.give(place, *place.rglob("*"))
 
     def wipe(self) -> None:
         """Remove the data where it lies outside; what is inside goes with the rest of the state."""
@@ -176,7 +218,7 @@ class Postgres:
                 (data / "postmaster.pid").unlink(missing_ok=True)
                 return
 
-    def _start(self) -> RunningPostgres:
+    def _start(self, launched: Launched) -> RunningPostgres:
         self.home.mkdir(parents=True, exist_ok=True)
         directory = DataDirectory.below(self.home)
         binaries = self._binaries(directory)
@@ -204,6 +246,7 @@ class Postgres:
         record = {"port": port, "version": binaries.version, "tls": binaries.tls, "data": str(directory.path)}
         write_json(self.home / "server.json", record)
         server = self._server(record)
+        launched(server)
         if not wait_until(
             lambda: process.ended is not None or self._takes_password(server) is not None, START_SECONDS, 0.05
         ):

@@ -137,35 +137,6 @@ async def test_a_buckets_notification_is_an_event_invocation(ministack_python: s
     assert (taken["type"], taken["payload"]["Records"][0]["s3"]["object"]["key"]) == ("Event", "k")
 
 
-async def test_a_queues_messages_are_gone_after_a_success_and_come_again_after_a_failure(
-    ministack_python: str, tmp_path: Path
-) -> None:
-    def fail_once(event: Any) -> tuple[int, dict[str, Any]]:
-        aws_stack.answer = succeed
-        failure = {"errorType": "ValueError", "errorMessage": "no"}
-        return 200, {"payload": json.dumps(failure), "error": "Unhandled", "version": "$LATEST", "log": ""}
-
-    async with stack(ministack_python, tmp_path) as aws_stack:
-        aws_stack.answer = fail_once
-        await _mapped_queue(aws_stack)
-        first, second = (await aws_stack.until(2))[:2]
-        assert (first["type"], first["payload"]["Records"][0]["body"]) == ("RequestResponse", "hello")
-        assert second["payload"]["Records"][0]["messageId"] == first["payload"]["Records"][0]["messageId"]
-        await _empty(aws_stack)
-
-
-async def test_a_throttled_batch_comes_again(ministack_python: str, tmp_path: Path) -> None:
-    def throttle_once(event: Any) -> tuple[int, dict[str, Any]]:
-        aws_stack.answer = succeed
-        return 429, {"__type": "TooManyRequestsException", "message": "Rate Exceeded."}
-
-    async with stack(ministack_python, tmp_path) as aws_stack:
-        aws_stack.answer = throttle_once
-        await _mapped_queue(aws_stack)
-        await aws_stack.until(2)
-        await _empty(aws_stack)
-
-
 async def test_a_state_machines_task_gets_the_functions_answer(ministack_python: str, tmp_path: Path) -> None:
     async with stack(ministack_python, tmp_path) as aws:
         definition = {"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": ARN, "End": True}}}
@@ -274,26 +245,3 @@ async def test_what_ses_sends_is_told(ministack_python: str, tmp_path: Path) -> 
         (mail,) = await aws.heard("mail")
     assert (mail["source"], mail["to"]) == ("me@example.com", ["you@example.com", "they@example.com"])
     assert "Subject: hello" in mail["message"]
-
-
-async def _mapped_queue(aws: Stack) -> None:
-    attributes = {"VisibilityTimeout": "1"}
-    await aws.aws("sqs", "create_queue", QueueName="q", Attributes=attributes)
-    source = "arn:aws:sqs:eu-west-1:100000000001:q"
-    await aws.aws("lambda", "create_event_source_mapping", EventSourceArn=source, FunctionName="f", BatchSize=1)
-    url = (await aws.aws("sqs", "get_queue_url", QueueName="q"))["QueueUrl"]
-    client_url = url.replace(url.split("/")[2], aws._endpoint.split("/")[2])
-    await aws.aws("sqs", "send_message", QueueUrl=client_url, MessageBody="hello")
-
-
-async def _empty(aws: Stack) -> None:
-    """Until the queue holds no message, visible or in flight."""
-    url = (await aws.aws("sqs", "get_queue_url", QueueName="q"))["QueueUrl"]
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    deadline = asyncio.get_running_loop().time() + DEADLINE
-    while True:
-        answer = await aws.aws("sqs", "get_queue_attributes", QueueUrl=url, AttributeNames=names)
-        if all(answer["Attributes"][name] == "0" for name in names):
-            return
-        assert asyncio.get_running_loop().time() < deadline, answer["Attributes"]
-        await asyncio.sleep(0.05)

@@ -14,6 +14,7 @@ from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.aws.faults import Faults
 from staticfire.edge.config import PostgresConfig
 from staticfire.edge.endpoints import Endpoints, Listener
+from staticfire.edge.gate import Gate
 from staticfire.edge.http1.messages import Response
 from staticfire.edge.services.lambda_.model import FunctionRef, Outcome
 from staticfire.edge.services.mail.mailbox import Mail
@@ -35,7 +36,8 @@ class Emulator:
     async def instance(self) -> str:
         return "first life"
 
-    def emptied(self) -> None: ...
+    async def save(self) -> dict[str, Any]:
+        return {"kept": True}
 
 
 class Functions:
@@ -67,6 +69,10 @@ class Functions:
         self.resets += 1
 
 
+class Mappings:
+    async def reset(self) -> None: ...
+
+
 class HttpApis:
     async def reset(self) -> None: ...
 
@@ -91,6 +97,12 @@ class Mails:
         return len(await self.find(to, account))
 
 
+class Kept:
+    """What the edge keeps beside the emulator's state."""
+
+    async def follow(self, instance: str) -> None: ...
+
+
 def control(
     functions: Functions | None = None,
     emulator: Emulator | None = None,
@@ -101,9 +113,12 @@ def control(
     return Endpoints(
         token=TOKEN,
         emulator=emulator or Emulator(),
+        kept=cast(Any, Kept()),
         postgres=postgres,
         functions=cast(Any, functions or Functions()),
+        mappings=cast(Any, Mappings()),
         http_apis=cast(Any, HttpApis()),
+        gate=Gate(lambda: 0),
         faults=Faults(),
         router=cast(Any, Router()),
         mails=mails or Mails(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import sys
 import time
@@ -69,15 +68,6 @@ def correct() -> None:
 def reset() -> None:
     for documents in _kept.values():
         documents.clear()
-
-
-def get_state() -> Document:
-    return copy.deepcopy(_kept)
-
-
-def load_persisted_state(data: Document) -> None:
-    for kind, documents in data.items():
-        _kept[kind].update(documents)
 
 
 async def handle_request(method: str, path: str, headers: Any, body: bytes, query_params: Any) -> Any:

@@ -7,10 +7,9 @@ from typing import Any
 
 
 def correct() -> None:
-    from ministack.core.responses import json_response
-    from ministack.services import apigateway, lambda_svc
+    from ministack.services import apigateway
 
-    create_authorizer, put_config = apigateway._create_authorizer, lambda_svc._put_event_invoke_config
+    create_authorizer = apigateway._create_authorizer
 
     def create(api_id: str, data: dict[str, Any]) -> Any:
         answer = create_authorizer(api_id, data)
@@ -21,12 +20,4 @@ def correct() -> None:
             del authorizer[name]
         return apigateway._apigw_response(authorizer, 201)
 
-    def put(function: str, qualifier: str | None, data: dict[str, Any]) -> Any:
-        answer = put_config(function, qualifier, data)
-        if answer[0] != 200 or "MaximumEventAgeInSeconds" in data:
-            return answer
-        config = lambda_svc._event_invoke_config(lambda_svc._functions[function], qualifier)
-        del config["MaximumEventAgeInSeconds"]
-        return json_response(config)
-
-    apigateway._create_authorizer, lambda_svc._put_event_invoke_config = create, put
+    apigateway._create_authorizer = create

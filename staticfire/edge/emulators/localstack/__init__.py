@@ -16,17 +16,14 @@ from staticfire.edge.services.lambda_.service import Functions
 
 from .gaps import AlarmTags, Scheduler
 from .inbox import Inboxes
-from .mappings import Mappings
 from .subscriptions import Notifications, Rules, Topics
 
 
 class LocalStack:
     def __init__(self, emulator: Emulator, functions: Functions, state_dir: Path) -> None:
         self._inboxes = Inboxes(emulator, functions, state_dir / "inboxes.json")
-        self._mappings = Mappings(emulator, functions)
         self.services: Mapping[str, Service] = {
             "events": Rules(emulator, self._inboxes),
-            "lambda": self._mappings,
             "monitoring": AlarmTags(emulator),
             "s3": Notifications(emulator, self._inboxes),
             "scheduler": Scheduler(),
@@ -36,8 +33,6 @@ class LocalStack:
     async def reset(self) -> None:
         """LocalStack's state is gone, and its queues with it."""
         await self._inboxes.clear()
-        await self._mappings.clear()
 
     async def close(self) -> None:
         await self._inboxes.close()
-        await self._mappings.clear()

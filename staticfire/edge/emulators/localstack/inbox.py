@@ -7,10 +7,12 @@ asynchronous invocation, as on AWS; its message is deleted once the edge's own q
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hashlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -19,13 +21,14 @@ from urllib.parse import parse_qs, urlsplit
 
 from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.aws.emulator import Emulator
+from staticfire.edge.services.lambda_.mappings.queues import RECEIVE_AT_ONCE, Message, Queue, is_gone
 from staticfire.edge.services.lambda_.model import FunctionRef
 from staticfire.edge.services.lambda_.service import Functions
 from staticfire.host.files import read_json, write_json
 
-from .queue import RECEIVE_AT_ONCE, Message, Queue, Reader
-
 log = logging.getLogger(__name__)
+
+AGAIN_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,46 @@ class Inboxes:
             except (KeyError, ValueError) as error:
                 log.error("%s holds what is not an event of %s: %r", inbox.url, inbox.kind, error)
             await queue.delete([message])
+
+
+class Reader:
+    """Goes on handing batches over until it is stopped, or the queue is gone.
+
+    `take` is waited for before the next batch is received.
+    """
+
+    def __init__(
+        self, receive: Callable[[], Awaitable[list[Message]]], take: Callable[[list[Message]], Awaitable[None]]
+    ):
+        self._receive = receive
+        self._take = take
+        self._task = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        trouble = ""
+        while True:
+            try:
+                messages = await self._receive()
+                if messages:
+                    await self._take(messages)
+                trouble = ""
+            except AwsError as error:
+                if is_gone(error):
+                    log.info("a queue that was read is gone: %s", error.message)
+                    return
+                if str(error) != trouble:
+                    trouble = str(error)
+                    log.warning("a queue cannot be read now: %s", trouble)
+                await asyncio.sleep(AGAIN_SECONDS)
+
+    @property
+    def ended(self) -> bool:
+        return self._task.done()
+
+    async def stop(self) -> None:
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
 
 
 def _from_sns(body: str) -> Any:

@@ -1,8 +1,10 @@
 """Lambda: functions run here, in processes of the official runtime client, as AWS documents it.
 
-api                    the calls of the Lambda API that the edge answers itself
+api                    the Lambda API: invocations by the shortest way, all else by the control plane
+control_plane          what describes functions: a table of operations
+function_records       what is described, in the store; code_locations: where code can be fetched
 service                Functions: what the rest of the edge calls
-catalog                what a reference means: GetFunction through the emulator, cached; aliases and versions
+catalog                what a reference means to an invocation: read from the records, kept until a write
 event_queue            Event invocations: retries, destinations, dead-letter queues
 admission              whether an invocation may run now
 running_function       one function: its pools, its counters

@@ -1,4 +1,4 @@
-"""The calls of the Lambda API that the edge answers itself: invocations, refusals. The rest is the emulator's."""
+"""The calls of the Lambda API: invocations here, by the shortest way; all others by the control plane."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import json
 import re
 from urllib.parse import parse_qs, unquote
 
-from staticfire.edge.aws.calls import AwsError, Call, Scope
+from staticfire.edge.aws.calls import AwsError, Call
 from staticfire.edge.http1.messages import BodyTooLarge, Response
 
-from .model import FunctionRef, Outcome, json_object
+from .control_plane import ControlPlane
+from .model import FunctionRef, Outcome
 from .service import Functions
 
 PATH = re.compile(r"/(?P<version>\d{4}-\d{2}-\d{2})/functions/(?P<name>[^/]+)(?P<rest>/.*)?")
 
-FUNCTIONS = re.compile(r"/\d{4}-\d{2}-\d{2}/functions")
+INVOCATIONS = ("/invocations", "/invoke-async", "/invoke-async/", "/response-streaming-invocations")
+# A name that needs no second look.
+PLAIN = re.compile(r"[a-zA-Z0-9-_]{1,64}")
 
 REQUEST_LIMIT = 6 * 1024 * 1024
 EVENT_LIMIT = 1024 * 1024
@@ -30,52 +33,35 @@ NOT_AVAILABLE = {
 
 
 class LambdaApi:
-    """The `lambda` service: what it does not answer goes to the emulator, and it hears of what went through."""
+    """The `lambda` service, all of it."""
 
-    def __init__(self, functions: Functions) -> None:
+    def __init__(self, functions: Functions, control_plane: ControlPlane) -> None:
         self._functions = functions
+        self._control_plane = control_plane
 
-    async def answer(self, call: Call) -> Response | None:
-        """The answer to an invocation; None for every other call."""
+    async def answer(self, call: Call) -> Response:
         match = PATH.fullmatch(call.request.path)
-        if match is None or call.request.method != "POST":
-            return None
-        operation = match["rest"]
+        operation = match["rest"] if match is not None and call.request.method == "POST" else None
+        if match is None or operation not in INVOCATIONS:
+            return await self._control_plane.answer(call)
+        name = unquote(match["name"])
+        if not PLAIN.fullmatch(name) or "Qualifier=" in call.request.query:
+            await self._control_plane.check(call)
         if operation == "/invocations":
-            return await self._invoke(call, unquote(match["name"]))
+            return await self._invoke(call, name)
         if operation in ("/invoke-async", "/invoke-async/"):
-            ref = FunctionRef.parse(unquote(match["name"]), call.scope)
+            ref = FunctionRef.called(name, call.scope)
             await self._functions.enqueue(ref, await _payload(call, EVENT_LIMIT))
             return Response(202, [("content-type", "application/json")], b'{"Status":202}')
-        if operation in NOT_AVAILABLE:
-            raise AwsError(501, "NotImplementedException", NOT_AVAILABLE[operation])
-        return None
+        raise AwsError(501, "NotImplementedException", NOT_AVAILABLE[operation])
 
     async def passed(self, call: Call, status: int) -> None:
-        """A write went through: the function whose settings or code it changed is told."""
-        request = call.request
-        if request.method in ("GET", "HEAD") or status >= 400:
-            return
-        if FUNCTIONS.fullmatch(unquote(request.path).rstrip("/")):
-            name = json_object(await request.body()).get("FunctionName")
-            if isinstance(name, str):
-                await self._functions.changed(_unqualified(name, call.scope), code=True)
-            return
-        match = PATH.fullmatch(request.path)
-        if match is None:
-            return
-        ref, operation = _unqualified(unquote(match["name"]), call.scope), (match["rest"] or "").rstrip("/")
-        if request.method != "DELETE" or operation:
-            await self._functions.changed(ref, code=operation in ("/code", "/versions"))
-        elif "Qualifier=" in request.query:
-            await self._functions.changed(ref)
-        else:
-            await self._functions.deleted(ref)
+        """Nothing passes."""
 
     async def _invoke(self, call: Call, name: str) -> Response:
         headers = call.request.headers
         qualifier = parse_qs(call.request.query).get("Qualifier", [None])[0]
-        ref = FunctionRef.parse(name, call.scope, qualifier)
+        ref = FunctionRef.called(name, call.scope, qualifier)
         kind = headers.get("x-amz-invocation-type") or "RequestResponse"
         context = _client_context(headers.get("x-amz-client-context"))
         if kind == "RequestResponse":
@@ -94,11 +80,6 @@ class LambdaApi:
             "InvalidParameterValueException",
             f"Value '{kind}' at 'invocationType' is not one of Event, RequestResponse, DryRun",
         )
-
-
-def _unqualified(name: str, scope: Scope) -> FunctionRef:
-    """The function itself, whichever version or alias of it is named."""
-    return FunctionRef.parse(name, scope)._replace(scope=scope, qualifier=None)
 
 
 def _answer(outcome: Outcome, tail: bool) -> Response:

@@ -6,7 +6,7 @@
 
 A tree appears under its name when it is complete (it is made beside it and renamed), so that a kill at any instant
 leaves either all of it or nothing. Trees are shared by execution environments and are never written to again. What no
-edge has used for a week goes when one starts.
+edge has used for a week goes when one starts, apart from the zips of what is described: there is no other copy.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import stat
 import tempfile
 import time
 import zipfile
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -42,21 +42,39 @@ KEPT_SECONDS = 7 * 24 * 60 * 60
 class CodeStore:
     """Zips and what was unpacked from them."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, described: Collection[str] = ()) -> None:
+        """`described`: the CodeSha256 of everything that may be deployed again."""
         self._directory = directory
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._tidy()
+        self._tidy({f"{hexadecimal(sha256)}.zip" for sha256 in described})
 
-    def _tidy(self) -> None:
+    def _tidy(self, zips: Collection[str]) -> None:
         oldest = time.time() - KEPT_SECONDS
         for kind in ("zips", "code", "layers"):
             for path in (self._directory / kind).glob("*"):
+                if path.name in zips:
+                    continue
                 if path.name.startswith(UNFINISHED) or path.stat().st_mtime < oldest:
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
 
+    async def keep(self, data: bytes) -> str:
+        """Take a zip; its CodeSha256. It is on the disk when this returns."""
+        digest = hashlib.sha256(data).digest()
+        path = self.zip(digest.hex())
+        async with self._lock(path.name):
+            if path.exists():
+                os.utime(path)
+            else:
+                await asyncio.to_thread(_write, path, data)
+        return base64.b64encode(digest).decode()
+
+    def zip(self, digest: str) -> Path:
+        """Where a zip lies, by its hexadecimal digest."""
+        return self._directory / "zips" / f"{digest}.zip"
+
     async def fetch(self, sha256: str, fetch: Fetch) -> Path:
         """The zip with this CodeSha256 (base64, as AWS writes it), fetched if it is not here yet."""
-        path = self._directory / "zips" / f"{hexadecimal(sha256)}.zip"
+        path = self.zip(hexadecimal(sha256))
         async with self._lock(path.name):
             if not path.exists():
                 data = await fetch()
@@ -65,8 +83,7 @@ class CodeStore:
                     raise AwsError(
                         500,
                         "InvalidCodeException",
-                        f"The emulator's copy of the code has the SHA-256 {digest}, its CodeSha256 says {path.stem}. "
-                        "It keeps the newest code only: publish the version again through this endpoint.",
+                        f"The code has the SHA-256 {digest}, its CodeSha256 says {path.stem}.",
                     )
                 await asyncio.to_thread(_write, path, data)
             os.utime(path)
@@ -104,7 +121,7 @@ def hexadecimal(sha256: str) -> str:
     except (binascii.Error, ValueError):
         digest = b""
     if len(digest) != 32:
-        raise AwsError(500, "InvalidCodeException", f"The emulator gave no SHA-256 as CodeSha256: {sha256!r}")
+        raise AwsError(500, "InvalidCodeException", f"CodeSha256 is not a SHA-256: {sha256!r}")
     return digest.hex()
 
 
@@ -112,7 +129,14 @@ def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=UNFINISHED, delete=False) as file:
         file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(file.name, path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
 
 
 def _unpack(zips: Sequence[Path], parent: Path) -> Path:

@@ -13,10 +13,16 @@ from staticfire.edge.aws.calls import AwsError, Scope
 
 LATEST = "$LATEST"
 
-_NAME = r"(?P<name>[a-zA-Z0-9-_]{1,140})(?::(?P<qualifier>\$LATEST|[a-zA-Z0-9-_]{1,128}))?"
-_FULL_ARN = re.compile(rf"arn:aws[a-zA-Z-]*:lambda:(?P<region>[a-z0-9-]+):(?P<account>\d{{12}}):function:{_NAME}")
-_PARTIAL_ARN = re.compile(rf"(?:(?P<account>\d{{12}}):)?function:{_NAME}")
-_PLAIN = re.compile(_NAME)
+# What AWS accepts as a function's name: the name, or all or a part of its ARN.
+NAME_PATTERN = (
+    r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?"
+    r"([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"
+)
+_REFERENCE = re.compile(
+    r"(?:arn:aws[a-zA-Z-]*:lambda:)?(?:(?P<region>(?:eusc-)?[a-z]{2}(?:-gov|-iso[a-z]?)?-[a-z]+-\d):)?"
+    r"(?:(?P<account>\d{12}):)?(?:function:)?(?P<name>[a-zA-Z0-9-_.]+)"
+    r"(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +48,35 @@ class FunctionRef(NamedTuple):
     @classmethod
     def parse(cls, text: str, scope: Scope, qualifier: str | None = None) -> FunctionRef:
         """A name, a partial ARN (`account:function:name`) or a full ARN, each with an optional `:qualifier`."""
-        match = _FULL_ARN.fullmatch(text) or _PARTIAL_ARN.fullmatch(text) or _PLAIN.fullmatch(text)
+        match = _REFERENCE.fullmatch(text)
         if match is None:
             raise AwsError(
                 400,
                 "ValidationException",
-                f"1 validation error detected: Value '{text}' at 'functionName' failed to satisfy constraint: "
-                "a function's name, partial ARN or ARN",
+                f"1 validation error detected: Value '{text}' at 'functionName' failed to satisfy constraint: Member "
+                f"must satisfy regular expression pattern: {NAME_PATTERN}",
             )
         groups = match.groupdict()
         if qualifier and groups["qualifier"] and qualifier != groups["qualifier"]:
             raise AwsError(
                 400,
                 "InvalidParameterValueException",
-                f"The derived qualifier from the function name does not match the specified qualifier: "
-                f"{groups['qualifier']} and {qualifier}",
+                "The derived qualifier from the function name does not match the specified qualifier.",
             )
         owner = Scope(groups.get("account") or scope.account, groups.get("region") or scope.region)
         return cls(owner, groups["name"], groups["qualifier"] or qualifier or None)
+
+    @classmethod
+    def called(cls, text: str, scope: Scope, qualifier: str | None = None) -> FunctionRef:
+        """The same in a call, which reaches the functions of its own region."""
+        ref = cls.parse(text, scope, qualifier)
+        if ref.scope.region != scope.region:
+            raise AwsError(
+                404,
+                "ResourceNotFoundException",
+                f"Functions from '{ref.scope.region}' are not reachable in this region ('{scope.region}')",
+            )
+        return ref
 
     @property
     def arn(self) -> str:

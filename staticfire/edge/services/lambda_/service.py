@@ -17,6 +17,7 @@ from staticfire.edge.traces.trace_id import new_trace
 from .admission import Admission
 from .caller_deadlines import CallerDeadlines
 from .catalog import FunctionCatalog
+from .code import CodeStore
 from .event_queue import EventQueue, QueuedEvent
 from .function_logs import FunctionLogs
 from .invocation import Invocation
@@ -31,6 +32,7 @@ from .sweeper import Sweeper
 if TYPE_CHECKING:
     from staticfire.edge.aws.access_keys import AccessKeys
     from staticfire.edge.aws.emulator import Emulator
+    from staticfire.edge.store import Store
 
 
 @lru_cache(4096)
@@ -42,15 +44,23 @@ def _allowed(policy: str, ref: FunctionRef, principal: str, source_arn: str | No
 class Functions:
     """The functions of all accounts and regions that were invoked since the start, or the last reset."""
 
-    def __init__(self, emulator: Emulator, settings: LambdaSettings, access_keys: AccessKeys) -> None:
+    def __init__(self, emulator: Emulator, settings: LambdaSettings, access_keys: AccessKeys, store: Store) -> None:
         self._functions: dict[tuple[Scope, str], RunningFunction] = {}
         self._runtimes = Runtimes(settings.runtimes)
-        self._catalog = FunctionCatalog(emulator)
+        self._catalog = FunctionCatalog(store)
+        self.records = self._catalog.records
+        self.code = CodeStore(settings.state_dir / "functions", self.records.code())
         self._logs = FunctionLogs(emulator)
         self._metrics = FunctionMetrics(emulator)
         self._admission = Admission(self._catalog, self._metrics, settings.account_concurrency)
         self._starter = Starter(
-            emulator, settings, access_keys, catalog=self._catalog, runtimes=self._runtimes, logs=self._logs
+            emulator,
+            settings,
+            access_keys,
+            catalog=self._catalog,
+            runtimes=self._runtimes,
+            logs=self._logs,
+            code=self.code,
         )
         self._events = EventQueue(emulator, self._catalog, self._metrics, self._invoke_event, settings.retry_seconds)
         self._sweeper = Sweeper(self._functions, settings.idle_seconds)
@@ -114,13 +124,12 @@ class Functions:
         policy = (await self._catalog.policy(ref)).get("Policy")
         return policy is not None and _allowed(policy, ref, principal, source_arn)
 
-    async def changed(self, ref: FunctionRef, *, code: bool = False) -> None:
-        """A write to the function went through: what it changed takes effect on the next invocation."""
+    async def changed(self, ref: FunctionRef) -> None:
+        """What is described of it was changed: it takes effect on the next invocation."""
         self._catalog.forget(ref.scope, ref.name)
-        if code:
-            await self._starter.keep_code(ref)
 
     async def deleted(self, ref: FunctionRef) -> None:
+        """It is gone: its execution environments end."""
         self._catalog.forget(ref.scope, ref.name)
         function = self._functions.pop((ref.scope, ref.name), None)
         if function is not None:
@@ -140,6 +149,11 @@ class Functions:
             for (scope, name), function in self._functions.items()
         ]
         return {"isolation": self.isolation, "queued_events": len(self._events), "functions": functions}
+
+    def busy(self) -> int:
+        """How many execution environments are at work."""
+        environments = (each for function in self._functions.values() for each in function.snapshot()["environments"])
+        return sum(each["state"] == "busy" for each in environments)
 
     def kill(self, identifier: str) -> bool:
         """kill -9 what runs in an execution environment; whether there was one."""

@@ -14,15 +14,13 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from staticfire.edge.aws.calls import AwsError
-
 from .catalog import FunctionCatalog
 from .code import CodeStore
 from .credentials import Credentials, OfEdge, OfEmulator
 from .execution_environment import ExecutionEnvironment
 from .function_logs import FunctionLogs
 from .function_process import Launch
-from .model import FunctionConfig, FunctionRef, LambdaSettings
+from .model import FunctionConfig, LambdaSettings
 from .pool import Pool
 from .runtimes import Runtimes
 
@@ -57,12 +55,13 @@ class Starter:
         catalog: FunctionCatalog,
         runtimes: Runtimes,
         logs: FunctionLogs,
+        code: CodeStore,
     ) -> None:
         self._endpoint = settings.endpoint
         self._catalog = catalog
         self._runtimes = runtimes
         self._logs = logs
-        self._code = CodeStore(settings.state_dir / "functions")
+        self._code = code
         self._credentials: Credentials = OfEmulator(emulator) if settings.enforce_iam else OfEdge(access_keys)
         self._directory = settings.state_dir / "functions" / "run"
         # What an edge that was killed left behind; no execution environment outlives its edge.
@@ -107,15 +106,6 @@ class Starter:
             variables.setdefault("TMPDIR", str(tmp))
         launch = Launch(runtime.python, settings, variables)
         return ExecutionEnvironment(config, runtime, launch, directory=directory, stream=stream, owner=pool)
-
-    async def keep_code(self, ref: FunctionRef) -> None:
-        """Take a copy of new code at once: an emulator may keep the newest only, published versions keep theirs."""
-        try:
-            config = await self._catalog.resolve(ref)
-            if config.package_type == "Zip" and config.code_sha256:
-                await self._code.fetch(config.code_sha256, self._catalog.code_of(config))
-        except AwsError as error:
-            log.warning("The code of %s is not here yet, its first invocation will ask again: %s", ref.arn, error)
 
     def _variables(self, config: FunctionConfig, stream: str, paths: Paths) -> dict[str, str]:
         """The variables that AWS documents, the function's own, and where AWS is."""

@@ -122,3 +122,21 @@ def test_a_roles_policies_count_where_iam_is_enforced() -> None:
 
 def test_another_emulator_may_have_what_this_one_lacks() -> None:
     assert weights("aws_macie2_account", measured=False) == [Weight.UNTRIED]
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"event_source_arn": "arn:aws:kafka:us-east-1:0:cluster/c"}, "reads arn:aws:kafka:us-east-1:0:cluster/c"),
+        ({"self_managed_event_source": [{"endpoints": {}}]}, "a Kafka of your own"),
+    ],
+)
+def test_a_mapping_whose_source_nobody_reads_is_said(values: dict[str, Any], words: str) -> None:
+    [(refuses, text)] = said("aws_lambda_event_source_mapping", **values)
+    assert not refuses
+    assert words in text
+
+
+@pytest.mark.parametrize("arn", [None, "", "arn:aws:sqs:us-east-1:0:q", "arn:aws:kinesis:us-east-1:0:stream/s"])
+def test_nothing_is_said_of_a_mapping_that_is_read(arn: str | None) -> None:
+    assert said("aws_lambda_event_source_mapping", event_source_arn=arn) == []

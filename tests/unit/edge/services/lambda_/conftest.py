@@ -13,10 +13,8 @@ from typing import Any
 
 import pytest
 
-from staticfire.edge.aws.calls import Call, Scope
-from staticfire.edge.http1.messages import Request
-from staticfire.edge.services.lambda_ import Functions
-from staticfire.edge.services.lambda_.api import LambdaApi
+from staticfire.edge.aws.calls import Scope
+from staticfire.edge.services.lambda_ import FunctionRef, Functions
 from staticfire.layout import Layout
 from staticfire.progress import Progress
 from staticfire.settings import load
@@ -70,9 +68,11 @@ def code_digest() -> Callable[[bytes], str]:
 
 @pytest.fixture
 def change() -> Change:
-    """A write that the emulator has answered."""
+    """What the control plane tells once a write is done."""
 
-    async def passed(functions: Functions, method: str, path: str) -> None:
-        await LambdaApi(functions).passed(Call(Request(method, path), "lambda", Scope()), 200)
+    async def changed(functions: Functions, method: str, path: str) -> None:
+        ref = FunctionRef(Scope(), path.split("/")[3])
+        gone = method == "DELETE" and path.endswith(f"/functions/{ref.name}")
+        await (functions.deleted if gone else functions.changed)(ref)
 
-    return passed
+    return changed

@@ -18,7 +18,12 @@ from xml.etree import ElementTree
 from staticfire.edge.aws.access_keys import AccessKeys
 from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.aws.emulator import Emulator
+from staticfire.edge.http1.client import Client
 from staticfire.edge.services.lambda_ import FunctionRef, Functions, LambdaSettings, Outcome
+from staticfire.edge.services.lambda_.api import LambdaApi
+from staticfire.edge.services.lambda_.code_locations import CodeLocations
+from staticfire.edge.services.lambda_.control_plane import ControlPlane
+from staticfire.edge.store import Store, schema
 
 Said = Callable[[Outcome], Any]
 Together = Callable[..., Awaitable[list[Any]]]
@@ -41,44 +46,59 @@ def digest(data: bytes) -> str:
     return base64.b64encode(hashlib.sha256(data).digest()).decode()
 
 
-class Downloaded:
-    def __init__(self, status: int, data: bytes) -> None:
-        self.status = status
-        self._data = data
+class Described(dict[str, Any]):
+    """What is described of functions, under the API's paths: it is put into the store at once."""
 
-    async def read(self) -> bytes:
-        return self._data
+    def __init__(self, path: Path, scope: Scope) -> None:
+        super().__init__()
+        schema.prepare(path)
+        self._connection = schema.connect(path)
+        self._scope = scope
+
+    def __setitem__(self, path: str, value: Any) -> None:
+        super().__setitem__(path, value)
+        function, _, rest = path.partition("/functions/")[2].partition("/")
+        name, _, qualifier = function.partition("?Qualifier=")
+        operation, _, of_version = rest.partition("?Qualifier=")
+        if operation.startswith("aliases/"):
+            self._put("alias", f"{name}:{operation.removeprefix('aliases/')}", value)
+        elif operation == "event-invoke-config":
+            self._put("event-invoke-config", f"{name}:{of_version or '$LATEST'}", value)
+        elif operation == "policy":
+            statements = json.loads(value["Policy"])["Statement"]
+            self._put("policy", f"{name}:{of_version}", {"statements": statements, "revision": "r"})
+        elif qualifier:
+            self._put("version", f"{name}:{int(qualifier):010d}", value["Configuration"])
+        else:
+            self._put("function", name, {"latest": value["Configuration"], "next": 1, "tags": {}})
+        if "Concurrency" in value:
+            self._put("reserved-concurrency", name, {"reserved": value["Concurrency"]["ReservedConcurrentExecutions"]})
+
+    def layer(self, arn: str, sha256: str) -> None:
+        *_, name, version = arn.split(":")
+        self._put("layer-version", f"{name}:{int(version):010d}", {"Content": {"CodeSha256": sha256}}, arn.split(":"))
+
+    def clear(self) -> None:
+        super().clear()
+        self._connection.execute("DELETE FROM documents")
+
+    def _put(self, kind: str, identity: str, record: Any, arn: list[str] | None = None) -> None:
+        account, region = (arn[4], arn[3]) if arn else (self._scope.account, self._scope.region)
+        values = (account, region, "lambda", kind, identity, json.dumps(record))
+        columns = "account, region, service, kind, id, document"
+        self._connection.execute(f"INSERT OR REPLACE INTO documents ({columns}) VALUES (?, ?, ?, ?, ?, ?)", values)
 
 
 class MemoryEmulator(Emulator):
-    """The calls that Functions makes, answered from dictionaries; `down` makes it unreachable."""
+    """The calls that Functions makes, kept in lists; `down` makes it unreachable."""
 
-    def __init__(self) -> None:
-        self.answers: dict[str, Any] = {}
-        self.blobs: dict[str, bytes] = {}
-        self.asked: list[str] = []
+    def __init__(self, answers: Described) -> None:
+        self.answers = answers
         self.sent: list[tuple[str, dict[str, Any]]] = []
         self.groups: set[str] = set()
         self.streams: set[str] = set()
         self.lines: dict[str, list[str]] = {}
         self.down = False
-
-    async def rest(self, scope: Scope, service: str, method: str, path: str, body: object = None) -> Any:
-        self._reach()
-        self.asked.append(path)
-        if path not in self.answers:
-            raise AwsError(404, "ResourceNotFoundException", f"Function not found: {path}")
-        return json.loads(json.dumps(self.answers[path]))
-
-    async def raw(
-        self, scope: Scope, service: str, method: str, target: str, headers: Any = (), body: Any = b"", **_: Any
-    ) -> Any:
-        self._reach()
-        self.asked.append(target)
-        return Downloaded(200, self.blobs[target]) if target in self.blobs else Downloaded(404, b"")
-
-    async def whole(self, response: Any) -> bytes:
-        return bytes(await response.read())
 
     async def json(
         self, scope: Scope, service: str, target: str, body: Mapping[str, Any], version: str = "1.1"
@@ -122,6 +142,14 @@ class MemoryEmulator(Emulator):
         self.lines.setdefault(group, []).extend(event["message"] for event in body["logEvents"])
 
 
+def api_of(functions: Functions) -> LambdaApi:
+    """The Lambda API in front of functions."""
+    locations = CodeLocations(functions.code, "secret", "http://localhost:4566")
+    emulator = Emulator("http://127.0.0.1:1", Client())
+    parts = (emulator, functions.records, functions.code, locations, functions)
+    return LambdaApi(functions, ControlPlane(*parts, port=4566, account_concurrency=1000))
+
+
 class Lab:
     """Deploys functions to the emulator in memory, and runs them."""
 
@@ -129,8 +157,8 @@ class Lab:
         self.directory = directory
         self.python = python
         self.version = version
-        self.emulator = MemoryEmulator()
         self.scope = Scope()
+        self.emulator = MemoryEmulator(Described(directory / "edge.sqlite", self.scope))
         self.mark = secrets.randbelow(10**9)  # tells this lab's processes from others'
 
     @asynccontextmanager
@@ -138,12 +166,14 @@ class Lab:
         runtimes = {f"python{self.version}": {"python": self.python, "version": self.version}}
         changed: dict[str, Any] = {"runtimes": runtimes, "retry_seconds": (0.01, 0.02), **settings}
         lambda_settings = LambdaSettings(state_dir=self.directory, endpoint="http://127.0.0.1:1", **changed)
-        functions = Functions(self.emulator, lambda_settings, AccessKeys("s"))
+        store = Store(self.directory / "edge.sqlite")
+        functions = Functions(self.emulator, lambda_settings, AccessKeys("s"), store)
         try:
             async with asyncio.timeout(120):
                 yield functions
         finally:
             await functions.close()
+            await store.close()
 
     def deploy(
         self,
@@ -156,8 +186,7 @@ class Lab:
     ) -> FunctionRef:
         data = packed({"app.py": source} if isinstance(source, str) else source)
         path = f"/2015-03-31/functions/{name}" + ("" if version == "$LATEST" else f"?Qualifier={version}")
-        location = f"/code/{hashlib.sha256(data).hexdigest()}"
-        self.emulator.blobs[location] = data
+        self._keep(data)
         described: dict[str, Any] = {
             "Configuration": {
                 "FunctionName": name,
@@ -167,9 +196,9 @@ class Lab:
                 "MemorySize": 256,
                 "CodeSha256": digest(data),
                 "Version": version,
+                "PackageType": "Zip",
                 **config,
             },
-            "Code": {"Location": f"http://localhost:4566{location}"},
         }
         if reserved is not None:
             described["Concurrency"] = {"ReservedConcurrentExecutions": reserved}
@@ -178,11 +207,13 @@ class Lab:
 
     def add_layer(self, arn: str, files: Mapping[str, str]) -> None:
         data = packed(files)
-        self.emulator.blobs["/layer/" + digest(data)] = data
-        path = "/2018-10-31/layers?find=LayerVersion&Arn=" + arn.replace(":", "%3A")
-        self.emulator.answers[path] = {
-            "Content": {"CodeSha256": digest(data), "Location": "http://localhost:4566/layer/" + digest(data)}
-        }
+        self._keep(data)
+        self.emulator.answers.layer(arn, digest(data))
+
+    def _keep(self, data: bytes) -> None:
+        path = self.directory / "functions" / "zips" / f"{hashlib.sha256(data).hexdigest()}.zip"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
 
     async def until(self, condition: Callable[[], Any]) -> Any:
         """Wait for a condition."""

@@ -11,8 +11,7 @@ import pytest
 from staticfire.edge.aws.calls import AwsError, Call, Scope
 from staticfire.edge.http1.messages import Headers, Request, Response
 from staticfire.edge.services.lambda_ import Functions
-from staticfire.edge.services.lambda_.api import LambdaApi
-from tests.unit.edge.services.lambda_.kit import Change, Lab, Said, Together
+from tests.unit.edge.services.lambda_.kit import Change, Lab, api_of
 
 ECHO = "def handler(e, c): print('ran'); return {'event': e, 'custom': getattr(c.client_context, 'custom', None)}\n"
 INVOKE = "/2015-03-31/functions/f/invocations"
@@ -24,7 +23,7 @@ def call(method: str = "POST", path: str = INVOKE, body: bytes = b"", query: str
 
 
 async def answered(functions: Functions, request: Call) -> Response:
-    response = await LambdaApi(functions).answer(request)
+    response = await api_of(functions).answer(request)
     assert response is not None
     return response
 
@@ -115,7 +114,7 @@ async def test_what_lambda_refuses(lab: Lab, body: bytes, headers: dict[str, Any
     lab.deploy(ECHO)
     async with lab.running() as functions:
         with pytest.raises(AwsError) as refused:
-            await LambdaApi(functions).answer(call(body=body, **headers))
+            await api_of(functions).answer(call(body=body, **headers))
     assert (refused.value.status, refused.value.code) == (status, code)
 
 
@@ -123,7 +122,7 @@ async def test_a_function_that_is_not_there(lab: Lab) -> None:
     async with lab.running() as functions:
         for kind in ("RequestResponse", "Event", "DryRun"):
             with pytest.raises(AwsError) as refused:
-                await LambdaApi(functions).answer(call(body=b"{}", x_amz_invocation_type=kind))
+                await api_of(functions).answer(call(body=b"{}", x_amz_invocation_type=kind))
             assert (refused.value.status, refused.value.code) == (404, "ResourceNotFoundException")
 
 
@@ -145,31 +144,37 @@ async def test_a_qualifier_selects_the_version(lab: Lab) -> None:
     assert (answer.body, dict(answer.headers)["x-amz-executed-version"]) == (b'"one"', "1")
 
 
-async def test_everything_else_is_the_emulators(lab: Lab) -> None:
+async def test_everything_else_is_the_control_planes(lab: Lab) -> None:
+    lab.deploy(ECHO)
     async with lab.running() as functions:
-        assert await LambdaApi(functions).answer(call("GET", "/2015-03-31/functions/f")) is None
-        assert await LambdaApi(functions).answer(call("POST", "/2015-03-31/functions", b"{}")) is None
+        described = await answered(functions, call("GET", "/2015-03-31/functions/f/configuration"))
+        assert document(described)["FunctionName"] == "f"
+        with pytest.raises(AwsError, match="GET /2015-03-31/nothing of the Lambda API is not available"):
+            await api_of(functions).answer(call("GET", "/2015-03-31/nothing"))
         with pytest.raises(AwsError, match="InvokeWithResponseStream"):
-            await LambdaApi(functions).answer(call(path="/2021-11-15/functions/f/response-streaming-invocations"))
+            await api_of(functions).answer(call(path="/2021-11-15/functions/f/response-streaming-invocations"))
 
 
-async def test_a_published_version_keeps_the_code_that_the_emulator_forgets(
-    lab: Lab, said: Said, change: Change
-) -> None:
-    old = "def handler(e, c): return 'old'\n"
-    ref = lab.deploy(old)
-    lab.deploy(old, version="1")
+@pytest.mark.parametrize(
+    ("name", "query", "problem"),
+    [
+        ("f%21", "", r"1 validation error detected: Value 'f!' at 'functionName'"),
+        ("f", f"Qualifier={'q' * 129}", r"1 validation error detected: Value 'q{129}' at 'qualifier'"),
+        ("f%21", "Qualifier=%3F", r"2 validation errors detected: .*'functionName'.*; Value '\?' at 'qualifier'"),
+        ("f%3A1", "Qualifier=2", "The derived qualifier from the function name does not match"),
+        (
+            "arn%3Aaws%3Alambda%3Aeu-west-1%3A000000000000%3Afunction%3Af",
+            "",
+            r"Functions from 'eu-west-1' are not reachable in this region \('us-east-1'\)",
+        ),
+    ],
+)
+async def test_a_name_that_AWS_refuses(lab: Lab, name: str, query: str, problem: str) -> None:
+    lab.deploy(ECHO)
     async with lab.running() as functions:
-        await change(functions, "POST", "/2015-03-31/functions/f/versions")
-        lab.emulator.blobs.clear()
-        assert said(await functions.invoke(ref._replace(qualifier="1"), b"{}")) == "old"
-
-
-async def test_concurrent_first_invocations_ask_the_emulator_once(lab: Lab, run_together: Together) -> None:
-    ref = lab.deploy(ECHO)
-    async with lab.running() as functions:
-        await run_together(*(functions.invoke(ref, b"{}") for _ in range(4)))
-    assert len(lab.emulator.asked) == 2, "one GetFunction and one download"
+        path = f"/2015-03-31/functions/{name}/invocations"
+        with pytest.raises(AwsError, match=problem):
+            await api_of(functions).answer(call(path=path, query=query, body=b"{}"))
 
 
 async def test_the_resource_policy_decides_who_may_invoke(lab: Lab, change: Change) -> None:

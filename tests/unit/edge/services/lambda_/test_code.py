@@ -72,6 +72,16 @@ async def test_what_was_not_used_for_a_week_or_not_finished_goes_with_the_next_s
     assert [path.name for path in tmp_path.glob("*/*")] == [f"{digest}-python{VERSION}"]
 
 
+async def test_the_zip_of_what_is_described_stays_however_old_it_is(store: CodeStore, tmp_path: Path) -> None:
+    described, other = zipped(("app.py", "x = 1", 0o100644)), zipped(("app.py", "x = 2", 0o100644))
+    sha256 = await store.keep(described)
+    await store.keep(other)
+    for path in tmp_path.glob("*/*"):
+        os.utime(path, (0, 0))
+    CodeStore(tmp_path, [sha256])
+    assert [path.read_bytes() for path in tmp_path.glob("zips/*")] == [described]
+
+
 @pytest.mark.parametrize("name", ["../out.py", "/etc/out.py", "a/../../out.py"])
 async def test_an_entry_that_leads_out_is_refused(
     store: CodeStore, code_digest: Callable[[bytes], str], tmp_path: Path, name: str

@@ -1,0 +1,178 @@
+"""Concurrency: what a function reserves for itself, and what is provisioned for its versions and aliases."""
+
+from __future__ import annotations
+
+import time
+
+from staticfire.edge.aws.calls import AwsError, Call, Scope
+from staticfire.edge.aws.protocol import Params
+from staticfire.edge.services.lambda_.function_records import SETTLE_SECONDS, FunctionRecords, Record
+from staticfire.edge.services.lambda_.model import LATEST, FunctionRef
+
+from .called import check_qualified, conflict, function_of, invalid, missing, page_of, ref_of, stamp
+from .functions import Running
+
+# AWS keeps as much for the functions that reserve nothing.
+UNRESERVED = 100
+
+
+class ConcurrencyOperations:
+    def __init__(self, records: FunctionRecords, running: Running, account_concurrency: int) -> None:
+        self._records = records
+        self._running = running
+        self._limit = account_concurrency
+
+    async def put_reserved(self, call: Call, params: Params) -> Record:
+        ref = ref_of(call, params)
+        if ref.qualifier is not None:
+            raise invalid(
+                "This operation is permitted on Lambda functions only. Aliases and versions do not support this "
+                "operation. Please specify either a function name or an unqualified function ARN."
+            )
+        reserved = params["ReservedConcurrentExecutions"]
+        # One after the other in an account and region: together they must leave enough.
+        async with self._records.changing(ref.scope, "reserved-concurrency"):
+            if self._records.get(ref.scope, "function", ref.name) is None:
+                raise missing(f"Function not found: {ref._replace(qualifier=LATEST).arn}")
+            provisioned = self._provisioned(ref)
+            if provisioned and reserved < provisioned:
+                raise invalid(
+                    f" ReservedConcurrentExecutions  {reserved} should not be lower than function's total provisioned "
+                    f"concurrency [{provisioned}].",
+                    Type=None,
+                )
+            if reserved and self._unreserved(ref) - reserved < UNRESERVED:
+                raise invalid(
+                    "Specified ReservedConcurrentExecutions for function decreases account's "
+                    f"UnreservedConcurrentExecution below its minimum value of [{UNRESERVED}].",
+                    Type=None,
+                )
+            await self._records.put(ref.scope, "reserved-concurrency", ref.name, record={"reserved": reserved})
+        await self._running.changed(ref)
+        return {"ReservedConcurrentExecutions": reserved}
+
+    async def get_reserved(self, call: Call, params: Params) -> Record:
+        ref = ref_of(call, params)
+        function_of(self._records, ref)
+        record = self._records.get(ref.scope, "reserved-concurrency", ref.name)
+        return {"ReservedConcurrentExecutions": record["reserved"]} if record else {}
+
+    async def delete_reserved(self, call: Call, params: Params) -> None:
+        ref = ref_of(call, params)
+        function_of(self._records, ref)
+        await self._records.delete(ref.scope, "reserved-concurrency", ref.name)
+        await self._running.changed(ref._replace(qualifier=None))
+
+    async def put_provisioned(self, call: Call, params: Params) -> Record:
+        ref = ref_of(call, params)
+        if ref.qualifier in (None, LATEST):
+            raise invalid("Provisioned Concurrency Configs cannot be applied to unpublished function versions.")
+        requested = params["ProvisionedConcurrentExecutions"]
+        async with self._records.changing(ref.scope, ref.name):
+            version = check_qualified(self._records, ref)
+            self._check_other(ref, version)
+            others = self._provisioned(ref, without=ref.qualifier)
+            reserved = self._records.get(ref.scope, "reserved-concurrency", ref.name)
+            if reserved is not None and others + requested > reserved["reserved"]:
+                raise invalid(
+                    "Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for "
+                    "function"
+                )
+            left = self._unreserved(ref)
+            if reserved is None and requested > left:
+                raise invalid(
+                    "Specified ConcurrentExecutions for function is greater than account's unreserved concurrency "
+                    f"[{left}].",
+                    Type=None,
+                )
+            if reserved is None and left - requested < UNRESERVED:
+                raise invalid(
+                    "Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution "
+                    f"below its minimum value of [{UNRESERVED}].",
+                    Type=None,
+                )
+            record = {"requested": requested, "modified": stamp(), "at": time.time() + SETTLE_SECONDS}
+            await self._records.put(ref.scope, "provisioned-concurrency", ref.name, ref.qualifier or "", record=record)
+        await self._running.changed(ref._replace(qualifier=None))
+        return _told(record)
+
+    async def get_provisioned(self, call: Call, params: Params) -> Record:
+        ref = self._published(call, params)
+        record = self._records.get(ref.scope, "provisioned-concurrency", ref.name, ref.qualifier or "")
+        if record is None:
+            raise AwsError(
+                404,
+                "ProvisionedConcurrencyConfigNotFoundException",
+                "No Provisioned Concurrency Config found for this function",
+            )
+        return _told(record)
+
+    async def delete_provisioned(self, call: Call, params: Params) -> None:
+        ref = self._published(call, params)
+        await self._records.delete(ref.scope, "provisioned-concurrency", ref.name, ref.qualifier or "")
+        await self._running.changed(ref._replace(qualifier=None))
+
+    async def list_provisioned(self, call: Call, params: Params) -> Record:
+        ref = ref_of(call, params)
+        function_of(self._records, ref)
+        configs = []
+        for key in self._records.keys(ref.scope, "provisioned-concurrency", f"{ref.name}:"):
+            qualifier = key.id.rpartition(":")[2]
+            record = self._records.get(ref.scope, "provisioned-concurrency", ref.name, qualifier)
+            if record is not None:
+                configs.append({"FunctionArn": ref._replace(qualifier=qualifier).arn, **_told(record)})
+        return page_of(configs, params, "ProvisionedConcurrencyConfigs", key="FunctionArn")
+
+    def unreserved(self, scope: Scope) -> int:
+        """What an account's functions share that reserve nothing."""
+        reservations = self._records.list(scope, "reserved-concurrency")
+        return self._limit - sum(int(record["reserved"]) for record in reservations)
+
+    def _unreserved(self, ref: FunctionRef) -> int:
+        """The same, if this function reserved nothing."""
+        own = self._records.get(ref.scope, "reserved-concurrency", ref.name)
+        return self.unreserved(ref.scope) + (own["reserved"] if own else 0)
+
+    def _provisioned(self, ref: FunctionRef, without: str | None = None) -> int:
+        """What is provisioned for all versions of a function."""
+        total = 0
+        for key in self._records.keys(ref.scope, "provisioned-concurrency", f"{ref.name}:"):
+            qualifier = key.id.rpartition(":")[2]
+            record = self._records.get(ref.scope, "provisioned-concurrency", ref.name, qualifier)
+            if qualifier != without and record is not None:
+                total += record["requested"]
+        return total
+
+    def _published(self, call: Call, params: Params) -> FunctionRef:
+        ref = ref_of(call, params)
+        if ref.qualifier in (None, LATEST):
+            raise invalid("The function resource provided must be an alias or a published version.")
+        check_qualified(self._records, ref)
+        return ref
+
+    def _check_other(self, ref: FunctionRef, version: str) -> None:
+        """A version is provisioned for itself, or by one alias."""
+        for key in self._records.keys(ref.scope, "provisioned-concurrency", f"{ref.name}:"):
+            other = key.id.rpartition(":")[2]
+            if other == ref.qualifier:
+                continue
+            if other == version:
+                raise conflict(
+                    "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version"
+                )
+            alias = self._records.get(ref.scope, "alias", ref.name, other)
+            if alias is not None and alias["FunctionVersion"] == version:
+                raise conflict("Version is pointed by a Provisioned Concurrency alias")
+
+
+def _told(record: Record) -> Record:
+    requested = record["requested"]
+    ready = time.time() >= record["at"]
+    there = requested if ready else 0
+    return {
+        "RequestedProvisionedConcurrentExecutions": requested,
+        "AvailableProvisionedConcurrentExecutions": there,
+        "AllocatedProvisionedConcurrentExecutions": there,
+        "Status": "READY" if ready else "IN_PROGRESS",
+        "LastModified": record["modified"],
+    }

@@ -1,0 +1,92 @@
+"""Deployment packages: a zip in the call, an object in S3, or an image; checked as AWS checks them."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from staticfire.edge.aws.calls import AwsError, Call, Scope
+from staticfire.edge.aws.emulator import Emulator
+from staticfire.edge.services.lambda_.code import UNPACKED_LIMIT, CodeStore
+
+from .called import invalid
+
+ZIPPED_LIMIT = 52428800
+
+# The address at which a caller can fetch what has a CodeSha256.
+Locate = Callable[[Call, str], str]
+
+# What AWS's S3 says, whatever the emulator's says.
+_S3 = {
+    "NoSuchBucket": "The specified bucket does not exist",
+    "NoSuchKey": "The specified key does not exist.",
+    "NoSuchVersion": "The specified version does not exist.",
+}
+
+
+@dataclass(frozen=True)
+class Package:
+    """What was deployed: its hash and size, zipped and not."""
+
+    sha256: str
+    size: int
+    unpacked: int = 0
+    image: str = ""
+
+
+class Packages:
+    """Takes packages into the code store."""
+
+    def __init__(self, emulator: Emulator, code: CodeStore) -> None:
+        self._emulator = emulator
+        self._code = code
+
+    async def take(self, scope: Scope, source: Mapping[str, Any]) -> Package:
+        """`source` as in a call: ZipFile, or S3Bucket and S3Key, or ImageUri."""
+        if source.get("ImageUri"):
+            return _image(source["ImageUri"])
+        if source.get("S3Bucket") and source.get("S3Key"):
+            data = await self._object(scope, source["S3Bucket"], source["S3Key"], source.get("S3ObjectVersion"))
+        elif source.get("ZipFile") is not None:
+            data = source["ZipFile"]
+            if len(data) > ZIPPED_LIMIT:
+                message = f"Zipped size must be smaller than {ZIPPED_LIMIT} bytes"
+                raise AwsError(413, "RequestEntityTooLargeException", message)
+            if not data:
+                raise invalid("Uploaded file must be a non-empty zip")
+        else:
+            raise invalid("Please provide a source for function code.")
+        unpacked = await asyncio.to_thread(_unpacked_size, data)
+        if unpacked > UNPACKED_LIMIT:
+            raise invalid(f"Unzipped size must be smaller than {UNPACKED_LIMIT} bytes")
+        return Package(await self._code.keep(data), len(data), unpacked)
+
+    async def _object(self, scope: Scope, bucket: str, key: str, version: str | None) -> bytes:
+        target = f"/{quote(bucket)}/{quote(key)}" + (f"?versionId={quote(version)}" if version else "")
+        try:
+            return await self._emulator.checked(await self._emulator.raw(scope, "s3", "GET", target))
+        except AwsError as error:
+            if error.status >= 500:
+                raise
+            code, said = error.code, _S3.get(error.code, error.message)
+            raise invalid(f"Error occurred while GetObject. S3 Error Code: {code}. S3 Error Message: {said}") from error
+
+
+def _unpacked_size(data: bytes) -> int:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return sum(entry.file_size for entry in archive.infolist())
+    except zipfile.BadZipFile:
+        raise invalid("Could not unzip uploaded file. Please check your file, then try to upload again.") from None
+
+
+def _image(uri: str) -> Package:
+    """An image is described only: nothing here pulls it, so its hash is that of its name where it tells none."""
+    _, _, digest = uri.partition("@sha256:")
+    return Package(digest or hashlib.sha256(uri.encode()).hexdigest(), 0, 0, uri)
