@@ -31,6 +31,7 @@ from staticfire.edge.services.lambda_.mappings.operations import MappingOperatio
 from staticfire.edge.services.lambda_.mappings.service import EventSourceMappings
 from staticfire.edge.services.lambda_.mappings.writes import StreamWrites
 from staticfire.edge.services.mail.mailbox import Mailbox
+from staticfire.edge.services.pipes.service import Pipes
 from staticfire.edge.services.rds.service import Rds
 from staticfire.edge.services.sts.service import Sts
 from staticfire.edge.store import Store
@@ -61,6 +62,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     functions = _functions(config, emulator, access_keys, port, store)
     ending.push_async_callback(functions.close)
     mappings = await _mappings(store, emulator, functions, ending)
+    pipes = await _pipes(store, emulator, functions, ending)
     http_apis = _http_apis(config, emulator, functions, port)
     ending.push_async_callback(http_apis.close)
     mailbox = _mailbox(config)
@@ -71,6 +73,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
         "lambda": _lambda(config, emulator, functions, mappings, locations, port),
         "dynamodb": StreamWrites(mappings, "dynamodb"),
         "kinesis": StreamWrites(mappings, "kinesis"),
+        "pipes": pipes,
         "apigateway": http_apis,
         "monitoring": cloudwatch,
         "sts": Sts(emulator, access_keys),
@@ -84,6 +87,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
         postgres=config.postgres,
         functions=functions,
         mappings=mappings,
+        pipes=pipes,
         http_apis=http_apis,
         gate=gate,
         faults=faults,
@@ -126,6 +130,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     functions = _functions(config, emulator, access_keys, port, store)
     ending.push_async_callback(functions.close)
     mappings = await _mappings(store, emulator, functions, ending)
+    pipes = await _pipes(store, emulator, functions, ending)
     http_apis = _http_apis(config, emulator, functions, port)
     ending.push_async_callback(http_apis.close)
     in_front = LocalStack(emulator, functions, config.state_dir)
@@ -138,6 +143,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
         "lambda": _lambda(config, emulator, functions, mappings, locations, port),
         "dynamodb": StreamWrites(mappings, "dynamodb"),
         "kinesis": StreamWrites(mappings, "kinesis"),
+        "pipes": pipes,
         "apigateway": http_apis,
         "sts": Sts(emulator, access_keys),
         **in_front.services,
@@ -153,6 +159,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
         postgres=config.postgres,
         functions=functions,
         mappings=mappings,
+        pipes=pipes,
         http_apis=http_apis,
         gate=gate,
         faults=faults,
@@ -244,6 +251,13 @@ async def _mappings(
     ending.push_async_callback(mappings.close)
     await mappings.start()
     return mappings
+
+
+async def _pipes(store: Store, emulator: Emulator, functions: Functions, ending: AsyncExitStack) -> Pipes:
+    pipes = Pipes(store, emulator, functions)
+    ending.push_async_callback(pipes.close)
+    await pipes.start()
+    return pipes
 
 
 def _http_apis(config: EdgeConfig, emulator: Emulator, functions: Functions, port: int) -> HttpApis:

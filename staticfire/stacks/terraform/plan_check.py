@@ -19,6 +19,12 @@ from .resource_types import AWS, TABLE, Fate
 
 LAYER_ARN = re.compile(r"arn:[a-z-]+:lambda:[^:]+:(\d{12}):layer:[^:]+:\d+")
 READ_SOURCES = (["sqs"], ["dynamodb"], ["kinesis"])
+# As staticfire/edge/services/pipes/service.py has them, which a test compares.
+PIPE_ENDS: Mapping[str, tuple[str, ...]] = {
+    "source": ("sqs", "dynamodb", "kinesis"),
+    "enrichment": ("lambda", "states"),
+    "target": ("lambda", "states", "sqs", "sns", "kinesis", "events", "logs"),
+}
 PYTHON_ONLY = "Python functions run here (python3.N). Give it a Python runtime, or leave it out of the local stack"
 DESCRIBE_ROUTES = "Describe its routes: aws_apigatewayv2_integration, aws_apigatewayv2_route and aws_apigatewayv2_stage"
 LEAVE_OUT = "Leave it out of the local stack"
@@ -139,6 +145,15 @@ def _source(resource: Resource, account: str) -> Iterator[Obstacle]:
         yield Obstacle(resource.address, what, remedy, Weight.DESCRIBED, resource.type)
 
 
+def _pipe(resource: Resource, account: str) -> Iterator[Obstacle]:
+    """Ends whose ARN is known after apply only are made by the stack itself; the edge refuses what it cannot serve."""
+    for end, services in PIPE_ENDS.items():
+        arn = str(resource.values.get(end) or "")
+        if arn and (arn.split(":")[2:3] not in [[service] for service in services] or ":api-destination/" in arn):
+            what = f"has the {end} {arn}, which no pipe has here"
+            yield Obstacle(resource.address, what, f"Pipes have {', '.join(services)} there")
+
+
 Check = Callable[[Resource, str], Iterator[Obstacle]]
 CHECKS: Mapping[str, tuple[Check, ...]] = {
     "aws_lambda_function": (_image, _runtime, _layers),
@@ -146,4 +161,5 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
     "aws_apigatewayv2_api": (_http_api,),
     "aws_api_gateway_rest_api": (_rest_api,),
     "aws_db_instance": (_engine,),
+    "aws_pipes_pipe": (_pipe,),
 }

@@ -148,13 +148,12 @@ SERVICES: Mapping[str, tuple[Rows, ...]] = {
     "EventBridge": (
         _runs(
             "cloudwatch_event_bus cloudwatch_event_rule cloudwatch_event_target scheduler_schedule "
-            "scheduler_schedule_group"
+            "scheduler_schedule_group pipes_pipe"
         ),
         _described("cloudwatch_event_archive cloudwatch_event_connection cloudwatch_event_api_destination"),
         _described("cloudwatch_event_permission", POLICY),
         _restless("cloudwatch_event_bus_policy", POLICY),
         _described("cloudwatch_event_endpoint", "There is not a second region to fail over to"),
-        _described("pipes_pipe", "Nothing is delivered by it here: an event source mapping does"),
         _refused("schemas_registry schemas_schema schemas_discoverer", NO_SERVICE),
     ),
     "Step Functions": (_runs("sfn_state_machine sfn_alias"), _described("sfn_activity")),

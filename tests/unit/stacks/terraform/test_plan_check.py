@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from staticfire.edge.services.pipes.service import ENRICHMENTS, SOURCES, TARGETS
 from staticfire.stacks.terraform.output import Resource
-from staticfire.stacks.terraform.plan_check import Weight, obstacles
+from staticfire.stacks.terraform.plan_check import PIPE_ENDS, Weight, obstacles
 
 ACCOUNT = "000000000000"
 POWERTOOLS = "arn:aws:lambda:us-east-1:017000801446:layer:AWSLambdaPowertoolsPythonV3-python313-x86_64:18"
@@ -140,3 +141,26 @@ def test_a_mapping_whose_source_nobody_reads_is_said(values: dict[str, Any], wor
 @pytest.mark.parametrize("arn", [None, "", "arn:aws:sqs:us-east-1:0:q", "arn:aws:kinesis:us-east-1:0:stream/s"])
 def test_nothing_is_said_of_a_mapping_that_is_read(arn: str | None) -> None:
     assert said("aws_lambda_event_source_mapping", event_source_arn=arn) == []
+
+
+@pytest.mark.parametrize(
+    ("end", "arn"),
+    [
+        ("source", "arn:aws:kafka:us-east-1:0:cluster/c"),
+        ("enrichment", "arn:aws:events:us-east-1:0:api-destination/hook/1"),
+        ("target", "arn:aws:events:us-east-1:0:api-destination/hook/1"),
+        ("target", "arn:aws:ecs:us-east-1:0:cluster/c"),
+    ],
+)
+def test_a_pipe_with_an_end_that_is_not_here_is_refused(end: str, arn: str) -> None:
+    [(refuses, text)] = said("aws_pipes_pipe", **{end: arn})
+    assert refuses
+    assert f"has the {end} {arn}" in text
+
+
+def test_the_ends_of_pipes_are_those_of_the_edge() -> None:
+    assert PIPE_ENDS == {"source": tuple(SOURCES), "enrichment": ENRICHMENTS, "target": TARGETS}
+    assert (
+        said("aws_pipes_pipe", source="arn:aws:sqs:us-east-1:0:q", target="arn:aws:events:us-east-1:0:event-bus/b")
+        == []
+    )
