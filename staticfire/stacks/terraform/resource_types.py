@@ -76,9 +76,9 @@ SERVICES: Mapping[str, tuple[Rows, ...]] = {
         _runs("lambda_function_url", "The emulator serves it: what it answers is not held to AWS's documentation"),
         _described("lambda_layer_version_permission", "There is not another account that would ask"),
         _described("lambda_provisioned_concurrency_config", "Execution environments start when they are needed"),
-        _refused("lambda_runtime_management_config", NO_OPERATION),
+        _described("lambda_runtime_management_config", "The runtime is this machine's Python"),
         _described("lambda_function_recursion_config", "A function that calls itself is not ended"),
-        _refused("lambda_code_signing_config", "the answer of the emulator ends Terraform's provider"),
+        _described("lambda_code_signing_config", "No signature is checked"),
         _described("signer_signing_profile", "Nothing is signed"),
     ),
     "API Gateway, HTTP APIs": (

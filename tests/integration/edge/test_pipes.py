@@ -116,12 +116,12 @@ def test_a_queue_through_filter_enrichment_and_template_to_a_queue(edge: Edge) -
 
 def test_a_function_names_what_failed_and_that_alone_comes_again(edge: Edge) -> None:
     source, source_arn = queue(edge, "work", VisibilityTimeout="10")
-    told, _ = queue(edge, "told")
+    url, _ = queue(edge, "told")
     size = {"SqsQueueParameters": {"BatchSize": 10, "MaximumBatchingWindowInSeconds": 1}}
     client = pipe(edge, "work", source_arn, function(edge, "tell", TELL), SourceParameters=size)
     for body in ({"id": 1}, {"id": 2, "fail": True}):
         edge.client("sqs").send_message(QueueUrl=source, MessageBody=json.dumps(body))
-    seen = [body["id"] for batch in received(edge, told, 3) for body in batch]
+    seen = [body["id"] for batch in received(edge, url, 3) for body in batch]
     assert seen.count(1) == 1
     assert seen.count(2) >= 2
     client.stop_pipe(Name="work")

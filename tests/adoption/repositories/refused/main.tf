@@ -1,15 +1,4 @@
-resource "aws_signer_signing_profile" "functions2_two" {
-  platform_id = "AWSLambda-SHA384-ECDSA"
-  name        = "functions_signing"
-}
 
-resource "aws_lambda_code_signing_config" "functions2_two" {
-  count = var.what_ends_the_provider ? 1 : 0
-
-  allowed_publishers {
-    signing_profile_version_arns = [aws_signer_signing_profile.functions2_two.version_arn]
-  }
-}
 
 resource "aws_apigatewayv2_vpc_link" "httpapi_domain_web" {
   name               = "web"
@@ -759,11 +748,6 @@ resource "aws_apigatewayv2_model" "websocket" {
   content_type = "application/json"
   name         = "model"
   schema       = jsonencode({ type = "object" })
-}
-
-resource "aws_lambda_runtime_management_config" "none" {
-  function_name     = "none"
-  update_runtime_on = "FunctionUpdate"
 }
 
 resource "aws_batch_job_definition" "batch" {

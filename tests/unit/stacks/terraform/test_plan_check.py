@@ -159,7 +159,7 @@ def test_a_pipe_with_an_end_that_is_not_here_is_refused(end: str, arn: str) -> N
 
 
 def test_the_ends_of_pipes_are_those_of_the_edge() -> None:
-    assert PIPE_ENDS == {"source": tuple(SOURCES), "enrichment": ENRICHMENTS, "target": TARGETS}
+    assert {"source": tuple(SOURCES), "enrichment": ENRICHMENTS, "target": TARGETS} == PIPE_ENDS
     assert (
         said("aws_pipes_pipe", source="arn:aws:sqs:us-east-1:0:q", target="arn:aws:events:us-east-1:0:event-bus/b")
         == []
