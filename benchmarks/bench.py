@@ -91,9 +91,9 @@ class Bench:
     @cached_property
     def packages(self) -> Packages:
         layout = Layout.of(self.settings)
-        zips = [*self.settings.stack("usage").zips, Zip("bench-handlers", HANDLERS)]
-        built = build.build(zips, layout)
-        return Packages(built["bench-handlers"], built["usage"], built["schema"], built["layer"])
+        built = build.build(self.settings, self.settings.stack("usage"))
+        handlers = build.build_zip(Zip("bench-handlers", HANDLERS), layout)
+        return Packages(handlers, built["usage"], built["schema"], built["layer"])
 
     @cached_property
     def unpacked_layer(self) -> Path:

@@ -62,6 +62,13 @@ class EdgeClient:
         """kill -9 what runs there; one that is gone is not an error."""
         self._ask("POST", "functions/kill", {"environment": identity})
 
+    def prepare_runtime(self, name: str) -> str:
+        """Have what functions of a runtime need made; what is to be said of it, or nothing."""
+        status, answer = self._request("POST", "runtimes", {"runtime": name})
+        if status >= 300:
+            raise StaticfireError(str(answer.get("message", answer)))
+        return str(answer["note"])
+
     def save(self) -> Mapping[str, Any]:
         """Have the emulator's state on the disk, where it is kept at all; what was said of that."""
         status, answer = self._request("POST", "save", {})
@@ -108,15 +115,28 @@ class EdgeClient:
         """End the functions' execution environments, empty their queues and the mailbox, clear the faults."""
         self._ask("POST", "reset")
 
+    def layers(self) -> Mapping[str, str]:
+        """CodeSha256 of the layers of other accounts that were brought, by `ARN RUNTIME`."""
+        return self._ask("GET", "layers")
+
+    def keep_layer(self, arn: str, runtime: str, data: bytes) -> None:
+        """Bring a layer of another account, for functions of that runtime or of `any`."""
+        status, answer = self._request("PUT", f"layers?{urlencode({'arn': arn, 'runtime': runtime})}", data)
+        if status >= 300:
+            raise StaticfireError(f"The edge refused the layer {arn}: {answer.get('message', answer)}")
+
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
         status, answer = self._request(method, path, body)
         if status >= 300:
             raise StaticfireError(f"The edge refused {method} /_staticfire/{path}: {answer.get('message', answer)}")
         return answer
 
-    def _request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, Mapping[str, Any]]:
-        data = None if body is None else json.dumps(body).encode()
-        headers = {"content-type": "application/json"} if data else {}
+    def _request(
+        self, method: str, path: str, body: Mapping[str, Any] | bytes | None = None
+    ) -> tuple[int, Mapping[str, Any]]:
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        kind = "application/zip" if isinstance(body, bytes) else "application/json"
+        headers = {"content-type": kind} if data else {}
         if self._token:
             headers["x-staticfire-token"] = self._token
         request = urllib.request.Request(f"{self.endpoint}/_staticfire/{path}", data, headers, method=method)

@@ -1,9 +1,10 @@
 """Settings: `staticfire.toml` < variables (`STATICFIRE_*`) < command-line flags.
 
 A project is a directory with a `staticfire.toml`; it is looked for upward from the working directory. The
-`[staticfire]` table sets what `FIELDS` lists, and each `[stacks.NAME]` table describes one stack. One with
-`default = false` is up only where somebody asks for it, by its name or by `all`. An unknown key is an error that names
-the nearest right one. Without the file, each Terraform root (roots.py) in or below the working directory is a stack.
+`[staticfire]` table sets what `FIELDS` lists, `[layers]` names zips of other accounts' layers by their ARN, and each
+`[stacks.NAME]` table describes one stack. One with `default = false` is up only where somebody asks for it, by its name
+or by `all`. An unknown key is an error that names the nearest right one. Without the file, or with `[layers]` alone
+in it, each Terraform root (roots.py) in or below the working directory is a stack.
 
 | setting             | variable                       | default            |
 | ------------------- | ------------------------------ | ------------------ |
@@ -46,10 +47,11 @@ from typing import Any
 
 from .errors import UsageError
 from .roots import find_roots
-from .toml_tables import Table, boolean, converted, integer, nearest, path, strings, switch, text, timespan
+from .toml_tables import Table, boolean, converted, integer, nearest, one_of, path, strings, switch, text, timespan
 
 FILE = "staticfire.toml"
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
+LAYER_ARN = re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:layer:[\w-]+(?::\d+)?")
 ALL = "all"
 STATE = ".staticfire"
 
@@ -64,6 +66,8 @@ class Zip:
     requirements: Path | None = None
     layer: bool = False
     without: tuple[str, ...] = ()
+    runtime: str = ""  # what its requirements are packed for; empty: what the Terraform says
+    architecture: str = ""
 
 
 @dataclass(frozen=True)
@@ -144,6 +148,7 @@ class Settings:
     strict: bool = False  # apply only what runs here
     allow_origins: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
+    layers: Mapping[str, Path] = field(default_factory=dict)  # zips of other accounts' layers, by ARN
     stacks: Mapping[str, StackSettings] = field(default_factory=dict)
 
     def chosen(self, names: Sequence[str] = ()) -> list[str]:
@@ -242,6 +247,11 @@ def without_file(start: Path) -> tuple[Path, Mapping[str, StackSettings]]:
             f"In a {FILE} "
             'two lines suffice: [stacks.app] and root = "infra".',
         )
+    return project, _as_stacks(roots, project, start)
+
+
+def _as_stacks(roots: Sequence[Path], project: Path, start: Path) -> Mapping[str, StackSettings]:
+    """Each root as a stack; the only one at or below `start` is the default."""
     here = [root for root in roots if root.is_relative_to(start)]
     stacks: dict[str, StackSettings] = {}
     for root in roots:
@@ -250,7 +260,7 @@ def without_file(start: Path) -> tuple[Path, Mapping[str, StackSettings]]:
         while name in stacks:
             name += "-2"
         stacks[name] = StackSettings(name, root, default=here == [root])
-    return project, stacks
+    return stacks
 
 
 def stack_name(text: str) -> str:
@@ -269,12 +279,14 @@ def load(
     """The settings of the project at `project` (default: found upward from the working directory)."""
     start = (project or Path.cwd()).resolve()
     root = find_project(start)
+    roots: Mapping[str, StackSettings] | None = None
     if root is None:
         root, roots = without_file(start)
         document = Table({}, root / FILE)
     else:
-        roots = None
-        document = Table.of_file(root / FILE).only("staticfire", "stacks")
+        document = Table.of_file(root / FILE).only("staticfire", "layers", "stacks")
+        if "layers" in document and "stacks" not in document:  # the functions that use them are in the Terraform
+            roots = _as_stacks(find_roots(root), root, start)
     table = document.table("staticfire")
     for name, remedy in GONE.items():
         for present, setting in ((name in table, table.where(name)), (environ.get(_variable(name)), _variable(name))):
@@ -293,6 +305,7 @@ def load(
     for name in _PATHS:
         relative = values.get(name, defaults[name])
         values[name] = root / relative if relative else None
+    values["layers"] = _layers(document.table("layers"))
     stacks = document.table("stacks")
     values["stacks"] = roots or {name: _stack(name, stacks.table(name)) for name in stacks.values}
     return Settings(project=root, file=None if roots else root / FILE, **values)
@@ -300,6 +313,16 @@ def load(
 
 def _variable(setting: str) -> str:
     return f"STATICFIRE_{setting.upper()}"
+
+
+def _layers(table: Table) -> Mapping[str, Path]:
+    for arn in table.values:
+        if not LAYER_ARN.fullmatch(arn):
+            raise UsageError(
+                f"{table.source}: {arn!r} in [layers] is not the ARN of a layer.",
+                checked=["arn:aws:lambda:REGION:ACCOUNT:layer:NAME, and :VERSION where only that one is meant"],
+            )
+    return {arn: table.required_path(arn, "the zip with that layer's content") for arn in table.values}
 
 
 def _stack(name: str, table: Table) -> StackSettings:
@@ -334,7 +357,7 @@ def _stack(name: str, table: Table) -> StackSettings:
 
 
 def _zip(name: str, table: Table) -> Zip:
-    table.only("source", "package", "requirements", "layer", "without")
+    table.only("source", "package", "requirements", "layer", "without", "runtime", "architecture")
     return Zip(
         name=name,
         source=table.required_path("source", "the directory that is packed"),
@@ -342,6 +365,8 @@ def _zip(name: str, table: Table) -> Zip:
         requirements=table.path("requirements"),
         layer=table.get("layer", boolean, False),
         without=table.get("without", strings, ()),
+        runtime=table.get("runtime", one_of(*(f"python3.{minor}" for minor in range(8, 15))), ""),
+        architecture=table.get("architecture", one_of("x86_64", "arm64"), ""),
     )
 
 

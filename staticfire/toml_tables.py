@@ -131,6 +131,15 @@ def text(value: Any) -> str:
     return value
 
 
+def one_of(*words: str) -> Callable[[Any], str]:
+    def convert(value: Any) -> str:
+        if value not in words:
+            raise ValueError(f"one of these is needed: {', '.join(words)}")
+        return str(value)
+
+    return convert
+
+
 def strings(value: Any) -> tuple[str, ...]:
     """A list of strings; as a variable says it, with commas between them."""
     if isinstance(value, str):

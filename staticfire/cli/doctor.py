@@ -24,7 +24,10 @@ from staticfire.stacks.terraform.variables import missing_configuration
 from staticfire.targets.base import target
 from staticfire.targets.compose import require_engine
 from staticfire.targets.postgres.binaries import machine_binaries
-from staticfire.toolchain.runtimes import interpreters, nearest, runtimes_in_use
+from staticfire.toolchain.node import RUNTIMES as NODE_RUNTIMES
+from staticfire.toolchain.node import choose
+from staticfire.toolchain.node import machine as machine_nodes
+from staticfire.toolchain.runtimes import PYTHON, interpreters, nearest, runtimes_in_use
 
 from .aws_wrapper import PAST_THE_ENDPOINT, cli_version, is_wrapped
 
@@ -132,7 +135,15 @@ def _postgres(settings: Settings) -> Check:
 def _runtimes(settings: Settings) -> Check:
     machine = interpreters()
     lines, missing = [], []
+    nodes = machine_nodes() if any(name in NODE_RUNTIMES for name in runtimes_in_use(settings)) else {}
     for name in runtimes_in_use(settings):
+        if name in NODE_RUNTIMES:
+            node = choose(name, nodes)
+            lines.append(f"{name} on Node {node.version}" if node else f"{name} on a Node from PyPI")
+            continue
+        if not PYTHON.fullmatch(name):
+            lines.append(f"{name} on the function's own bootstrap")
+            continue
         interpreter = nearest(name, machine)
         lines.append(f"{name} on {interpreter.full_version}")
         if f"python{interpreter.minor}" != name:

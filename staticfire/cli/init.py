@@ -18,9 +18,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _init(settings: Settings, arguments: argparse.Namespace) -> int:
-    if settings.file is not None:
-        raise UsageError(f"There is a {FILE} already.", checked=[str(settings.file)])
     path = settings.project / FILE
+    if path.exists():
+        raise UsageError(f"There is a {FILE} already.", checked=[str(path)])
     write_atomically(path, "\n".join(_lines(settings)).encode() + b"\n")
     print(f"{os.path.relpath(path)}: {', '.join(settings.stacks)}")
     return 0

@@ -22,6 +22,8 @@ def configure_build(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_build)
     default = "those with default = true"
     parser.add_argument("stacks", nargs="*", metavar="stack", help=f"all: every one (default: {default})")
+    for_aws = "native wheels for the architecture that the Terraform names (default: for this machine's)"
+    parser.add_argument("--for-aws", action="store_true", help=for_aws)
 
 
 def configure_apply(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +34,7 @@ def configure_apply(parser: argparse.ArgumentParser) -> None:
 
 def what_may_be_applied(parser: argparse.ArgumentParser) -> None:
     group = parser.add_mutually_exclusive_group()
-    text = "apply what cannot run here too, as a function in Node; each use of it fails"
+    text = "apply what cannot run here too, as a function in Java; each use of it fails"
     group.add_argument("--allow-unsupported", action="store_const", const=True, help=text)
     text = "refuse what is only described here, and what nobody tried"
     group.add_argument("--strict", action="store_const", const=True, help=text)
@@ -53,9 +55,8 @@ def configure_reset(parser: argparse.ArgumentParser) -> None:
 
 
 def _build(settings: Settings, arguments: argparse.Namespace) -> int:
-    layout = Layout.of(settings)
     for name in settings.chosen(arguments.stacks):
-        for path in build(settings.stack(name).zips, layout).values():
+        for path in build(settings, settings.stack(name), for_aws=arguments.for_aws).values():
             print(path)
     return 0
 

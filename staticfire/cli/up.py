@@ -66,7 +66,7 @@ def _up(settings: Settings, arguments: argparse.Namespace) -> int:
     follows = False
     try:
         with command_lock(layout, "up"), progress(verbose=arguments.verbose) as display, ThreadPoolExecutor(1) as pool:
-            building = pool.submit(_build, settings, names, layout, display)
+            building = pool.submit(_build, settings, names, display)
             running = place.start(display)
             packages = building.result()
             stacks = [Stack(settings, name, running) for name in names]
@@ -99,7 +99,10 @@ def _existing(files: Sequence[Path]) -> list[Path]:
 
 def print_assumed(settings: Settings, names: Sequence[str]) -> None:
     """What is taken from the Terraform itself, where no file says it."""
-    print(f"No {FILE}: the Terraform says what it would. `{own_name()} init` writes it down.", file=sys.stderr)
+    if (settings.project / FILE).exists():
+        print(f"No stacks in {FILE}: the Terraform says what they are.", file=sys.stderr)
+    else:
+        print(f"No {FILE}: the Terraform says what it would. `{own_name()} init` writes it down.", file=sys.stderr)
     for name in names:
         stack = settings.stack(name)
         print(f"  stack {name}: {os.path.relpath(stack.root)}, {_runtimes(settings)}", file=sys.stderr)
@@ -113,11 +116,9 @@ def _runtimes(settings: Settings) -> str:
     return f"functions on {', '.join(runtimes_in_use(settings))}; no database of its own, no packages"
 
 
-def _build(
-    settings: Settings, names: Sequence[str], layout: Layout, display: Progress
-) -> Mapping[str, Mapping[str, Path]]:
+def _build(settings: Settings, names: Sequence[str], display: Progress) -> Mapping[str, Mapping[str, Path]]:
     """Each stack's packages."""
     with display.step("Packages", brief=True) as step:
-        packages = {name: build(settings.stack(name).zips, layout) for name in names}
+        packages = {name: build(settings, settings.stack(name)) for name in names}
         step.done(", ".join({path.name: path for paths in packages.values() for path in paths.values()}) or "none")
     return packages

@@ -12,8 +12,8 @@ from staticfire.edge.aws.router import Router
 from staticfire.edge.emulators import ministack
 from staticfire.edge.http1.messages import Request, Response
 from staticfire.edge.services.apigateway import HttpApis
+from staticfire.edge.services.function_urls import FunctionUrls
 from staticfire.edge.services.lambda_.code_locations import CodeLocations
-from staticfire.edge.services.lambda_.function_urls import FunctionUrls
 
 from .endpoints import NOT_PERMITTED, PREFIX, Endpoints
 from .gate import Gate

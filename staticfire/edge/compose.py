@@ -21,12 +21,13 @@ from staticfire.edge.emulators.ministack import MiniStack
 from staticfire.edge.emulators.pair import PairedEmulator, PairedState
 from staticfire.edge.http1.client import Client
 from staticfire.edge.services.apigateway import HttpApis
+from staticfire.edge.services.cloudwatch.embedded_metrics import EmbeddedInCalls
 from staticfire.edge.services.cloudwatch.service import CloudWatch
+from staticfire.edge.services.function_urls import FunctionUrls
 from staticfire.edge.services.lambda_ import Functions, LambdaSettings
 from staticfire.edge.services.lambda_.api import LambdaApi
 from staticfire.edge.services.lambda_.code_locations import CodeLocations
 from staticfire.edge.services.lambda_.control_plane import ControlPlane
-from staticfire.edge.services.lambda_.function_urls import FunctionUrls
 from staticfire.edge.services.lambda_.mappings.operations import MappingOperations
 from staticfire.edge.services.lambda_.mappings.service import EventSourceMappings
 from staticfire.edge.services.lambda_.mappings.writes import StreamWrites
@@ -56,6 +57,8 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     emulator = await ministack.start()
     cloudwatch = CloudWatch(emulator)
     ending.push_async_callback(cloudwatch.close)
+    embedded_metrics = EmbeddedInCalls(emulator)
+    ending.push_async_callback(embedded_metrics.close)
     kept = KeptWithEmulator(store)
     await kept.follow(await ministack.instance())
     access_keys = AccessKeys(_token(config))
@@ -76,6 +79,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
         "pipes": pipes,
         "apigateway": http_apis,
         "monitoring": cloudwatch,
+        "logs": embedded_metrics,
         "sts": Sts(emulator, access_keys),
         **_rds(config, emulator),
     }
@@ -102,7 +106,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     )
     return App(
         http_apis=http_apis,
-        function_urls=FunctionUrls(emulator),
+        function_urls=FunctionUrls(functions, access_keys, port),
         gate=gate,
         code_locations=locations,
         guard=_guard(config),
@@ -122,6 +126,8 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     filler = _ministack(config, config.filler, port, keep=False, died=stop)
     ending.push_async_callback(filler.stop)
     emulator = PairedEmulator(localstack, await filler.start())
+    embedded_metrics = EmbeddedInCalls(emulator)
+    ending.push_async_callback(embedded_metrics.close)
     localstack_state = LocalStackState(localstack)
     kept = KeptWithEmulator(store)
     if life := await localstack_state.instance():
@@ -145,6 +151,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
         "kinesis": StreamWrites(mappings, "kinesis"),
         "pipes": pipes,
         "apigateway": http_apis,
+        "logs": embedded_metrics,
         "sts": Sts(emulator, access_keys),
         **in_front.services,
         **_rds(config, emulator),
@@ -176,7 +183,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     state.lost = lost
     return App(
         http_apis=http_apis,
-        function_urls=FunctionUrls(emulator),
+        function_urls=FunctionUrls(functions, access_keys, port),
         gate=gate,
         code_locations=locations,
         guard=_guard(config),
@@ -210,11 +217,14 @@ def _functions(config: EdgeConfig, emulator: Emulator, access_keys: AccessKeys, 
         state_dir=config.state_dir,
         endpoint=f"http://127.0.0.1:{port}",
         runtimes=config.runtimes,
+        node=config.node,
         account_concurrency=config.account_concurrency,
         idle_seconds=config.idle_seconds,
         enforce_iam=config.enforce_iam,
     )
-    return Functions(emulator, settings, access_keys, store)
+    functions = Functions(emulator, settings, access_keys, store)
+    functions.resume()
+    return functions
 
 
 def _locations(config: EdgeConfig, functions: Functions, port: int) -> CodeLocations:

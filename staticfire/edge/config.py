@@ -42,6 +42,7 @@ class EdgeConfig:
     filler: EmulatorConfig = EmulatorConfig()
     postgres: PostgresConfig | None = None
     runtimes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    node: tuple[str, ...] = ()
     account_concurrency: int = 1000
     idle_seconds: float = 300.0
     enforce_iam: bool = False
@@ -61,7 +62,7 @@ class EdgeConfig:
             for name, kind in (("filler", EmulatorConfig), ("postgres", PostgresConfig)):
                 if document.get(name) is not None:
                     document[name] = _section(kind, document[name])
-            for name in ("allow_origins", "allow_hosts"):
+            for name in ("allow_origins", "allow_hosts", "node"):
                 document[name] = tuple(document.get(name, ()))
             config: EdgeConfig = _section(cls, document)
         except (KeyError, TypeError) as error:

@@ -10,7 +10,10 @@ DELETE mail               remove mails, chosen the same way
 POST   functions/invoke   an invocation that MiniStack would make itself
 *      lambda/...         a call of the Lambda API that MiniStack makes, for whoever waits for it
 POST   emulator/NAME      what MiniStack reports of alarms and mails
+POST   runtimes           make a Lambda runtime before a function needs it: {"runtime": NAME}; what to say of it
 POST   functions/kill     kill -9 the process of an execution environment: {"environment": ID}
+GET    layers             CodeSha256 of the layers of other accounts, by "ARN RUNTIME"
+PUT    layers             keep one: ?arn=ARN&runtime=RUNTIME, the zip as the body
 GET    faults             the faults that are set, with how often each has struck
 POST   faults             set one
 DELETE faults[/ID]        clear one, or all
@@ -57,6 +60,7 @@ NOT_PERMITTED = (
     "staticfire send it. If the file is lost, `staticfire down` and `staticfire up` make another."
 )
 MAX_BODY = 32 * 1024 * 1024
+MAX_LAYER = 512 * 1024 * 1024
 POSTGRES_SECONDS = 3.0
 # The start of Postgres' protocol: a server answers it with S (TLS) or N before anybody logs in.
 SSL_REQUEST = bytes.fromhex("0000000804d2162f")
@@ -120,8 +124,14 @@ class Endpoints:
             return await self._reported(request, name.removeprefix("emulator/"))
         if route == ("POST", "functions/invoke"):
             return await self._invoke(request)
+        if route == ("POST", "runtimes"):
+            return await self._prepare(request)
         if route == ("POST", "functions/kill"):
             return await self._kill(request)
+        if route == ("GET", "layers"):
+            return _json(200, self._functions.brought_layers.kept())
+        if route == ("PUT", "layers"):
+            return await self._keep_layer(request)
         if route == ("GET", "faults"):
             return _json(200, {"faults": [fault.describe() for fault in self._faults]})
         if route == ("POST", "faults"):
@@ -163,7 +173,7 @@ class Endpoints:
         await self._mappings.reset()
         await self._pipes.reset()
         await self._http_apis.reset()
-        await self._functions.reset()
+        await self._functions.forget()
 
     async def _health(self) -> Response:
         emulator, postgres = await asyncio.gather(self._emulator.health(), self._postgres_health())
@@ -215,6 +225,25 @@ class Endpoints:
         except (ValueError, KeyError, TypeError):
             return _json(400, {"message": 'The body names an execution environment: {"environment": ID}.'})
         return _json(200, {"killed": self._functions.kill(identity)})
+
+    async def _keep_layer(self, request: Request) -> Response:
+        parameters = parse_qs(request.query)
+        arn, runtime = (parameters.get(name, [""])[0] for name in ("arn", "runtime"))
+        try:
+            changed = await self._functions.keep_layer(arn, runtime, await request.body(MAX_LAYER))
+        except AwsError as error:
+            return _json(error.status, {"message": error.message})
+        return _json(200, {"changed": changed})
+
+    async def _prepare(self, request: Request) -> Response:
+        try:
+            name = json.loads(await request.body(MAX_BODY))["runtime"]
+        except (ValueError, KeyError, TypeError):
+            return _json(400, {"message": 'The body names a runtime: {"runtime": NAME}.'})
+        try:
+            return _json(200, {"note": await self._functions.prepare(name)})
+        except AwsError as error:
+            return _json(error.status, {"message": error.message})
 
     async def _add_fault(self, request: Request) -> Response:
         try:

@@ -82,7 +82,7 @@ def deployed_variants(stack: Stack, breakdown: Breakdown) -> Iterator[list[Deplo
 
 def _package(stack: Stack, breakdown: Breakdown) -> bytes:
     """The function's own package, with the handlers beside what is in it."""
-    packages = build(stack.stack_settings.zips, stack.layout)
+    packages = build(stack.settings, stack.stack_settings)
     if breakdown.zip not in packages:
         raise UsageError(
             f"stacks.{stack.name}.load.breakdown.zip is {breakdown.zip!r}, which is not a zip of the stack.",

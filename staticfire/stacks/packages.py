@@ -1,40 +1,62 @@
 """Reproducible deployment packages: the same input gives the same bytes, on any machine and on any day.
 
 Entries are sorted, carry one fixed time and one of two modes, are stored and not compressed (zlib's output differs
-from version to version), and leave out what tools drop beside the sources. Requirements are installed from hashes,
-once for all projects of this user, and packed from there. A package that did not change is not written again.
+from version to version), and leave out what tools drop beside the sources. Requirements are installed once for all
+projects of this user, as wheels for the functions' runtime, and packed from there: for this machine's architecture, or
+as AWS needs them. A package that did not change is not written again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import os
+import re
 import shutil
-import sys
-import sysconfig
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
-from staticfire.errors import StaticfireError
+from staticfire.errors import StaticfireError, UsageError
 from staticfire.host.files import write_atomically
 from staticfire.host.locks import file_lock
 from staticfire.layout import Layout
-from staticfire.settings import Zip
-from staticfire.toolchain import venvs
+from staticfire.settings import Settings, StackSettings, Zip
+from staticfire.toolchain import venvs, wheels
+from staticfire.toolchain.runtimes import interpreters, nearest
+from staticfire.toolchain.wheels import WheelTarget
+
+from .compatibility import compatibility, local_targets
+
+log = logging.getLogger(__name__)
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 LEFT_OUT_DIRECTORIES = {"__pycache__", "tests", "node_modules"}
 LEFT_OUT_SUFFIXES = {".pyc", ".pyo", ".swp"}
+HASH = b"--hash="
+OTHER_LIST = re.compile(rb"^\s*(?:-r|-c|--requirement|--constraint)[ =]\s*([^\s#]+)", re.MULTILINE)
 
 
-def build(zips: Sequence[Zip], layout: Layout) -> Mapping[str, Path]:
-    """Build each package; the paths by name."""
-    return {package.name: build_zip(package, layout) for package in zips}
+def build(settings: Settings, stack: StackSettings, *, for_aws: bool = False) -> Mapping[str, Path]:
+    """Build each package of the stack: to run here, or on AWS; the paths by name."""
+    layout = Layout.of(settings)
+    return {
+        package.name: build_zip(package, layout, targets_of(package, settings, stack, for_aws=for_aws))
+        for package in stack.zips
+    }
 
 
-def build_zip(package: Zip, layout: Layout) -> Path:
+def targets_of(package: Zip, settings: Settings, stack: StackSettings, *, for_aws: bool) -> Sequence[WheelTarget]:
+    """What the wheels in this package are for."""
+    if not package.requirements:
+        return ()
+    fits = compatibility(package, stack)
+    return fits.on_aws() if for_aws else local_targets(fits.pythons, settings)
+
+
+def build_zip(package: Zip, layout: Layout, targets: Sequence[WheelTarget] = ()) -> Path:
     if not package.source.is_dir():
         raise StaticfireError(
             f"The sources of the package {package.name!r} are missing.",
@@ -47,8 +69,8 @@ def build_zip(package: Zip, layout: Layout) -> Path:
         for path in sources(package)
     }
     if package.requirements:
-        installed = install(package.requirements, layout)
-        entries |= {f"{root}{path.relative_to(installed).as_posix()}": path for path in _files(installed)}
+        installed = {target: install(package.requirements, layout, target) for target in targets}
+        entries |= {f"{root}{name}": path for name, path in _together(package, installed).items()}
     data = pack(entries)
     target = layout.build / f"{package.name}.zip"
     with file_lock(layout.build / f".{package.name}.lock"):
@@ -59,7 +81,7 @@ def build_zip(package: Zip, layout: Layout) -> Path:
 
 def sources(package: Zip) -> Iterator[Path]:
     """The files of a package's own source tree. Lists of requirements stay outside."""
-    for path in _files(package.source):
+    for path in files_of(package.source):
         relative = path.relative_to(package.source)
         hidden = any(name.startswith(".") for name in relative.parts)
         unwanted = hidden or LEFT_OUT_DIRECTORIES & set(relative.parts) or _is_requirements(relative)
@@ -71,7 +93,7 @@ def _is_requirements(path: Path) -> bool:
     return path.name.startswith("requirements") and path.suffix in {".txt", ".in"}
 
 
-def _files(root: Path) -> Iterator[Path]:
+def files_of(root: Path) -> Iterator[Path]:
     for path in root.rglob("*"):
         if path.is_file() and path.suffix not in LEFT_OUT_SUFFIXES and "__pycache__" not in path.parts:
             yield path
@@ -89,26 +111,69 @@ def pack(entries: Mapping[str, Path]) -> bytes:
     return buffer.getvalue()
 
 
-def install(requirements: Path, layout: Layout) -> Path:
-    """A directory that holds what `requirements` names, installed once for its content and this Python."""
+def _together(package: Zip, installed: Mapping[WheelTarget, Path]) -> Mapping[str, Path]:
+    """What was installed for several targets, side by side: a native module's name says for which Python it is."""
+    together: dict[str, Path] = {}
+    for target, directory in installed.items():
+        for path in files_of(directory):
+            name = path.relative_to(directory).as_posix()
+            other = together.setdefault(name, path)
+            if path is not other and ".dist-info/" not in name and path.read_bytes() != other.read_bytes():
+                first = next(target for target, place in installed.items() if other.is_relative_to(place))
+                raise UsageError(
+                    f"The package {package.name!r} is not the same for {first} and for {target}: {name} differs.",
+                    checked=["the Terraform of the stack: it does not say which of them this zip is for"],
+                    remedy=f"Say it: `runtime` and `architecture` of zips.{package.name} in staticfire.toml.",
+                )
+    return together
+
+
+def install(requirements: Path, layout: Layout, target: WheelTarget) -> Path:
+    """A directory that holds what the list `requirements` names."""
+    content = b"\n".join(_lists(requirements))
+    if HASH not in content:
+        _note_that_nothing_is_pinned(requirements)
+    named = venvs.locked(requirements) if HASH in content else ["--requirement", str(requirements)]
+    return installed_once(named, content, str(requirements), layout, target)
+
+
+@cache
+def _note_that_nothing_is_pinned(requirements: Path) -> None:
+    """Once, however many zips it is for."""
+    log.warning(
+        "%s has no hashes: what PyPI had when it was first packed here is packed. `uv pip compile --generate-hashes` "
+        "pins it.",
+        requirements,
+    )
+
+
+def installed_once(named: Sequence[str], content: bytes, source: str, layout: Layout, target: WheelTarget) -> Path:
+    """A directory that holds what is named, as pip and uv take it: made once for this content and this target."""
+    made_of = b"|".join([content, repr(target).encode()])
+    directory = layout.requirements / hashlib.sha256(made_of).hexdigest()[:16]
+    with file_lock(directory.with_name(f".{directory.name}.lock")):
+        if directory.is_dir():
+            return directory
+        unfinished = directory.with_name(f"{directory.name}.unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        python = nearest(f"python{target.python}", interpreters())
+        wheels.install(named, source, target, python, layout, unfinished)
+        for metadata in unfinished.glob("*.dist-info"):
+            for name in ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json"):
+                (metadata / name).unlink(missing_ok=True)
+        shutil.rmtree(unfinished / "bin", ignore_errors=True)
+        unfinished.rename(directory)
+    return directory
+
+
+def _lists(requirements: Path) -> Iterator[bytes]:
+    """The list and those that it refers to."""
     try:
         content = requirements.read_bytes()
     except FileNotFoundError:
         raise StaticfireError(
             f"The requirements {requirements} do not exist.", remedy="Correct `requirements` in staticfire.toml."
         ) from None
-    made_of = b"|".join([content, sys.implementation.cache_tag.encode(), sysconfig.get_platform().encode()])
-    target = layout.requirements / hashlib.sha256(made_of).hexdigest()[:16]
-    with file_lock(target.with_name(f".{target.name}.lock")):
-        if target.is_dir():
-            return target
-        unfinished = target.with_name(f"{target.name}.unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        failure = f"The requirements {requirements} cannot be installed"
-        venvs.install(venvs.locked(requirements), Path(sys.executable), layout, failure, target=unfinished)
-        for metadata in unfinished.glob("*.dist-info"):
-            for name in ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json"):
-                (metadata / name).unlink(missing_ok=True)
-        shutil.rmtree(unfinished / "bin", ignore_errors=True)
-        unfinished.rename(target)
-    return target
+    yield content
+    for other in OTHER_LIST.findall(content):
+        yield from _lists(requirements.parent / other.decode())

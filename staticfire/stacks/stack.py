@@ -26,24 +26,30 @@ from staticfire.host.files import read_json, write_json
 from staticfire.layout import Layout
 from staticfire.progress import Progress, Step
 from staticfire.settings import Settings, StackSettings
+from staticfire.stacks.terraform.obstacle import Obstacle, Weight
 from staticfire.stacks.terraform.output import Resource
-from staticfire.stacks.terraform.plan_check import Obstacle, Weight, obstacles
+from staticfire.stacks.terraform.plan_check import obstacles
 from staticfire.stacks.terraform.running import state_bucket, state_object
 from staticfire.stacks.terraform.state import outputs_of, sensitive_outputs, whole_state
 from staticfire.stacks.terraform.variables import DEFAULT_ACCOUNT, users_terraform_variables, users_workspace
 from staticfire.stacks.terraform.working_copy import WorkingCopy
 from staticfire.targets.base import Running
+from staticfire.toolchain.node import RUNTIMES as MADE_AT_NEED
 
 from . import made
 from .databases import StackDatabase, database_name
 from .packages import build
+from .planned_packages import obstacles_in_zips
+from .public_layers import PublicLayers
 
 log = logging.getLogger(__name__)
 
 NEEDED = {"fingerprint", "instance", "outputs"}
 EMBEDDED = "embedded"  # the target whose emulator the table of resource types was made with
+RUNTIME_SECONDS = 900.0
 SAVE_SECONDS = 120.0
 SHOWN = 160  # of an output's value
+LAYER_SECONDS = 120.0  # for the edge to take one
 
 
 @dataclass(frozen=True)
@@ -67,17 +73,23 @@ class _Inputs:
     endpoint: str
     region: str
     stack: StackSettings
+    layers: Mapping[str, Path]
 
     @property
     def fingerprint(self) -> str:
         digest = hashlib.sha256(self.copy.digest().encode())
         files = [file.read_text(errors="replace") for file in self.stack.var_files]
         options = [files, self.stack.assignments, self.stack.workspace, users_terraform_variables(), users_workspace()]
+        options.append({arn: _sha256(path) for arn, path in self.layers.items()})
         parts = [self.variables, self.endpoint, self.region, options]
         digest.update(json.dumps(parts, sort_keys=True).encode())
         for _, path in sorted(self.packages.items()):
             digest.update(hashlib.sha256(path.read_bytes()).digest())
         return digest.hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 class Stack:
@@ -88,6 +100,7 @@ class Stack:
         self.account = account
         self.running = running
         self.layout = Layout.of(settings)
+        self._of_runtimes: list[str] = []
         self.notes: Sequence[str] = ()  # what the last `up` did otherwise than on AWS
 
     @property
@@ -199,10 +212,6 @@ class Stack:
         `before_apply` is called once there is something to apply.
         """
 
-        def check(planned: list[Resource]) -> None:
-            self._check(planned)
-            before_apply()
-
         with progress.step(f"Apply {self.name}") as step:
             step.note("packages")
             inputs = self._inputs(packages)
@@ -212,21 +221,33 @@ class Stack:
                 return False
             step.note("database")
             database_is_older = self.database is not None and self.database.make()
+
+            def check(planned: list[Resource]) -> None:
+                self._check(progress, inputs.copy.root, planned)
+                before_apply()
+
             record = self._of_state(inputs.copy.apply(inputs.variables, step, check), fingerprint)
+            PublicLayers(self.settings, self.account).bring_what_changed(self.running.edge(timeout=LAYER_SECONDS))
             if applied is None and database_is_older:
                 self.rebuild(record.outputs, step)
             if self.running.token:  # what is recorded as applied is there after any kill
                 self.running.edge(timeout=SAVE_SECONDS).save()
             write_json(self.layout.applied(self.account, self.name), vars(record), 0o600)
-            self.notes = inputs.copy.notes
+            self.notes = [*inputs.copy.notes, *self._of_runtimes]
         return True
 
-    def _check(self, planned: list[Resource]) -> None:
-        """Say what of a plan will not work here; an error when something could not run at all, or is not to be less."""
+    def _check(self, progress: Progress, root: Path, planned: list[Resource]) -> None:
+        """Say what of a plan will not work here; an error when something could not run at all, or is not to be less.
+        What its functions need to run is made, and brought."""
         settings = self.settings
         switched_on = ["enforce_iam"] * settings.enforce_iam
         measured = settings.target == EMBEDDED
-        seen = obstacles(planned, self.account, switched_on, measured=measured)
+        layers = PublicLayers(settings, self.account)
+        seen = [
+            *obstacles(planned, self.account, switched_on, measured=measured, root=root),
+            *layers.obstacles(planned),
+            *obstacles_in_zips(planned, root, settings),
+        ]
         least = Weight.DESCRIBED if settings.strict else Weight.REFUSED
         refused = [obstacle for obstacle in seen if obstacle.weight >= least and not settings.allow_unsupported]
         for line in _in_short([obstacle for obstacle in seen if obstacle not in refused]):
@@ -245,6 +266,16 @@ class Stack:
                 + "\n".join(f"  - {obstacle}" for obstacle in refused),
                 remedy=remedy,
             )
+        layers.bring(self.running.edge(timeout=LAYER_SECONDS))
+        self._make_runtimes(progress, planned)
+
+    def _make_runtimes(self, progress: Progress, planned: list[Resource]) -> None:
+        names = {str(resource.values.get("runtime")) for resource in planned if resource.type == "aws_lambda_function"}
+        made_before = names & set(MADE_AT_NEED) if self.running.token else set()  # else when one is invoked
+        for name in sorted(made_before):
+            with progress.step(f"Runtime {name}", brief=True):
+                if note := self.running.edge(timeout=RUNTIME_SECONDS).prepare_runtime(name):
+                    self._of_runtimes.append(note)
 
     def shell_variables(self) -> Mapping[str, str]:
         """What a shell needs for tflocal by hand, in the stack's Terraform root, to do what `up` does."""
@@ -309,13 +340,16 @@ class Stack:
     def _inputs(self, packages: Mapping[str, Path] | None = None) -> _Inputs:
         copy = WorkingCopy(self.settings, self.stack_settings, self.account, self.running.endpoint)
         if packages is None:
-            packages = build(self.stack_settings.zips, self.layout)
+            packages = build(self.settings, self.stack_settings)
         variables = dict(self.stack_settings.variables)
         if packages:
             variables["packages"] = copy.packages(packages)
         if self.database is not None:
             variables["database"] = self.database.variable
-        return _Inputs(copy, packages, variables, self.running.endpoint, self.settings.region, self.stack_settings)
+        settings = self.settings
+        return _Inputs(
+            copy, packages, variables, self.running.endpoint, settings.region, self.stack_settings, settings.layers
+        )
 
 
 def _in_short(seen: Sequence[Obstacle]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
@@ -23,7 +24,7 @@ from staticfire.layout import NOT_SHARED, Layout, shared_cache
 from staticfire.progress import Progress
 from staticfire.settings import Settings
 from staticfire.targets.postgres.server import Launched, Postgres, RunningPostgres
-from staticfire.toolchain.runtimes import InstalledRuntime, install_emulator, install_runtimes, runtimes_in_use
+from staticfire.toolchain.runtimes import InstalledRuntime, install_emulator, install_runtimes, pythons_in_use
 
 from .base import Running
 from .copies import Copies
@@ -171,6 +172,7 @@ class Embedded:
                 name: {"python": str(runtime.python), "version": runtime.interpreter.minor}
                 for name, runtime in runtimes.items()
             },
+            "node": [sys.executable, "-m", "staticfire.toolchain.node", str(self.layout.cache)],
             "account_concurrency": settings.account_concurrency,
             "idle_seconds": settings.idle_time,
             "enforce_iam": settings.enforce_iam,
@@ -181,7 +183,7 @@ class Embedded:
     def _notes(self, runtimes: Mapping[str, InstalledRuntime], server: RunningPostgres) -> list[str]:
         notes = [
             f"{name} is not on this machine: its functions run on Python {runtimes[name].interpreter.full_version}"
-            for name in runtimes_in_use(self.settings)
+            for name in pythons_in_use(self.settings)
             if runtimes[name].substitute
         ]
         if not server.tls:

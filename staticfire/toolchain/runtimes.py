@@ -1,4 +1,4 @@
-"""Lambda runtimes on this machine, each on the Python that fits best, and the emulator's virtual environment."""
+"""Which Lambda runtimes run here, the Pythons of this machine for theirs, the emulator's virtual environment."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from staticfire.settings import Settings
 
 from .venvs import Interpreter, interpreter_at, lock_file, virtual_environment
 
-RUNTIME = re.compile(r"python3\.\d{1,2}")
+PYTHON = re.compile(r"python3\.\d{1,2}")
+RUNTIME = re.compile(rf"{PYTHON.pattern}|nodejs(?:20|22|24)\.x|provided\.al2(?:023)?\b")
+RUNTIMES_HERE = "python3.N, nodejs20.x, nodejs22.x, nodejs24.x, provided.al2, provided.al2023"
 KNOWN_RUNTIMES = tuple(f"python3.{minor}" for minor in range(8, 15))
 OLDEST_RUNTIME_PYTHON = (3, 10)  # what the pinned awslambdaric runs on
 
@@ -79,12 +81,12 @@ def nearest(runtime: str, pythons: Mapping[str, Interpreter]) -> Interpreter:
 
 
 def runtimes_in_use(settings: Settings) -> tuple[str, ...]:
-    """The runtimes that the settings name, else every `python3.N` in the Terraform files of the stacks' trees."""
+    """The runtimes that the settings name, else all that the Terraform files of the stacks' trees name."""
     for name in settings.runtimes:
         if not RUNTIME.fullmatch(name):
             raise UsageError(
                 f"Functions of the runtime {name!r} cannot run here.",
-                checked=["runtimes named python3.N can"],
+                checked=[f"these can: {RUNTIMES_HERE}"],
                 remedy="Correct the setting `runtimes` (STATICFIRE_RUNTIMES).",
             )
     if settings.runtimes:
@@ -92,13 +94,26 @@ def runtimes_in_use(settings: Settings) -> tuple[str, ...]:
     directories = {directory for stack in settings.stacks.values() for directory in modules_of(stack.root)}
     files = {file for directory in directories for file in (*files_in(directory), *directory.glob("**/*.tfvars"))}
     names = {name for file in files for name in RUNTIME.findall(file.read_text(errors="replace"))}
-    return tuple(sorted(names, key=lambda name: int(name.partition(".")[2]))) or (f"python3.{sys.version_info[1]}",)
+    return tuple(sorted(names, key=_order)) or (_OWN,)
+
+
+_OWN = f"python3.{sys.version_info[1]}"
+
+
+def _order(name: str) -> tuple[bool, int, str]:
+    python = PYTHON.fullmatch(name)
+    return not python, int(name.partition(".")[2]) if python else 0, name
+
+
+def pythons_in_use(settings: Settings) -> tuple[str, ...]:
+    """Those of them that are Python's; what somebody deploys by hand in a project without any runs on our own."""
+    return tuple(filter(PYTHON.fullmatch, runtimes_in_use(settings))) or (_OWN,)
 
 
 def install_runtimes(settings: Settings, layout: Layout, progress: Progress) -> Mapping[str, InstalledRuntime]:
-    """Every runtime by name. Those in use get one of their own Python; the others share the nearest of these."""
+    """Every Python runtime by name. Those in use get one of their own Python; the others share the nearest of these."""
     machine = interpreters()
-    names = runtimes_in_use(settings)
+    names = pythons_in_use(settings)
     used = {nearest(name, machine).minor: nearest(name, machine) for name in names}
     pythons: dict[str, Path] = {}
     for minor, interpreter in used.items():

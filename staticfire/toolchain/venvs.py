@@ -72,7 +72,7 @@ def virtual_environment(name: str, lock: Path, python: Path, layout: Layout) -> 
         if not _complete(root):
             with file_lock(root.with_name(f".{root.name}.lock")):
                 if not _complete(root):
-                    _build(root, lock, python, layout, _install_by_pip if name == "uv" else install)
+                    _build(root, lock, python, layout, by_pip if name == "uv" else install)
     except OSError as error:
         raise StaticfireError(
             f"The virtual environment {name} cannot be kept: {error.strerror}.",
@@ -102,25 +102,22 @@ def locked(lock: Path) -> list[str]:
     return ["--require-hashes", "--requirement", str(lock)]
 
 
-def install(packages: Sequence[str], python: Path, layout: Layout, failure: str, target: Path | None = None) -> None:
-    """Install packages for `python`: compiled in its own virtual environment, or as they are in the directory `target`.
+def install(packages: Sequence[str], python: Path, layout: Layout, failure: str) -> None:
+    """Install packages, compiled, in the virtual environment of `python`. `failure` begins the error."""
+    if not by_uv(["--python", str(python), *packages, "--compile-bytecode"], layout):
+        by_pip(packages, python, layout, failure)
 
-    `failure` begins the error.
-    """
+
+def by_uv(arguments: Sequence[str], layout: Layout) -> bool:
+    """Whether `uv pip install` did it: first with what its cache holds, then with PyPI where pip has no index."""
     uv = _uv(layout)
-    if uv is not None:
-        command = [str(uv), "pip", "install", "--quiet", "--python", str(python), *packages]
-        command += ["--target", str(target)] if target else ["--compile-bytecode"]
-        if _works([*command, "--offline"], layout) or (not _pip_has_an_index() and _works(command, layout)):
-            if target:
-                (target / ".lock").unlink(missing_ok=True)  # uv's own, which it leaves there
-            return
-    _install_by_pip(packages, python, layout, failure, target)
+    if uv is None:
+        return False
+    command = [str(uv), "pip", "install", "--quiet", *arguments]
+    return _works([*command, "--offline"], layout) or (not _pip_has_an_index() and _works(command, layout))
 
 
-def _install_by_pip(
-    packages: Sequence[str], python: Path, layout: Layout, failure: str, target: Path | None = None
-) -> None:
+def by_pip(arguments: Sequence[str], python: Path, layout: Layout, failure: str) -> None:
     pip = [sys.executable, "-m", "pip", "--python", str(python)]
     if not importlib.util.find_spec("pip"):
         if not importlib.util.find_spec("ensurepip"):
@@ -131,11 +128,7 @@ def _install_by_pip(
             )
         _run([str(python), "-m", "ensurepip"], layout, "ensurepip failed")
         pip = [str(python), "-m", "pip"]
-    options = []
-    if target:
-        shutil.rmtree(target, ignore_errors=True)  # pip passes over what is there, whole or not
-        options = ["--target", str(target), "--no-compile"]
-    _run([*pip, "install", "-qq", "--disable-pip-version-check", *packages, *options], layout, failure)
+    _run([*pip, "install", "-qq", "--disable-pip-version-check", *arguments], layout, failure)
 
 
 @cache

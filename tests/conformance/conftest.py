@@ -41,7 +41,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "documented(area, aws, page, here): the AWS behaviour that a case shows")
     config.addinivalue_line("markers", "streams(service): reads streams of `dynamodb` or `kinesis`")
     config.addinivalue_line("markers", "begins(work): what the case asks for at the end of the run: work(lab)")
 

@@ -34,11 +34,14 @@ TRUST = {
 }
 
 
-def zipped(files: Mapping[str, str]) -> bytes:
+def zipped(files: Mapping[str, str], executable: Iterable[str] = ()) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in sorted(files.items()):
-            archive.writestr(name, textwrap.dedent(text))
+            entry = zipfile.ZipInfo(name)
+            is_program = name == "bootstrap" or name in executable
+            entry.external_attr = (0o755 if is_program else 0o644) << 16
+            archive.writestr(entry, textwrap.dedent(text), zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
 
 
@@ -323,14 +326,14 @@ class Lab:
         return f"{self.endpoint}/_aws/execute-api/{api}/{stage}"
 
     def lines(self, group: str) -> list[str]:
-        """Every message of a log group, in time's order."""
+        """Every message of a log group, in time's order, without its line feed."""
         logs = self.aws("logs")
         try:
             pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
             events = [event for page in pages for event in page["events"]]
         except logs.exceptions.ResourceNotFoundException:
             return []
-        return [event["message"] for event in sorted(events, key=lambda event: event["timestamp"])]
+        return [event["message"].removesuffix("\n") for event in sorted(events, key=lambda event: event["timestamp"])]
 
     def queue(self) -> Queue:
         sqs = self.aws("sqs")

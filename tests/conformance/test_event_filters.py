@@ -14,6 +14,7 @@ from tests.conformance.fidelity import documented
 from tests.conformance.lab import Lab, Queue, eventually
 
 AREA = "Event sources: filters"
+SEEN = "2025-11-25"
 SQS = "lambda/latest/dg/with-sqs-filtering.html"
 STREAMS = "lambda/latest/dg/with-ddb-filtering.html"
 KINESIS = "lambda/latest/dg/with-kinesis-filtering.html"
@@ -214,7 +215,7 @@ def test_a_filter_of_a_kinesis_stream(lab: Lab, teller: Teller, mapped: list[str
     assert left(lab, teller.queue) == 0
 
 
-@documented(AREA, "A pattern that is none is refused: InvalidParameterValueException", RULES)
+@documented(AREA, "A pattern that is none is refused: InvalidParameterValueException", RULES, recorded=SEEN)
 @pytest.mark.parametrize(
     "pattern", ["simple string", '"text"', '[{"eventName": ["INSERT"]}]', '{"eventName": ["INSERT"=123}']
 )
@@ -242,7 +243,7 @@ def test_filters_are_described(lab: Lab, teller: Teller, mapped: list[str]) -> N
     assert "FilterCriteria" not in client.get_event_source_mapping(UUID=made["UUID"])
 
 
-@documented(AREA, "A queue's mapping is Creating, then Enabled, and tells no result of a batch", CREATE)
+@documented(AREA, "A queue's mapping is Creating, then Enabled, and tells no result of a batch", CREATE, recorded=SEEN)
 def test_a_queues_mapping_is_described(lab: Lab, teller: Teller, mapped: list[str]) -> None:
     client = lab.aws("lambda")
     made = client.create_event_source_mapping(FunctionName=teller.name, EventSourceArn=lab.queue().arn)
@@ -261,11 +262,7 @@ def test_a_queues_mapping_is_described(lab: Lab, teller: Teller, mapped: list[st
     assert (described["BatchSize"], described["StateTransitionReason"]) == (10, "USER_INITIATED")
 
 
-@documented(
-    AREA,
-    "A stream's mapping tells its defaults: batches of 100, retries and age -1",
-    CREATE,
-)
+@documented(AREA, "A stream's mapping tells its defaults: batches of 100, retries and age -1", CREATE, recorded=SEEN)
 @pytest.mark.streams("kinesis")
 def test_a_streams_mapping_is_described(lab: Lab, teller: Teller, mapped: list[str]) -> None:
     client, kinesis, name = lab.aws("lambda"), lab.aws("kinesis"), lab.name("stream")

@@ -14,6 +14,7 @@ from tests.conformance.fidelity import documented
 from tests.conformance.lab import Lab, Queue, eventually
 
 AREA = "Event sources: mappings"
+SEEN = "2025-11-25"
 CREATE = "lambda/latest/api/API_CreateEventSourceMapping.html"
 UPDATE = "lambda/latest/api/API_UpdateEventSourceMapping.html"
 SQS = "lambda/latest/dg/services-sqs-errorhandling.html"
@@ -135,7 +136,12 @@ def refusal(lab: Lab, operation: str, **parameters: Any) -> tuple[int, str, str]
     return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"], answer["Error"]["Message"]
 
 
-@documented(AREA, "A mapping of an unknown function, queue or stream is refused, in the words of its source", CREATE)
+@documented(
+    AREA,
+    "A mapping of an unknown function, queue or stream is refused, in the words of its source",
+    CREATE,
+    recorded=SEEN,
+)
 @pytest.mark.streams("kinesis")
 def test_unknown_sources_and_functions(lab: Lab, function: str) -> None:
     account = lab.arn(function).split(":")[4]
@@ -160,7 +166,9 @@ def test_unknown_sources_and_functions(lab: Lab, function: str) -> None:
         assert refused == (*bad, f"Stream not found: {arn}")
 
 
-@documented(AREA, "A stream's mapping wants a starting position, a table's no time, a queue's none", CREATE)
+@documented(
+    AREA, "A stream's mapping wants a starting position, a table's no time, a queue's none", CREATE, recorded=SEEN
+)
 @pytest.mark.streams("kinesis")
 def test_starting_positions(lab: Lab, function: str) -> None:
     _, of_table = table(lab)
@@ -192,7 +200,9 @@ def test_starting_positions(lab: Lab, function: str) -> None:
     assert refused[2] == f"Unsupported starting position for arn type: {of_table}"
 
 
-@documented(AREA, "More than 10 messages in a batch want a window; a queue's mapping has no destination", CREATE)
+@documented(
+    AREA, "More than 10 messages in a batch want a window; a queue's mapping has no destination", CREATE, recorded=SEEN
+)
 def test_settings_that_do_not_fit(lab: Lab, function: str, mapped: list[str]) -> None:
     window = "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"
     client, queue = lab.aws("lambda"), lab.queue()
@@ -208,7 +218,7 @@ def test_settings_that_do_not_fit(lab: Lab, function: str, mapped: list[str]) ->
     assert refused[2] == "Unsupported DestinationConfig parameter for given event source mapping type."
 
 
-@documented(AREA, "The same mapping twice is a conflict that names the first", CREATE)
+@documented(AREA, "The same mapping twice is a conflict that names the first", CREATE, recorded=SEEN)
 @pytest.mark.streams("dynamodb")
 def test_the_same_mapping_twice(lab: Lab, function: str, mapped: list[str]) -> None:
     client, queue = lab.aws("lambda"), lab.queue()
@@ -229,14 +239,16 @@ def test_the_same_mapping_twice(lab: Lab, function: str, mapped: list[str]) -> N
     )
 
 
-@documented(AREA, "An unknown mapping is a ResourceNotFoundException for get, update and delete", UPDATE)
+@documented(AREA, "An unknown mapping is a ResourceNotFoundException for get, update and delete", UPDATE, recorded=SEEN)
 @pytest.mark.parametrize("operation", ["get", "update", "delete"])
 def test_an_unknown_mapping(lab: Lab, operation: str) -> None:
     refused = refusal(lab, f"{operation}_event_source_mapping", UUID=UNKNOWN)
     assert refused == (404, "ResourceNotFoundException", "The resource you requested does not exist.")
 
 
-@documented(AREA, "A mapping is Updating, Disabling, Enabling and Deleting on its way, and then gone", UPDATE)
+@documented(
+    AREA, "A mapping is Updating, Disabling, Enabling and Deleting on its way, and then gone", UPDATE, recorded=SEEN
+)
 def test_the_states_of_a_mapping(lab: Lab, function: str) -> None:
     client = lab.aws("lambda")
     made = client.create_event_source_mapping(FunctionName=function, EventSourceArn=lab.queue().arn, Enabled=False)
@@ -275,7 +287,7 @@ def test_mappings_are_listed(lab: Lab, mapped: list[str]) -> None:
     assert only["UUID"] == made[0]["UUID"]
 
 
-@documented(AREA, "A mapping has tags, under its ARN", CREATE)
+@documented(AREA, "A mapping has tags, under its ARN", CREATE, recorded=SEEN)
 def test_a_mapping_has_tags(lab: Lab, function: str, mapped: list[str]) -> None:
     client = lab.aws("lambda")
     made = client.create_event_source_mapping(
@@ -295,7 +307,7 @@ def of_queue(lab: Lab, worker: Worker, source: Queue, **settings: Any) -> str:
     return str(made["UUID"])
 
 
-@documented(AREA, "An answer that AWS does not understand fails the whole batch of messages", SQS)
+@documented(AREA, "An answer that AWS does not understand fails the whole batch of messages", SQS, recorded=SEEN)
 @pytest.mark.parametrize("failure", [{"foo": 1}, {"itemIdentifier": ""}])
 def test_a_malformed_answer_fails_the_batch(lab: Lab, worker: Worker, mapped: list[str], failure: Any) -> None:
     dead, source = lab.queue(), lab.queue()
@@ -327,7 +339,7 @@ def test_a_fifo_queue_keeps_its_order(lab: Lab, worker: Worker, mapped: list[str
     sqs.delete_queue(QueueUrl=url)
 
 
-@documented(AREA, "A message's attributes arrive with their types, empty lists and MD5", SQS)
+@documented(AREA, "A message's attributes arrive with their types, empty lists and MD5", SQS, recorded=SEEN)
 def test_a_messages_attributes(lab: Lab, mapped: list[str]) -> None:
     heard, source = lab.queue(), lab.queue()
     function = lab.function(
@@ -368,7 +380,9 @@ def destination(queue: str) -> dict[str, Any]:
     return {"OnFailure": {"Destination": queue}}
 
 
-@documented(AREA, "After MaximumRetryAttempts a batch goes to the failure queue, and its shard goes on", TABLES)
+@documented(
+    AREA, "After MaximumRetryAttempts a batch goes to the failure queue, and its shard goes on", TABLES, recorded=SEEN
+)
 @pytest.mark.streams("dynamodb")
 def test_a_batch_is_given_up_to_a_queue(lab: Lab, worker: Worker, mapped: list[str]) -> None:
     dead = lab.queue()
@@ -431,7 +445,9 @@ def test_a_batch_is_bisected(lab: Lab, worker: Worker, mapped: list[str]) -> Non
     assert json.loads(dead.receive()["Body"])["DDBStreamBatchInfo"]["batchSize"] == 1
 
 
-@documented(AREA, "ReportBatchItemFailures: a stream comes again from the first item that failed", REPORTS)
+@documented(
+    AREA, "ReportBatchItemFailures: a stream comes again from the first item that failed", REPORTS, recorded=SEEN
+)
 @pytest.mark.streams("dynamodb")
 def test_a_stream_comes_again_from_what_failed(lab: Lab, worker: Worker, mapped: list[str]) -> None:
     dead = lab.queue()
@@ -453,7 +469,9 @@ def test_a_stream_comes_again_from_what_failed(lab: Lab, worker: Worker, mapped:
     assert record["responseContext"]["functionError"] is None
 
 
-@documented(AREA, "A failure destination may be a topic, and a bucket, which gets the records too", TABLES)
+@documented(
+    AREA, "A failure destination may be a topic, and a bucket, which gets the records too", TABLES, recorded=SEEN
+)
 @pytest.mark.streams("dynamodb")
 def test_a_batch_is_given_up_to_a_topic_and_a_bucket(lab: Lab, worker: Worker, mapped: list[str]) -> None:
     sns, s3 = lab.aws("sns"), lab.aws("s3", s3={"addressing_style": "path"})

@@ -210,6 +210,19 @@ def test_a_topic_invokes_its_subscriber(lab: Lab, queue: Queue, telling: str) ->
     in_the_same_environment(lab, telling, invocation)
 
 
+@documented(AREA, "A topic's record has every field: `Subject` null, no attributes, `SigningCertUrl`", SNS)
+def test_a_topics_record_is_complete(lab: Lab, queue: Queue, telling: str) -> None:
+    sns = lab.aws("sns")
+    topic = sns.create_topic(Name=lab.name("topic"))["TopicArn"]
+    allow(lab, telling, "sns.amazonaws.com", topic)
+    sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=lab.arn(telling))
+    sns.publish(TopicArn=topic, Message="hello")
+    [record] = json.loads(queue.receive()["Body"])["event"]["Records"]
+    named = {"Type", "MessageId", "TopicArn", "Subject", "Message", "Timestamp", "SignatureVersion", "Signature"}
+    assert set(record["Sns"]) == named | {"SigningCertUrl", "UnsubscribeUrl", "MessageAttributes"}
+    assert (record["Sns"]["Subject"], record["Sns"]["MessageAttributes"]) == (None, {})
+
+
 @documented(AREA, "A queue's messages arrive as records, and are deleted when the function succeeds", SQS)
 def test_a_queues_messages_arrive(lab: Lab, queue: Queue, telling: str) -> None:
     source = lab.queue()

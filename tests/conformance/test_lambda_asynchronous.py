@@ -196,7 +196,10 @@ def test_without_concurrency_events_go_to_the_destination(lab: Lab) -> None:
     )
     client.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
     lab.invoke(function, {"n": 1}, InvocationType="Event")
-    assert json.loads(queue.receive()["Body"])["requestPayload"] == {"n": 1}
+    record = json.loads(queue.receive()["Body"])
+    context = record.pop("requestContext")
+    assert (context["condition"], context["approximateInvokeCount"]) == ("ZeroReservedConcurrency", 0)
+    assert (record["requestPayload"], record.keys()) == ({"n": 1}, {"version", "timestamp", "requestPayload"})
 
 
 @documented(AREA, "A throttled event waits, and runs when there is room", ASYNC)

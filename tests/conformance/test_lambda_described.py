@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -29,6 +30,8 @@ URL = "lambda/latest/api/API_CreateFunctionUrlConfig.html"
 TAGS = "lambda/latest/api/API_TagResource.html"
 SEEN = "2025-11-25"
 
+OTHER_ACCOUNT = "300000000001"
+PROVIDER = "arn:aws:lambda:us-east-1:200000000000:capacity-provider:p"
 NOTHING = "def handler(event, context): return None\n"
 UNDER_WAY = ("LastUpdateStatus", "LastUpdateStatusReason", "LastUpdateStatusReasonCode")
 
@@ -331,6 +334,25 @@ def test_whose_function_it_is(lab: Lab) -> None:
     )
 
 
+@documented(AREA, "Another account describes a function where its policy allows just that", PERMISSION)
+def test_another_accounts_function(lab: Lab) -> None:
+    client, name = lab.aws("lambda"), lab.function(NOTHING)
+    other = boto3.client(
+        "lambda",
+        endpoint_url=lab.endpoint,
+        region_name=lab.region,
+        aws_access_key_id=OTHER_ACCOUNT,
+        aws_secret_access_key="test",
+    )
+    arn = lab.arn(name)
+    assert refused(other.get_function_configuration, FunctionName=arn)[:2] == (403, "AccessDeniedException")
+    client.add_permission(
+        FunctionName=name, StatementId="o", Action="lambda:GetFunctionConfiguration", Principal=OTHER_ACCOUNT
+    )
+    assert other.get_function_configuration(FunctionName=arn)["FunctionArn"] == arn
+    assert refused(other.delete_function, FunctionName=arn)[:2] == (403, "AccessDeniedException")
+
+
 @documented(AREA, "A layer's versions count on; a deleted one stays with its functions", LAYER, recorded=SEEN)
 def test_layers(lab: Lab) -> None:
     client, name = lab.aws("lambda"), lab.name("layer")
@@ -493,3 +515,25 @@ def test_tags(lab: Lab) -> None:
     )
     client.untag_resource(Resource=arn, TagKeys=["a", "b"])
     assert "Tags" not in client.get_function(FunctionName=name)
+
+
+@documented(
+    AREA,
+    "Functions run on managed instances, are durable, and have tenants",
+    CREATE,
+    "not done: refused with an error that says so",
+)
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"CapacityProviderConfig": {"LambdaManagedInstancesCapacityProviderConfig": {"CapacityProviderArn": PROVIDER}}},
+        {"DurableConfig": {"ExecutionTimeout": 60}},
+        {"TenancyConfig": {"TenantIsolationMode": "PER_TENANT"}},
+    ],
+    ids=lambda asked: next(iter(asked)),
+)
+def test_what_is_not_available(lab: Lab, asked: dict[str, Any]) -> None:
+    client = lab.aws("lambda")
+    _, code, message = refused(client.create_function, **settings(lab, **asked))
+    assert code == "InvalidParameterValueException"
+    assert message.endswith("not available here.")

@@ -16,6 +16,7 @@ LIFE = "lambda/latest/dg/lambda-runtime-environment.html"
 PATHS = "lambda/latest/dg/python-package.html"
 STORAGE = "lambda/latest/dg/configuration-ephemeral-storage.html"
 ROLES = "lambda/latest/dg/lambda-intro-execution-role.html"
+WRAPPER = "lambda/latest/dg/runtimes-modify.html"
 UPDATES = "lambda/latest/dg/configuration-function-zip.html"
 
 ENVIRON = "import os\ndef handler(event, context):\n    return dict(os.environ)\n"
@@ -275,15 +276,15 @@ def test_an_update_changes_no_invocation_under_way(lab: Lab) -> None:
                 boto3.client("sqs").send_message(QueueUrl=QUEUE, MessageBody="running")
                 time.sleep(2)
                 import late
-                return [late.VERSION, os.environ["V"]]
+                return [late.VERSION, os.environ["VALUE"]]
             import late
-            return [late.VERSION, os.environ["V"]]
+            return [late.VERSION, os.environ["VALUE"]]
     """.replace("QUEUE", repr(queue.url))
 
     def code(version: str) -> dict[str, str]:
         return {"app.py": source, "late.py": f"VERSION = {version!r}"}
 
-    function = lab.function(code("old"), Environment={"Variables": {"V": "old"}})
+    function = lab.function(code("old"), Environment={"Variables": {"VALUE": "old"}})
 
     def work(n: int) -> object:
         if n == 0:
@@ -291,7 +292,7 @@ def test_an_update_changes_no_invocation_under_way(lab: Lab) -> None:
         queue.receive()
         client = lab.aws("lambda")
         client.update_function_code(FunctionName=function, ZipFile=zipped(code("new")))
-        client.update_function_configuration(FunctionName=function, Environment={"Variables": {"V": "new"}})
+        client.update_function_configuration(FunctionName=function, Environment={"Variables": {"VALUE": "new"}})
         return lab.result(function, "quick")
 
     assert together(2, work) == [["old", "old"], ["new", "new"]]
@@ -390,3 +391,34 @@ def test_a_url_that_a_function_presigned_works_for_whoever_has_it(lab: Lab) -> N
     answer = send("GET", f"{lab.endpoint}/{target}")
     assert (answer.status, answer.body) == (200, b"from the function")
     assert lab.aws("s3").get_object(Bucket=bucket, Key="k")["Body"].read() == b"from the function"
+
+
+@documented(AREA, "`AWS_LAMBDA_EXEC_WRAPPER`: a program starts the runtime in its stead", WRAPPER)
+def test_the_exec_wrapper(lab: Lab) -> None:
+    files = {"app.py": ENVIRON, "wrapper": '#!/bin/bash\nexport ARGUMENTS="$*"\nexec "$@"\n'}
+    layer = lab.aws("lambda").publish_layer_version(
+        LayerName=lab.name("wrapper"), Content={"ZipFile": zipped(files, executable=("wrapper",))}
+    )
+    function = lab.function(
+        ENVIRON,
+        Layers=[layer["LayerVersionArn"]],
+        Environment={"Variables": {"AWS_LAMBDA_EXEC_WRAPPER": "/opt/wrapper"}},
+    )
+    assert lab.result(function)["ARGUMENTS"].endswith("bootstrap.py")
+
+
+@documented(AREA, "An exec wrapper that is not there ends the runtime with exit status 127", WRAPPER)
+def test_a_missing_exec_wrapper(lab: Lab) -> None:
+    function = lab.function(ENVIRON, Environment={"Variables": {"AWS_LAMBDA_EXEC_WRAPPER": "/idontexist"}})
+    failure = lab.failure(function)
+    assert failure["errorType"] == "Runtime.ExitError"
+    assert failure["errorMessage"].endswith(" Error: Runtime exited with error: exit status 127")
+
+
+@documented(AREA, "`PATH`, `LD_LIBRARY_PATH`, `PWD` and `SHLVL` are Lambda's", VARIABLES, elsewhere=NO_NAMESPACES)
+def test_the_shells_variables(environ: dict[str, str]) -> None:
+    libraries = "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
+    assert environ["PATH"] == "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"
+    assert environ["LD_LIBRARY_PATH"] == libraries
+    assert (environ["PWD"], environ["SHLVL"]) == ("/var/task", "0")
+    assert "AWS_LAMBDA_LOG_FORMAT" not in environ

@@ -53,6 +53,16 @@ def test_an_invocation_is_logged_in_order(lab: Lab) -> None:
     assert report, kept[5]
 
 
+@documented(AREA, "Each line that Lambda or the function ends is a message with its line feed", LOGS)
+def test_line_feeds(lab: Lab) -> None:
+    function = lab.function("def handler(event, context):\n    print(event)\n")
+    lab.result(function, {})
+    logged(lab, function)
+    events = lab.aws("logs").filter_log_events(logGroupName=f"/aws/lambda/{function}")["events"]
+    assert {event["message"][-1] for event in events} == {"\n"}
+    assert "{}\n" in [event["message"] for event in events]
+
+
 @documented(AREA, "INIT_START names the runtime; only a cold start reports an Init Duration", LOGS)
 def test_only_a_cold_start_reports_its_initialisation(lab: Lab) -> None:
     function = lab.function("def handler(event, context):\n    return 1\n")

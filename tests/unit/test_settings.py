@@ -200,3 +200,30 @@ def test_every_setting_stands_in_the_table_of_the_module() -> None:
 
     rows = {line.split("|")[1].strip() for line in (module.__doc__ or "").splitlines() if line.startswith("|")}
     assert set(FIELDS) <= rows
+
+
+def test_a_file_with_layers_alone_leaves_the_stacks_to_the_terraform(tmp_path: Path) -> None:
+    arn = "arn:aws:lambda:us-east-1:111122223333:layer:company"
+    (tmp_path / "infra").mkdir()
+    (tmp_path / "infra/main.tf").write_text('provider "aws" {}\n')
+    (tmp_path / "staticfire.toml").write_text(f'[layers]\n"{arn}" = "layers/company.zip"\n')
+    settings = load(tmp_path, {})
+    assert settings.layers == {arn: tmp_path / "layers/company.zip"}
+    assert [stack.root for stack in settings.stacks.values()] == [tmp_path / "infra"]
+    (tmp_path / "staticfire.toml").write_text("[staticfire]\nport = 1111\n")
+    assert load(tmp_path, {}).stacks == {}
+
+
+def test_what_is_not_the_arn_of_a_layer_is_told_what_one_is(project: Project) -> None:
+    with pytest.raises(UsageError, match=r"'powertools' in \[layers\] is not the ARN of a layer") as error:
+        project('[layers]\npowertools = "layer.zip"\n')
+    assert "layer:NAME, and :VERSION" in str(error.value)
+
+
+def test_a_zip_says_what_it_is_for(project: Project) -> None:
+    text = '[stacks.app]\nroot = "infra"\n[stacks.app.zips.code]\nsource = "src"\nruntime = "{}"\narchitecture = "{}"\n'
+    [package] = project(text.format("python3.12", "arm64")).stacks["app"].zips
+    assert (package.runtime, package.architecture) == ("python3.12", "arm64")
+    for wrong in (("3.12", "arm64"), ("python3.12", "aarch64")):
+        with pytest.raises(UsageError, match="one of these is needed"):
+            project(text.format(*wrong))

@@ -49,7 +49,11 @@ class AccessKeys:
         while key in self._callers:
             key = self._new(caller.account)
         self._callers[key] = caller
-        return TemporaryCredentials(key, secrets.token_urlsafe(30), secrets.token_urlsafe(192))
+        return TemporaryCredentials(key, self.secret_of(key), secrets.token_urlsafe(192))
+
+    def secret_of(self, key: str) -> str:
+        """What whoever has the key signs with: made of it, so that a signature can be checked after a restart too."""
+        return base64.b64encode(hmac.digest(self._secret, b"secret of " + key.encode(), "sha256")[:30]).decode()
 
     def caller(self, key: str) -> Caller | None:
         """Whom the key was given to since the edge started."""

@@ -61,13 +61,17 @@ class AwsError(Exception):
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """One AWS API call. `operation` comes from X-Amz-Target, the path (CBOR) or Action; REST services have none."""
+    """One AWS API call. `operation` comes from X-Amz-Target, the path (CBOR) or Action; REST services have none.
+
+    `carried_out` is its name by AWS's model, whatever the protocol, where the edge carries it out by that.
+    """
 
     request: Request
     service: str
     scope: Scope
     operation: str | None = None
     caller: Caller | None = None  # a function, where it signed
+    carried_out: str = ""
 
     async def body(self) -> bytes:
         return await self.request.body(MAX_BODY)

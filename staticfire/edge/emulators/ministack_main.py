@@ -113,6 +113,16 @@ class Edge:
             return 503, {"__type": "ServiceException", "message": f"the edge does not answer: {error}"}
 
 
+def _for_lambda(notification: dict[str, Any]) -> dict[str, Any]:
+    """What a topic tells a function: two URLs are spelled otherwise than for a queue, and nothing is left out."""
+    spelled = {"SigningCertURL": "SigningCertUrl", "UnsubscribeURL": "UnsubscribeUrl"}
+    return {
+        "Subject": None,
+        "MessageAttributes": {},
+        **{spelled.get(name, name): value for name, value in notification.items()},
+    }
+
+
 def _failed(kind: str, message: str) -> dict[str, Any]:
     return {"error": True, "log": "", "body": {"errorType": kind, "errorMessage": message}}
 
@@ -142,10 +152,10 @@ def hand_over(edge: Edge) -> None:
 
     deliver = sns._deliver_to_lambda
 
-    def subscription(*arguments: Any, **named: Any) -> None:
+    def subscription(endpoint: str, envelope: str, *arguments: Any, **named: Any) -> None:
         local.asynchronous = True
         try:
-            deliver(*arguments, **named)
+            deliver(endpoint, json.dumps(_for_lambda(json.loads(envelope))), *arguments, **named)
         finally:
             local.asynchronous = False
 
@@ -297,7 +307,7 @@ def keep_logs_light() -> None:
             with cloudwatch_logs._log_events_lock:
                 drop_old_lines(streams)
         kept["uploadSequenceToken"] = token = str(int(kept["uploadSequenceToken"]) + 1)
-        cloudwatch_logs._fanout_to_subscription_filters(group, stream, sent)
+        cloudwatch_logs._fanout_to_subscription_filters(group, stream, lines)
         cloudwatch_logs._fanout_to_live_tail_sessions(group, stream, lines)
         return json_response({"nextSequenceToken": token})
 
@@ -431,6 +441,7 @@ def main() -> None:
 
     hand_over(edge)
     correction("functions").correct(edge.lambda_api)
+    correction("log_subscriptions").correct(edge.enqueue)
     leave_alarms_to(edge)
     send_mail_to(edge)
     keep_addresses()

@@ -17,3 +17,12 @@ def new_root(now: float) -> str:
 def new_trace() -> str:
     """A trace that begins with a function's invocation, and is not sampled."""
     return f"{new_root(time.time())};Parent={random.getrandbits(64):016x};Sampled=0"
+
+
+def continued(header: str) -> str:
+    """The trace that a caller's header names, with what it left out; a new one without a usable header."""
+    if not header.isprintable() or "Root=" not in header:
+        return new_trace()
+    if "Parent=" not in header:
+        header += f";Parent={random.getrandbits(64):016x}"
+    return header if "Sampled=" in header else f"{header};Sampled=0"

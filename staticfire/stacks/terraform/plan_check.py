@@ -7,17 +7,26 @@ work, with what to do.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from enum import IntEnum
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
-from staticfire.toolchain.runtimes import RUNTIME
+from staticfire.toolchain.runtimes import RUNTIME, RUNTIMES_HERE
 
+from .bootstrap import obstacles_of_bootstraps
+from .obstacle import Obstacle, Weight
 from .output import Resource
 from .resource_types import AWS, TABLE, Fate
 
-LAYER_ARN = re.compile(r"arn:[a-z-]+:lambda:[^:]+:(\d{12}):layer:[^:]+:\d+")
+# What would be needed, by how the runtime's name begins.
+NEEDS = {
+    "java": "Java's would need a JDK and AWS's client for Java",
+    "dotnet": ".NET's would need the .NET runtime and AWS's client for it",
+    "ruby": "Ruby's would need a Ruby and AWS's client for Ruby",
+    "go1.x": "AWS ended go1.x: build the same program as `bootstrap` of provided.al2023",
+    "provided": "AWS ended `provided`: the same bootstrap runs as provided.al2023",
+    "nodejs1": "AWS ended this version",
+    "python2": "AWS ended Python 2",
+}
 READ_SOURCES = (["sqs"], ["dynamodb"], ["kinesis"])
 # As staticfire/edge/services/pipes/service.py has them, which a test compares.
 PIPE_ENDS: Mapping[str, tuple[str, ...]] = {
@@ -25,44 +34,25 @@ PIPE_ENDS: Mapping[str, tuple[str, ...]] = {
     "enrichment": ("lambda", "states"),
     "target": ("lambda", "states", "sqs", "sns", "kinesis", "events", "logs"),
 }
-PYTHON_ONLY = "Python functions run here (python3.N). Give it a Python runtime, or leave it out of the local stack"
 DESCRIBE_ROUTES = "Describe its routes: aws_apigatewayv2_integration, aws_apigatewayv2_route and aws_apigatewayv2_stage"
 LEAVE_OUT = "Leave it out of the local stack"
 
 
-class Weight(IntEnum):
-    """How much an obstacle stands in the way."""
-
-    LESS = 1  # it runs, with less than on AWS
-    DESCRIBED = 2  # it can be made and read, and nothing follows from it
-    UNTRIED = 3  # nobody knows
-    REFUSED = 4  # each use of it would be an error
-
-
-@dataclass(frozen=True)
-class Obstacle:
-    """Something in a plan that will not work here as on AWS."""
-
-    address: str
-    what: str
-    remedy: str
-    weight: Weight = Weight.REFUSED
-    type: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.address} {self.what}. {self.remedy}."
-
-
 def obstacles(
-    resources: Iterable[Resource], account: str, settings: Iterable[str] = (), *, measured: bool = True
+    resources: Sequence[Resource],
+    account: str,
+    settings: Iterable[str] = (),
+    *,
+    measured: bool = True,
+    root: Path | None = None,
 ) -> list[Obstacle]:
     """What will not work of these resources in this account, in their order.
 
     `settings`: those that are switched on. `measured`: whether the emulator is the one that the table was made with;
-    with another one it only tells what to expect.
+    with another one it only tells what to expect. `root` is where Terraform runs.
     """
     switched_on = frozenset(settings)
-    return [
+    by_resource = [
         obstacle
         for resource in resources
         for obstacle in (
@@ -70,6 +60,7 @@ def obstacles(
             *(obstacle for check in CHECKS.get(resource.type, ()) for obstacle in check(resource, account)),
         )
     ]
+    return by_resource + (list(obstacles_of_bootstraps(resources, root)) if root else [])
 
 
 def _by_type(resource: Resource, switched_on: frozenset[str], measured: bool) -> Iterator[Obstacle]:
@@ -96,17 +87,11 @@ def _image(resource: Resource, account: str) -> Iterator[Obstacle]:
 def _runtime(resource: Resource, account: str) -> Iterator[Obstacle]:
     runtime = resource.values.get("runtime")  # none: an image, or known after apply only
     if runtime and not RUNTIME.fullmatch(runtime):
-        what = f"has the runtime {runtime}, which cannot run here"
-        yield Obstacle(resource.address, what, PYTHON_ONLY)
-
-
-def _layers(resource: Resource, account: str) -> Iterator[Obstacle]:
-    for arn in resource.values.get("layers") or ():
-        owner = LAYER_ARN.fullmatch(arn or "")
-        if owner and owner[1] != account:
-            what = f"uses the layer {arn} of the account {owner[1]}, which is not here: the function cannot start"
-            remedy = "Make a layer of the same content in the stack (aws_lambda_layer_version), or put it into the zip"
-            yield Obstacle(resource.address, what, remedy)
+        name = resource.values.get("function_name") or "its function"
+        what = f"has the runtime {runtime}, which cannot run here ({name})"
+        needs = next((f"{text}. " for begin, text in NEEDS.items() if runtime.startswith(begin)), "")
+        remedy = f"{needs}These run here: {RUNTIMES_HERE}. Give it one of them, or leave it out of the local stack"
+        yield Obstacle(resource.address, what, remedy)
 
 
 def _is_given(resource: Resource, argument: str) -> bool:
@@ -156,7 +141,7 @@ def _pipe(resource: Resource, account: str) -> Iterator[Obstacle]:
 
 Check = Callable[[Resource, str], Iterator[Obstacle]]
 CHECKS: Mapping[str, tuple[Check, ...]] = {
-    "aws_lambda_function": (_image, _runtime, _layers),
+    "aws_lambda_function": (_image, _runtime),
     "aws_lambda_event_source_mapping": (_source,),
     "aws_apigatewayv2_api": (_http_api,),
     "aws_api_gateway_rest_api": (_rest_api,),

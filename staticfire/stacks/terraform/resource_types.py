@@ -71,9 +71,8 @@ SERVICES: Mapping[str, tuple[Rows, ...]] = {
     "Lambda": (
         _runs(
             "lambda_function lambda_alias lambda_permission lambda_layer_version lambda_event_source_mapping "
-            "lambda_function_event_invoke_config lambda_invocation"
+            "lambda_function_event_invoke_config lambda_invocation lambda_function_url"
         ),
-        _runs("lambda_function_url", "The emulator serves it: what it answers is not held to AWS's documentation"),
         _described("lambda_layer_version_permission", "There is not another account that would ask"),
         _described("lambda_provisioned_concurrency_config", "Execution environments start when they are needed"),
         _described("lambda_runtime_management_config", "The runtime is this machine's Python"),

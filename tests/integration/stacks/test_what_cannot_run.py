@@ -30,7 +30,7 @@ resource "aws_lambda_function" "this" {
   %s
 }
 """
-NODE = ROLE % 'runtime = "nodejs20.x"'
+JAVA = ROLE % 'runtime = "java21"'
 # Its layers are known after apply only.
 UNKNOWN = ROLE % 'runtime = "python3.13"\n  layers = [aws_lambda_layer_version.own.arn]'
 UNKNOWN += 'resource "aws_lambda_layer_version" "own" {\n  layer_name = "own"\n  filename = "code.zip"\n}\n'
@@ -77,22 +77,22 @@ def command(
     return command
 
 
-def test_a_function_in_node_is_refused_before_anything_is_made(edge: Edge, command: Up) -> None:
-    code, said = command(NODE, "up", "shop")
+def test_a_function_in_java_is_refused_before_anything_is_made(edge: Edge, command: Up) -> None:
+    code, said = command(JAVA, "up", "shop")
     assert code == 9
-    assert "aws_lambda_function.this has the runtime nodejs20.x, which cannot run here" in said
+    assert "aws_lambda_function.this has the runtime java21, which cannot run here (greeter). Java's would" in said
     assert "--allow-unsupported" in said
     assert aws(edge, "lambda").list_functions()["Functions"] == []
     assert aws(edge, "iam").list_roles()["Roles"] == []
-    assert command(NODE, "apply", "shop")[0] == 9
+    assert command(JAVA, "apply", "shop")[0] == 9
 
 
 def test_who_says_so_gets_it_applied_and_is_told(edge: Edge, command: Up) -> None:
-    code, said = command(NODE, "up", "--allow-unsupported", "shop")
+    code, said = command(JAVA, "up", "--allow-unsupported", "shop")
     assert code == 0
-    assert "aws_lambda_function.this has the runtime nodejs20.x" in said
-    assert [function["Runtime"] for function in aws(edge, "lambda").list_functions()["Functions"]] == ["nodejs20.x"]
-    assert command(NODE, "destroy", "shop")[0] == 0
+    assert "aws_lambda_function.this has the runtime java21" in said
+    assert [function["Runtime"] for function in aws(edge, "lambda").list_functions()["Functions"]] == ["java21"]
+    assert command(JAVA, "destroy", "shop")[0] == 0
 
 
 def test_what_is_only_described_is_said_and_applied(edge: Edge, command: Up) -> None:

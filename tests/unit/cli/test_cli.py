@@ -208,10 +208,10 @@ def test_packages_are_built_without_anything_running(project: Project, capsys: p
 def test_the_doctor_says_which_runtime_of_the_settings_cannot_run(
     root: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("STATICFIRE_RUNTIMES", "python3.13,nodejs20.x")
+    monkeypatch.setenv("STATICFIRE_RUNTIMES", "python3.13,java21")
     assert run(["--project", root, "doctor"]) == 3
     said = capsys.readouterr().out
-    assert "FAIL  Runtimes: Functions of the runtime 'nodejs20.x' cannot run here." in said
+    assert "FAIL  Runtimes: Functions of the runtime 'java21' cannot run here." in said
     assert "Correct the setting `runtimes`" in said
 
 

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from staticfire.errors import StaticfireError
+from staticfire.cli.main import run
+from staticfire.errors import StaticfireError, UsageError
+from staticfire.host.native_modules import this_architecture
 from staticfire.layout import Layout
 from staticfire.settings import Zip
 from staticfire.stacks.packages import build_zip
+from staticfire.toolchain.wheels import WheelTarget
 
 
 @pytest.fixture
@@ -97,18 +100,74 @@ def test_requirements_are_installed_from_hashes_below_python_in_a_layer(tmp_path
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
     requirements.write_text(f"thing @ {wheel.as_uri()} --hash=sha256:{digest}\n")
     package = Zip("layer", source, requirements=requirements, layer=True)
-    built = build_zip(package, layout)
+    targets = [WheelTarget.here("3.12"), WheelTarget.here("3.13")]
+    built = build_zip(package, layout, targets)
     assert [name for name in names(built) if "dist-info" not in name] == [
         "python/kit/__init__.py",
         "python/thing/__init__.py",
     ]
     before = built.read_bytes()
-    again = build_zip(package, Layout(tmp_path / "state", tmp_path / "elsewhere"))
+    again = build_zip(package, Layout(tmp_path / "state", tmp_path / "elsewhere"), targets)
     assert again.read_bytes() == before
 
     requirements.write_text(f"thing @ {wheel.as_uri()} --hash=sha256:{'0' * 64}\n")
-    with pytest.raises(StaticfireError, match="cannot be installed"):
-        build_zip(package, layout)
+    with pytest.raises(StaticfireError, match=r"(?s)cannot be packed.*DO NOT MATCH THE HASHES"):
+        build_zip(package, layout, targets)
+
+
+def test_one_zip_for_two_pythons_holds_the_native_modules_of_both(tmp_path: Path, layout: Layout) -> None:
+    source = tree(tmp_path / "app", {"app.py": "", "requirements.txt": "orjson==3.11.4\n"})
+    package = Zip("app", source, requirements=source / "requirements.txt")
+    targets = [WheelTarget.on_aws("3.12", "x86_64"), WheelTarget.on_aws("3.13", "x86_64")]
+    native = [name for name in names(build_zip(package, layout, targets)) if name.endswith(".so")]
+    assert native == [f"orjson/orjson.cpython-{version}-x86_64-linux-gnu.so" for version in (312, 313)]
+
+
+def test_a_zip_that_cannot_be_for_both_is_refused(tmp_path: Path, layout: Layout) -> None:
+    """A module of the stable ABI has the same name on each architecture."""
+    source = tree(tmp_path / "app", {"app.py": "", "requirements.txt": "cryptography\n"})
+    package = Zip("app", source, requirements=source / "requirements.txt")
+    targets = [WheelTarget.on_aws("3.13", architecture) for architecture in ("arm64", "x86_64")]
+    with pytest.raises(UsageError, match=r"on arm64 and for python3\.13 on x86_64: .*(abi3|_cffi)") as error:
+        build_zip(package, layout, targets)
+    assert "zips.app" in error.value.remedy
+
+
+def test_a_list_without_hashes_is_packed_with_a_note(
+    tmp_path: Path, layout: Layout, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = {"app.py": "", "requirements.txt": "-r more.txt\n", "more.txt": "six\n"}
+    source = tree(tmp_path / "app", files)
+    package = Zip("app", source, requirements=source / "requirements.txt", without=("more.txt",))
+    targets = [WheelTarget.here("3.13")]
+    assert "six.py" in names(build_zip(package, layout, targets))
+    assert "has no hashes" in caplog.text
+    (source / "more.txt").write_text("idna\n")
+    assert "idna/core.py" in names(build_zip(package, layout, targets))
+
+
+def test_build_for_aws_packs_for_the_architecture_that_the_terraform_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the ELF headers in the zip; without the flag, for this machine's."""
+    other, machine = {"x86_64": ("arm64", 0xB7), "arm64": ("x86_64", 0x3E)}[this_architecture()]
+    terraform = (
+        f'variable "packages" {{}}\nresource "aws_lambda_function" "shop" {{\n  filename = var.packages.shop\n'
+        f'  runtime = "python3.13"\n  architectures = ["{other}"]\n}}\n'
+    )
+    tree(tmp_path, {"infra/main.tf": terraform, "src/app.py": "", "src/requirements.txt": "orjson\n"})
+    (tmp_path / "staticfire.toml").write_text(
+        '[stacks.shop]\nroot = "infra"\n[stacks.shop.zips.shop]\n'
+        'source = "src"\nrequirements = "src/requirements.txt"\n'
+    )
+    monkeypatch.delenv("STATICFIRE_STATE_DIR", raising=False)
+    machines = []
+    for flags in (["--for-aws"], []):
+        assert run(["--project", str(tmp_path), "build", *flags]) == 0
+        with zipfile.ZipFile(tmp_path / ".staticfire/build/shop.zip") as archive:
+            [module] = [name for name in archive.namelist() if name.endswith(".so")]
+            machines.append(int.from_bytes(archive.read(module)[18:20], "little"))
+    assert machines == [machine, {0xB7: 0x3E, 0x3E: 0xB7}[machine]]
 
 
 def test_sources_that_are_missing_are_named(tmp_path: Path, layout: Layout) -> None:

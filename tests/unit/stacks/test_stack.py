@@ -123,6 +123,7 @@ class Copy:
     account: str
     endpoint: str
     notes = ()
+    root = Path("/nowhere")
 
     def digest(self) -> str:
         return "the same"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -92,7 +93,7 @@ def test_a_load_that_is_cut_off_is_of_one_copy(
 
     with monkeypatch.context() as patched, contextlib.suppress(Crash):
         patched.setattr(module, "_remove", crashing(module._remove))
-        patched.setattr(module.os, "renames", crashing(module.os.renames))
+        patched.setattr(os, "renames", crashing(os.renames))
         copies.put(place, "it is loaded now")
     crashed = calls > step
     assert copies.finish() == ("it is loaded now" if crashed else "")

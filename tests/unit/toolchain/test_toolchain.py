@@ -18,6 +18,7 @@ from staticfire.stacks import packages
 from staticfire.toolchain import venvs
 from staticfire.toolchain.runtimes import interpreters, nearest, runtimes_in_use
 from staticfire.toolchain.venvs import Interpreter, install, lock_file, locked, virtual_environment
+from staticfire.toolchain.wheels import WheelTarget
 
 
 def python(minor: int, micro: int = 0) -> Interpreter:
@@ -114,7 +115,7 @@ def test_another_lock_file_is_another_virtual_environment(lock: Path, layout: La
 
 def test_many_projects_at_once_build_it_once(lock: Path, layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     builds = []
-    monkeypatch.setattr(venvs, "_install_by_pip", lambda *arguments: builds.append(arguments))
+    monkeypatch.setattr(venvs, "by_pip", lambda *arguments: builds.append(arguments))
     monkeypatch.setattr(venvs, "_uv", lambda layout: None)
     with ThreadPoolExecutor(8) as projects:
         roots = list(projects.map(lambda _: empty(lock, layout), range(8)))
@@ -201,14 +202,15 @@ def test_an_index_that_pip_is_configured_with_is_not_passed_by(
 
 def test_uv_and_pip_install_the_same_bytes(layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     requirements = Path(__file__).parents[3] / "service/servicekit/requirements.txt"
-    by_uv = packages.install(requirements, layout)
+    target = WheelTarget.here(f"3.{sys.version_info[1]}")
+    by_uv = packages.install(requirements, layout, target)
     monkeypatch.setattr(venvs, "_uv", lambda layout: None)
-    by_pip = packages.install(requirements, Layout(tmp_path, tmp_path / "another"))
+    by_pip = packages.install(requirements, Layout(tmp_path, tmp_path / "another"), target)
     assert _contents(by_uv) == _contents(by_pip)
 
 
 def _contents(root: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(root)): path.read_bytes() for path in packages._files(root)}
+    return {str(path.relative_to(root)): path.read_bytes() for path in packages.files_of(root)}
 
 
 def test_virtual_environments_can_be_made_by_a_python_that_has_its_standard_library_alone() -> None:

@@ -57,6 +57,7 @@ class Operations:
         read = query.read if is_query else rest_json.read
         params = read(operation, call.request, labels, body)
         check(operation, params, self._wording)
+        call.carried_out = operation.name
         result = await self._table[operation.name](call, params) or {}
         render = query.response if is_query else rest_json.response
         return render(operation, result)

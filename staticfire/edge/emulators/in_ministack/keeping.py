@@ -26,8 +26,11 @@ import io
 import json
 import os
 import pickle
+import re
 import secrets
+import select
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -43,6 +46,8 @@ SERVICES = "ministack.services."
 SAVE, LIFE, RESET = "/_staticfire/save", "/_staticfire/life", "/_ministack/reset"
 # Between two saves of what changes; a save may take a tenth of the time, however much there is.
 SECONDS, SHARE = 2.0, 0.1
+CHILD_SECONDS = 300.0  # a save that takes longer is given up
+FORM = 4096  # of a form's bytes, where its operation is looked for
 LARGE = 128 * 1024  # bytes from here on are a blob
 DIGEST = 32
 
@@ -80,6 +85,7 @@ class Keeper:
         self.restored = False
         self._directory = directory
         self._keep = keep
+        self._ministack = version("ministack")
         self._number = 0  # of the last save that is whole
         self._next = 1  # the save that will hold what changes now
         self._changed: set[str] = set()  # since the last save was begun
@@ -155,6 +161,8 @@ class Keeper:
             await inner(scope, receive, emptied)
         else:
             service, operation = _called(scope)
+            if not operation and scope["method"] == "POST":
+                operation, receive = await _named_in_form(receive)
             if operation == "ReceiveMessage":
 
                 async def marking(message: MutableMapping[str, Any]) -> None:
@@ -175,25 +183,24 @@ class Keeper:
         async with self._saving:
             begun = time.monotonic()
             number, self._changed, self._next = self._next, set(), self._next + 1
-            gc.collect(0)
             reading, writing = os.pipe()
             child = os.fork()
             if child == 0:
                 self._in_child(number, writing)
             stalled = time.monotonic() - begun
             os.close(writing)
-            told = await asyncio.to_thread(_told, reading, child)
+            outcome = await asyncio.to_thread(_outcome, reading, child)
             self._last_seconds = time.monotonic() - begun
-            self._left_out.update(map(tuple, told.get("left_out", ())))
-            if "error" in told:
-                print(f"the state was not saved: {told['error']}", file=sys.stderr, flush=True)
+            self._left_out.update(map(tuple, outcome.get("left_out", ())))
+            if "error" in outcome:
+                print(f"the state was not saved: {outcome['error']}", file=sys.stderr, flush=True)
                 self._changed.add("everything")
-                return {"kept": False, **told}
+                return {"kept": False, **outcome}
             self._number = number
             for mark in self._marks():
                 if _number_of(mark) <= number:
                     mark.unlink(missing_ok=True)
-            return {"kept": True, **told, "seconds": self._last_seconds, "stalled": stalled}
+            return {"kept": True, **outcome, "seconds": self._last_seconds, "stalled": stalled}
 
     async def finish(self) -> None:
         """Save what is not saved yet: nobody calls any more."""
@@ -202,9 +209,12 @@ class Keeper:
 
     def _mark(self, service: str) -> None:
         if self._keep and service not in self._changed:
-            self._changed.add(service)
-            with open(self._directory / f"changed-{self._next}", "a", encoding="utf-8") as mark:
-                mark.write(f"{service}\n")
+            try:
+                with open(self._directory / f"changed-{self._next}", "a", encoding="utf-8") as mark:
+                    mark.write(f"{service}\n")
+                self._changed.add(service)
+            except OSError as error:  # the disk is full: what is asked goes on, and a loss would not be told
+                print(f"a change of {service} was not noted: {error}", file=sys.stderr, flush=True)
             self._wake.set()
 
     async def _save_what_changes(self) -> None:
@@ -212,27 +222,26 @@ class Keeper:
             await self._wake.wait()
             await asyncio.sleep(max(SECONDS, self._last_seconds / SHARE))
             self._wake.clear()
+            await self.save()
             if self._changed:
-                await self.save()
-                if self._changed:
-                    self._wake.set()
+                self._wake.set()
 
     def _in_child(self, number: int, writing: int) -> None:
         """The forked child: write its copy of the memory, tell how that went, and end."""
-        told: dict[str, Any] = {}
+        outcome: dict[str, Any] = {}
         try:
             gc.disable()
             keep = sorted({2, writing, self._lock})
             for low, high in zip([-1, *keep], [*keep, 1 << 20], strict=True):
                 os.closerange(low + 1, high)  # a caller of a killed MiniStack is not to wait for us
             left_out = set(self._left_out)
-            told["bytes"] = self._write(number, left_out)
-            told["left_out"] = sorted(left_out)
+            outcome["bytes"] = self._write(number, left_out)
+            outcome["left_out"] = sorted(left_out)
         except BaseException as error:  # noqa: BLE001 - the parent tells it
-            told["error"] = f"{type(error).__name__}: {error}"
+            outcome["error"] = f"{type(error).__name__}: {error}"
         finally:
             with contextlib.suppress(OSError):
-                os.write(writing, json.dumps(told).encode())
+                os.write(writing, json.dumps(outcome).encode())
             os._exit(0)
 
     def _write(self, number: int, left_out: set[tuple[str, str]]) -> int:
@@ -240,7 +249,7 @@ class Keeper:
         beside = self._directory / f"state.{number}"
         header = {
             "format": FORMAT,
-            "ministack": version("ministack"),
+            "ministack": self._ministack,
             "number": number,
             "instance": self.instance,
             "time": time.time(),
@@ -256,7 +265,7 @@ class Keeper:
                             try:
                                 _Pickler(io.BytesIO(), 5).dump(variables[name])
                             except Exception as error:  # noqa: BLE001 - as many as there are kinds of things
-                                print(f"not kept: {module}.{name}: {error}", file=sys.stderr, flush=True)
+                                os.write(2, f"not kept: {module}.{name}: {error}\n".encode())  # no lock of print's
                                 left_out.add((module, name))
                                 del variables[name]
                     _Pickler(file, 5).dump(content)
@@ -275,7 +284,7 @@ class Keeper:
         path = self._directory / "state"
         if not path.exists():
             return {"number": 0}
-        header, rest = read_state(path, version("ministack"))
+        header, rest = read_state(path, self._ministack)
         enabled = gc.isenabled()
         gc.disable()
         try:
@@ -325,9 +334,22 @@ def _called(scope: Any) -> tuple[str, str]:
             target = value
         elif name == b"authorization":
             authorization = value
+    called = target.rpartition(b".")[2].decode() or scope["path"].rpartition("/operation/")[2]
     parts = authorization.partition(b"Credential=")[2].split(b",")[0].split(b"/")
     service = parts[3].decode() if len(parts) > 3 else "services"
-    return service, target.rpartition(b".")[2].decode()
+    return service, "" if "/" in called else called
+
+
+async def _named_in_form(receive: Any) -> tuple[str, Any]:
+    """The operation that a form's beginning names (AWS's query protocol), and the same body to be received again."""
+    first = await receive()
+    named = re.search(rb"(?:^|&)Action=(\w+)", first.get("body", b"")[:FORM])
+    waiting = [first]
+
+    async def again() -> Any:
+        return waiting.pop() if waiting else await receive()
+
+    return named[1].decode() if named else "", again
 
 
 def _reads(scope: Any, operation: str) -> bool:
@@ -338,11 +360,14 @@ def _reads(scope: Any, operation: str) -> bool:
     return scope["method"] in ("GET", "HEAD", "OPTIONS") and b"Action=" not in scope["query_string"]
 
 
-def _told(reading: int, child: int) -> dict[str, Any]:
+def _outcome(reading: int, child: int) -> dict[str, Any]:
     with open(reading, "rb") as pipe:
-        told = pipe.read()
+        ready, _, _ = select.select([pipe], [], [], CHILD_SECONDS)
+        if not ready:
+            os.kill(child, signal.SIGKILL)
+        said = pipe.read()
     _, status = os.waitpid(child, 0)
-    answer: dict[str, Any] = json.loads(told) if told else {"error": f"the saving process ended with {status}"}
+    answer: dict[str, Any] = json.loads(said) if said else {"error": f"the saving process ended with {status}"}
     return answer
 
 

@@ -85,10 +85,10 @@ def _object(answer: dict[str, Any], key: str) -> dict[str, Any]:
     return value
 
 
-def _typed(headers: HeaderList, body: bytes) -> HeaderList:
+def _typed(headers: HeaderList, body: bytes, default: tuple[str, str] = PLAIN_TYPE) -> HeaderList:
     """Adds the content type that API Gateway gives to a body without one."""
     if body and not any(name == "content-type" for name, _ in headers):
-        headers.append(PLAIN_TYPE)
+        headers.append(default)
     return headers
 
 
@@ -99,7 +99,8 @@ def _parse(payload: bytes) -> Any:
         raise Malformed(f"the function's answer is not JSON: {error}") from error
 
 
-def version_2(payload: bytes) -> Response:
+def version_2(payload: bytes, default: tuple[str, str] = PLAIN_TYPE) -> Response:
+    """`default` is the content type of a body for which the function names none."""
     answer = _parse(payload)
     if not isinstance(answer, dict) or "statusCode" not in answer:
         body = answer.encode("utf-8", "replace") if isinstance(answer, str) else payload
@@ -116,7 +117,7 @@ def version_2(payload: bytes) -> Response:
             raise Malformed(f"cookies is a {type(cookies).__name__}, not a list")
         headers += [("set-cookie", header_value("cookies", cookie)) for cookie in cookies]
     body = _body(answer)
-    return Response(status, _typed(headers, body), body)
+    return Response(status, _typed(headers, body, default), body)
 
 
 def version_1(payload: bytes) -> Response:

@@ -18,6 +18,7 @@ from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.aws.emulator import Emulator
 
 from .background import Background
+from .embedded_metrics import EmbeddedMetrics
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ class LogWriter(Background):
         self._held = 0
         self._failing = False
         self._sending = asyncio.Lock()
+        self._metrics = EmbeddedMetrics(emulator)
 
     def note(self, stream: LogStream, count: int) -> None:
         """Lines were added to the stream."""
@@ -87,6 +89,7 @@ class LogWriter(Background):
 
     async def close(self) -> None:
         await super().close()
+        await self._metrics.close()
         if self._held:
             log.warning("%d %s were not sent: the emulator did not take them", self._held, self._lines)
 
@@ -104,6 +107,9 @@ class LogWriter(Background):
                 # Gone with its log group (a destroyed stack), or refused: another try would fail alike.
                 place = f"{stream.group} {stream.name}"
                 log.warning("%d %s for %s were refused: %s", len(batch), self._lines, place, error.message)
+            else:
+                for _, text in batch:
+                    self._metrics.read(stream.scope, text)
             self._held -= len(batch)
 
     async def _put(self, stream: LogStream, batch: Sequence[Line]) -> None:

@@ -6,6 +6,7 @@ import logging
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
 
 from staticfire.edge.aws.calls import AwsError, Scope
@@ -54,11 +55,16 @@ class Datum(NamedTuple):
     dimensions: Dimensions
     metric: str
     unit: str
-    values: Statistics | Mapping[int, int]
+    values: Statistics | Mapping[int, int] | Mapping[float, int]
+    namespace: str = ""  # empty: the writer's own
+    when: datetime | None = None  # none: now
+    resolution: int = 0  # in seconds, where it was said
 
     def forms(self) -> Iterator[dict[str, str]]:
         """As PutMetricData takes it: several where there are many values."""
-        head = {"MetricName": self.metric, "Unit": self.unit, "Timestamp": rfc3339(precision="seconds")}
+        head = {"MetricName": self.metric, "Unit": self.unit, "Timestamp": rfc3339(self.when, precision="seconds")}
+        if self.resolution:
+            head["StorageResolution"] = str(self.resolution)
         for place, (name, value) in enumerate(self.dimensions, 1):
             head[f"Dimensions.member.{place}.Name"] = name
             head[f"Dimensions.member.{place}.Value"] = value
@@ -80,7 +86,7 @@ class Datum(NamedTuple):
 
 
 class MetricWriter(Background):
-    """Whoever gathers metrics of a namespace: `wake` is called when there are new ones."""
+    """Whoever gathers metrics: `wake` is called when there are new ones."""
 
     namespace: str
 
@@ -94,23 +100,23 @@ class MetricWriter(Background):
         """What was gathered since the last time."""
 
     async def flush(self) -> bool:
-        forms: dict[Scope, list[dict[str, str]]] = {}
+        forms: dict[tuple[Scope, str], list[dict[str, str]]] = {}
         for datum in self.take():
-            forms.setdefault(datum.scope, []).extend(datum.forms())
-        for scope, data in forms.items():
+            forms.setdefault((datum.scope, datum.namespace or self.namespace), []).extend(datum.forms())
+        for (scope, namespace), data in forms.items():
             try:
                 for start in range(0, len(data), DATA_PER_CALL):
-                    await self._put(scope, data[start : start + DATA_PER_CALL])
+                    await self._put(scope, namespace, data[start : start + DATA_PER_CALL])
             except AwsError as error:
                 if not self._failing:
-                    log.warning("%s metrics cannot be published, these are lost: %s", self.namespace, error.message)
+                    log.warning("%s metrics cannot be published, these are lost: %s", namespace, error.message)
                 self._failing = True
             else:
                 self._failing = False
         return False
 
-    async def _put(self, scope: Scope, data: list[dict[str, str]]) -> None:
-        params = {"Namespace": self.namespace}
+    async def _put(self, scope: Scope, namespace: str, data: list[dict[str, str]]) -> None:
+        params = {"Namespace": namespace}
         for place, datum in enumerate(data, 1):
             params |= {f"MetricData.member.{place}.{name}": value for name, value in datum.items()}
         await self._emulator.query(scope, "monitoring", "PutMetricData", params)

@@ -12,12 +12,18 @@ from typing import Any
 from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.store import Store
 
+from .brought_layers import content_for
 from .code import Fetch
 from .function_records import FunctionRecords, Record
 from .model import LATEST, FunctionConfig, FunctionRef
 
 # Versions behind a reference, with the share of invocations that each gets.
 Weighted = tuple[tuple[FunctionConfig, float], ...]
+
+NOT_BROUGHT = (
+    "{function} uses the layer {arn} of another account, which is not here. `staticfire up` brings those that the "
+    "stack's Terraform names: from PyPI, or from the file that [layers] of staticfire.toml names."
+)
 
 
 class FunctionCatalog:
@@ -78,13 +84,16 @@ class FunctionCatalog:
         """A layer version's CodeSha256, and how to get it where it does not lie among the code."""
         *_, region, account, _, layer, version = arn.split(":")
         record = self.records.get(Scope(account, region), "layer-version", layer, version.zfill(10))
-        if record is None:
+        content = None if record is None else content_for(record, config.runtime)
+        if content is None and account != config.scope.account:
+            raise AwsError(502, "InvalidLayerException", NOT_BROUGHT.format(function=config.name, arn=arn))
+        if content is None:
             raise AwsError(
-                502,
+                400,
                 "InvalidLayerException",
                 f"{config.name} uses the layer {arn}, which is not here. Make one of the same content in the stack.",
             )
-        return record["Content"]["CodeSha256"], lambda: _lost(arn)
+        return content["CodeSha256"], lambda: _lost(arn)
 
     def _resolve(self, ref: FunctionRef) -> Weighted:
         qualifier = ref.qualifier or LATEST

@@ -1,8 +1,8 @@
-"""Deployed code on disk: a zip is unpacked once for each content, and compiled for the Python that will run it.
+"""Deployed code on disk: a zip is unpacked once for each content and each runtime that it is prepared for.
 
     state_dir/functions/zips/SHA.zip           what was deployed; SHA is hexadecimal
-    state_dir/functions/code/SHA-pythonX.Y/    unpacked and compiled
-    state_dir/functions/layers/KEY-pythonX.Y/  several layers, one over the other, as below /opt
+    state_dir/functions/code/SHA-RUNTIME/      unpacked, and compiled for Python
+    state_dir/functions/layers/KEY-RUNTIME/    several layers, one over the other, as below /opt
 
 A tree appears under its name when it is complete (it is made beside it and renamed), so that a kill at any instant
 leaves either all of it or nothing. Trees are shared by execution environments and are never written to again. What no
@@ -27,6 +27,8 @@ from pathlib import Path
 from weakref import WeakValueDictionary
 
 from staticfire.edge.aws.calls import AwsError
+
+from .runtimes import Runtime
 
 log = logging.getLogger(__name__)
 
@@ -89,23 +91,23 @@ class CodeStore:
             os.utime(path)
         return path
 
-    async def tree(self, sha256: str, python: str, version: str, fetch: Fetch) -> Path:
+    async def tree(self, sha256: str, runtime: Runtime, fetch: Fetch) -> Path:
         """The unpacked code."""
-        return await self._unpacked("code", [(sha256, fetch)], python, version)
+        return await self._unpacked("code", [(sha256, fetch)], runtime)
 
-    async def layers(self, layers: Sequence[tuple[str, Fetch]], python: str, version: str) -> Path:
+    async def layers(self, layers: Sequence[tuple[str, Fetch]], runtime: Runtime) -> Path:
         """Layers, later ones over earlier ones."""
-        return await self._unpacked("layers", layers, python, version)
+        return await self._unpacked("layers", layers, runtime)
 
-    async def _unpacked(self, kind: str, zips: Sequence[tuple[str, Fetch]], python: str, version: str) -> Path:
+    async def _unpacked(self, kind: str, zips: Sequence[tuple[str, Fetch]], runtime: Runtime) -> Path:
         key = hashlib.sha256("".join(sha for sha, _ in zips).encode()).hexdigest()
         name = hexadecimal(zips[0][0]) if len(zips) == 1 else key
-        tree = self._directory / kind / f"{name}-python{version}"
+        tree = self._directory / kind / f"{name}-{runtime.name}"
         async with self._lock(f"{kind}/{tree.name}"):
             if not tree.exists():
                 paths = [await self.fetch(sha, fetch) for sha, fetch in zips]
                 made = await asyncio.to_thread(_unpack, paths, tree.parent)
-                await _compile(python, made)
+                await runtime.finish(made)
                 made.rename(tree)
             os.utime(tree)
         return tree
@@ -191,19 +193,3 @@ def _extract(path: Path, tree: Path, limit: int) -> int:
 
 def _invalid(why: str) -> AwsError:
     return AwsError(502, "InvalidZipFileException", f"Lambda could not unpack the deployed zip: {why}")
-
-
-async def _compile(python: str, tree: Path) -> None:
-    """Byte code beside the source. The hash-based kind needs no check of the source's time at every import."""
-    process = await asyncio.create_subprocess_exec(
-        python,
-        "-I",
-        *("-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(tree)),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await process.communicate()
-    if process.returncode != 0:
-        # Files for another Python are usual in packages; importing them gives the real error.
-        log.debug("Some files in %s do not compile with %s: %s", tree, python, output.decode("utf-8", "replace")[:500])

@@ -15,6 +15,7 @@ execution environment: a crash costs its own invocation only.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import math
 import shutil
@@ -22,26 +23,30 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from .extensions import Extensions
 from .function_logs import FunctionLog
 from .function_process import FunctionProcess, Launch
 from .invocation import Invocation, Result
+from .isolation import OF_AN_EXTENSION
 from .memory import MemoryWatch
 from .model import FunctionConfig
 from .output_parser import Record
 from .platform_log import PlatformLog
-from .runtime_api import Reply, RuntimeApi, error_body, event
-from .runtimes import RuntimePython
+from .program import INVALID
+from .response_stream import ResponseStream
+from .runtime_api import Address, Reply, RuntimeApi, error_body, event
+from .runtimes import Runtime
+from .telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
 INIT_SECONDS = 10.0
+SHUTDOWN_SECONDS = 2.0
 FREEZE_AFTER = 0.05
-
-# 127.0.0.1 as /proc/net/tcp prints it: the address's bytes as a number of the machine.
-LOOPBACK = f"{int.from_bytes(socket.inet_aton('127.0.0.1'), sys.byteorder):08X}"
 
 
 class ExecutionEnvironmentOwner(Protocol):
@@ -68,7 +73,7 @@ class ExecutionEnvironment:
     def __init__(
         self,
         config: FunctionConfig,
-        runtime: RuntimePython,
+        runtime: Runtime,
         launch: Launch,
         *,
         directory: Path,
@@ -85,12 +90,18 @@ class ExecutionEnvironment:
         self._directory = directory
         self._stream = stream
         self._owner = owner
-        self._platform = PlatformLog(config, runtime.name.replace("python", "python:"))
+        self._platform = PlatformLog(config, runtime.label)
         self._memory = MemoryWatch(config.memory)
         self._since = time.time()
         self._loop = asyncio.get_running_loop()
         self._process: FunctionProcess | None = None
         self._api = RuntimeApi(self)
+        self._telemetry = Telemetry()
+        names = [Path(path).name for path in launch.settings["extensions"]]
+        self._extensions = Extensions(config, names, self._telemetry, self)
+        self._telemetry.wanted = bool(names)
+        # An invocation was answered, and extensions still have to do with it.
+        self._lags = False
         self._current: Invocation | None = None
         self._delivered = False
         self._poll: Reply | None = None
@@ -101,6 +112,7 @@ class ExecutionEnvironment:
         self._began = time.monotonic()
         self._init_seconds: float | None = None
         self._init_error: tuple[bytes, str] | None = None
+        self._extension_error = ""
         self._killed_for = ""
         self.gone = asyncio.Event()
 
@@ -126,12 +138,24 @@ class ExecutionEnvironment:
     async def launch(self, first: Invocation | None) -> None:
         """Start the process. With a first invocation, initialising counts as its time, as after a failed init."""
         try:
-            port = await self._api.listen()
+            host, port = await self._api.listen()
             self._began = time.monotonic()
             self._current = first
+            self._telemetry.host = host
+            self._telemetry.emit("platform.initStart", self._platform.described("init"))
             self._write(self._platform.init_start())
-            own = {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}"}
-            self._process = FunctionProcess(self._launch, own, on_output=self._write, on_exit=self._exited)
+            own = {
+                "AWS_LAMBDA_RUNTIME_API": f"{host}:{port}",
+                "AWS_XRAY_DAEMON_ADDRESS": f"{host}:2000",
+                "_AWS_XRAY_DAEMON_ADDRESS": host,
+            }
+            self._process = FunctionProcess(
+                self._launch,
+                own,
+                on_output=self._written,
+                on_extension_output=self._extension_wrote,
+                on_exit=self._exited,
+            )
         except BaseException:
             self._set_state("dead")
             self._loop.create_task(self._clean())
@@ -156,7 +180,16 @@ class ExecutionEnvironment:
             return
         self._set_state("dead")
         self._killed_for = self._killed_for or why
-        if self._process is not None:
+        if self._process is None:
+            return
+        reason = "timeout" if "timeout" in why else "spindown"
+        deadline = int((time.time() + SHUTDOWN_SECONDS) * 1000)
+        if self._extensions and self._extensions.shut_down(reason, deadline):
+            self._process.thaw()
+            self._telemetry.hurry()
+            self._process.shut_down()
+            self._loop.call_later(SHUTDOWN_SECONDS, self._process.kill)
+        else:
             self._process.kill()
 
     def look_after(self, now: float) -> None:
@@ -177,6 +210,11 @@ class ExecutionEnvironment:
         if self.state == "dead":
             return
         self._poll = reply
+        if not self._extensions or self._extensions.idle:
+            self._ready()
+
+    def _ready(self) -> None:
+        """The runtime and all extensions wait for the next invocation."""
         if self._current is not None and not self._delivered:
             self._initialise()
             self._deliver(self._current)
@@ -190,17 +228,49 @@ class ExecutionEnvironment:
         invocation = self._current
         if invocation is None or not self._delivered or invocation.request_id != request_id or self.state == "dead":
             return False
-        self._finish(Result(payload, failed=error_type is not None))
-        self._idle()
-        self._owner.freed(self)
+        self._finish(Result(payload, failed=error_type is not None, function_error=error_type or ""))
+        if self._extensions and not self._extensions.idle:
+            self._lags = True
+            self._limit(self._began + self.config.timeout)
+        else:
+            self._idle()
+            self._owner.freed(self)
         return True
+
+    # -- what extensions do, through theirs
+
+    def extension_called(self, method: str, path: str, headers: Mapping[bytes, str], body: bytes, reply: Reply) -> None:
+        self._telemetry.wanted = True
+        self._extensions.called(method, path, headers, body, reply)
+
+    def extensions_registered(self) -> None:
+        if self._process is not None:
+            self._process.start_runtime()
+
+    def extensions_idle(self) -> None:
+        if self.state == "dead":
+            return
+        if self._lags:
+            self._lags = False
+            self._deadline = math.inf
+            self._idle()
+            self._owner.freed(self)
+        elif self._poll is not None:
+            self._ready()
+
+    def extension_failed(self, error_type: str) -> None:
+        self._extension_error = error_type
+
+    def stream_of(self, request_id: str) -> ResponseStream | None:
+        invocation = self._current
+        return invocation.stream if invocation is not None and invocation.request_id == request_id else None
 
     def init_failed(self, payload: bytes, error_type: str) -> None:
         self._init_error = (payload, error_type)
 
-    def accepts(self, peer_port: int, own_port: int) -> bool:
-        """Whether the connection from this local port was made by the function's own process."""
-        inode = _socket_inode(peer_port, own_port)
+    def accepts(self, peer: Address, own: Address) -> bool:
+        """Whether the connection from this local address was made by the function's own process."""
+        inode = _socket_inode(peer, own)
         if inode is None:
             return not Path("/proc/net/tcp").exists()
         return self._process is not None and self._process.owns_socket(inode)
@@ -213,6 +283,14 @@ class ExecutionEnvironment:
         self.initialised = True
         self._init_seconds = time.monotonic() - self._began
         self._unlimit()
+        if self._extensions:
+            self._extensions.initialising = False
+            self._write(self._platform.extensions(self._extensions.lines()))
+            done = {**self._platform.described("init"), "status": "success"}
+            self._telemetry.emit("platform.initRuntimeDone", done)
+            metrics = {"durationMs": round(self._init_seconds * 1000, 3)}
+            self._telemetry.emit("platform.initReport", {**done, "metrics": metrics})
+            self._telemetry.initialised()
         self._owner.ready()
 
     def _deliver(self, invocation: Invocation) -> None:
@@ -233,6 +311,12 @@ class ExecutionEnvironment:
                 invocation.payload,
             )
         )
+        if self._extensions:
+            arn, trace_id = invocation.ref.arn, invocation.trace_id
+            self._extensions.invoked(invocation.request_id, deadline, arn, trace_id)
+            tracing = {"type": "X-Amzn-Trace-Id", "value": trace_id}
+            started = {"requestId": invocation.request_id, "version": self.config.version, "tracing": tracing}
+            self._telemetry.emit("platform.start", started)
         # The runtime works already while the rest is noted.
         if self.state != "busy":
             self._set_state("busy")
@@ -253,10 +337,12 @@ class ExecutionEnvironment:
         init_seconds, self._init_seconds = self._init_seconds, None
         if invocation.tail is not None:
             self._report(invocation, result, init_seconds)
-            result.log_tail = "\n".join(invocation.tail)
+            result.log_tail = "".join(text if text.endswith("\n") else f"{text}\n" for text in invocation.tail)
         self._owner.finished(invocation, result)
         if not invocation.done.done():
             invocation.done.set_result(result)
+        if invocation.stream is not None:
+            invocation.stream.end()
         if invocation.tail is None:
             # Whoever waits for the answer goes first.
             self._loop.call_soon(self._report, invocation, result, init_seconds)
@@ -271,6 +357,12 @@ class ExecutionEnvironment:
             result.error_type,
         )
         self._record(records, invocation)
+        if self._extensions:
+            metrics = self._platform.metrics(result.seconds, init_seconds, self._memory.peak_bytes)
+            done = {"requestId": invocation.request_id, "status": result.status}
+            self._telemetry.emit("platform.runtimeDone", {**done, "metrics": {"durationMs": metrics["durationMs"]}})
+            self._telemetry.emit("platform.end", {"requestId": invocation.request_id})
+            self._telemetry.emit("platform.report", {**done, "metrics": metrics})
 
     def _tail_to(self, invocation: Invocation) -> None:
         """Output written before the answer belongs to the invocation that is being finished."""
@@ -303,7 +395,7 @@ class ExecutionEnvironment:
         self._deadline = math.inf
         invocation = self._current
         if invocation is None:
-            self.end("init timeout")
+            self.end("extension timeout" if self._lags else "init timeout")
             return
         if self.initialised and not self._delivered:
             # The runtime did not come back after its last answer.
@@ -329,7 +421,7 @@ class ExecutionEnvironment:
         elif invocation is not None and not self._delivered:
             undelivered, self._current = invocation, None
         elif invocation is not None:
-            message, error_type = _reason(status, self._killed_for)
+            message, error_type = _reason(status, self._killed_for, self._extension_error)
             self._fail(invocation, message, error_type)
         self._set_state("dead")
         self._loop.create_task(self._clean())
@@ -339,8 +431,11 @@ class ExecutionEnvironment:
         """The process ended before it was ready: the invocation that waits for it, if any, gets the error."""
         invocation = self._current
         seconds = time.monotonic() - self._began
-        message, error_type = _reason(status, self._killed_for)
-        if self._init_error is not None:
+        message, error_type = _reason(status, self._killed_for, self._extension_error)
+        if self._init_error is not None and self._init_error[1] == INVALID:
+            message, error_type = json.loads(self._init_error[0])["errorMessage"], INVALID
+            self._init_error = None
+        elif self._init_error is not None:
             error_type = self._init_error[1]
         if invocation is None and self._killed_for not in ("", "memory", "init timeout"):
             return False
@@ -373,6 +468,16 @@ class ExecutionEnvironment:
     def _write(self, records: list[Record]) -> None:
         self._record(records, self._current)
 
+    def _written(self, records: list[Record]) -> None:
+        self._record(records, self._current)
+        for _, text in records if self._telemetry.wanted else ():
+            self._telemetry.emit("function", text)
+
+    def _extension_wrote(self, records: list[Record]) -> None:
+        self._stream.append(records)
+        for _, text in records:
+            self._telemetry.emit("extension", text)
+
     def _record(self, records: list[Record], invocation: Invocation | None) -> None:
         self._stream.append(records)
         if invocation is not None and invocation.tail is not None:
@@ -381,12 +486,13 @@ class ExecutionEnvironment:
     async def _clean(self) -> None:
         self.gone.set()
         self._api.close()
+        self._telemetry.close()
         await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
 
 
-def _socket_inode(local_port: int, remote_port: int) -> str | None:
-    """The kernel's number of the socket 127.0.0.1:local_port -> 127.0.0.1:remote_port; None where it does not tell."""
-    addresses = f"{LOOPBACK}:{local_port:04X} {LOOPBACK}:{remote_port:04X}"
+def _socket_inode(local: Address, remote: Address) -> str | None:
+    """The kernel's number of the socket local -> remote; None where it does not tell."""
+    addresses = f"{_in_hexadecimal(local)} {_in_hexadecimal(remote)}"
     try:
         with open("/proc/net/tcp") as file:
             table = file.read()
@@ -396,6 +502,12 @@ def _socket_inode(local_port: int, remote_port: int) -> str | None:
     if position < 0:
         return None
     return table[position : table.find("\n", position)].split()[8]
+
+
+def _in_hexadecimal(address: Address) -> str:
+    """As /proc/net/tcp prints it: the address's bytes as a number of the machine."""
+    host, port = address
+    return f"{int.from_bytes(socket.inet_aton(host), sys.byteorder):08X}:{port:04X}"
 
 
 # As Go's syscall.Signal names them: that is what Lambda prints.
@@ -416,8 +528,10 @@ SIGNALS = {
 }
 
 
-def _reason(status: int, killed_for: str) -> tuple[str, str]:
+def _reason(status: int, killed_for: str, extension_error: str) -> tuple[str, str]:
     """AWS's words for how a runtime ended, and its error type."""
+    if status >= OF_AN_EXTENSION:
+        return f"exit code {status - OF_AN_EXTENSION}", extension_error or "Extension.Crash"
     if killed_for == "memory":
         return "Runtime exited with error: signal: killed", "Runtime.OutOfMemory"
     if status == 0:

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import json
 import logging
+import marshal
 import os
 import signal
 import subprocess
@@ -40,13 +40,14 @@ READ_SIZE = 64 * 1024
 NO_BYTES = bytes(4)  # what FIONREAD says of an empty pipe
 GO = b"\0"
 STOP_ROUNDS = 20
+MARSHALLED = 4  # the format that every Python here reads; json's import would take a third of a start
 
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How to start a function's process: its Python, what launch.py must know, and its variables."""
+    """How to start a function's process: the Python of launch.py, what it must know, and the function's variables."""
 
-    python: str
+    python: tuple[str, ...]
     settings: LaunchSettings
     variables: Mapping[str, str]
 
@@ -67,6 +68,7 @@ class FunctionProcess:
         variables: Mapping[str, str],
         *,
         on_output: Callable[[list[Record]], None],
+        on_extension_output: Callable[[list[Record]], None],
         on_exit: Callable[[int], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
@@ -81,12 +83,17 @@ class FunctionProcess:
         self._report, report = os.pipe()
         self._status, status = os.pipe()
         edge, self._go = os.pipe()
-        described = {**launch.settings, "pipes": {"report": report, "status": status, "edge": edge}}
-        settings = _readable(json.dumps(described).encode())
-        inherited = (output, report, status, edge, settings)
+        pipes = {"report": report, "status": status, "edge": edge}
+        self._extensions = len(launch.settings["extensions"])
+        self._extension_output: ExtensionOutput | None = None
+        if self._extensions:
+            self._extension_output = ExtensionOutput(on_extension_output)
+            pipes["records"] = self._extension_output.writing
+        settings = _readable(marshal.dumps({**launch.settings, "pipes": pipes}, MARSHALLED))
+        inherited = (output, *pipes.values(), settings)
         try:
             self._popen = subprocess.Popen(
-                [launch.python, str(LAUNCH), str(settings)],
+                [*launch.python, str(LAUNCH), str(settings)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -110,8 +117,26 @@ class FunctionProcess:
 
     @property
     def pid(self) -> int:
-        """Of the function's own process, as the machine numbers it; of its init while it launches."""
-        return next(iter(_children(self._init)), self._init) if self._report < 0 else self._init
+        """Of the function's own process, as the machine numbers it; of its init while it launches.
+
+        Init's first children are the extensions.
+        """
+        children = _children(self._init) if self._report < 0 else ()
+        return children[self._extensions] if len(children) > self._extensions else self._init
+
+    def start_runtime(self) -> None:
+        """The extensions have registered."""
+        if self._go >= 0:
+            os.write(self._go, GO)
+            self._close_go()
+
+    def shut_down(self) -> None:
+        """The end, for which the extensions have some time: init waits for them, the runtime is told."""
+        self._close_go()
+        pid = self.pid
+        if pid != self._init:
+            _signal(pid, signal.SIGTERM)
+        _signal(self._init, signal.SIGUSR1)
 
     @property
     def frozen(self) -> bool:
@@ -160,6 +185,8 @@ class FunctionProcess:
 
     def kill(self) -> None:
         """End the process and all that it started."""
+        if self.status is not None:
+            return
         self._killed = True
         self._close_go()
         if not self._isolated:  # there the kernel does it
@@ -193,7 +220,8 @@ class FunctionProcess:
             self._watch(self._popen.pid, self._popen.wait, self._ended)
         if said and not self._killed:
             os.write(self._go, GO)
-        self._close_go()
+        if not self._extensions or not said:
+            self._close_go()
 
     def _watch(self, pid: int, wait: Callable[[], int], ended: Callable[[int], None]) -> None:
         if not hasattr(os, "pidfd_open"):
@@ -218,6 +246,9 @@ class FunctionProcess:
         self.status = int.from_bytes(said, "little", signed=True) if said else status
         self.end_line()
         self._close_output()
+        self._close_go()
+        if self._extension_output is not None:
+            self._extension_output.close()
         self._on_exit(self.status)
 
     def _close_go(self) -> None:
@@ -230,6 +261,40 @@ class FunctionProcess:
             self._loop.remove_reader(self._output)
             os.close(self._output)
             self._output = -1
+
+
+class ExtensionOutput:
+    """What the extensions write, which is apart from the function's output: they must not be told of their own."""
+
+    def __init__(self, on_output: Callable[[list[Record]], None]) -> None:
+        self._on_output = on_output
+        self._parser = OutputParser()
+        self._reading, self.writing = os.pipe()
+        os.set_blocking(self._reading, False)
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._reading, self._drain)
+
+    def close(self) -> None:
+        self._drain()
+        if self._reading >= 0:
+            self._loop.remove_reader(self._reading)
+            os.close(self._reading)
+            self._reading = -1
+        if records := self._parser.end_line():
+            self._on_output(records)
+
+    def _drain(self) -> None:
+        while self._reading >= 0:
+            try:
+                data = os.read(self._reading, READ_SIZE)
+            except BlockingIOError:
+                return
+            if not data:
+                self._loop.remove_reader(self._reading)
+                os.close(self._reading)
+                self._reading = -1
+            elif records := self._parser.feed(data):
+                self._on_output(records)
 
 
 PROC = Path("/proc/self/stat")

@@ -10,7 +10,7 @@
 | function-url            | name:alias             | as GetFunctionUrlConfig tells it; without an alias the function's |
 | reserved-concurrency    | name                   | `reserved`                                                        |
 | provisioned-concurrency | name:qualifier         | `requested`, `since`                                              |
-| layer-version           | layer:0000000001       | as GetLayerVersion tells it, `policy`, `deleted`                  |
+| layer-version           | layer:0000000001       | as GetLayerVersion tells it, `policy`, `deleted`, `brought`       |
 | code-signing-config     | csc-...                | as GetCodeSigningConfig tells it                                  |
 
 A configuration that was written a moment ago says so (`Pending`, `InProgress`), as on AWS. What it becomes, and when,
@@ -77,8 +77,13 @@ class FunctionRecords:
         """The CodeSha256 of every zip that may be deployed."""
         configurations = [record["latest"] for _, record in self.everywhere("function")]
         configurations += [record for _, record in self.everywhere("version")]
-        layers = {record["Content"]["CodeSha256"] for _, record in self.everywhere("layer-version")}
-        return layers | {one["CodeSha256"] for one in configurations if one["PackageType"] == "Zip"}
+        versions = [record for _, record in self.everywhere("layer-version")]
+        contents = [
+            content for record in versions for content in (record["Content"], *record.get("brought", {}).values())
+        ]
+        return {content["CodeSha256"] for content in contents} | {
+            one["CodeSha256"] for one in configurations if one["PackageType"] == "Zip"
+        }
 
     def configuration(self, scope: Scope, name: str, version: str = "$LATEST") -> Record | None:
         """Of a version, as it is by now."""
@@ -95,7 +100,17 @@ class FunctionRecords:
             return None
         concurrency = self.get(scope, "reserved-concurrency", name)
         reserved = {"ReservedConcurrentExecutions": concurrency["reserved"]} if concurrency else {}
-        return {"Configuration": configuration, "Concurrency": reserved}
+        return {"Configuration": configuration, "Concurrency": reserved, "Provisioned": self._provisioned(scope, name)}
+
+    def _provisioned(self, scope: Scope, name: str) -> dict[str, int]:
+        """What is provisioned, by version: for the version itself, or for an alias of it."""
+        by_version: dict[str, int] = {}
+        for key, record in self._store.list(*scope, SERVICE, "provisioned-concurrency", f"{name}:"):
+            version = key.id.rpartition(":")[2]
+            if not version.isdigit():
+                version = (self.get(scope, "alias", name, version) or {}).get("FunctionVersion", "")
+            by_version[version] = by_version.get(version, 0) + record["requested"]
+        return by_version
 
 
 def version_id(version: str | int) -> str:

@@ -9,19 +9,19 @@ The launcher ends at once: the edge, which adopts orphans, becomes init's parent
 function leaves behind and ends with the function; with it the kernel ends all that runs in there. init itself ends with
 the edge, however that ends.
 
-Seen inside: /usr and what belongs to it, a few files of /etc, the interpreter and the runtime client at their own
-paths, /var/task, /var/runtime, /opt, a /proc of its own, and a /tmp of the size that the function has. Nothing but /tmp
-can be written to. All capabilities are gone, so nothing of this can be undone.
+Seen inside: /usr and what belongs to it, a few files of /etc, what the runtime needs (Python at its own paths, Node
+in /var/lang), /var/task, /var/runtime, /opt, a /proc of its own, and a /tmp of the size that the function has. Nothing
+but /tmp can be written to. All capabilities are gone, so nothing of this can be undone.
 
 Where the kernel refuses namespaces there is an init all the same, which adopts what the function leaves behind.
 """
 
 from __future__ import annotations
 
+# `signal` adds enums to it, whose import takes longer than all else here.
+import _signal as signal  # type: ignore[import-not-found]
 import ctypes
 import os
-import platform
-import signal
 import sys
 import time
 
@@ -50,6 +50,9 @@ LINUX_CAPABILITY_VERSION_3 = 0x20080522
 SYS_MOUNT_SETATTR = 442  # the same on every architecture
 SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 
+# Added to the status of an extension that ended too early.
+OF_AN_EXTENSION = 1000
+
 # As Lambda shows them.
 USER, GROUP = 993, 990
 PASSWD = f"root:x:0:0:root:/root:/bin/bash\nsbx_user1051:x:{USER}:{GROUP}::/home/sbx_user1051:/sbin/nologin\n".encode()
@@ -68,15 +71,22 @@ DEVICES = ("full", "null", "random", "urandom", "zero")
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import TypedDict
+    from typing import NotRequired, TypedDict
 
     class Place(TypedDict):
-        """What the edge says of it; `layers` is empty without layers."""
+        """What the edge says of it; `layers` and `runtime` are empty where there are none.
+
+        `shown` says what of the machine is seen, and where, and `links` which symbolic links there are: where the
+        function is not this interpreter's. `bootstrap` is there for an exec wrapper of a Python function alone.
+        """
 
         code: str
         layers: str
         runtime: str
         tmp_mb: int
+        bootstrap: NotRequired[str]
+        shown: NotRequired[dict[str, str]]
+        links: NotRequired[dict[str, str]]
 
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -98,9 +108,9 @@ def show(path: str, root: str, at: str = "") -> None:
     target = root + (at or path)
     if os.path.isdir(path):
         os.makedirs(target, exist_ok=True)
-    else:
+    elif not os.path.exists(target):
         os.makedirs(os.path.dirname(target), exist_ok=True)
-        with open(target, "a"):
+        with open(target, "x"):
             pass
     mount(path, target, None, MS_BIND | MS_REC)
     attributes = (ctypes.c_uint64 * 4)(MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, 0, 0, 0)
@@ -130,7 +140,8 @@ def enter_namespaces() -> None:
 def make_root(place: Place) -> None:
     """Build the file system that the function sees, and make it the root."""
     root = "/tmp"  # anywhere: it is covered in this mount namespace alone
-    mounted = interpreter_paths()
+    mounted = place["shown"] if "shown" in place else interpreter_paths()
+    links = place.get("links", {"/var/lang": sys.base_prefix})
     sources = (*mounted.values(), place["code"], place["layers"], place["runtime"])
     opened = {path: os.open(path, os.O_PATH) for path in sources if path}
     mount("staticfire", root, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=8m")
@@ -146,9 +157,17 @@ def make_root(place: Place) -> None:
     for path, source in mounted.items():
         show(f"/proc/self/fd/{opened[source]}", root, path)
     os.makedirs(f"{root}/var", exist_ok=True)
-    os.symlink(sys.base_prefix, f"{root}/var/lang")
+    for path, target in links.items():
+        os.makedirs(os.path.dirname(root + path), exist_ok=True)
+        os.symlink(target, root + path)
     show(f"/proc/self/fd/{opened[place['code']]}", root, "/var/task")
-    show(f"/proc/self/fd/{opened[place['runtime']]}", root, "/var/runtime")
+    if "bootstrap" in place:  # it is one more file there, and the packages are seen at their own path as well
+        os.mkdir(f"{root}/var/runtime")
+        for name in os.listdir(f"/proc/self/fd/{opened[place['runtime']]}"):
+            os.symlink(f"{place['runtime']}/{name}", f"{root}/var/runtime/{name}")
+        write(f"{root}/var/runtime/bootstrap.py", place["bootstrap"].encode())
+    elif place["runtime"]:
+        show(f"/proc/self/fd/{opened[place['runtime']]}", root, "/var/runtime")
     os.makedirs(f"{root}/opt", exist_ok=True)
     if place["layers"]:
         layers = f"/proc/self/fd/{opened[place['layers']]}"
@@ -157,7 +176,7 @@ def make_root(place: Place) -> None:
         else:  # the interpreter is there as well: the layers come beside it
             for name in os.listdir(layers):
                 if os.path.exists(f"{root}/opt/{name}"):
-                    raise FileExistsError(f"/opt/{name} is a layer's, and this machine has its Python there")
+                    raise FileExistsError(f"/opt/{name} is a layer's, and this machine has its own there")
                 show(f"{layers}/{name}", root, f"/opt/{name}")
     for descriptor in opened.values():
         os.close(descriptor)
@@ -167,7 +186,7 @@ def make_root(place: Place) -> None:
         if os.path.exists(root + path):
             show(root + path, "", root + path)
     os.mkdir(f"{root}/.old")
-    pivot_root = SYS_PIVOT_ROOT[platform.machine()]
+    pivot_root = SYS_PIVOT_ROOT[os.uname().machine]
     check(libc.syscall(ctypes.c_long(pivot_root), os.fsencode(root), os.fsencode(f"{root}/.old")), "pivot_root")
     os.chdir("/")
     check(libc.umount2(b"/.old", MNT_DETACH), "detach the machine's file system")
@@ -203,6 +222,10 @@ def make_etc(root: str) -> None:
                 write(f"{root}/etc/{name}", source.read())
     write(f"{root}/etc/passwd", PASSWD)
     write(f"{root}/etc/group", GROUPS)
+    address = os.environ.get("AWS_LAMBDA_RUNTIME_API", "").partition(":")[0]
+    if address:
+        with open(f"{root}/etc/hosts", "a") as hosts:
+            hosts.write(f"\n{address} sandbox.localdomain sandbox\n")
 
 
 def write(path: str, content: bytes) -> None:
@@ -230,11 +253,12 @@ def drop_capabilities() -> None:
     check(libc.capset(ctypes.byref(header), ctypes.byref((ctypes.c_uint32 * 6)())), "drop the capabilities")
 
 
-def enter(place: Place | None, report: int, status: int, edge: int) -> None:
+def enter(place: Place | None, report: int, status: int, edge: int, extensions: list[str], records: int = -1) -> None:
     """Go on as the function's process: isolated, or without a `place` with an init of its own and nothing else.
 
     `report` gets init's pid, `status` what the function's process ended with, four bytes each. A byte from `edge` says
-    that the edge knows the pid: only then anything of the function runs.
+    that the edge knows the pid: only then anything of the function runs. With extensions, whose output goes to
+    `records`, a second byte says that the runtime may start.
     """
     if place is None:
         begin_init(os.getppid(), report, edge)
@@ -250,10 +274,16 @@ def enter(place: Place | None, report: int, status: int, edge: int) -> None:
         begin_init(0, report, edge)
         make_root(place)
         drop_capabilities()
+    beside = {start(path, records) for path in extensions}
+    if beside and not os.read(edge, 1):
+        end_all()
+    os.close(edge)
     function = os.fork()
     if function:
-        be_init(function, status)
+        be_init(function, status, beside)
     os.close(status)
+    if beside:
+        os.close(records)
     if place is not None:
         os.setsid()
         # The edge, where it is not root's, may look at what it started: its sockets, its memory.
@@ -276,7 +306,27 @@ def begin_init(edge_pid: int, report: int, edge: int) -> None:
     os.close(report)
     if not os.read(edge, 1):
         os._exit(1)  # the edge was gone before, or does not want it any more
-    os.close(edge)
+
+
+def start(path: str, records: int) -> int:
+    """An extension beside the function; its pid."""
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        os.setsid()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        restore_signals()
+        if sys.platform == "linux":
+            check(libc.prctl(PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL), 0, 0, 0), "end with init")
+        os.dup2(records, 1)
+        os.dup2(records, 2)
+        os.closerange(3, 256)
+        left_out = ("_HANDLER", "_LAMBDA_TELEMETRY_LOG_FD")
+        os.execve(path, [path], {name: value for name, value in os.environ.items() if name not in left_out})
+    except OSError as error:
+        os.write(2, f"{path}: {error.strerror}\n".encode())
+    os._exit(126)
 
 
 def adopt_orphans() -> None:
@@ -285,14 +335,32 @@ def adopt_orphans() -> None:
         check(libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "adopt")
 
 
+def restore_signals() -> None:
+    """For a program that this process is going to be: Python ignores these, and a program inherits that."""
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def parent() -> int:
     """As the machine's /proc, which is still seen, numbers it."""
     with open("/proc/self/stat") as file:
         return int(file.read().rpartition(")")[2].split()[1])
 
 
-def be_init(function: int, status: int) -> None:
-    """Reap until the function's own process ends, then end what it left."""
+def be_init(function: int, status: int, extensions: set[int]) -> None:
+    """Reap until the function's own process ends, then end what it left.
+
+    An extension that ends takes the function with it, unless the edge has said by a signal that this is the end: then
+    all extensions may finish.
+    """
+    ending = False
+
+    def end(number: int, frame: object) -> None:
+        nonlocal ending
+        ending = True
+
+    if extensions:
+        signal.signal(signal.SIGUSR1, end)
     for name in os.listdir("/dev/fd"):
         if int(name) != status:
             try:
@@ -301,8 +369,15 @@ def be_init(function: int, status: int) -> None:
                 continue  # the one that listed them
     while True:
         pid, wait_status = os.wait()
-        if pid == function:
-            os.write(status, os.waitstatus_to_exitcode(wait_status).to_bytes(4, "little", signed=True))
+        code = os.waitstatus_to_exitcode(wait_status)
+        if pid in extensions:
+            extensions.discard(pid)
+            if not ending:
+                os.write(status, (OF_AN_EXTENSION + (code & 0xFF)).to_bytes(4, "little", signed=True))
+            if not ending or not extensions:
+                end_all()
+        elif pid == function and not (ending and extensions):
+            os.write(status, code.to_bytes(4, "little", signed=True))
             end_all()
 
 

@@ -1,16 +1,16 @@
 """The first lines in a function's process: make the place an execution environment, then become the runtime.
 
-It runs under the runtime's own Python, uses its standard library only, and hands over to `awslambdaric` in the
-same process: a second interpreter start would cost as much as the runtime itself.
+It uses the standard library only. A Python function's runs under the runtime's own Python and hands over to
+`awslambdaric` in the same process: a second interpreter start would cost as much as the runtime itself. Any other
+function's runs under the edge's Python, and becomes the runtime's program.
 
-    python launch.py DESCRIPTOR   become the runtime; the pipe of that number has the settings, a JSON object
+    python launch.py DESCRIPTOR   become the runtime; the pipe of that number has the settings, marshalled
     python launch.py probe        exit 0 if execution environments can be isolated on this machine, 1 if they cannot
 """
 
 from __future__ import annotations
 
-import importlib
-import json
+import marshal
 import os
 import resource
 import sys
@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NotRequired, TypedDict
 
-    from . import isolation
+    from . import isolation, program
 
     class Pipes(TypedDict):
         """What is shared with the edge (isolation.enter); filled in as the process starts."""
@@ -28,38 +28,54 @@ if TYPE_CHECKING:
         report: int
         status: int
         edge: int
+        records: NotRequired[int]
 
     class LaunchSettings(TypedDict):
-        """What the edge says; `place` where the process is isolated; `layers` is empty without layers."""
+        """What the edge says; `place` where the process is isolated; `layers` is empty without layers; `program`
+        where the runtime is not this Python; `bootstrap` is what an exec wrapper of a Python function is to start."""
 
         handler: str
         task_root: str
         layers: str
         memory_mb: int
+        extensions: list[str]
+        bootstrap: NotRequired[str]
+        program: NotRequired[program.Program]
         place: NotRequired[isolation.Place]
         pipes: NotRequired[Pipes]
 
 else:
-    import isolation  # this file is run by its path: its neighbour is found as a script's are
+    import isolation  # this file is run by its path: its neighbours are found as a script's are
+    import program
 
 
 def enter(settings: LaunchSettings) -> None:
-    isolation.enter(settings.get("place"), **settings["pipes"])
+    isolation.enter(settings.get("place"), extensions=settings["extensions"], **settings["pipes"])
     os.chdir(settings["task_root"])
 
 
 def limit(settings: LaunchSettings) -> None:
     """What keeps a runaway function from hurting the machine: its memory is watched from outside besides."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    ceiling = (settings["memory_mb"] + 2048) * 1024 * 1024
-    resource.setrlimit(resource.RLIMIT_DATA, (ceiling, ceiling))
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    if hard == resource.RLIM_INFINITY or hard >= 1024:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
+    lower(resource.RLIMIT_CORE, 0)
+    lower(resource.RLIMIT_DATA, (settings["memory_mb"] + 2048) * 1024 * 1024)
+    lower(resource.RLIMIT_NOFILE, 1024)
+    lower(resource.RLIMIT_MEMLOCK, 65536)
+    if "place" in settings and kernel() >= (5, 14):  # there its own processes alone are counted, not all of the user's
+        lower(resource.RLIMIT_NPROC, 742)
     if sys.platform == "linux":
         with open("/proc/self/oom_score_adj", "w") as file:
             file.write("1000")
         yield_to_the_edge()
+
+
+def lower(kind: int, limit: int) -> None:
+    hard = resource.getrlimit(kind)[1]
+    if hard == resource.RLIM_INFINITY or hard > limit:
+        resource.setrlimit(kind, (limit, limit))
+
+
+def kernel() -> tuple[int, ...]:
+    return tuple(int("".join(filter(str.isdigit, part)) or "0") for part in os.uname().release.split(".")[:2])
 
 
 def yield_to_the_edge() -> None:
@@ -72,7 +88,7 @@ def yield_to_the_edge() -> None:
 
 def search(settings: LaunchSettings) -> None:
     """Where modules are looked for. Nothing that this file imported beside the standard library stays in the way."""
-    del sys.modules["isolation"]
+    del sys.modules["isolation"], sys.modules["program"]
     version = "python{}.{}".format(*sys.version_info[:2])
     layers = settings["layers"]
     paths = [f"{layers}/python/lib/{version}/site-packages", f"{layers}/python"] if layers else []
@@ -83,23 +99,37 @@ def search(settings: LaunchSettings) -> None:
     os.environ["PYTHONPATH"] = f"{own}{os.pathsep}{runtime}" if own else runtime
 
 
+def lambdas_python() -> str:
+    """This interpreter as Lambda names it, where that is seen."""
+    path = "/var/lang/bin/python{}.{}".format(*sys.version_info[:2])
+    return path if os.path.exists(path) else sys.executable
+
+
 def become_runtime(settings: LaunchSettings) -> None:
     """What awslambdaric's own main does, except that for Python 3.12 and newer it would poll in a new thread for every
     invocation, so that signals get through while it waits. Nothing sends any here, and the thread would cost as much as
     all else that the runtime does.
     """
+    from importlib import import_module  # which the client needs anyway
+
     sys.argv = ["bootstrap", settings["handler"]]
-    runtime = importlib.import_module("awslambdaric.lambda_runtime_client")
-    bootstrap = importlib.import_module("awslambdaric.bootstrap")
+    runtime = import_module("awslambdaric.lambda_runtime_client")
+    bootstrap = import_module("awslambdaric.bootstrap")
     client = runtime.LambdaRuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"])
     bootstrap.run(settings["handler"], client)
 
 
 def main() -> None:
-    with open(int(sys.argv[1]), encoding="utf-8") as file:
-        settings: LaunchSettings = json.load(file)
+    with open(int(sys.argv[1]), "rb") as file:
+        settings: LaunchSettings = marshal.loads(file.read())
     enter(settings)
     limit(settings)
+    if "program" in settings:
+        isolation.restore_signals()
+        program.become(settings["program"])
+    wrapper = os.environ.get("AWS_LAMBDA_EXEC_WRAPPER")
+    if wrapper:
+        program.become_wrapper(wrapper, [lambdas_python(), settings["bootstrap"]])
     search(settings)
     become_runtime(settings)
 

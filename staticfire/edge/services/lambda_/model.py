@@ -27,11 +27,15 @@ _REFERENCE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class LambdaSettings:
-    """How functions run here: where, on which Pythons, how many at once, and for how long what is idle is kept."""
+    """How functions run here: where, on which Pythons, how many at once, and for how long what is idle is kept.
+
+    `node` is the command that makes a Node runtime, without the runtime's name.
+    """
 
     state_dir: Path
     endpoint: str
     runtimes: Mapping[str, Mapping[str, str]]
+    node: Sequence[str] = ()
     account_concurrency: int = 1000
     idle_seconds: float = 300.0
     retry_seconds: Sequence[float] = (1.0, 2.0)
@@ -130,8 +134,13 @@ class FunctionConfig:
     package_type: str = "Zip"
     role: str = ""
     tmp_mb: int = 512
+    runtime_version_arn: str = ""
+    architecture: str = "x86_64"
     code_location: str = field(default="", compare=False)
     reserved: int | None = field(default=None, compare=False)
+    # Whether concurrency is provisioned for this version, and how much of it for all versions.
+    is_provisioned: bool = False
+    provisioned: int = field(default=0, compare=False)
     dead_letter_arn: str | None = field(default=None, compare=False)
 
     @classmethod
@@ -154,14 +163,22 @@ class FunctionConfig:
             package_type=config.get("PackageType") or "Zip",
             role=config.get("Role") or "",
             tmp_mb=int((config.get("EphemeralStorage") or {}).get("Size") or 512),
+            runtime_version_arn=(config.get("RuntimeVersionConfig") or {}).get("RuntimeVersionArn") or "",
+            architecture=str((config.get("Architectures") or ["x86_64"])[0]),
             code_location=(described.get("Code") or {}).get("Location") or "",
             reserved=(described.get("Concurrency") or {}).get("ReservedConcurrentExecutions"),
+            is_provisioned=(config.get("Version") or LATEST) in (described.get("Provisioned") or {}),
+            provisioned=sum((described.get("Provisioned") or {}).values()),
             dead_letter_arn=(config.get("DeadLetterConfig") or {}).get("TargetArn") or None,
         )
 
     @property
     def arn(self) -> str:
         return f"arn:aws:lambda:{self.scope.region}:{self.scope.account}:function:{self.name}"
+
+    @property
+    def initialization_type(self) -> str:
+        return "provisioned-concurrency" if self.is_provisioned else "on-demand"
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ class OutputParser:
     """Bytes of the shared pipe into log records.
 
     A frame is `a55a00LL`, a length and a time in microseconds, then the message; it is one record however many lines it
-    has. Anything else is text, a record a line.
+    has. Anything else is text, a record a line, with its line feed as in CloudWatch Logs.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class OutputParser:
             if len(data) < end:
                 break
             when = int.from_bytes(data[mark + 8 : mark + 16], "big") // 1000
-            records.append((when, _text(data[mark + FRAME_HEAD : end]).removesuffix("\n")))
+            records.append((when, _text(data[mark + FRAME_HEAD : end])))
             position = end
         self._rest = data[position:]
         return records
@@ -67,10 +67,10 @@ class OutputParser:
                 records.append((None, _text(data[position:newline])))
                 position = newline
                 continue
-            records.append((None, _text(data[position:newline])))
+            records.append((None, _text(data[position : newline + 1])))
             position = newline + 1
         return position
 
 
 def _text(data: bytes) -> str:
-    return data.decode("utf-8", "replace").removesuffix("\r")
+    return data.decode("utf-8", "replace")

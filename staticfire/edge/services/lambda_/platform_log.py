@@ -1,9 +1,9 @@
-"""The lines that Lambda itself writes into a function's log."""
+"""The lines that Lambda itself writes into a function's log: as text each ends with a line feed."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from staticfire.host.clock import rfc3339
@@ -23,29 +23,52 @@ class PlatformLog:
 
     def init_start(self) -> list[Record]:
         if not self._json:
-            return [(None, f"INIT_START Runtime Version: {self._runtime}\tRuntime Version ARN: ")]
-        record = {
-            "initializationType": "on-demand",
-            "phase": "init",
+            arn = self._config.runtime_version_arn
+            return [(None, f"INIT_START Runtime Version: {self._runtime}\tRuntime Version ARN: {arn}\n")]
+        return self._event("initStart", self.described("init")) if self._info else []
+
+    def described(self, phase: str) -> dict[str, Any]:
+        """What the platform's records of an initialisation begin with."""
+        return {
+            "initializationType": self._config.initialization_type,
+            "phase": phase,
             "runtimeVersion": self._runtime,
+            "runtimeVersionArn": self._config.runtime_version_arn,
             "functionName": self._config.name,
             "functionVersion": self._config.version,
         }
-        return self._event("initStart", record) if self._info else []
+
+    def metrics(self, seconds: float, init_seconds: float | None, memory_bytes: int) -> dict[str, float]:
+        """Since August 2025 AWS bills the time of initialisation too."""
+        duration, init = seconds * 1000, None if init_seconds is None else init_seconds * 1000
+        metrics: dict[str, float] = {
+            "durationMs": round(duration, 3),
+            "billedDurationMs": -int(-(duration + (init or 0)) // 1),
+            "memorySizeMB": self._config.memory,
+            "maxMemoryUsedMB": min(-(-memory_bytes // (1024 * 1024)), self._config.memory),
+        }
+        return metrics if init is None else {**metrics, "initDurationMs": round(init, 3)}
 
     def init_failed(self, seconds: float, phase: str, status: str, error_type: str) -> list[Record]:
         if not self._json:
             kind = f"\tError Type: {error_type}" if error_type else ""
-            return [
-                (None, f"INIT_REPORT Init Duration: {seconds * 1000:.2f} ms\tPhase: {phase}\tStatus: {status}{kind}")
-            ]
+            report = f"INIT_REPORT Init Duration: {seconds * 1000:.2f} ms\tPhase: {phase}\tStatus: {status}{kind}\n"
+            return [(None, report)]
         metrics = {"durationMs": round(seconds * 1000, 3)}
-        record = {"initializationType": "on-demand", "phase": phase, "status": status, "metrics": metrics}
+        record = {
+            "initializationType": self._config.initialization_type,
+            "phase": phase,
+            "status": status,
+            "metrics": metrics,
+        }
         return self._event("initReport", {**record, "errorType": error_type} if error_type else record)
+
+    def extensions(self, lines: Sequence[str]) -> list[Record]:
+        return [] if self._json else [(None, line) for line in lines]
 
     def start(self, request_id: str) -> list[Record]:
         if not self._json:
-            return [(None, f"START RequestId: {request_id} Version: {self._config.version}")]
+            return [(None, f"START RequestId: {request_id} Version: {self._config.version}\n")]
         if not self._info:
             return []
         return self._event("start", {"requestId": request_id, "version": self._config.version})
@@ -56,7 +79,7 @@ class PlatformLog:
         return [(None, f"{rfc3339()} {request_id} Task timed out after {self._config.timeout:.2f} seconds\n")]
 
     def exited(self, request_id: str, message: str, error_type: str) -> list[Record]:
-        return [] if self._json else [(None, f"{message}\n{error_type}")]
+        return [] if self._json else [(None, f"{message}\n{error_type}\n")]
 
     def end(
         self,
@@ -67,33 +90,23 @@ class PlatformLog:
         status: str,
         error_type: str,
     ) -> list[Record]:
-        """END and REPORT. Since August 2025 AWS bills the time of initialisation too."""
-        duration = seconds * 1000
-        init = None if init_seconds is None else init_seconds * 1000
-        billed = -int(-(duration + (init or 0)) // 1)
-        used = min(-(-memory_bytes // (1024 * 1024)), self._config.memory)
+        """END and REPORT."""
+        if self._json and not self._info and status == "success":
+            return []
+        metrics = self.metrics(seconds, init_seconds, memory_bytes)
         if self._json:
-            if not self._info and status == "success":
-                return []
-            metrics: dict[str, float] = {
-                "durationMs": round(duration, 3),
-                "billedDurationMs": billed,
-                "memorySizeMB": self._config.memory,
-                "maxMemoryUsedMB": used,
-            }
-            if init is not None:
-                metrics["initDurationMs"] = round(init, 3)
             record = {"requestId": request_id, "metrics": metrics, "status": status}
             return self._event("report", {**record, "errorType": error_type} if error_type else record)
         report = (
-            f"REPORT RequestId: {request_id}\tDuration: {duration:.2f} ms\tBilled Duration: {billed} ms\t"
-            f"Memory Size: {self._config.memory} MB\tMax Memory Used: {used} MB\t"
+            f"REPORT RequestId: {request_id}\tDuration: {seconds * 1000:.2f} ms\t"
+            f"Billed Duration: {metrics['billedDurationMs']} ms\t"
+            f"Memory Size: {self._config.memory} MB\tMax Memory Used: {metrics['maxMemoryUsedMB']} MB\t"
         )
-        if init is not None:
-            report += f"Init Duration: {init:.2f} ms\t"
+        if init_seconds is not None:
+            report += f"Init Duration: {init_seconds * 1000:.2f} ms\t"
         if status != "success":
             report += f"Status: {status}" + (f"\tError Type: {error_type}" if error_type else "")
-        return [(None, f"END RequestId: {request_id}"), (None, report)]
+        return [(None, f"END RequestId: {request_id}\n"), (None, f"{report}\n")]
 
     @staticmethod
     def _event(kind: str, record: Mapping[str, Any]) -> list[Record]:

@@ -11,7 +11,15 @@ from staticfire.edge.aws.iam_policy import arn_like, like, listed
 ACTION = "lambda:InvokeFunction"
 
 
-def allows(policy: Mapping[str, Any], resource: str, principal: str, source_arn: str | None) -> bool:
+def allows(
+    policy: Mapping[str, Any],
+    resource: str,
+    principal: str,
+    source_arn: str | None,
+    *,
+    action: str = ACTION,
+    facts: Mapping[str, str] | None = None,
+) -> bool:
     """Whether the resource, a function or one of its versions or aliases, may be invoked.
 
     A permission holds for its own resource alone: that of an alias is none for the function itself, nor the other way.
@@ -19,9 +27,11 @@ def allows(policy: Mapping[str, Any], resource: str, principal: str, source_arn:
     statements = [{"Resource": resource, **statement} for statement in listed(policy.get("Statement"))]
     return iam_policy.allows(
         {"Statement": statements},
-        ACTION,
+        action,
         resource,
-        lambda statement: _names(statement, principal) and _holds(statement.get("Condition") or {}, source_arn),
+        lambda statement: (
+            _names(statement, principal) and _holds(statement.get("Condition") or {}, source_arn, facts or {})
+        ),
     )
 
 
@@ -34,10 +44,10 @@ def _names(statement: Mapping[str, Any], principal: str) -> bool:
     return any(name in ("*", principal) for names in named.values() for name in listed(names))
 
 
-def _holds(condition: Mapping[str, Mapping[str, Any]], source_arn: str | None) -> bool:
+def _holds(condition: Mapping[str, Mapping[str, Any]], source_arn: str | None, more_facts: Mapping[str, str]) -> bool:
     """The conditions that AddPermission can write; one that is not known here does not hold."""
     account = source_arn.split(":")[4] if source_arn and source_arn.count(":") >= 5 else ""
-    facts = {"aws:sourcearn": source_arn or "", "aws:sourceaccount": account}
+    facts = {"aws:sourcearn": source_arn or "", "aws:sourceaccount": account, **more_facts}
     for operator, operands in condition.items():
         for key, values in operands.items():
             fact = facts.get(key.lower())
@@ -51,4 +61,4 @@ def _matches(operator: str, patterns: Iterable[str], fact: str) -> bool:
         return any(arn_like(pattern, fact) for pattern in patterns)
     if operator == "stringlike":
         return any(like(pattern, fact) for pattern in patterns)
-    return operator == "stringequals" and fact in patterns
+    return operator in ("stringequals", "bool") and fact in patterns

@@ -208,3 +208,5 @@ class Pool:
         self._on_finished(invocation, None)
         if not invocation.done.done():
             invocation.done.set_exception(error)
+        if invocation.stream is not None:
+            invocation.stream.end()

@@ -46,6 +46,13 @@ class RunningFunction:
         for pool in self.pools:
             pool.retire()
 
+    def renew(self, layer: str) -> None:
+        """The content of a layer changed: its versions' pools are retired, as if their code had changed."""
+        for version, pool in list(self._pools.items()):
+            if layer in pool.config.layers:
+                pool.retire()
+                self._retired.append(self._pools.pop(version))
+
     def look_after(self, now: float, idle_since: float) -> bool:
         """Look at every execution environment, and end those that have been idle for longer; whether any is left."""
         for pool in self.pools:

@@ -13,21 +13,38 @@ protection.
 from __future__ import annotations
 
 import asyncio
+import base64
+import random
 import socket
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol, cast
 
 import httptools
+
+from .response_stream import ResponseStream
 
 VERSION = "/2018-06-01/runtime"
 NEXT = f"{VERSION}/invocation/next"
 INIT_ERROR = f"{VERSION}/init/error"
 INVOCATION = f"{VERSION}/invocation/"
 ERROR_TYPE = b"lambda-runtime-function-error-type"
+ERROR_BODY = b"lambda-runtime-function-error-body"  # a trailer: base64
+RESPONSE_MODE = b"lambda-runtime-function-response-mode"
+CONTENT_TYPE = b"content-type"
+NOTED = frozenset((ERROR_TYPE, ERROR_BODY, RESPONSE_MODE, CONTENT_TYPE))
+OF_EXTENSIONS = b"lambda-extension-"
+EXTENSION_PATHS = ("/2020-01-01/extension/", "/2022-07-01/telemetry", "/2020-08-15/logs")
 
+ATTEMPTS = 20
 RESPONSE_LIMIT = 6 * 1024 * 1024 + 100
+STREAM_LIMIT = 20 * 1024 * 1024
+
+# Lambda's own port; each execution environment has a loopback address of its own, where the machine has so many.
+PORT = 9001
 
 Reply = Callable[[bytes], None]
+Address = tuple[str, int]
 
 
 class RuntimeHandler(Protocol):
@@ -35,11 +52,18 @@ class RuntimeHandler(Protocol):
 
     def poll(self, reply: Reply) -> None: ...
 
+    def stream_of(self, request_id: str) -> ResponseStream | None:
+        """Who reads the response to this invocation as it comes, if somebody does."""
+
     def answered(self, request_id: str, payload: bytes, error_type: str | None) -> bool: ...
 
     def init_failed(self, payload: bytes, error_type: str) -> None: ...
 
-    def accepts(self, peer_port: int, own_port: int) -> bool: ...
+    def extension_called(
+        self, method: str, path: str, headers: Mapping[bytes, str], body: bytes, reply: Reply
+    ) -> None: ...
+
+    def accepts(self, peer: Address, own: Address) -> bool: ...
 
 
 class RuntimeApi:
@@ -49,16 +73,26 @@ class RuntimeApi:
         self._handler = handler
         self._server: asyncio.Server | None = None
 
-    async def listen(self) -> int:
+    async def listen(self) -> Address:
         loop = asyncio.get_running_loop()
-        listener = socket.create_server(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
+        listener = _listener()
+        host, port = listener.getsockname()
         self._server = await loop.create_server(lambda: RuntimeConnection(self._handler), sock=listener)
-        return port
+        return host, port
 
     def close(self) -> None:
         if self._server is not None:
             self._server.close()
+
+
+def _listener() -> socket.socket:
+    for _ in range(ATTEMPTS if sys.platform == "linux" else 0):
+        numbers = (random.randrange(1, 255) for _ in range(3))
+        try:
+            return socket.create_server(("127.{}.{}.{}".format(*numbers), PORT))
+        except OSError:
+            continue  # somebody is there already, or a sandbox has one loopback address only
+    return socket.create_server(("127.0.0.1", 0))
 
 
 class RuntimeConnection(asyncio.Protocol):
@@ -70,14 +104,16 @@ class RuntimeConnection(asyncio.Protocol):
         self._handler = handler
         self._parser = httptools.HttpRequestParser(self)
         self._path = ""
-        self._error_type = ""
+        self._noted: dict[bytes, str] = {}
+        self._streams = False
+        self._stream: ResponseStream | None = None
         self._body: list[bytes] = []
         self._size = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
-        if not self._handler.accepts(peer[1], own[1]):
+        if not self._handler.accepts(peer, own):
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -88,7 +124,10 @@ class RuntimeConnection(asyncio.Protocol):
             self._transport.close()
 
     def on_message_begin(self) -> None:
-        self._path = self._error_type = ""
+        self._path = ""
+        self._noted = {}
+        self._streams = False
+        self._stream = None
         self._body = []
         self._size = 0
 
@@ -96,43 +135,81 @@ class RuntimeConnection(asyncio.Protocol):
         self._path += url.decode("latin-1")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if name.lower() == ERROR_TYPE:
-            self._error_type = value.decode("latin-1")
+        name = name.lower()
+        if name in NOTED or name.startswith(OF_EXTENSIONS):
+            self._noted[name] = value.decode("latin-1")
+            if name == RESPONSE_MODE:
+                self._streams = value.lower() == b"streaming"
 
     def on_body(self, data: bytes) -> None:
         self._size += len(data)
-        if self._size <= RESPONSE_LIMIT:
+        if self._streams and self._size == len(data):
+            self._begin_stream()
+        if self._stream is not None:
+            if self._size <= STREAM_LIMIT:
+                self._stream.feed(data)
+        elif self._size <= RESPONSE_LIMIT:
             self._body.append(data)
+
+    def _begin_stream(self) -> None:
+        """The first piece of a response that the runtime streams; whoever wants it whole gets it whole."""
+        request_id, _, what = self._path[len(INVOCATION) :].partition("/")
+        if self._path.startswith(INVOCATION) and what == "response":
+            self._stream = self._handler.stream_of(request_id)
+            if self._stream is not None:
+                self._stream.begin(self._noted.get(CONTENT_TYPE, ""), self._transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._stream is not None:
+            self._stream.end()
 
     def on_message_complete(self) -> None:
         method = self._parser.get_method()
         if method == b"GET" and self._path == NEXT:
             self._handler.poll(self._write)
         elif method == b"POST" and self._path == INIT_ERROR:
-            self._handler.init_failed(b"".join(self._body), self._error_type)
+            self._handler.init_failed(b"".join(self._body), self._noted.get(ERROR_TYPE, ""))
             self._write(ACCEPTED)
         elif method == b"POST" and self._path.startswith(INVOCATION):
             request_id, _, what = self._path[len(INVOCATION) :].partition("/")
             self._write(self._answer(request_id, what))
+        elif self._path.startswith(EXTENSION_PATHS):
+            body = b"".join(self._body)
+            self._handler.extension_called(method.decode(), self._path, self._noted, body, self._write)
         else:
             self._write(problem(404, "UnknownPath", "The Runtime API has no such path"))
 
     def _answer(self, request_id: str, what: str) -> bytes:
         if what not in ("response", "error"):
             return problem(404, "UnknownPath", "The Runtime API has no such path")
-        if self._size > RESPONSE_LIMIT:
-            message = f"Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT} bytes)."
+        limit = RESPONSE_LIMIT if self._stream is None else STREAM_LIMIT
+        if self._size > limit:
+            message = f"Response payload size exceeded maximum allowed payload size ({limit} bytes)."
             kind = "Function.ResponseSizeTooLarge"
             self._handler.answered(request_id, error_body(message, kind), kind)
             return problem(413, "RequestEntityTooLarge", message)
-        error_type = None if what == "response" else self._error_type or "Unhandled"
-        if self._handler.answered(request_id, b"".join(self._body), error_type):
+        error_type, payload = self._noted.get(ERROR_TYPE), b"".join(self._body)
+        if what == "error":
+            error_type = error_type or "Unhandled"
+        elif error_type is not None:  # in the trailers: the response was broken off
+            payload = _from_base64(self._noted.get(ERROR_BODY, ""))
+        stream, self._stream = self._stream, None
+        if self._handler.answered(request_id, payload, error_type):
             return ACCEPTED
+        if stream is not None:
+            stream.end()
         return problem(400, "InvalidRequestID", "Invalid request ID")
 
     def _write(self, response: bytes) -> None:
         if not self._transport.is_closing():
             self._transport.write(response)
+
+
+def _from_base64(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        return text.encode("latin-1")
 
 
 def event(

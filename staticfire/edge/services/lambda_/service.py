@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +17,18 @@ from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.traces.trace_id import new_trace
 
 from .admission import Admission
+from .brought_layers import ARN, BroughtLayers
 from .caller_deadlines import CallerDeadlines
 from .catalog import FunctionCatalog
 from .code import CodeStore
-from .event_queue import EventQueue, QueuedEvent
+from .event_queue import EventQueue
 from .function_logs import FunctionLogs
-from .invocation import Invocation
+from .invocation import Invocation, Result
 from .metrics import FunctionMetrics
 from .model import FunctionConfig, FunctionRef, LambdaSettings, Outcome, json_object
 from .policy import allows
+from .queued_event import QueuedEvent
+from .response_stream import ResponseStream
 from .running_function import RunningFunction
 from .runtimes import Runtimes
 from .starter import Starter
@@ -33,6 +38,25 @@ if TYPE_CHECKING:
     from staticfire.edge.aws.access_keys import AccessKeys
     from staticfire.edge.aws.emulator import Emulator
     from staticfire.edge.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Streaming:
+    """An invocation that runs: what comes of its response, and what will have come of it."""
+
+    request_id: str
+    version: str
+    trace_id: str
+    response: ResponseStream
+    done: asyncio.Future[Result]
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The response as it comes; one that the runtime did not stream in one piece. An error is none of it."""
+        if self.response.streamed:
+            async for piece in self.response.pieces():
+                yield piece
+        elif not self.done.result().failed:
+            yield self.done.result().payload
 
 
 @lru_cache(4096)
@@ -46,10 +70,13 @@ class Functions:
 
     def __init__(self, emulator: Emulator, settings: LambdaSettings, access_keys: AccessKeys, store: Store) -> None:
         self._functions: dict[tuple[Scope, str], RunningFunction] = {}
-        self._runtimes = Runtimes(settings.runtimes)
+        self._store = store
+        self._urls: Mapping[str, Mapping[str, Any]] | None = None
+        self._runtimes = Runtimes(settings.runtimes, settings.node)
         self._catalog = FunctionCatalog(store)
         self.records = self._catalog.records
         self.code = CodeStore(settings.state_dir / "functions", self.records.code())
+        self.brought_layers = BroughtLayers(self.records, self.code)
         self._logs = FunctionLogs(emulator)
         self._metrics = FunctionMetrics(emulator)
         self._admission = Admission(self._catalog, self._metrics, settings.account_concurrency)
@@ -62,7 +89,9 @@ class Functions:
             logs=self._logs,
             code=self.code,
         )
-        self._events = EventQueue(emulator, self._catalog, self._metrics, self._invoke_event, settings.retry_seconds)
+        self._events = EventQueue(
+            emulator, self._catalog, self._metrics, self._invoke_event, settings.retry_seconds, store
+        )
         self._sweeper = Sweeper(self._functions, settings.idle_seconds)
         self._deadlines: dict[float, CallerDeadlines] = {}
         self._loop = asyncio.get_running_loop()
@@ -83,19 +112,7 @@ class Functions:
         config = self._catalog.cached(ref)
         if config is None:
             config = await asyncio.wait_for(self._catalog.resolve(ref), patience)
-        function = self._function(config)
-        invocation = Invocation(
-            ref,
-            request_id or _new_request_id(),
-            payload,
-            trace_id if trace_id and trace_id.isprintable() else new_trace(),
-            client_context,
-            [] if tail else None,
-            self._admission.take(ref, config, function.concurrency),
-            self._loop.create_future(),
-        )
-        function.submit(config, invocation)
-        self._sweeper.wake()
+        invocation = self._begin(ref, config, payload, trace_id, client_context, tail, request_id, None)
         if patience is None:
             result = await invocation.done
         else:
@@ -108,29 +125,108 @@ class Functions:
         error = "Unhandled" if result.failed else None
         return Outcome(invocation.request_id, result.payload, error, config.version, result.log_tail)
 
-    async def enqueue(self, ref: FunctionRef, payload: bytes, *, client_context: str | None = None) -> str:
-        """Take an Event invocation; the answer is its request id."""
+    async def stream(
+        self,
+        ref: FunctionRef,
+        payload: bytes,
+        *,
+        trace_id: str | None = None,
+        client_context: str | None = None,
+        tail: bool = False,
+        request_id: str | None = None,
+    ) -> Streaming:
+        """Run a function and read its response as it comes. What keeps it from running is raised."""
+        config = self._catalog.cached(ref) or await self._catalog.resolve(ref)
+        stream = ResponseStream()
+        invocation = self._begin(ref, config, payload, trace_id, client_context, tail, request_id, stream)
+        await stream.began.wait()
+        if not stream.streamed:
+            await invocation.done
+        return Streaming(invocation.request_id, config.version, invocation.trace_id, stream, invocation.done)
+
+    def _begin(
+        self,
+        ref: FunctionRef,
+        config: FunctionConfig,
+        payload: bytes,
+        trace_id: str | None,
+        client_context: str | None,
+        tail: bool,
+        request_id: str | None,
+        stream: ResponseStream | None,
+    ) -> Invocation:
+        function = self._function(config)
+        invocation = Invocation(
+            ref,
+            request_id or _new_request_id(),
+            payload,
+            trace_id if trace_id and trace_id.isprintable() else new_trace(),
+            client_context,
+            [] if tail else None,
+            self._admission.take(ref, config, function.concurrency),
+            self._loop.create_future(),
+            stream,
+        )
+        function.submit(config, invocation)
+        self._sweeper.wake()
+        return invocation
+
+    def resume(self) -> None:
+        """Go on with the events that an edge before this one accepted."""
+        self._events.resume()
+
+    async def enqueue(
+        self, ref: FunctionRef, payload: bytes, *, client_context: str | None = None, trace_id: str | None = None
+    ) -> str:
+        """Take an Event invocation, which is on the disk then; the answer is its request id."""
         await self.describe(ref)
-        return self._events.put(ref, payload, client_context)
+        return await self._events.put(ref, payload, client_context, trace_id or new_trace())
 
     async def describe(self, ref: FunctionRef) -> FunctionConfig:
         """The configuration behind a reference, and that it can run here."""
         config = self._catalog.cached(ref) or await self._catalog.resolve(ref)
-        self._runtimes.choose(config)
+        self._runtimes.check(config)
         return config
+
+    async def prepare(self, runtime: str) -> str:
+        """Make what functions of a runtime need, before one does; what is to be said of it, or nothing."""
+        return await self._runtimes.prepare(runtime)
 
     async def allows(self, ref: FunctionRef, principal: str, source_arn: str | None = None) -> bool:
         """Whether the function's resource policy lets a principal invoke it on behalf of a source."""
         policy = (await self._catalog.policy(ref)).get("Policy")
         return policy is not None and _allowed(policy, ref, principal, source_arn)
 
+    async def policy(self, ref: FunctionRef) -> Mapping[str, Any]:
+        """The function's resource policy, as GetPolicy tells it; empty if there is none."""
+        return await self._catalog.policy(ref)
+
+    def url_config(self, url_id: str) -> Mapping[str, Any] | None:
+        """A function URL as GetFunctionUrlConfig tells it, by its id."""
+        if self._urls is None:
+            configs = self._store.everywhere("lambda", "function-url")
+            self._urls = {config["id"]: config for _, config in configs}
+        return self._urls.get(url_id)
+
     async def changed(self, ref: FunctionRef) -> None:
         """What is described of it was changed: it takes effect on the next invocation."""
         self._catalog.forget(ref.scope, ref.name)
+        self._urls = None
+
+    async def keep_layer(self, arn: str, runtime: str, data: bytes) -> bool:
+        """Keep the content of another account's layer; whether it changed: what runs with it then starts anew."""
+        layer = ARN.fullmatch(arn)
+        if layer is None:
+            raise AwsError(400, "InvalidParameterValueException", f"{arn!r} is not the ARN of a layer version")
+        changed = await self.brought_layers.keep(layer, runtime, data)
+        for function in self._functions.values() if changed else ():
+            function.renew(arn)
+        return changed
 
     async def deleted(self, ref: FunctionRef) -> None:
         """It is gone: its execution environments end."""
         self._catalog.forget(ref.scope, ref.name)
+        self._urls = None
         function = self._functions.pop((ref.scope, ref.name), None)
         if function is not None:
             function.retire()
@@ -152,8 +248,8 @@ class Functions:
 
     def busy(self) -> int:
         """How many execution environments are at work."""
-        environments = (each for function in self._functions.values() for each in function.snapshot()["environments"])
-        return sum(each["state"] == "busy" for each in environments)
+        functions = [function.snapshot() for function in self._functions.values()]
+        return sum(environment["state"] == "busy" for one in functions for environment in one["environments"])
 
     def kill(self, identifier: str) -> bool:
         """kill -9 what runs in an execution environment; whether there was one."""
@@ -162,22 +258,34 @@ class Functions:
     async def reset(self) -> None:
         """End all execution environments, empty the queue of events, forget what was learned."""
         await self._events.clear()
+        await self.forget()
+
+    async def forget(self) -> None:
+        """The emulator's state is gone: end all execution environments. Events stay; what they call may come back."""
+        await self._end("reset")
+
+    async def _end(self, why: str) -> None:
         pools = [pool for function in self._functions.values() for pool in function.pools]
         self._functions.clear()
         self._catalog.forget_all()
-        await asyncio.gather(*(pool.close("reset") for pool in pools))
+        await asyncio.gather(*(pool.close(why) for pool in pools))
         await self._logs.flush()
 
     async def close(self) -> None:
         self._closed = True
-        await self.reset()
+        await self._events.close()
+        await self._end("reset")
         self._sweeper.close()
         await self._metrics.close()
         await self._logs.close()
 
     async def _invoke_event(self, event: QueuedEvent) -> Outcome:
         return await self.invoke(
-            event.ref, event.payload, request_id=event.request_id, client_context=event.client_context
+            event.ref,
+            event.payload,
+            request_id=event.request_id,
+            client_context=event.client_context,
+            trace_id=event.trace_id,
         )
 
     def _function(self, config: FunctionConfig) -> RunningFunction:
@@ -185,7 +293,7 @@ class Functions:
             raise AwsError(503, "ServiceUnavailableException", "The edge is stopping")
         function = self._functions.get((config.scope, config.name))
         if function is None:
-            self._runtimes.choose(config)
+            self._runtimes.check(config)
             function = RunningFunction(self._starter.prepare, self._metrics)
             self._functions[config.scope, config.name] = function
         return function

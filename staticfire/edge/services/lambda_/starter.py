@@ -11,7 +11,7 @@ import itertools
 import logging
 import os
 import shutil
-from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .catalog import FunctionCatalog
@@ -22,25 +22,26 @@ from .function_logs import FunctionLogs
 from .function_process import Launch
 from .model import FunctionConfig, LambdaSettings
 from .pool import Pool
-from .runtimes import Runtimes
+from .runtimes import Paths, Runtime, Runtimes
 
 if TYPE_CHECKING:
     from staticfire.edge.aws.access_keys import AccessKeys
     from staticfire.edge.aws.emulator import Emulator
 
+    from .isolation import Place
     from .launch import LaunchSettings
 
 log = logging.getLogger(__name__)
 
+BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 
-@dataclass(frozen=True, slots=True)
-class Paths:
-    """Where a function finds its code, its layers, the runtime client, and the runtime's programs."""
 
-    task: str
-    opt: str
-    runtime: str
-    bin: str
+def _extensions(layers: Path | None) -> list[str]:
+    """The programs of the layers that run beside the runtime."""
+    directory = layers / "extensions" if layers is not None else None
+    if directory is None or not directory.is_dir():
+        return []
+    return sorted(path.name for path in directory.iterdir() if path.is_file())
 
 
 class Starter:
@@ -70,70 +71,105 @@ class Starter:
 
     async def prepare(self, pool: Pool) -> ExecutionEnvironment:
         config = pool.config
-        runtime = self._runtimes.choose(config)
-        isolated = await self._runtimes.isolate(runtime)
-        code = self._catalog.code_of(config)
-        tree = await self._code.tree(config.code_sha256, runtime.python, runtime.version, code)
-        layers = ""
+        runtime = await self._runtimes.find(config)
+        isolated = await self._runtimes.isolate()
+        tree = await self._code.tree(config.code_sha256, runtime, self._catalog.code_of(config))
+        layers = None
         if config.layers:
             contents = [await self._catalog.layer(config, arn) for arn in config.layers]
-            layers = str(await self._code.layers(contents, runtime.python, runtime.version))
+            layers = await self._code.layers(contents, runtime)
         directory = self._directory / f"{os.getpid()}-{next(self._numbers)}"
         credentials = await self._credentials.variables(config, directory.name)
         stream = self._logs.stream(config)
+        if runtime.name.startswith("python"):
+            stream.packed = runtime.name.removeprefix("python"), [place for place in (tree, layers) if place]
         settings: LaunchSettings = {
             "handler": config.handler,
             "task_root": "/var/task",
-            "layers": layers and "/opt",
+            "layers": "/opt" if layers else "",
             "memory_mb": config.memory,
+            "extensions": [f"{'/opt' if isolated else layers}/extensions/{name}" for name in _extensions(layers)],
         }
         if isolated:
-            settings["place"] = {
-                "code": str(tree),
-                "layers": layers,
-                "runtime": runtime.site_packages,
-                "tmp_mb": config.tmp_mb,
-            }
-            paths = Paths("/var/task", "/opt", "/var/runtime", "/var/lang/bin")
+            settings["place"] = _place(config, runtime, tree, layers)
+            paths = Paths("/var/task", "/opt", "/var/runtime", "/var/lang")
         else:
             copy, tmp = directory / "task", directory / "tmp"
             tmp.mkdir(parents=True)
             await asyncio.to_thread(shutil.copytree, tree, copy, symlinks=True)
-            settings |= {"task_root": str(copy), "layers": layers}
-            paths = Paths(str(copy), layers or "/opt", runtime.site_packages, runtime.bin)
-        variables = {**self._variables(config, stream.name, paths), **credentials}
+            runtime.lay(directory, layers)
+            settings |= {"task_root": str(copy), "layers": str(layers or "")}
+            paths = Paths(str(copy), str(layers or "/opt"), runtime.home, runtime.lang)
+        variables = {**self._variables(config, runtime, stream.name, paths), **credentials}
+        if "AWS_LAMBDA_EXEC_WRAPPER" in variables and runtime.name.startswith("python"):
+            self._wrap(settings, variables, directory)
         if not isolated:
             variables.setdefault("TMPDIR", str(tmp))
-        launch = Launch(runtime.python, settings, variables)
+        program = runtime.program(config, paths)
+        if program is not None:
+            settings["program"] = program
+        launch = Launch(runtime.launcher, settings, variables)
         return ExecutionEnvironment(config, runtime, launch, directory=directory, stream=stream, owner=pool)
 
-    def _variables(self, config: FunctionConfig, stream: str, paths: Paths) -> dict[str, str]:
+    def _wrap(self, settings: LaunchSettings, variables: dict[str, str], directory: Path) -> None:
+        """What the wrapper is to start. It is told by variables alone, as nothing stands between it and the runtime."""
+        if "place" in settings:
+            settings["place"]["bootstrap"] = BOOTSTRAP.read_text()
+            settings["bootstrap"] = "/var/runtime/bootstrap.py"
+            variables["PYTHONPATH"] = ":".join(filter(None, (variables.get("PYTHONPATH"), "/var/runtime")))
+        else:
+            path = directory / BOOTSTRAP.name
+            shutil.copyfile(BOOTSTRAP, path)
+            settings["bootstrap"] = str(path)
+            packages = [f"{settings['layers']}/python"] if settings["layers"] else []
+            packages.append(variables["LAMBDA_RUNTIME_DIR"])
+            variables["PYTHONPATH"] = ":".join(filter(None, (variables.get("PYTHONPATH"), *packages)))
+
+    def _variables(self, config: FunctionConfig, runtime: Runtime, stream: str, paths: Paths) -> dict[str, str]:
         """The variables that AWS documents, the function's own, and where AWS is."""
         level = {"AWS_LAMBDA_LOG_LEVEL": config.logging.application_level} if config.logging.application_level else {}
+        of_json = {"AWS_LAMBDA_LOG_FORMAT": "JSON", **level} if config.logging.json else {}
         own = dict(config.variables)
+        programs = f"{paths.lang}/bin:" if runtime.lang else ""
+        managed = {"AWS_EXECUTION_ENV": f"AWS_Lambda_{config.runtime}"} if runtime.home else {}
+        own_libraries = [f"{paths.lang}/lib"] if runtime.lang else []
+        libraries = ("/lib64", "/usr/lib64", paths.runtime, f"{paths.runtime}/lib", paths.task, f"{paths.task}/lib")
         return {
-            "PATH": f"{paths.bin}:/usr/local/bin:/usr/bin:/bin:{paths.opt}/bin",
-            "LD_LIBRARY_PATH": f"{paths.task}:{paths.task}/lib:{paths.opt}/lib",
+            "PATH": f"{programs}/usr/local/bin:/usr/bin/:/bin:{paths.opt}/bin",
+            "LD_LIBRARY_PATH": ":".join((*own_libraries, *filter(None, libraries), f"{paths.opt}/lib")),
+            "PWD": paths.task,
+            "SHLVL": "0",
             "LANG": "en_US.UTF-8",
             "TZ": ":UTC",
+            **runtime.variables(config, paths),
             **own,
             "_HANDLER": config.handler,
             "AWS_DEFAULT_REGION": config.scope.region,
             "AWS_REGION": config.scope.region,
-            "AWS_EXECUTION_ENV": f"AWS_Lambda_{config.runtime}",
+            **managed,
             "AWS_LAMBDA_FUNCTION_NAME": config.name,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(config.memory),
             "AWS_LAMBDA_FUNCTION_VERSION": config.version,
-            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_INITIALIZATION_TYPE": config.initialization_type,
             "AWS_LAMBDA_LOG_GROUP_NAME": config.logging.group,
             "AWS_LAMBDA_LOG_STREAM_NAME": stream,
-            "AWS_LAMBDA_LOG_FORMAT": "JSON" if config.logging.json else "Text",
-            **level,
+            **of_json,
             "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
-            "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
-            "_AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1",
             "_AWS_XRAY_DAEMON_PORT": "2000",
             "LAMBDA_TASK_ROOT": paths.task,
             "LAMBDA_RUNTIME_DIR": paths.runtime,
             "AWS_ENDPOINT_URL": own.get("AWS_ENDPOINT_URL", self._endpoint),
         }
+
+
+def _place(config: FunctionConfig, runtime: Runtime, tree: Path, layers: Path | None) -> Place:
+    place: Place = {
+        "code": str(tree),
+        "layers": str(layers or ""),
+        "runtime": runtime.home,
+        "tmp_mb": config.tmp_mb,
+    }
+    view = runtime.view(layers)
+    if view is not None:
+        place |= {"shown": dict(view.shown), "links": dict(view.links)}
+    return place

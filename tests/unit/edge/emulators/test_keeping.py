@@ -169,3 +169,23 @@ def test_what_counts_as_a_change(
     scope = {"method": method, "path": path, "query_string": query, "headers": list(headers.items())}
     _, operation = keeping._called(scope)
     assert keeping._reads(scope, operation) is reads
+
+
+@pytest.mark.parametrize(
+    ("body", "operation"),
+    [
+        (b"Action=DescribeVpcs&Version=2016-11-15", "DescribeVpcs"),
+        (b"Version=2016-11-15&Action=CreateVpc", "CreateVpc"),
+        (b"MessageBody=Action=GetItem", ""),
+        (b"", ""),
+    ],
+)
+async def test_a_form_names_its_operation_and_is_received_whole(body: bytes, operation: str) -> None:
+    messages = [{"body": body, "more_body": True}, {"body": b"&Rest=1"}]
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    named, again = await keeping._named_in_form(receive)
+    assert named == operation
+    assert [await again(), await again()] == [{"body": body, "more_body": True}, {"body": b"&Rest=1"}]

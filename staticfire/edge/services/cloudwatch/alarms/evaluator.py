@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 
 PREFIX = "GraniteServiceVersion20100801."
 PAGE = 100
-# After the end of a period: what was measured in it has arrived.
-LATE_SECONDS = 1.0
+# After the end of a period: what was measured in it has arrived, by way of a log too.
+LATE_SECONDS = 2.0
 AGAIN_SECONDS = 5.0
 
 Describe = Callable[[Scope, Mapping[str, object]], Awaitable[dict[str, Any]]]

@@ -40,23 +40,27 @@ class AccountOperations:
         }
 
     async def get_recursion(self, call: Call, params: Params) -> Record:
-        return {"RecursiveLoop": function_of(self._records, ref_of(call, params)).get("recursion", "Terminate")}
+        return {
+            "RecursiveLoop": function_of(self._records, ref_of(self._records, call, params)).get(
+                "recursion", "Terminate"
+            )
+        }
 
     async def put_recursion(self, call: Call, params: Params) -> Record:
-        ref = ref_of(call, params)
+        ref = ref_of(self._records, call, params)
         async with self._records.changing(ref.scope, ref.name):
             function = {**function_of(self._records, ref), "recursion": params["RecursiveLoop"]}
             await self._records.put(ref.scope, "function", ref.name, record=function)
         return {"RecursiveLoop": params["RecursiveLoop"]}
 
     async def get_runtime_management(self, call: Call, params: Params) -> Record:
-        ref = ref_of(call, params)
+        ref = ref_of(self._records, call, params)
         function = function_of(self._records, ref._replace(qualifier=None))
         check_qualified(self._records, ref)
         return self._runtime_management(ref, function)
 
     async def put_runtime_management(self, call: Call, params: Params) -> Record:
-        ref = ref_of(call, params)
+        ref = ref_of(self._records, call, params)
         update, arn = params["UpdateRuntimeOn"], params.get("RuntimeVersionArn")
         if update == "Manual" and not arn:
             raise invalid("RuntimeVersionArn is required for Manual runtime updates.")

@@ -30,7 +30,7 @@ class AliasOperations:
         self._running = running
 
     async def create(self, call: Call, params: Params) -> Record:
-        ref = ref_of(call, params)._replace(qualifier=params["Name"])
+        ref = ref_of(self._records, call, params)._replace(qualifier=params["Name"])
         routing = self._routing(ref, params["FunctionVersion"], params.get("RoutingConfig"))
         async with self._records.changing(ref.scope, ref.name):
             check_qualified(self._records, ref._replace(qualifier=params["FunctionVersion"]))
@@ -49,10 +49,10 @@ class AliasOperations:
         return alias
 
     async def get(self, call: Call, params: Params) -> Record:
-        return alias_of(self._records, ref_of(call, params)._replace(qualifier=params["Name"]))
+        return alias_of(self._records, ref_of(self._records, call, params)._replace(qualifier=params["Name"]))
 
     async def update(self, call: Call, params: Params) -> Record:
-        ref = ref_of(call, params)._replace(qualifier=params["Name"])
+        ref = ref_of(self._records, call, params)._replace(qualifier=params["Name"])
         async with self._records.changing(ref.scope, ref.name):
             function_of(self._records, ref._replace(qualifier=None))
             alias = self._records.get(ref.scope, "alias", ref.name, params["Name"])
@@ -72,7 +72,7 @@ class AliasOperations:
         return alias
 
     async def delete(self, call: Call, params: Params) -> None:
-        ref = ref_of(call, params)
+        ref = ref_of(self._records, call, params)
         kinds = ("alias", "policy", "provisioned-concurrency")
         async with self._records.changing(ref.scope, ref.name):
             keys = [self._records.key(ref.scope, kind, ref.name, params["Name"]) for kind in kinds]
@@ -80,7 +80,7 @@ class AliasOperations:
         await self._running.changed(ref._replace(qualifier=None))
 
     async def list_all(self, call: Call, params: Params) -> Record:
-        ref = ref_of(call, params)
+        ref = ref_of(self._records, call, params)
         function_of(self._records, ref)
         version = params.get("FunctionVersion")
         aliases = [

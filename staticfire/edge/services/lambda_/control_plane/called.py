@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from staticfire.edge.aws.calls import AwsError, Call, Scope
+from staticfire.edge.aws.iam_policy import allows
 from staticfire.edge.services.lambda_.function_records import FunctionRecords, Record
 from staticfire.edge.services.lambda_.model import LATEST, FunctionRef
 
@@ -39,17 +40,32 @@ def check_revision(given: str | None, revision: str, call_this: str = "GetFuncti
         raise outdated(call_this)
 
 
-def ref_of(call: Call, params: Mapping[str, Any]) -> FunctionRef:
-    """The function that is named, with its qualifier. Another account's are its own affair."""
+def ref_of(records: FunctionRecords, call: Call, params: Mapping[str, Any]) -> FunctionRef:
+    """The function that is named, with its qualifier. Another account's wants that function's policy to allow it."""
     ref = FunctionRef.called(params["FunctionName"], call.scope, params.get("Qualifier"))
-    if ref.scope.account != call.scope.account:
+    if ref.scope.account != call.scope.account and not _granted(records, ref, call):
+        action = f"lambda:{call.carried_out}"
         raise AwsError(
             403,
             "AccessDeniedException",
-            f"User: arn:aws:iam::{call.scope.account}:root is not authorized to perform this operation on resource: "
-            f"{ref.arn} because no resource-based policy allows it",
+            f"User: arn:aws:iam::{call.scope.account}:root is not authorized to perform: {action} on resource: "
+            f"{ref.arn} because no resource-based policy allows the {action} action",
         )
     return ref
+
+
+def _granted(records: FunctionRecords, ref: FunctionRef, call: Call) -> bool:
+    policy = records.get(ref.scope, "policy", ref.name, "" if ref.qualifier in (None, LATEST) else str(ref.qualifier))
+    if policy is None:
+        return False
+    account = call.scope.account
+
+    def named(statement: Mapping[str, Any]) -> bool:
+        principal = statement["Principal"]
+        names = "*" if principal == "*" else principal.get("AWS", "")
+        return names == "*" or names.startswith(f"arn:aws:iam::{account}:")
+
+    return allows({"Statement": policy["statements"]}, f"lambda:{call.carried_out}", ref.resource, named)
 
 
 def function_of(records: FunctionRecords, ref: FunctionRef) -> Record:

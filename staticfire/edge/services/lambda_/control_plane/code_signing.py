@@ -61,7 +61,7 @@ class CodeSigningOperations:
         return {**page, "FunctionArns": [function["arn"] for function in page["FunctionArns"]]}
 
     async def put_of_function(self, call: Call, params: Params) -> Record:
-        ref = ref_of(call, params)
+        ref = ref_of(self._records, call, params)
         arn = params["CodeSigningConfigArn"]
         if self._records.get(call.scope, KIND, arn.rpartition(":")[2]) is None:
             raise AwsError(
@@ -76,12 +76,12 @@ class CodeSigningOperations:
         return {"CodeSigningConfigArn": arn, "FunctionName": ref.name}
 
     async def get_of_function(self, call: Call, params: Params) -> Record:
-        ref = ref_of(call, params)
+        ref = ref_of(self._records, call, params)
         arn = function_of(self._records, ref).get("code_signing")
         return {"CodeSigningConfigArn": arn, "FunctionName": ref.name} if arn else {}
 
     async def delete_of_function(self, call: Call, params: Params) -> None:
-        ref = ref_of(call, params)
+        ref = ref_of(self._records, call, params)
         async with self._records.changing(ref.scope, ref.name):
             function = function_of(self._records, ref)
             if function.pop("code_signing", None):

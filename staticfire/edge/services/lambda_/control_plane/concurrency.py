@@ -23,7 +23,7 @@ class ConcurrencyOperations:
         self._limit = account_concurrency
 
     async def put_reserved(self, call: Call, params: Params) -> Record:
-        ref = ref_of(call, params)
+        ref = ref_of(self._records, call, params)
         if ref.qualifier is not None:
             raise invalid(
                 "This operation is permitted on Lambda functions only. Aliases and versions do not support this "
@@ -52,19 +52,19 @@ class ConcurrencyOperations:
         return {"ReservedConcurrentExecutions": reserved}
 
     async def get_reserved(self, call: Call, params: Params) -> Record:
-        ref = ref_of(call, params)
+        ref = ref_of(self._records, call, params)
         function_of(self._records, ref)
         record = self._records.get(ref.scope, "reserved-concurrency", ref.name)
         return {"ReservedConcurrentExecutions": record["reserved"]} if record else {}
 
     async def delete_reserved(self, call: Call, params: Params) -> None:
-        ref = ref_of(call, params)
+        ref = ref_of(self._records, call, params)
         function_of(self._records, ref)
         await self._records.delete(ref.scope, "reserved-concurrency", ref.name)
         await self._running.changed(ref._replace(qualifier=None))
 
     async def put_provisioned(self, call: Call, params: Params) -> Record:
-        ref = ref_of(call, params)
+        ref = ref_of(self._records, call, params)
         if ref.qualifier in (None, LATEST):
             raise invalid("Provisioned Concurrency Configs cannot be applied to unpublished function versions.")
         requested = params["ProvisionedConcurrentExecutions"]
@@ -113,7 +113,7 @@ class ConcurrencyOperations:
         await self._running.changed(ref._replace(qualifier=None))
 
     async def list_provisioned(self, call: Call, params: Params) -> Record:
-        ref = ref_of(call, params)
+        ref = ref_of(self._records, call, params)
         function_of(self._records, ref)
         configs = []
         for key in self._records.keys(ref.scope, "provisioned-concurrency", f"{ref.name}:"):
@@ -144,7 +144,7 @@ class ConcurrencyOperations:
         return total
 
     def _published(self, call: Call, params: Params) -> FunctionRef:
-        ref = ref_of(call, params)
+        ref = ref_of(self._records, call, params)
         if ref.qualifier in (None, LATEST):
             raise invalid("The function resource provided must be an alias or a published version.")
         check_qualified(self._records, ref)

@@ -23,23 +23,23 @@ class EventInvokeOperations:
         self._records = records
 
     async def put(self, call: Call, params: Params) -> Record:
-        ref = self._existing(ref_of(call, params))
+        ref = self._existing(ref_of(self._records, call, params))
         return await self._write(ref, {}, params)
 
     async def update(self, call: Call, params: Params) -> Record:
-        ref = self._existing(ref_of(call, params))
+        ref = self._existing(ref_of(self._records, call, params))
         return await self._write(ref, self._config(ref), params)
 
     async def get(self, call: Call, params: Params) -> Record:
-        return self._config(_qualified(ref_of(call, params)))
+        return self._config(_qualified(ref_of(self._records, call, params)))
 
     async def delete(self, call: Call, params: Params) -> None:
-        ref = _qualified(ref_of(call, params))
+        ref = _qualified(ref_of(self._records, call, params))
         self._config(ref)
         await self._records.delete(ref.scope, KIND, ref.name, ref.qualifier or "")
 
     async def list_all(self, call: Call, params: Params) -> Record:
-        ref = ref_of(call, params)
+        ref = ref_of(self._records, call, params)
         if self._records.get(ref.scope, "function", ref.name) is None:
             raise missing("The function doesn't exist.")
         configs = list(self._records.list(ref.scope, KIND, f"{ref.name}:"))

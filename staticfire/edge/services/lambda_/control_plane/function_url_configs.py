@@ -47,7 +47,7 @@ class FunctionUrlOperations:
         return config
 
     async def get(self, call: Call, params: Params) -> Record:
-        return _told(self._config(ref_of(call, params)))
+        return _told(self._config(ref_of(self._records, call, params)))
 
     async def update(self, call: Call, params: Params) -> Record:
         ref = self._existing(call, params)
@@ -61,20 +61,20 @@ class FunctionUrlOperations:
         return config
 
     async def delete(self, call: Call, params: Params) -> None:
-        ref = ref_of(call, params)
+        ref = ref_of(self._records, call, params)
         self._config(ref)
         await self._records.delete(ref.scope, KIND, ref.name, ref.qualifier or "")
         await self._running.changed(ref._replace(qualifier=None))
 
     async def list_all(self, call: Call, params: Params) -> Record:
-        ref = ref_of(call, params)
+        ref = ref_of(self._records, call, params)
         if self._records.get(ref.scope, "function", ref.name) is None:
             raise missing("Function does not exist")
         configs = [_told(config) for config in self._records.list(ref.scope, KIND, f"{ref.name}:")]
         return page_of(configs, params, "FunctionUrlConfigs", key="FunctionArn")
 
     def _existing(self, call: Call, params: Params) -> FunctionRef:
-        ref = ref_of(call, params)
+        ref = ref_of(self._records, call, params)
         kind, *parts = ("alias", ref.name, ref.qualifier) if ref.qualifier else ("function", ref.name)
         if self._records.get(ref.scope, str(kind), *map(str, parts)) is None:
             raise missing("Function does not exist")

@@ -108,7 +108,7 @@ class FunctionOperations:
         return told
 
     async def update_code(self, call: Call, params: Params) -> Record:
-        ref = ref_of(call, params)
+        ref = ref_of(self._records, call, params)
         scope, name = ref.scope, ref.name
         async with self._records.changing(scope, name):
             function = function_of(self._records, ref)
@@ -134,7 +134,7 @@ class FunctionOperations:
         return version if params.get("Publish") else function["latest"]
 
     async def update_configuration(self, call: Call, params: Params) -> Record:
-        ref = ref_of(call, params)
+        ref = ref_of(self._records, call, params)
         scope, name = ref.scope, ref.name
         async with self._records.changing(scope, name):
             function = function_of(self._records, ref)
@@ -149,7 +149,7 @@ class FunctionOperations:
         return dict(function["latest"])
 
     async def publish(self, call: Call, params: Params) -> Record:
-        ref = ref_of(call, params)
+        ref = ref_of(self._records, call, params)
         scope, name = ref.scope, ref.name
         async with self._records.changing(scope, name):
             function = function_of(self._records, ref)
@@ -179,7 +179,7 @@ class FunctionOperations:
         return version
 
     async def get(self, call: Call, params: Params) -> Record:
-        ref = ref_of(call, params)
+        ref = ref_of(self._records, call, params)
         configuration = self._told(ref)
         function = function_of(self._records, ref)
         answer: Record = {"Configuration": configuration, "Code": _code(call, configuration, self._locate)}
@@ -191,10 +191,10 @@ class FunctionOperations:
         return answer
 
     async def get_configuration(self, call: Call, params: Params) -> Record:
-        return self._told(ref_of(call, params))
+        return self._told(ref_of(self._records, call, params))
 
     async def delete(self, call: Call, params: Params) -> Record:
-        ref = ref_of(call, params)
+        ref = ref_of(self._records, call, params)
         scope, name, qualifier = ref.scope, ref.name, ref.qualifier
         if qualifier == LATEST:
             raise invalid("$LATEST version cannot be deleted without deleting the function.")
@@ -225,7 +225,7 @@ class FunctionOperations:
         return page_of(functions, params, "Functions", key="FunctionArn")
 
     async def list_versions(self, call: Call, params: Params) -> Record:
-        ref = ref_of(call, params)
+        ref = ref_of(self._records, call, params)
         function = function_of(self._records, ref)
         versions = [_listed(settled(function["latest"]), qualified=True)]
         versions += [_listed(settled(version)) for version in self._records.list(ref.scope, "version", f"{ref.name}:")]

@@ -25,7 +25,7 @@ class PermissionOperations:
         self._running = running
 
     async def add(self, call: Call, params: Params) -> Record:
-        ref = ref_of(call, params)
+        ref = ref_of(self._records, call, params)
         if ref.qualifier == LATEST:
             raise invalid("We currently do not support adding policies for $LATEST.")
         principal = _principal(params["Principal"])
@@ -55,7 +55,7 @@ class PermissionOperations:
         return {"Statement": json.dumps(statement, separators=(",", ":"))}
 
     async def remove(self, call: Call, params: Params) -> None:
-        ref = ref_of(call, params)
+        ref = ref_of(self._records, call, params)
         async with self._records.changing(ref.scope, ref.name):
             if self._records.get(ref.scope, "function", ref.name) is None:
                 raise missing(f"No policy found for: {ref.arn}")
@@ -72,7 +72,7 @@ class PermissionOperations:
         await self._running.changed(ref._replace(qualifier=None))
 
     async def get(self, call: Call, params: Params) -> Record:
-        policy = self._policy(ref_of(call, params))
+        policy = self._policy(ref_of(self._records, call, params))
         if policy is None:
             raise missing("The resource you requested does not exist.")
         return told_policy(policy)

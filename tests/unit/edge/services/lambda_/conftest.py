@@ -42,7 +42,8 @@ def runtime_version(runtime_python: str) -> str:
 
 @pytest.fixture
 def lab(tmp_path: Path, runtime_python: str, runtime_version: str) -> Lab:
-    return Lab(tmp_path, runtime_python, runtime_version)
+    node = [sys.executable, "-m", "staticfire.toolchain.node", str(Layout.of(load(ROOT)).cache)]
+    return Lab(tmp_path, runtime_python, runtime_version, node)
 
 
 @pytest.fixture

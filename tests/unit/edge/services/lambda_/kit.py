@@ -9,9 +9,10 @@ import io
 import json
 import secrets
 import zipfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -33,12 +34,15 @@ DEADLINE = 30.0
 PAUSE = 0.01
 
 
-def packed(files: Mapping[str, str]) -> bytes:
-    """The same files, the same bytes: whenever they are packed."""
+def packed(files: Mapping[str, str | bytes]) -> bytes:
+    """The same files, the same bytes: whenever they are packed. A script or a bootstrap can be executed."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, text in files.items():
-            archive.writestr(zipfile.ZipInfo(name), text)
+            entry = zipfile.ZipInfo(name)
+            is_program = name == "bootstrap" or text[:2] in ("#!", b"#!")
+            entry.external_attr = (0o755 if is_program else 0o644) << 16
+            archive.writestr(entry, text)
     return buffer.getvalue()
 
 
@@ -100,6 +104,16 @@ class MemoryEmulator(Emulator):
         self.lines: dict[str, list[str]] = {}
         self.down = False
 
+    async def raw(
+        self, scope: Scope, service: str, method: str, target: str, headers: Any = (), body: Any = b"", **_: Any
+    ) -> Any:
+        self._reach()
+        self.sent.append((f"{method} {target}", {"body": body}))
+        return SimpleNamespace(status=200)
+
+    async def whole(self, response: Any) -> bytes:
+        return b""
+
     async def json(
         self, scope: Scope, service: str, target: str, body: Mapping[str, Any], version: str = "1.1"
     ) -> dict[str, Any]:
@@ -153,21 +167,25 @@ def api_of(functions: Functions) -> LambdaApi:
 class Lab:
     """Deploys functions to the emulator in memory, and runs them."""
 
-    def __init__(self, directory: Path, python: str, version: str) -> None:
+    def __init__(self, directory: Path, python: str, version: str, node: Sequence[str] = ()) -> None:
         self.directory = directory
+        self.node = node
         self.python = python
         self.version = version
         self.scope = Scope()
+        self.access_keys = AccessKeys("s")
         self.emulator = MemoryEmulator(Described(directory / "edge.sqlite", self.scope))
         self.mark = secrets.randbelow(10**9)  # tells this lab's processes from others'
 
     @asynccontextmanager
     async def running(self, **settings: Any) -> AsyncIterator[Functions]:
         runtimes = {f"python{self.version}": {"python": self.python, "version": self.version}}
-        changed: dict[str, Any] = {"runtimes": runtimes, "retry_seconds": (0.01, 0.02), **settings}
+        changed: dict[str, Any] = {"runtimes": runtimes, "node": self.node, "retry_seconds": (0.01, 0.02), **settings}
         lambda_settings = LambdaSettings(state_dir=self.directory, endpoint="http://127.0.0.1:1", **changed)
         store = Store(self.directory / "edge.sqlite")
-        functions = Functions(self.emulator, lambda_settings, AccessKeys("s"), store)
+        self.store = store
+        functions = Functions(self.emulator, lambda_settings, self.access_keys, store)
+        functions.resume()
         try:
             async with asyncio.timeout(120):
                 yield functions
@@ -177,7 +195,7 @@ class Lab:
 
     def deploy(
         self,
-        source: str | Mapping[str, str],
+        source: str | Mapping[str, str | bytes],
         *,
         name: str = "f",
         version: str = "$LATEST",
@@ -205,7 +223,7 @@ class Lab:
         self.emulator.answers[path] = described
         return FunctionRef(self.scope, name)
 
-    def add_layer(self, arn: str, files: Mapping[str, str]) -> None:
+    def add_layer(self, arn: str, files: Mapping[str, str | bytes]) -> None:
         data = packed(files)
         self._keep(data)
         self.emulator.answers.layer(arn, digest(data))

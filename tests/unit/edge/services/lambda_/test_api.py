@@ -96,7 +96,7 @@ async def test_an_event_is_accepted_and_run_later(lab: Lab, path: str, headers: 
     async with lab.running() as functions:
         answer = await answered(functions, call(path=path, body=b"{}", **headers))
         assert answer.status == 202
-        await lab.until(lambda: "ran" in lab.emulator.lines.get("/aws/lambda/f", []))
+        await lab.until(lambda: "ran\n" in lab.emulator.lines.get("/aws/lambda/f", []))
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ async def test_an_event_is_accepted_and_run_later(lab: Lab, path: str, headers: 
         (b"{not json", {}, 400, "InvalidRequestContentException"),
         (b'"' + b"x" * 6291456 + b'"', {}, 413, "RequestTooLargeException"),
         (b'"' + b"x" * 1048576 + b'"', {"x_amz_invocation_type": "Event"}, 413, "RequestTooLargeException"),
-        (b"{}", {"x_amz_invocation_type": "Later"}, 400, "InvalidParameterValueException"),
+        (b"{}", {"x_amz_invocation_type": "Later"}, 400, "ValidationException"),
         (b"{}", {"x_amz_client_context": "%%%"}, 400, "InvalidRequestContentException"),
     ],
     ids=["no JSON", "over 6 MB", "event over 1 MB", "unknown type", "bad context"],
@@ -151,8 +151,6 @@ async def test_everything_else_is_the_control_planes(lab: Lab) -> None:
         assert document(described)["FunctionName"] == "f"
         with pytest.raises(AwsError, match="GET /2015-03-31/nothing of the Lambda API is not available"):
             await api_of(functions).answer(call("GET", "/2015-03-31/nothing"))
-        with pytest.raises(AwsError, match="InvokeWithResponseStream"):
-            await api_of(functions).answer(call(path="/2021-11-15/functions/f/response-streaming-invocations"))
 
 
 @pytest.mark.parametrize(
@@ -195,3 +193,38 @@ async def test_the_resource_policy_decides_who_may_invoke(lab: Lab, change: Chan
         assert await functions.allows(ref, gateway, source)
         assert not await functions.allows(ref, gateway, source.replace(":api/", ":other/"))
         assert not await functions.allows(ref, "events.amazonaws.com", source)
+
+
+@pytest.mark.parametrize(
+    ("payload", "said"),
+    [
+        (b"n\x87r\x9e", "Invalid UTF-8 start byte 0x87\n at [Source: REDACTED (`StreamReadFeature."),
+        (b"\x99\xeb,j", "Unexpected character ((CTRL-CHAR, code 153)): expected a valid value (JSON String, Number, "),
+        (b"abc", "Unrecognized token 'abc': was expecting (JSON String, Number, Array, Object or token 'null', "),
+    ],
+)
+async def test_a_payload_that_is_not_json_is_refused_in_awss_words(lab: Lab, payload: bytes, said: str) -> None:
+    lab.deploy(ECHO)
+    async with lab.running() as functions:
+        with pytest.raises(AwsError) as refused:
+            await api_of(functions).answer(call(body=payload))
+    start = "Could not parse request body into json: Could not parse payload into json: "
+    assert refused.value.message.startswith(start + said)
+
+
+async def test_a_callers_trace_is_the_functions(lab: Lab) -> None:
+    lab.deploy("import os\ndef handler(e, c): return os.environ['_X_AMZN_TRACE_ID']\n")
+    trace = "Root=1-67891233-abcdef012345678912345678;Parent=463ac35c9f6413ad;Sampled=1"
+    async with lab.running() as functions:
+        answer = await answered(functions, call(body=b"{}", x_amzn_trace_id=trace))
+        without = await answered(functions, call(body=b"{}", x_amzn_trace_id=trace.partition(";")[0]))
+    assert document(answer) == trace
+    assert document(without).startswith("Root=1-67891233-abcdef012345678912345678;Parent=")
+
+
+async def test_a_function_of_another_region_is_not_reachable(lab: Lab) -> None:
+    async with lab.running() as functions:
+        path = "/2015-03-31/functions/arn:aws:lambda:eu-west-1:000000000000:function:f/invocations"
+        with pytest.raises(AwsError) as refused:
+            await api_of(functions).answer(call(path=path, body=b"{}"))
+    assert refused.value.message == "Functions from 'eu-west-1' are not reachable in this region ('us-east-1')"

@@ -18,8 +18,9 @@ from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.services.lambda_ import FunctionRef
 from staticfire.edge.services.lambda_.code import CodeStore
 from staticfire.edge.services.lambda_.policy import allows
+from staticfire.edge.services.lambda_.runtimes.python import PythonRuntime
 
-VERSION = "{}.{}".format(*sys.version_info[:2])
+RUNTIME = PythonRuntime(sys.executable, "{}.{}".format(*sys.version_info[:2]))
 
 
 @pytest.fixture
@@ -48,8 +49,8 @@ def serving(data: bytes, asked: list[int]) -> Callable[[], Awaitable[bytes]]:
 async def test_a_tree_is_made_once_and_compiled(store: CodeStore, code_digest: Callable[[bytes], str]) -> None:
     data = zipped(("app.py", "x = 1", 0o100644), ("bin/run", "#!", 0o100755))
     asked: list[int] = []
-    first = await store.tree(code_digest(data), sys.executable, VERSION, serving(data, asked))
-    again = await store.tree(code_digest(data), sys.executable, VERSION, serving(data, asked))
+    first = await store.tree(code_digest(data), RUNTIME, serving(data, asked))
+    again = await store.tree(code_digest(data), RUNTIME, serving(data, asked))
     assert first == again
     assert asked == [1]
     assert list(first.joinpath("__pycache__").glob("app.*.pyc"))
@@ -61,15 +62,15 @@ async def test_what_was_not_used_for_a_week_or_not_finished_goes_with_the_next_s
 ) -> None:
     old, new = zipped(("app.py", "x = 1", 0o100644)), zipped(("app.py", "x = 2", 0o100644))
     for data in (old, new):
-        await store.tree(code_digest(data), sys.executable, VERSION, serving(data, []))
+        await store.tree(code_digest(data), RUNTIME, serving(data, []))
     (tmp_path / "code" / "partial-1").mkdir()
     (tmp_path / "zips" / "partial-2").touch()
     for path in tmp_path.glob("*/*"):
         os.utime(path, (0, 0))
-    await store.tree(code_digest(new), sys.executable, VERSION, serving(new, []))
+    await store.tree(code_digest(new), RUNTIME, serving(new, []))
     CodeStore(tmp_path)
     digest = hashlib.sha256(new).hexdigest()
-    assert [path.name for path in tmp_path.glob("*/*")] == [f"{digest}-python{VERSION}"]
+    assert [path.name for path in tmp_path.glob("*/*")] == [f"{digest}-{RUNTIME.name}"]
 
 
 async def test_the_zip_of_what_is_described_stays_however_old_it_is(store: CodeStore, tmp_path: Path) -> None:
@@ -88,7 +89,7 @@ async def test_an_entry_that_leads_out_is_refused(
 ) -> None:
     data = zipped((name, "x", 0o100644))
     with pytest.raises(AwsError, match="leads out"):
-        await store.tree(code_digest(data), sys.executable, VERSION, serving(data, []))
+        await store.tree(code_digest(data), RUNTIME, serving(data, []))
     assert not list(tmp_path.parent.rglob("out.py"))
     assert not list(tmp_path.joinpath("code").iterdir())
 
@@ -100,19 +101,19 @@ async def test_nothing_is_written_through_a_link(
     outside.mkdir()
     data = zipped(("link", str(outside), 0o120777), ("link/out.py", "x", 0o100644))
     with pytest.raises((AwsError, OSError)):
-        await store.tree(code_digest(data), sys.executable, VERSION, serving(data, []))
+        await store.tree(code_digest(data), RUNTIME, serving(data, []))
     assert list(outside.iterdir()) == []
 
 
 async def test_what_is_no_zip_is_refused(store: CodeStore, code_digest: Callable[[bytes], str]) -> None:
     data = b"no zip"
     with pytest.raises(AwsError, match="InvalidZipFileException"):
-        await store.tree(code_digest(data), sys.executable, VERSION, serving(data, []))
+        await store.tree(code_digest(data), RUNTIME, serving(data, []))
 
 
 async def test_other_code_than_described_is_refused(store: CodeStore, code_digest: Callable[[bytes], str]) -> None:
     with pytest.raises(AwsError, match="its CodeSha256 says"):
-        await store.tree(code_digest(b"wanted"), sys.executable, VERSION, serving(b"served", []))
+        await store.tree(code_digest(b"wanted"), RUNTIME, serving(b"served", []))
 
 
 @pytest.mark.parametrize(

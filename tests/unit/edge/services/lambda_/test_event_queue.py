@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ def messages(lab: Lab) -> list[dict[str, Any]]:
 
 
 def tries(lab: Lab) -> list[str]:
-    return [line for line in lab.emulator.lines.get("/aws/lambda/f", []) if line.startswith("try")]
+    return [line.strip() for line in lab.emulator.lines.get("/aws/lambda/f", []) if line.startswith("try")]
 
 
 async def test_a_failing_event_is_tried_three_times_with_one_request_id(lab: Lab) -> None:
@@ -83,7 +84,7 @@ async def test_a_function_as_destination_gets_the_record(lab: Lab) -> None:
     lab.emulator.answers[EVENT_CONFIG] = {"DestinationConfig": {"OnSuccess": {"Destination": target}}}
     async with lab.running() as functions:
         await functions.enqueue(ref, b"{}")
-        await lab.until(lambda: "got well" in lab.emulator.lines.get("/aws/lambda/next", []))
+        await lab.until(lambda: "got well\n" in lab.emulator.lines.get("/aws/lambda/next", []))
 
 
 async def test_a_dead_letter_queue_gets_the_event_with_the_error_as_attributes(lab: Lab) -> None:
@@ -101,7 +102,7 @@ async def test_a_throttled_event_waits_for_its_turn(lab: Lab) -> None:
     async with lab.running() as functions:
         for _ in range(3):
             await functions.enqueue(ref, b"{}")
-        await lab.until(lambda: lab.emulator.lines.get("/aws/lambda/f", []).count("ran") == 3)
+        await lab.until(lambda: lab.emulator.lines.get("/aws/lambda/f", []).count("ran\n") == 3)
         (function,) = functions.snapshot()["functions"]
     assert function["throttles"] > 0
 
@@ -125,3 +126,73 @@ async def test_an_event_that_is_too_old_is_not_tried_again(lab: Lab) -> None:
         await functions.enqueue(ref, b"{}")
         (message,) = await lab.until(lambda: messages(lab))
     assert json.loads(message["MessageBody"])["requestContext"]["condition"] == "EventAgeExceeded"
+
+
+async def test_what_was_accepted_is_run_by_the_next_edge(lab: Lab) -> None:
+    ref = lab.deploy("import time\ndef handler(e, c): time.sleep(e['seconds']); print('ran', e['n'])\n", Timeout=60)
+    async with lab.running() as functions:
+        for number in range(3):
+            await functions.enqueue(ref, b'{"seconds": %d, "n": %d}' % (60 if number == 0 else 0, number))
+    assert "ran 0\n" not in lab.emulator.lines.get("/aws/lambda/f", [])
+    lab.deploy("def handler(e, c): print('ran', e['n'])\n", Timeout=60)
+    async with lab.running() as functions:
+        await lab.until(lambda: functions.snapshot()["queued_events"] == 0)
+    assert {f"ran {number}\n" for number in range(3)} <= set(lab.emulator.lines["/aws/lambda/f"])
+
+
+async def test_what_a_reset_dropped_stays_dropped(lab: Lab) -> None:
+    ref = lab.deploy("import time\ndef handler(e, c): time.sleep(60)\n", Timeout=60)
+    async with lab.running() as functions:
+        await functions.enqueue(ref, b"{}")
+        await functions.reset()
+    async with lab.running() as functions:
+        assert functions.snapshot()["queued_events"] == 0
+
+
+async def test_attempts_are_counted_across_edges(lab: Lab) -> None:
+    ref = lab.deploy(FAILS)
+    async with lab.running(retry_seconds=(600.0,)) as functions:
+        request_id = await functions.enqueue(ref, b"{}")
+        await lab.until(lambda: len(tries(lab)) == 1)
+    async with lab.running() as functions:
+        await lab.until(lambda: functions.snapshot()["queued_events"] == 0)
+    assert tries(lab) == [f"try {request_id}"] * 3
+
+
+async def test_a_record_waits_for_an_emulator_that_is_down(lab: Lab) -> None:
+    ref = lab.deploy("def handler(e, c): return 'well'\n")
+    lab.emulator.answers[EVENT_CONFIG] = {"DestinationConfig": {"OnSuccess": {"Destination": QUEUE}}}
+    async with lab.running() as functions:
+        await functions.describe(ref)
+        await functions.invoke(ref, b"{}")
+        lab.emulator.down = True
+        await functions.enqueue(ref, b"{}")
+        await lab.until(lambda: functions.snapshot()["functions"][0]["invocations"] == 2)
+        lab.emulator.down = False
+        (message,) = await lab.until(lambda: messages(lab))
+    assert message["MessageSystemAttributes"]["AWSTraceHeader"]["StringValue"].startswith("Root=1-")
+
+
+async def test_reserved_concurrency_zero_is_a_condition_of_its_own(lab: Lab) -> None:
+    ref = lab.deploy(FAILS, reserved=0)
+    lab.emulator.answers[EVENT_CONFIG] = {"DestinationConfig": {"OnFailure": {"Destination": QUEUE}}}
+    async with lab.running() as functions:
+        await functions.enqueue(ref, b"{}")
+        (message,) = await lab.until(lambda: messages(lab))
+    record = json.loads(message["MessageBody"])
+    context = record["requestContext"]
+    assert (context["condition"], context["approximateInvokeCount"]) == ("ZeroReservedConcurrency", 0)
+    assert "responseContext" not in record
+
+
+async def test_a_bucket_gets_the_record_as_an_object(lab: Lab) -> None:
+    ref = lab.deploy(FAILS)
+    bucket = "arn:aws:s3:::letters"
+    lab.emulator.answers[EVENT_CONFIG] = {
+        "MaximumRetryAttempts": 0,
+        "DestinationConfig": {"OnFailure": {"Destination": bucket}},
+    }
+    async with lab.running() as functions:
+        await functions.enqueue(ref, b"{}")
+        (target,) = await lab.until(lambda: [sent for sent, _ in lab.emulator.sent if sent.startswith("PUT")])
+    assert re.fullmatch(r"PUT /letters/aws/lambda/async/f/\d{4}/\d\d/\d\d/[\dT.-]+-[0-9a-f-]{36}", target)

@@ -28,8 +28,8 @@ def frame(text: str, milliseconds: int = 1000) -> bytes:
 def test_lines_and_framed_records_keep_their_order() -> None:
     parser = OutputParser()
     records = parser.feed(b"one\n" + frame("two\nlines\n") + b"three\nfo")
-    assert records == [(None, "one"), (1000, "two\nlines"), (None, "three")]
-    assert parser.feed(b"ur\n") == [(None, "four")]
+    assert records == [(None, "one\n"), (1000, "two\nlines\n"), (None, "three\n")]
+    assert parser.feed(b"ur\n") == [(None, "four\n")]
 
 
 def test_output_in_single_bytes_gives_the_same_records() -> None:
@@ -37,7 +37,7 @@ def test_output_in_single_bytes_gives_the_same_records() -> None:
     parser = OutputParser()
     records = [record for byte in whole for record in parser.feed(bytes([byte]))]
     assert records == OutputParser().feed(whole)
-    assert [text for _, text in records] == ["one", "two\n\xa5", "tail ", "three", ""]
+    assert [text for _, text in records] == ["one\n", "two\n\xa5", "tail ", "three", "\n"]
 
 
 def test_an_unfinished_line_can_be_ended_and_an_unfinished_frame_stays() -> None:
@@ -53,7 +53,7 @@ def test_an_unfinished_line_can_be_ended_and_an_unfinished_frame_stays() -> None
 def test_a_mark_with_an_impossible_length_is_text() -> None:
     parser = OutputParser()
     records = parser.feed(b"\xa5\x5a\x00\x03\xff\xff\xff\xff12345678\nnext\n")
-    assert records[-1] == (None, "next")
+    assert records[-1] == (None, "next\n")
 
 
 async def test_an_invocations_lines_stand_between_start_and_report(lab: Lab) -> None:
@@ -67,15 +67,29 @@ async def test_an_invocations_lines_stand_between_start_and_report(lab: Lab) -> 
     lines = lab.emulator.lines[GROUP]
     identifier = outcome.request_id
     assert lines[0].startswith("INIT_START Runtime Version: python:3.")
-    assert lines[1:3] == [f"START RequestId: {identifier} Version: $LATEST", "first"]
-    assert re.fullmatch(rf"\[WARNING\]\t\S+Z\t{identifier}\tsecond\nof two lines", lines[3])
-    assert lines[4:6] == ["third", f"END RequestId: {identifier}"]
+    assert lines[1:3] == [f"START RequestId: {identifier} Version: $LATEST\n", "first\n"]
+    assert re.fullmatch(rf"\[WARNING\]\t\S+Z\t{identifier}\tsecond\nof two lines\n", lines[3])
+    assert lines[4:6] == ["third", f"END RequestId: {identifier}\n"]
     assert re.fullmatch(
         rf"REPORT RequestId: {identifier}\tDuration: [\d.]+ ms\tBilled Duration: \d+ ms\tMemory Size: 256 MB\t"
-        r"Max Memory Used: \d+ MB\tInit Duration: [\d.]+ ms\t",
+        r"Max Memory Used: \d+ MB\tInit Duration: [\d.]+ ms\t\n",
         lines[6],
     )
     assert len(lines) == 7
+
+
+async def test_an_import_error_is_followed_by_what_the_native_modules_are_for(lab: Lab) -> None:
+    head = b"\x7fELF\x02\x01\x01" + bytes(11) + (0x3E).to_bytes(2, "little")
+    modules = {
+        "fast/__init__.py": "from .fast import loads\n",
+        "fast/fast.cpython-302-x86_64-linux-gnu.so": head.decode(),
+    }
+    ref = lab.deploy({"app.py": "from fast import loads\ndef handler(e, c): print(e)\n", **modules})
+    async with lab.running() as functions:
+        assert (await functions.invoke(ref, b"{}")).error
+        await functions.reset()
+    said = [line for line in lab.emulator.lines[GROUP] if "staticfire" in line]
+    assert f"the native module of fast is for cpython-302, not for python{lab.version}" in said[0]
 
 
 async def test_the_log_tail_is_the_invocations_own(lab: Lab) -> None:
@@ -137,7 +151,7 @@ async def test_lines_survive_an_emulator_that_is_away_for_a_while(lab: Lab, capl
             assert (await functions.invoke(ref, b"1")).error is None
             await lab.until(lambda: "cannot be sent now" in caplog.text)
         lab.emulator.down = False
-        await lab.until(lambda: "kept 1" in lab.emulator.lines.get(GROUP, []))
+        await lab.until(lambda: "kept 1\n" in lab.emulator.lines.get(GROUP, []))
 
 
 async def test_a_full_buffer_drops_the_oldest_and_says_so(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -27,15 +29,40 @@ def counters(functions: Functions) -> dict[str, Any]:
     return dict(function)
 
 
+MEETS = """
+import os, socket
+def handler(port, c):
+    with socket.create_connection(("127.0.0.1", port)) as meeting:
+        meeting.recv(1)
+    return os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]
+"""
+
+
+@asynccontextmanager
+async def meeting_of(count: int) -> AsyncIterator[bytes]:
+    """The port where callers wait until there are so many at the same time, however long each took to come."""
+    arrived: list[asyncio.StreamWriter] = []
+
+    def arrive(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        arrived.append(writer)
+        if len(arrived) % count == 0:
+            for waiting in arrived[-count:]:
+                waiting.close()
+
+    server = await asyncio.start_server(arrive, "127.0.0.1", 0)
+    async with server:
+        yield str(server.sockets[0].getsockname()[1]).encode()
+
+
 async def test_concurrent_invocations_run_in_environments_of_their_own(
     lab: Lab, said: Said, run_together: Together
 ) -> None:
-    ref = lab.deploy(WAITS)
-    async with lab.running() as functions:
-        outcomes = await run_together(*(functions.invoke(ref, b"0.5") for _ in range(3)))
+    ref = lab.deploy(MEETS)
+    async with lab.running() as functions, meeting_of(3) as port:
+        outcomes = await run_together(*(functions.invoke(ref, port) for _ in range(3)))
         assert len({said(one) for one in outcomes}) == 3
         assert counters(functions)["cold_starts"] == 3
-        await run_together(*(functions.invoke(ref, b"0.1") for _ in range(3)))
+        await run_together(*(functions.invoke(ref, port) for _ in range(3)))
         assert counters(functions)["cold_starts"] == 3
 
 
@@ -178,7 +205,7 @@ async def test_a_caller_that_goes_away_does_not_end_the_invocation(lab: Lab) -> 
         await lab.until(lambda: functions.snapshot()["functions"])
         caller.cancel()
         await lab.until(lambda: counters(functions)["invocations"] == 1)
-        await lab.until(lambda: "finished" in lab.emulator.lines.get("/aws/lambda/f", []))
+        await lab.until(lambda: "finished\n" in lab.emulator.lines.get("/aws/lambda/f", []))
 
 
 async def test_reset_ends_all_environments_and_starts_cold(lab: Lab) -> None:
@@ -289,7 +316,7 @@ async def test_a_weighted_alias_spreads_over_its_versions(lab: Lab) -> None:
     ("config", "words"),
     [
         ({"PackageType": "Image"}, "container image"),
-        ({"Runtime": "nodejs22.x"}, "nodejs22.x"),
+        ({"Runtime": "java21"}, "java21"),
     ],
 )
 async def test_what_cannot_run_here_is_refused_in_words(lab: Lab, config: dict[str, Any], words: str) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from staticfire.edge.services.lambda_.runtime_api import ACCEPTED, Reply, RuntimeConnection, event
+from staticfire.edge.services.lambda_.response_stream import ResponseStream
+from staticfire.edge.services.lambda_.runtime_api import ACCEPTED, Address, Reply, RuntimeConnection, event
 
 POLL = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: 127.0.0.1:9001\r\nAccept: */*\r\n\r\n"
 
@@ -25,6 +27,7 @@ class Runtime:
     def __init__(self) -> None:
         self.heard: list[str | bytes] = []
         self.error_types: list[str | None] = []
+        self.streams: dict[str, ResponseStream] = {}
 
     def poll(self, reply: Reply) -> None:
         self.heard.append("poll")
@@ -37,7 +40,13 @@ class Runtime:
     def init_failed(self, payload: bytes, error_type: str) -> None:
         self.heard.append(error_type)
 
-    def accepts(self, peer_port: int, own_port: int) -> bool:
+    def extension_called(self, method: str, path: str, headers: Mapping[bytes, str], body: bytes, reply: Reply) -> None:
+        self.heard.append(f"{method} {path}")
+
+    def stream_of(self, request_id: str) -> ResponseStream | None:
+        return self.streams.get(request_id)
+
+    def accepts(self, peer: Address, own: Address) -> bool:
         return True
 
 
@@ -46,6 +55,13 @@ class Transport(asyncio.Transport):
         super().__init__({"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2)})
         self.written = b""
         self.closed = False
+        self.paused = False
+
+    def pause_reading(self) -> None:
+        self.paused = True
+
+    def resume_reading(self) -> None:
+        self.paused = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.written += data
@@ -186,3 +202,66 @@ async def test_an_event_comes_with_what_the_runtime_must_know_of_it() -> None:
         "lambda-runtime-trace-id": "Root=1",
     }
     assert b"\r\nlambda-runtime-client-context: {}\r\n" in event("id", 17, "arn:f", "Root=1", "{}", b"")
+
+
+HEAD = (
+    b"POST /2018-06-01/runtime/invocation/id/response HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+    b"Lambda-Runtime-Function-Response-Mode: streaming\r\nContent-Type: text/event-stream\r\n"
+)
+TRAILERS = b"Trailer: Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body\r\n\r\n"
+
+
+async def test_a_streamed_response_is_there_piece_by_piece(
+    runtime: Runtime, transport: Transport, connection: RuntimeConnection
+) -> None:
+    stream = runtime.streams["id"] = ResponseStream()
+    pieces = stream.pieces()
+    connection.data_received(HEAD + b"\r\n5\r\nhello\r\n")
+    assert (await anext(pieces), stream.content_type) == (b"hello", "text/event-stream")
+    connection.data_received(b"6\r\n world\r\n")
+    assert await anext(pieces) == b" world"
+    assert runtime.heard == []
+    connection.data_received(b"0\r\n\r\n")
+    assert (runtime.heard, runtime.error_types) == ([b""], [None])
+    assert transport.written == ACCEPTED
+
+
+async def test_an_error_in_the_trailers_breaks_a_streamed_response_off(
+    runtime: Runtime, connection: RuntimeConnection
+) -> None:
+    runtime.streams["id"] = ResponseStream()
+    connection.data_received(HEAD + TRAILERS + b"5\r\nhello\r\n0\r\n")
+    connection.data_received(
+        b"Lambda-Runtime-Function-Error-Type: Runtime.Broken\r\n"
+        b"Lambda-Runtime-Function-Error-Body: eyJhIjogMX0=\r\n\r\n"
+    )
+    assert (runtime.heard, runtime.error_types) == ([b'{"a": 1}'], ["Runtime.Broken"])
+
+
+async def test_who_wants_a_streamed_response_whole_gets_it_whole(
+    runtime: Runtime, connection: RuntimeConnection
+) -> None:
+    connection.data_received(HEAD + b"\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n")
+    assert runtime.heard == [b"hello world"]
+
+
+async def test_a_connection_that_breaks_ends_the_stream(runtime: Runtime, connection: RuntimeConnection) -> None:
+    stream = runtime.streams["id"] = ResponseStream()
+    connection.data_received(HEAD + b"\r\n5\r\nhello\r\n")
+    connection.connection_lost(None)
+    assert [piece async for piece in stream.pieces()] == [b"hello"]
+    assert runtime.heard == []
+
+
+async def test_a_caller_that_lags_holds_up_the_runtime(
+    runtime: Runtime, transport: Transport, connection: RuntimeConnection
+) -> None:
+    stream = runtime.streams["id"] = ResponseStream()
+    large = b"x" * 100_000
+    chunk = b"%x\r\n%b\r\n" % (len(large), large)
+    connection.data_received(HEAD + b"\r\n" + chunk * 2)
+    assert not transport.paused
+    connection.data_received(chunk)
+    assert transport.paused
+    await anext(stream.pieces())
+    assert not transport.paused

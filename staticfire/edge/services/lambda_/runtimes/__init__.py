@@ -1,0 +1,95 @@
+"""Lambda's runtimes: which one a function needs, and how it starts. A module each: python, node, custom."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+
+from staticfire.edge.aws.calls import AwsError
+
+from .. import isolation as namespaces
+from ..function_process import LAUNCH
+from ..model import FunctionConfig
+from . import custom, node
+from .custom import CustomRuntime
+from .node import Nodes
+from .python import Pythons, version_of
+from .runtime import NOT_RUNNABLE, Paths, Runtime, View
+
+__all__ = ["Paths", "Runtime", "Runtimes", "View"]
+
+log = logging.getLogger(__name__)
+
+
+class Runtimes:
+    """What can run here. Node's are made when they are first needed."""
+
+    def __init__(self, pythons: Mapping[str, Mapping[str, str]], node_command: Sequence[str] = ()) -> None:
+        self._pythons = Pythons(pythons)
+        self._nodes = Nodes(node_command)
+        self._isolates: bool | None = None
+        self._probing = asyncio.Lock()
+
+    def check(self, config: FunctionConfig) -> None:
+        """That the function can run here, as far as its runtime's name tells."""
+        if config.package_type != "Zip":
+            raise AwsError(
+                NOT_RUNNABLE,
+                "InvalidRuntimeException",
+                f"{config.name} is a container image. Only zip packages run here: deploy it as a zip.",
+            )
+        if config.runtime in (*node.RUNTIMES, *custom.RUNTIMES):
+            return
+        if version_of(config.runtime) is None:
+            raise AwsError(
+                NOT_RUNNABLE,
+                "InvalidRuntimeException",
+                f"{config.name} has the runtime {config.runtime!r}. These run here: python3.N, "
+                f"{', '.join((*node.RUNTIMES, *custom.RUNTIMES))}.",
+            )
+        if not self._pythons:
+            raise AwsError(
+                NOT_RUNNABLE,
+                "InvalidRuntimeException",
+                "No Python runtime is installed for this edge: run `staticfire up`, which makes one.",
+            )
+
+    async def find(self, config: FunctionConfig) -> Runtime:
+        """The runtime of a function; made where it is not there yet."""
+        self.check(config)
+        if config.runtime in custom.RUNTIMES:
+            return CustomRuntime(config.runtime)
+        if config.runtime in node.RUNTIMES:
+            return await self._nodes.make(config.runtime)
+        return self._pythons.choose(config.runtime)
+
+    async def prepare(self, name: str) -> str:
+        """Make a runtime before a function needs it; what to say of it, or nothing."""
+        if name in node.RUNTIMES:
+            await self._nodes.make(name)
+        return self._nodes.note(name)
+
+    async def isolate(self) -> bool:
+        """Whether execution environments can be isolated here; tried once."""
+        async with self._probing:
+            if self._isolates is None:
+                namespaces.adopt_orphans()
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    *(str(LAUNCH), "probe"),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=asyncio.subprocess.DEVNULL,
+                    stderr=asyncio.subprocess.PIPE,
+                )
+                _, reason = await process.communicate()
+                self._isolates = process.returncode == 0
+                if not self._isolates:
+                    log.warning("functions see this machine's files and processes: %s", reason.decode().strip()[-500:])
+        return self._isolates
+
+    @property
+    def isolation(self) -> str:
+        """For the snapshot: "namespaces", "none" (a TMPDIR of its own only), or "unknown" before the first start."""
+        return {True: "namespaces", False: "none", None: "unknown"}[self._isolates]

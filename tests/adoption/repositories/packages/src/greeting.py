@@ -1,0 +1,5 @@
+from greetings import greet
+
+
+def handler(event, context):
+    return greet("ann")

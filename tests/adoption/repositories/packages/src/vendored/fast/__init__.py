@@ -1,0 +1,3 @@
+from .fast import loads
+
+__all__ = ["loads"]

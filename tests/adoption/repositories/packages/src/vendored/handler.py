@@ -1,0 +1,5 @@
+from fast import loads
+
+
+def handler(event, context):
+    return loads("1")
