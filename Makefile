@@ -59,8 +59,8 @@ lint: setup ## Style and types only
 format: setup ## Format the code
 	@$(VENV)/bin/ruff check --fix -q . ; $(VENV)/bin/ruff format .
 
-fidelity: setup ## Write docs/fidelity.md from the conformance cases
-	@$(VENV)/bin/pytest tests/conformance --collect-only -qq --fidelity docs/fidelity.md >/dev/null
+fidelity: setup ## Write docs/fidelity.md from the cases of conformance
+	@$(VENV)/bin/pytest tests/conformance tests/recorded --collect-only -qq --fidelity docs/fidelity.md >/dev/null
 
 services: setup ## Write docs/services-of-aws.md from the table of resource types
 	@$(VENV)/bin/python -m tests.unit.docs.services_of_aws

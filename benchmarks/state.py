@@ -91,9 +91,9 @@ class Stack:
         measured = {}
         for count in (1_000, 100_000):
             self._items(count)
-            told = [self._running().edge(timeout=120).save() for _ in range(ROUNDS)]
-            seconds, stalled = (statistics.median(each[name] for each in told) for name in ("seconds", "stalled"))
-            size = told[-1]["bytes"] / 1e6
+            saves = [self._running().edge(timeout=120).save() for _ in range(ROUNDS)]
+            seconds, stalled = (statistics.median(save[name] for save in saves) for name in ("seconds", "stalled"))
+            size = saves[-1]["bytes"] / 1e6
             text = f"{seconds:.2f} s in a child, {size:.1f} MB; calls wait {stalled * 1000:.0f} ms"
             measured[f"a save, {count:,} items more"] = text
         return measured

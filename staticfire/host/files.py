@@ -33,8 +33,8 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
 
 def sync(path: Path) -> None:
     """Have a file, and its name, on the disk."""
-    for each in (path, path.parent):
-        descriptor = os.open(each, os.O_RDONLY)
+    for place in (path, path.parent):
+        descriptor = os.open(place, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:

@@ -10,10 +10,12 @@ import ipaddress
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from staticfire.targets.base import Running
 from tests.conformance import fidelity
@@ -39,7 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "documented(area, aws, page, here): the AWS behaviour that a case shows")
+    config.addinivalue_line("markers", "streams(service): reads streams of `dynamodb` or `kinesis`")
     config.addinivalue_line("markers", "begins(work): what the case asks for at the end of the run: work(lab)")
 
 
@@ -73,6 +75,36 @@ def _possible(request: pytest.FixtureRequest, staticfire_target: str) -> None:
     why = request.node.get_closest_marker("documented").kwargs["elsewhere"].get(staticfire_target)
     if why:
         pytest.skip(why)
+    streams = request.node.get_closest_marker("streams")
+    if streams is not None and staticfire_target != "embedded":
+        missing = request.getfixturevalue("missing_streams")(*streams.args)
+        if missing:
+            pytest.skip(missing)
+
+
+@pytest.fixture(scope="session")
+def missing_streams(lab: Lab) -> Callable[[str], str]:
+    """Why streams of a service cannot be read; nothing where they can."""
+    return cache(lambda service: without_streams(lab, service))
+
+
+def without_streams(lab: Lab, service: str) -> str:
+    """What keeps this LocalStack itself from serving streams: it installs Kinesis and DynamoDB Local where it can."""
+    try:
+        if service == "kinesis":
+            lab.aws("kinesis").create_stream(StreamName=lab.name("stream"), ShardCount=1)
+        else:
+            made = lab.aws("dynamodb").create_table(
+                TableName=lab.name("table"),
+                KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+                AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+                BillingMode="PAY_PER_REQUEST",
+                StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+            )["TableDescription"]
+            lab.aws("dynamodbstreams").describe_stream(StreamArn=made["LatestStreamArn"])
+    except ClientError as error:
+        return f"this LocalStack serves no streams of {service}: {error}"
+    return ""
 
 
 @pytest.fixture(scope="session")

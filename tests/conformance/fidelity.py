@@ -1,4 +1,4 @@
-"""Writes docs/fidelity.md from the conformance cases: behaviour, AWS, here.
+"""Writes docs/fidelity.md from the cases of tests/conformance and tests/recorded: behaviour, AWS, here.
 
     make fidelity
 
@@ -20,9 +20,9 @@ SAME = "the same"
 HEAD = """\
 # Fidelity: what AWS documents, and what happens here
 
-Made from tests/conformance (`make fidelity`): each row is a case that `tox -e conformance` runs against the edge
-through plain HTTP and boto3. Where this endpoint differs from AWS, the case asserts the difference that the row tells.
-A behaviour is known from AWS's documentation, or from AWS's own answers on the day that is named.
+Made from tests/conformance and tests/recorded (`make fidelity`): each row is a case that `tox -e conformance` runs
+against the edge through plain HTTP and boto3. Where this endpoint differs from AWS, the case asserts the difference
+that the row tells. A behaviour is known from AWS's documentation, or from AWS's own answers on the day that is named.
 """
 
 Row = tuple[str, str, str, str]
@@ -53,6 +53,13 @@ def documented(
     )
 
 
+def recorded(
+    area: str, aws: str, on: str, here: str = SAME, *, elsewhere: Mapping[str, str] | None = None
+) -> pytest.MarkDecorator:
+    """Marks a case whose expected answers are what AWS answered that day (ISO date)."""
+    return documented(area, aws, "", here, elsewhere=elsewhere, recorded=on)
+
+
 def _here(case: Mapping[str, Any]) -> str:
     reasons: dict[str, list[str]] = {}
     for target, why in case["elsewhere"].items():
@@ -79,6 +86,8 @@ def _row(case: Mapping[str, Any]) -> Row:
 
 
 def _link(page: str) -> str:
+    if not page:
+        return ""
     name = page.rstrip("/").rpartition("/")[2].removesuffix(".html")
     return f"[{name}]({page if page.startswith('https:') else DOCS + page})"
 

@@ -14,6 +14,7 @@ from tests.conformance.fidelity import documented
 from tests.conformance.lab import Lab, Queue, eventually
 
 AREA = "Event sources: filters"
+SEEN = "2025-11-25"
 SQS = "lambda/latest/dg/with-sqs-filtering.html"
 STREAMS = "lambda/latest/dg/with-ddb-filtering.html"
 KINESIS = "lambda/latest/dg/with-kinesis-filtering.html"
@@ -178,6 +179,7 @@ CHANGES: dict[str, tuple[Any, list[Item], list[tuple[str, str]]]] = {
 
 @documented(AREA, "A pattern on a stream's `eventName`, `Keys`, `NewImage`, whose numbers are text", STREAMS)
 @pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.streams("dynamodb")
 def test_a_filter_of_a_stream(lab: Lab, teller: Teller, mapped: list[str], name: str) -> None:
     pattern, items, taken = CHANGES[name]
     dynamodb, table = lab.aws("dynamodb"), lab.name("table")
@@ -198,6 +200,7 @@ def test_a_filter_of_a_stream(lab: Lab, teller: Teller, mapped: list[str], name:
 
 @documented(AREA, "A pattern on a Kinesis record's `data`, JSON or text, and `partitionKey`", KINESIS)
 @pytest.mark.parametrize("pattern", [{"data": {"a": ["x"]}}, {"data": ["text"]}, {"partitionKey": ["taken"]}])
+@pytest.mark.streams("kinesis")
 def test_a_filter_of_a_kinesis_stream(lab: Lab, teller: Teller, mapped: list[str], pattern: dict[str, Any]) -> None:
     kinesis, name = lab.aws("kinesis"), lab.name("stream")
     kinesis.create_stream(StreamName=name, ShardCount=1)
@@ -212,7 +215,7 @@ def test_a_filter_of_a_kinesis_stream(lab: Lab, teller: Teller, mapped: list[str
     assert left(lab, teller.queue) == 0
 
 
-@documented(AREA, "A pattern that is none is refused: InvalidParameterValueException", RULES)
+@documented(AREA, "A pattern that is none is refused: InvalidParameterValueException", RULES, recorded=SEEN)
 @pytest.mark.parametrize(
     "pattern", ["simple string", '"text"', '[{"eventName": ["INSERT"]}]', '{"eventName": ["INSERT"=123}']
 )
@@ -240,7 +243,7 @@ def test_filters_are_described(lab: Lab, teller: Teller, mapped: list[str]) -> N
     assert "FilterCriteria" not in client.get_event_source_mapping(UUID=made["UUID"])
 
 
-@documented(AREA, "A queue's mapping is Creating, then Enabled, and tells no result of a batch", CREATE)
+@documented(AREA, "A queue's mapping is Creating, then Enabled, and tells no result of a batch", CREATE, recorded=SEEN)
 def test_a_queues_mapping_is_described(lab: Lab, teller: Teller, mapped: list[str]) -> None:
     client = lab.aws("lambda")
     made = client.create_event_source_mapping(FunctionName=teller.name, EventSourceArn=lab.queue().arn)
@@ -259,11 +262,8 @@ def test_a_queues_mapping_is_described(lab: Lab, teller: Teller, mapped: list[st
     assert (described["BatchSize"], described["StateTransitionReason"]) == (10, "USER_INITIATED")
 
 
-@documented(
-    AREA,
-    "A stream's mapping tells its defaults: batches of 100, retries and age -1",
-    CREATE,
-)
+@documented(AREA, "A stream's mapping tells its defaults: batches of 100, retries and age -1", CREATE, recorded=SEEN)
+@pytest.mark.streams("kinesis")
 def test_a_streams_mapping_is_described(lab: Lab, teller: Teller, mapped: list[str]) -> None:
     client, kinesis, name = lab.aws("lambda"), lab.aws("kinesis"), lab.name("stream")
     kinesis.create_stream(StreamName=name, ShardCount=1)

@@ -14,6 +14,7 @@ from tests.conformance.fidelity import documented
 from tests.conformance.lab import Lab, Queue, eventually
 
 AREA = "Event sources: mappings"
+SEEN = "2025-11-25"
 CREATE = "lambda/latest/api/API_CreateEventSourceMapping.html"
 UPDATE = "lambda/latest/api/API_UpdateEventSourceMapping.html"
 SQS = "lambda/latest/dg/services-sqs-errorhandling.html"
@@ -135,7 +136,13 @@ def refusal(lab: Lab, operation: str, **parameters: Any) -> tuple[int, str, str]
     return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"], answer["Error"]["Message"]
 
 
-@documented(AREA, "A mapping of an unknown function, queue or stream is refused, in the words of its source", CREATE)
+@documented(
+    AREA,
+    "A mapping of an unknown function, queue or stream is refused, in the words of its source",
+    CREATE,
+    recorded=SEEN,
+)
+@pytest.mark.streams("kinesis")
 def test_unknown_sources_and_functions(lab: Lab, function: str) -> None:
     account = lab.arn(function).split(":")[4]
     region = lab.arn(function).split(":")[3]
@@ -159,7 +166,10 @@ def test_unknown_sources_and_functions(lab: Lab, function: str) -> None:
         assert refused == (*bad, f"Stream not found: {arn}")
 
 
-@documented(AREA, "A stream's mapping wants a starting position, a table's no time, a queue's none", CREATE)
+@documented(
+    AREA, "A stream's mapping wants a starting position, a table's no time, a queue's none", CREATE, recorded=SEEN
+)
+@pytest.mark.streams("kinesis")
 def test_starting_positions(lab: Lab, function: str) -> None:
     _, of_table = table(lab)
     _, of_kinesis = stream(lab)
@@ -190,7 +200,9 @@ def test_starting_positions(lab: Lab, function: str) -> None:
     assert refused[2] == f"Unsupported starting position for arn type: {of_table}"
 
 
-@documented(AREA, "More than 10 messages in a batch want a window; a queue's mapping has no destination", CREATE)
+@documented(
+    AREA, "More than 10 messages in a batch want a window; a queue's mapping has no destination", CREATE, recorded=SEEN
+)
 def test_settings_that_do_not_fit(lab: Lab, function: str, mapped: list[str]) -> None:
     window = "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"
     client, queue = lab.aws("lambda"), lab.queue()
@@ -206,7 +218,8 @@ def test_settings_that_do_not_fit(lab: Lab, function: str, mapped: list[str]) ->
     assert refused[2] == "Unsupported DestinationConfig parameter for given event source mapping type."
 
 
-@documented(AREA, "The same mapping twice is a conflict that names the first", CREATE)
+@documented(AREA, "The same mapping twice is a conflict that names the first", CREATE, recorded=SEEN)
+@pytest.mark.streams("dynamodb")
 def test_the_same_mapping_twice(lab: Lab, function: str, mapped: list[str]) -> None:
     client, queue = lab.aws("lambda"), lab.queue()
     _, arn = table(lab)
@@ -226,14 +239,16 @@ def test_the_same_mapping_twice(lab: Lab, function: str, mapped: list[str]) -> N
     )
 
 
-@documented(AREA, "An unknown mapping is a ResourceNotFoundException for get, update and delete", UPDATE)
+@documented(AREA, "An unknown mapping is a ResourceNotFoundException for get, update and delete", UPDATE, recorded=SEEN)
 @pytest.mark.parametrize("operation", ["get", "update", "delete"])
 def test_an_unknown_mapping(lab: Lab, operation: str) -> None:
     refused = refusal(lab, f"{operation}_event_source_mapping", UUID=UNKNOWN)
     assert refused == (404, "ResourceNotFoundException", "The resource you requested does not exist.")
 
 
-@documented(AREA, "A mapping is Updating, Disabling, Enabling and Deleting on its way, and then gone", UPDATE)
+@documented(
+    AREA, "A mapping is Updating, Disabling, Enabling and Deleting on its way, and then gone", UPDATE, recorded=SEEN
+)
 def test_the_states_of_a_mapping(lab: Lab, function: str) -> None:
     client = lab.aws("lambda")
     made = client.create_event_source_mapping(FunctionName=function, EventSourceArn=lab.queue().arn, Enabled=False)
@@ -272,7 +287,7 @@ def test_mappings_are_listed(lab: Lab, mapped: list[str]) -> None:
     assert only["UUID"] == made[0]["UUID"]
 
 
-@documented(AREA, "A mapping has tags, under its ARN", CREATE)
+@documented(AREA, "A mapping has tags, under its ARN", CREATE, recorded=SEEN)
 def test_a_mapping_has_tags(lab: Lab, function: str, mapped: list[str]) -> None:
     client = lab.aws("lambda")
     made = client.create_event_source_mapping(
@@ -292,7 +307,7 @@ def of_queue(lab: Lab, worker: Worker, source: Queue, **settings: Any) -> str:
     return str(made["UUID"])
 
 
-@documented(AREA, "An answer that AWS does not understand fails the whole batch of messages", SQS)
+@documented(AREA, "An answer that AWS does not understand fails the whole batch of messages", SQS, recorded=SEEN)
 @pytest.mark.parametrize("failure", [{"foo": 1}, {"itemIdentifier": ""}])
 def test_a_malformed_answer_fails_the_batch(lab: Lab, worker: Worker, mapped: list[str], failure: Any) -> None:
     dead, source = lab.queue(), lab.queue()
@@ -324,7 +339,7 @@ def test_a_fifo_queue_keeps_its_order(lab: Lab, worker: Worker, mapped: list[str
     sqs.delete_queue(QueueUrl=url)
 
 
-@documented(AREA, "A message's attributes arrive with their types, empty lists and MD5", SQS)
+@documented(AREA, "A message's attributes arrive with their types, empty lists and MD5", SQS, recorded=SEEN)
 def test_a_messages_attributes(lab: Lab, mapped: list[str]) -> None:
     heard, source = lab.queue(), lab.queue()
     function = lab.function(
@@ -365,7 +380,10 @@ def destination(queue: str) -> dict[str, Any]:
     return {"OnFailure": {"Destination": queue}}
 
 
-@documented(AREA, "After MaximumRetryAttempts a batch goes to the failure queue, and its shard goes on", TABLES)
+@documented(
+    AREA, "After MaximumRetryAttempts a batch goes to the failure queue, and its shard goes on", TABLES, recorded=SEEN
+)
+@pytest.mark.streams("dynamodb")
 def test_a_batch_is_given_up_to_a_queue(lab: Lab, worker: Worker, mapped: list[str]) -> None:
     dead = lab.queue()
     name, arn = table(lab)
@@ -395,6 +413,7 @@ def test_a_batch_is_given_up_to_a_queue(lab: Lab, worker: Worker, mapped: list[s
 
 
 @documented(AREA, "Without limits a batch that fails blocks its shard", TABLES)
+@pytest.mark.streams("dynamodb")
 def test_a_poison_record_blocks_without_limits(lab: Lab, worker: Worker, mapped: list[str]) -> None:
     name, arn = table(lab)
     uuid = of_table(lab, worker, arn, BatchSize=1)
@@ -406,6 +425,7 @@ def test_a_poison_record_blocks_without_limits(lab: Lab, worker: Worker, mapped:
 
 
 @documented(AREA, "BisectBatchOnFunctionError splits a batch that fails, until the poison record is alone", TABLES)
+@pytest.mark.streams("dynamodb")
 def test_a_batch_is_bisected(lab: Lab, worker: Worker, mapped: list[str]) -> None:
     dead = lab.queue()
     name, arn = table(lab)
@@ -425,7 +445,10 @@ def test_a_batch_is_bisected(lab: Lab, worker: Worker, mapped: list[str]) -> Non
     assert json.loads(dead.receive()["Body"])["DDBStreamBatchInfo"]["batchSize"] == 1
 
 
-@documented(AREA, "ReportBatchItemFailures: a stream comes again from the first item that failed", REPORTS)
+@documented(
+    AREA, "ReportBatchItemFailures: a stream comes again from the first item that failed", REPORTS, recorded=SEEN
+)
+@pytest.mark.streams("dynamodb")
 def test_a_stream_comes_again_from_what_failed(lab: Lab, worker: Worker, mapped: list[str]) -> None:
     dead = lab.queue()
     name, arn = table(lab)
@@ -446,7 +469,10 @@ def test_a_stream_comes_again_from_what_failed(lab: Lab, worker: Worker, mapped:
     assert record["responseContext"]["functionError"] is None
 
 
-@documented(AREA, "A failure destination may be a topic, and a bucket, which gets the records too", TABLES)
+@documented(
+    AREA, "A failure destination may be a topic, and a bucket, which gets the records too", TABLES, recorded=SEEN
+)
+@pytest.mark.streams("dynamodb")
 def test_a_batch_is_given_up_to_a_topic_and_a_bucket(lab: Lab, worker: Worker, mapped: list[str]) -> None:
     sns, s3 = lab.aws("sns"), lab.aws("s3", s3={"addressing_style": "path"})
     heard, bucket = lab.queue(), lab.name("bucket")
@@ -471,6 +497,7 @@ def test_a_batch_is_given_up_to_a_topic_and_a_bucket(lab: Lab, worker: Worker, m
 
 
 @documented(AREA, "A disabled mapping goes on behind what it has read", UPDATE)
+@pytest.mark.streams("dynamodb")
 def test_a_mapping_goes_on_behind_what_it_has_read(lab: Lab, worker: Worker, mapped: list[str]) -> None:
     name, arn = table(lab)
     uuid = of_table(lab, worker, arn)
@@ -487,6 +514,7 @@ def test_a_mapping_goes_on_behind_what_it_has_read(lab: Lab, worker: Worker, map
 
 
 @documented(AREA, "A Kinesis batch that is given up is told with KinesisBatchInfo", KINESIS)
+@pytest.mark.streams("kinesis")
 def test_a_kinesis_batch_is_given_up(lab: Lab, worker: Worker, mapped: list[str]) -> None:
     dead = lab.queue()
     name, arn = stream(lab)
@@ -505,6 +533,7 @@ def put_records(lab: Lab, name: str, *documents: dict[str, Any]) -> None:
 
 
 @documented(AREA, "AT_TIMESTAMP starts with the records of that time", CREATE)
+@pytest.mark.streams("kinesis")
 def test_a_kinesis_stream_from_a_time_on(lab: Lab, worker: Worker, mapped: list[str]) -> None:
     name, arn = stream(lab)
     put_records(lab, name, {"id": "a"})
@@ -519,6 +548,7 @@ def test_a_kinesis_stream_from_a_time_on(lab: Lab, worker: Worker, mapped: list[
 
 
 @documented(AREA, "A tumbling window hands its state on, and ends with a last invocation", WINDOWS)
+@pytest.mark.streams("kinesis")
 def test_a_tumbling_window(lab: Lab, worker: Worker, mapped: list[str]) -> None:
     name, arn = stream(lab)
     mapped.append(of_table(lab, worker, arn, BatchSize=1, TumblingWindowInSeconds=5))

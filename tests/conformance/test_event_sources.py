@@ -297,6 +297,7 @@ def test_only_failed_messages_come_again(lab: Lab) -> None:
 
 
 @documented(AREA, "A table's stream invokes with the changes", STREAMS)
+@pytest.mark.streams("dynamodb")
 def test_a_tables_stream_invokes_with_the_changes(lab: Lab, queue: Queue, telling: str) -> None:
     dynamodb = lab.aws("dynamodb")
     table = lab.name("table")

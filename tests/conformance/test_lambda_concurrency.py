@@ -69,7 +69,7 @@ def test_one_functions_limit_is_not_anothers(lab: Lab) -> None:
     AREA,
     "Provisioned concurrency keeps environments ready",
     PROVISIONED,
-    "accepted and described; environments still start on demand",
+    "described, and `AWS_LAMBDA_INITIALIZATION_TYPE` says so; environments start when they are needed",
 )
 def test_provisioned_concurrency_is_accepted(lab: Lab) -> None:
     client = lab.aws("lambda")
@@ -81,3 +81,20 @@ def test_provisioned_concurrency_is_accepted(lab: Lab) -> None:
     config = client.get_provisioned_concurrency_config(FunctionName=function, Qualifier=version)
     assert config["RequestedProvisionedConcurrentExecutions"] == 1
     assert lab.result(function, Qualifier=version) == version
+
+
+@documented(AREA, "What is provisioned for a version is taken off what the function has reserved", PROVISIONED)
+def test_provisioned_concurrency(lab: Lab) -> None:
+    source = "import os\ndef handler(event, context):\n    return os.environ['AWS_LAMBDA_INITIALIZATION_TYPE']\n"
+    function, client = lab.function(source), lab.aws("lambda")
+    version = client.publish_version(FunctionName=function)["Version"]
+    assert lab.result(function, Qualifier=version) == "on-demand"
+    client.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=1)
+    client.put_provisioned_concurrency_config(
+        FunctionName=function, Qualifier=version, ProvisionedConcurrentExecutions=1
+    )
+    assert lab.result(function, Qualifier=version) == "provisioned-concurrency"
+    with pytest.raises(client.exceptions.TooManyRequestsException) as refused:
+        lab.invoke(function)
+    assert refused.value.response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
+    assert "retryAfterSeconds" not in refused.value.response

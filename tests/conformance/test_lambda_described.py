@@ -31,6 +31,7 @@ TAGS = "lambda/latest/api/API_TagResource.html"
 SEEN = "2025-11-25"
 
 OTHER_ACCOUNT = "300000000001"
+PROVIDER = "arn:aws:lambda:us-east-1:200000000000:capacity-provider:p"
 NOTHING = "def handler(event, context): return None\n"
 UNDER_WAY = ("LastUpdateStatus", "LastUpdateStatusReason", "LastUpdateStatusReasonCode")
 
@@ -514,3 +515,25 @@ def test_tags(lab: Lab) -> None:
     )
     client.untag_resource(Resource=arn, TagKeys=["a", "b"])
     assert "Tags" not in client.get_function(FunctionName=name)
+
+
+@documented(
+    AREA,
+    "Functions run on managed instances, are durable, and have tenants",
+    CREATE,
+    "not done: refused with an error that says so",
+)
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"CapacityProviderConfig": {"LambdaManagedInstancesCapacityProviderConfig": {"CapacityProviderArn": PROVIDER}}},
+        {"DurableConfig": {"ExecutionTimeout": 60}},
+        {"TenancyConfig": {"TenantIsolationMode": "PER_TENANT"}},
+    ],
+    ids=lambda asked: next(iter(asked)),
+)
+def test_what_is_not_available(lab: Lab, asked: dict[str, Any]) -> None:
+    client = lab.aws("lambda")
+    _, code, message = refused(client.create_function, **settings(lab, **asked))
+    assert code == "InvalidParameterValueException"
+    assert message.endswith("not available here.")

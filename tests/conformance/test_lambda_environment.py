@@ -276,15 +276,15 @@ def test_an_update_changes_no_invocation_under_way(lab: Lab) -> None:
                 boto3.client("sqs").send_message(QueueUrl=QUEUE, MessageBody="running")
                 time.sleep(2)
                 import late
-                return [late.VERSION, os.environ["V"]]
+                return [late.VERSION, os.environ["VALUE"]]
             import late
-            return [late.VERSION, os.environ["V"]]
+            return [late.VERSION, os.environ["VALUE"]]
     """.replace("QUEUE", repr(queue.url))
 
     def code(version: str) -> dict[str, str]:
         return {"app.py": source, "late.py": f"VERSION = {version!r}"}
 
-    function = lab.function(code("old"), Environment={"Variables": {"V": "old"}})
+    function = lab.function(code("old"), Environment={"Variables": {"VALUE": "old"}})
 
     def work(n: int) -> object:
         if n == 0:
@@ -292,7 +292,7 @@ def test_an_update_changes_no_invocation_under_way(lab: Lab) -> None:
         queue.receive()
         client = lab.aws("lambda")
         client.update_function_code(FunctionName=function, ZipFile=zipped(code("new")))
-        client.update_function_configuration(FunctionName=function, Environment={"Variables": {"V": "new"}})
+        client.update_function_configuration(FunctionName=function, Environment={"Variables": {"VALUE": "new"}})
         return lab.result(function, "quick")
 
     assert together(2, work) == [["old", "old"], ["new", "new"]]

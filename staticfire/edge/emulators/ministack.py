@@ -188,7 +188,7 @@ class MiniStack:
     async def life(self) -> dict[str, Any] | None:
         """Its instance, whether its state is an earlier life's, and what is to be said of that; None: no answer."""
         emulator = self._emulator
-        return None if emulator is None else await self._told(emulator, "GET", LIFE, ANSWER_SECONDS)
+        return None if emulator is None else await self._document(emulator, "GET", LIFE, ANSWER_SECONDS)
 
     async def instance(self) -> str:
         return str((await self.life() or {}).get("instance", ""))
@@ -196,10 +196,10 @@ class MiniStack:
     async def save(self) -> dict[str, Any]:
         """Have all that it holds now on the disk; what it says of that."""
         emulator = self._emulator
-        said = None if emulator is None else await self._told(emulator, "POST", SAVE, SAVE_SECONDS)
+        said = None if emulator is None else await self._document(emulator, "POST", SAVE, SAVE_SECONDS)
         return said or {"kept": False, "error": f"MiniStack does not answer; its log: {self.log}"}
 
-    async def _told(self, emulator: Emulator, method: str, path: str, seconds: float) -> dict[str, Any] | None:
+    async def _document(self, emulator: Emulator, method: str, path: str, seconds: float) -> dict[str, Any] | None:
         try:
             response = await emulator.client.request(method, emulator.base_url, path, within=seconds)
             async with asyncio.timeout(seconds):

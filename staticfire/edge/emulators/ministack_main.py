@@ -307,7 +307,7 @@ def keep_logs_light() -> None:
             with cloudwatch_logs._log_events_lock:
                 drop_old_lines(streams)
         kept["uploadSequenceToken"] = token = str(int(kept["uploadSequenceToken"]) + 1)
-        cloudwatch_logs._fanout_to_subscription_filters(group, stream, sent)
+        cloudwatch_logs._fanout_to_subscription_filters(group, stream, lines)
         cloudwatch_logs._fanout_to_live_tail_sessions(group, stream, lines)
         return json_response({"nextSequenceToken": token})
 
@@ -441,6 +441,7 @@ def main() -> None:
 
     hand_over(edge)
     correction("functions").correct(edge.lambda_api)
+    correction("log_subscriptions").correct(edge.enqueue)
     leave_alarms_to(edge)
     send_mail_to(edge)
     keep_addresses()

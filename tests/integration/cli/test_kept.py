@@ -85,7 +85,7 @@ class Project:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.variables = {**os.environ, "STATICFIRE_PORT": "0", "STATICFIRE_STATE_DIR": str(directory / "state")}
+        self.variables = {**os.environ, "STATICFIRE_PORT": "0", "STATICFIRE_STATE_DIR": str(directory / ".staticfire")}
         (directory / "main.tf").write_text(TERRAFORM)
         (directory / "staticfire.toml").write_text(SETTINGS)
         archive = io.BytesIO()
@@ -117,11 +117,11 @@ class Project:
 
     @property
     def place(self) -> Embedded:
-        return Embedded(load(self.directory, overrides={"state_dir": str(self.directory / "state"), "port": 0}))
+        return Embedded(load(self.directory, overrides={"state_dir": str(self.directory / ".staticfire"), "port": 0}))
 
     def kill_all(self, *others: subprocess.Popen[str]) -> None:
         """Every process of it, as when the machine fails."""
-        state = str(self.directory / "state").encode()
+        state = str(self.directory / ".staticfire").encode()
         for other in others:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(other.pid, signal.SIGKILL)
@@ -219,7 +219,7 @@ def test_a_snapshot_brings_every_store_back_and_what_is_refused_changes_nothing(
         (("delete", "none"), 2),
     ):
         assert "remedy" in project.run("snapshot", *arguments, code=code)[1]
-    state = project.directory / "state" / "snapshots" / "one" / "ministack" / "kept" / "state"
+    state = project.directory / ".staticfire" / "snapshots" / "one" / "ministack" / "kept" / "state"
     whole = state.read_bytes()
     state.write_bytes(whole[:-1])
     assert "damaged" in project.run("snapshot", "load", "one", code=1)[1]
@@ -246,10 +246,39 @@ def test_a_snapshot_brings_every_store_back_and_what_is_refused_changes_nothing(
     assert project.held() == old
 
 
+RUN = """
+def test_begins_with_it(aws, postgres, api):
+    assert aws("dynamodb").get_item(TableName="items", Key={"id": {"S": "a"}})["Item"]["text"] == {"S": "kept"}
+    assert postgres.run("SELECT text FROM texts") == [["kept"]]
+    assert api.get("/").body == b"hello"
+    aws("dynamodb").delete_item(TableName="items", Key={"id": {"S": "a"}})
+"""
+
+
+def test_a_pytest_run_begins_with_a_snapshot_and_changes_it_not(project: Project) -> None:
+    project.up()
+    project.fill("kept")
+    project.run("snapshot", "save", "one")
+    project.run("down")
+    (project.directory / "test_run.py").write_text(RUN)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--staticfire-snapshot=one"]
+    for _ in range(2):
+        run = subprocess.run(
+            command,
+            cwd=project.directory,
+            env=project.variables,
+            capture_output=True,
+            text=True,
+            timeout=400,
+            check=False,
+        )
+        assert "1 passed" in run.stdout, run.stdout + run.stderr
+
+
 @pytest.mark.parametrize("made", [1, 5, 9])
 def test_everything_killed_in_the_middle_of_an_apply_is_applied_by_the_next_up(project: Project, made: int) -> None:
     applying = project.start("up", "--json")
-    log = project.directory / "state" / "logs"
+    log = project.directory / ".staticfire" / "logs"
 
     def complete() -> bool:
         text = "".join(path.read_text(errors="replace") for path in log.rglob("*.log") if "terraform" in str(path))
@@ -261,7 +290,7 @@ def test_everything_killed_in_the_middle_of_an_apply_is_applied_by_the_next_up(p
     summary, said = project.up()
     assert "cut off" in json.dumps(summary["notes"]) + said
     assert greeting(summary) == "hello"
-    assert not (project.directory / "state" / "before-apply").exists()
+    assert not (project.directory / ".staticfire" / "before-apply").exists()
 
 
 def test_everything_killed_under_writes_comes_up_with_what_was_saved(project: Project) -> None:

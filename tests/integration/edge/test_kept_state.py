@@ -69,8 +69,8 @@ def _see_s3(edge: Edge) -> Any:
     client = edge.client("s3")
     versions = client.list_object_versions(Bucket="kept")["Versions"]
     bodies = [
-        client.get_object(Bucket="kept", Key=each["Key"], VersionId=each["VersionId"])["Body"].read()
-        for each in versions
+        client.get_object(Bucket="kept", Key=version["Key"], VersionId=version["VersionId"])["Body"].read()
+        for version in versions
     ]
     upload = client.list_multipart_uploads(Bucket="kept")["Uploads"][0]["UploadId"]
     return versions, bodies, client.list_parts(Bucket="kept", Key="parts", UploadId=upload)["Parts"]
@@ -92,7 +92,7 @@ def _see_sqs(edge: Edge) -> Any:
     fifo = client.get_queue_url(QueueName="kept.fifo")["QueueUrl"]
     # Not delivered twice within five minutes.
     client.send_message(QueueUrl=fifo, MessageBody="f", MessageGroupId="g", MessageDeduplicationId="once")
-    return [client.get_queue_attributes(QueueUrl=each, AttributeNames=["All"])["Attributes"] for each in (url, fifo)]
+    return [client.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"] for queue in (url, fifo)]
 
 
 def _sns(edge: Edge) -> Any:
@@ -451,7 +451,7 @@ def put(edge: Edge, name: str) -> None:
 
 
 def names(edge: Edge) -> list[str]:
-    return [each["Name"] for each in edge.client("ssm").describe_parameters()["Parameters"]]
+    return [parameter["Name"] for parameter in edge.client("ssm").describe_parameters()["Parameters"]]
 
 
 def test_a_killed_edge_loses_nothing(start: Callable[[], Killable]) -> None:
@@ -537,7 +537,7 @@ def test_killed_in_the_middle_of_a_save_it_has_that_save_or_the_one_before(
     edge.kill_all()
     saving.join()
     again = start()
-    keys = {each["Key"].partition("-")[0] for each in again.client("s3").list_objects_v2(Bucket="kept")["Contents"]}
+    keys = {entry["Key"].partition("-")[0] for entry in again.client("s3").list_objects_v2(Bucket="kept")["Contents"]}
     if keys == {"first"}:
         assert "s3" in emulator_of(again)["notes"][0]
     else:
@@ -560,7 +560,7 @@ def test_killed_under_writes_it_has_all_that_were_saved(start: Callable[[], Kill
         edge.kill_all()
         edge = start()
         pages = edge.client("ssm").get_paginator("describe_parameters").paginate()
-        there = {each["Name"] for page in pages for each in page["Parameters"]}
+        there = {parameter["Name"] for page in pages for parameter in page["Parameters"]}
         assert saved <= there
 
 

@@ -13,6 +13,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ class Killed:
     """An edge that is killed and started again on the same state."""
 
     def __init__(self, python: str, state: Path, **settings: Any) -> None:
-        self._start = lambda: Edge(python, state, **settings)
+        self._start = partial(Edge, python, state, **settings)
         state.mkdir()
         self.edge = self._start()
         self.done: set[str] = set()

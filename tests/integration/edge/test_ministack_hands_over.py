@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import io
+import base64
+import gzip
 import json
 import time
-import zipfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import boto3
 
@@ -69,7 +70,7 @@ class Stack:
 
 @asynccontextmanager
 async def stack(python: str, state: Path) -> AsyncIterator[Stack]:
-    """MiniStack with one function, and an edge that only takes invocations and passes calls on."""
+    """MiniStack, and an edge that has one function, takes invocations and passes calls on."""
     made: list[Stack] = []
     emulators: list[Emulator] = []
 
@@ -77,6 +78,12 @@ async def stack(python: str, state: Path) -> AsyncIterator[Stack]:
         if not request.path.startswith("/_staticfire/"):
             return await emulators[0].forward(Scope(), "any", request)
         assert request.headers.get("x-staticfire-token") == "t0k3n"
+        if request.path.startswith("/_staticfire/lambda/"):
+            name = unquote(request.path).removesuffix("/configuration").rpartition("/functions/")[2]
+            if name not in ("f", ARN):
+                return Response(404, [], b'{"Message": "Function not found"}')
+            described = {"FunctionName": "f", "FunctionArn": ARN, "Version": "$LATEST", "Timeout": 3, "State": "Active"}
+            return Response(200, [], json.dumps(described).encode())
         wanted = json.loads(await request.body())
         if request.path.startswith("/_staticfire/emulator/"):
             made[0].news.append((request.path.rpartition("/")[2], wanted))
@@ -92,13 +99,6 @@ async def stack(python: str, state: Path) -> AsyncIterator[Stack]:
     try:
         emulators.append(await child.start())
         made.append(Stack(f"http://127.0.0.1:{server.port}"))
-        archive = io.BytesIO()
-        with zipfile.ZipFile(archive, "w") as file:
-            file.writestr("h.py", "raise SystemExit('MiniStack ran it by itself')")
-        code = {"ZipFile": archive.getvalue()}
-        await made[0].aws(
-            "lambda", "create_function", FunctionName="f", Runtime="python3.13", Role=ROLE, Handler="h.h", Code=code
-        )
         yield made[0]
     finally:
         await child.stop()
@@ -121,7 +121,27 @@ async def test_a_topics_message_is_an_event_invocation(ministack_python: str, tm
         await aws.aws("sns", "subscribe", TopicArn=topic, Protocol="lambda", Endpoint=ARN)
         await aws.aws("sns", "publish", TopicArn=topic, Message="hello")
         (taken,) = await aws.until(1)
-    assert (taken["type"], taken["payload"]["Records"][0]["Sns"]["Message"]) == ("Event", "hello")
+    record = taken["payload"]["Records"][0]["Sns"]
+    assert (taken["type"], record["Message"]) == ("Event", "hello")
+    assert (record["Subject"], record["MessageAttributes"]) == (None, {})
+    assert {"SigningCertUrl", "UnsubscribeUrl"} <= record.keys()
+    assert not {"SigningCertURL", "UnsubscribeURL"} & record.keys()
+
+
+async def test_a_log_groups_lines_are_an_event_invocation(ministack_python: str, tmp_path: Path) -> None:
+    async with stack(ministack_python, tmp_path) as aws:
+        await aws.aws("logs", "create_log_group", logGroupName="g")
+        await aws.aws("logs", "create_log_stream", logGroupName="g", logStreamName="s")
+        named = {"filterName": "errors", "filterPattern": "ERROR", "destinationArn": ARN}
+        await aws.aws("logs", "put_subscription_filter", logGroupName="g", **named)
+        lines = [{"timestamp": int(time.time() * 1000), "message": text} for text in ("fine", "an ERROR")]
+        await aws.aws("logs", "put_log_events", logGroupName="g", logStreamName="s", logEvents=lines)
+        (taken,) = await aws.until(1)
+    data = json.loads(gzip.decompress(base64.b64decode(taken["payload"]["awslogs"]["data"])))
+    assert taken["type"] == "Event"
+    assert (data["logGroup"], data["subscriptionFilters"]) == ("g", ["errors"])
+    assert [event["message"] for event in data["logEvents"]] == ["an ERROR"]
+    assert len(data["logEvents"][0]["id"]) == 56
 
 
 async def test_a_buckets_notification_is_an_event_invocation(ministack_python: str, tmp_path: Path) -> None:

@@ -104,6 +104,28 @@ def test_attaching_to_nothing_is_refused_with_the_remedy(pytester: pytest.Pytest
     result.stdout.fnmatch_lines(["*no running stack to attach to*", "*Run `staticfire up` first*"])
 
 
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--staticfire-snapshot=none"], "*There is no snapshot 'none'*"),
+        (["--staticfire-snapshot=../a"], "*cannot be named*"),
+        (["--staticfire-snapshot=one", "-n1"], "*pytest's workers cannot share it*"),
+        (["--staticfire-snapshot=one", "--staticfire-attach"], "*no snapshot is loaded into it*"),
+        (["--staticfire-snapshot=one", "--staticfire-target=compose"], "*no snapshots on the target 'compose'*"),
+    ],
+)
+def test_a_snapshot_that_a_run_cannot_begin_with_is_refused(
+    pytester: pytest.Pytester, flags: list[str], said: str
+) -> None:
+    pytester.makefile(".toml", staticfire=ONE_STACK)
+    pytester.makepyfile("def test_this(staticfire_stack): pass")
+
+    result = pytester.runpytest_subprocess(*flags)
+
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([said])
+
+
 def test_every_fixture_says_what_it_gives(pytester: pytest.Pytester) -> None:
     listing = pytester.runpytest_subprocess("--fixtures").stdout.str()
 

@@ -189,18 +189,18 @@ class Keeper:
                 self._in_child(number, writing)
             stalled = time.monotonic() - begun
             os.close(writing)
-            told = await asyncio.to_thread(_told, reading, child)
+            outcome = await asyncio.to_thread(_outcome, reading, child)
             self._last_seconds = time.monotonic() - begun
-            self._left_out.update(map(tuple, told.get("left_out", ())))
-            if "error" in told:
-                print(f"the state was not saved: {told['error']}", file=sys.stderr, flush=True)
+            self._left_out.update(map(tuple, outcome.get("left_out", ())))
+            if "error" in outcome:
+                print(f"the state was not saved: {outcome['error']}", file=sys.stderr, flush=True)
                 self._changed.add("everything")
-                return {"kept": False, **told}
+                return {"kept": False, **outcome}
             self._number = number
             for mark in self._marks():
                 if _number_of(mark) <= number:
                     mark.unlink(missing_ok=True)
-            return {"kept": True, **told, "seconds": self._last_seconds, "stalled": stalled}
+            return {"kept": True, **outcome, "seconds": self._last_seconds, "stalled": stalled}
 
     async def finish(self) -> None:
         """Save what is not saved yet: nobody calls any more."""
@@ -228,20 +228,20 @@ class Keeper:
 
     def _in_child(self, number: int, writing: int) -> None:
         """The forked child: write its copy of the memory, tell how that went, and end."""
-        told: dict[str, Any] = {}
+        outcome: dict[str, Any] = {}
         try:
             gc.disable()
             keep = sorted({2, writing, self._lock})
             for low, high in zip([-1, *keep], [*keep, 1 << 20], strict=True):
                 os.closerange(low + 1, high)  # a caller of a killed MiniStack is not to wait for us
             left_out = set(self._left_out)
-            told["bytes"] = self._write(number, left_out)
-            told["left_out"] = sorted(left_out)
+            outcome["bytes"] = self._write(number, left_out)
+            outcome["left_out"] = sorted(left_out)
         except BaseException as error:  # noqa: BLE001 - the parent tells it
-            told["error"] = f"{type(error).__name__}: {error}"
+            outcome["error"] = f"{type(error).__name__}: {error}"
         finally:
             with contextlib.suppress(OSError):
-                os.write(writing, json.dumps(told).encode())
+                os.write(writing, json.dumps(outcome).encode())
             os._exit(0)
 
     def _write(self, number: int, left_out: set[tuple[str, str]]) -> int:
@@ -360,14 +360,14 @@ def _reads(scope: Any, operation: str) -> bool:
     return scope["method"] in ("GET", "HEAD", "OPTIONS") and b"Action=" not in scope["query_string"]
 
 
-def _told(reading: int, child: int) -> dict[str, Any]:
+def _outcome(reading: int, child: int) -> dict[str, Any]:
     with open(reading, "rb") as pipe:
         ready, _, _ = select.select([pipe], [], [], CHILD_SECONDS)
         if not ready:
             os.kill(child, signal.SIGKILL)
-        told = pipe.read()
+        said = pipe.read()
     _, status = os.waitpid(child, 0)
-    answer: dict[str, Any] = json.loads(told) if told else {"error": f"the saving process ended with {status}"}
+    answer: dict[str, Any] = json.loads(said) if said else {"error": f"the saving process ended with {status}"}
     return answer
 
 

@@ -21,6 +21,8 @@ class Concurrency:
     """How many run now, and how many were refused."""
 
     in_flight: int = 0
+    # Of these, those of versions for which nothing is provisioned.
+    on_demand: int = 0
     throttles: int = 0
 
 
@@ -30,15 +32,20 @@ class Lease:
 
     function: Concurrency
     account: Concurrency | None
+    on_demand: int
 
     def give_back(self) -> None:
         self.function.in_flight -= 1
+        self.function.on_demand -= self.on_demand
         if self.account is not None:
             self.account.in_flight -= 1
 
 
 class Admission:
-    """Reserved concurrency is a function's own, and is taken off what the account's other functions share."""
+    """Reserved concurrency is a function's own, and is taken off what the account's other functions share.
+
+    What is provisioned for a version is taken off what the function has reserved for its others.
+    """
 
     def __init__(self, catalog: FunctionCatalog, metrics: FunctionMetrics, account_concurrency: int) -> None:
         self._catalog = catalog
@@ -48,16 +55,19 @@ class Admission:
 
     def take(self, ref: FunctionRef, config: FunctionConfig, function: Concurrency) -> Lease:
         """Count an invocation in, or refuse it."""
-        account = None
+        account, on_demand = None, not config.is_provisioned
         if config.reserved is None:
             account = self._accounts[config.scope]
             if account.in_flight >= self._account_concurrency - self._catalog.reserved(config.scope):
                 raise self._throttle(ref, function, "ConcurrentInvocationLimitExceeded")
             account.in_flight += 1
-        elif function.in_flight >= config.reserved:
+        elif function.in_flight >= config.reserved or (
+            on_demand and function.on_demand >= config.reserved - config.provisioned
+        ):
             raise self._throttle(ref, function, "ReservedFunctionConcurrentInvocationLimitExceeded")
         function.in_flight += 1
-        return Lease(function, account)
+        function.on_demand += on_demand
+        return Lease(function, account, on_demand)
 
     def _throttle(self, ref: FunctionRef, function: Concurrency, reason: str) -> AwsError:
         function.throttles += 1

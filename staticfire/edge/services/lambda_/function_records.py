@@ -100,7 +100,17 @@ class FunctionRecords:
             return None
         concurrency = self.get(scope, "reserved-concurrency", name)
         reserved = {"ReservedConcurrentExecutions": concurrency["reserved"]} if concurrency else {}
-        return {"Configuration": configuration, "Concurrency": reserved}
+        return {"Configuration": configuration, "Concurrency": reserved, "Provisioned": self._provisioned(scope, name)}
+
+    def _provisioned(self, scope: Scope, name: str) -> dict[str, int]:
+        """What is provisioned, by version: for the version itself, or for an alias of it."""
+        by_version: dict[str, int] = {}
+        for key, record in self._store.list(*scope, SERVICE, "provisioned-concurrency", f"{name}:"):
+            version = key.id.rpartition(":")[2]
+            if not version.isdigit():
+                version = (self.get(scope, "alias", name, version) or {}).get("FunctionVersion", "")
+            by_version[version] = by_version.get(version, 0) + record["requested"]
+        return by_version
 
 
 def version_id(version: str | int) -> str:

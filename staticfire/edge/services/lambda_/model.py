@@ -138,6 +138,9 @@ class FunctionConfig:
     architecture: str = "x86_64"
     code_location: str = field(default="", compare=False)
     reserved: int | None = field(default=None, compare=False)
+    # Whether concurrency is provisioned for this version, and how much of it for all versions.
+    is_provisioned: bool = False
+    provisioned: int = field(default=0, compare=False)
     dead_letter_arn: str | None = field(default=None, compare=False)
 
     @classmethod
@@ -164,12 +167,18 @@ class FunctionConfig:
             architecture=str((config.get("Architectures") or ["x86_64"])[0]),
             code_location=(described.get("Code") or {}).get("Location") or "",
             reserved=(described.get("Concurrency") or {}).get("ReservedConcurrentExecutions"),
+            is_provisioned=(config.get("Version") or LATEST) in (described.get("Provisioned") or {}),
+            provisioned=sum((described.get("Provisioned") or {}).values()),
             dead_letter_arn=(config.get("DeadLetterConfig") or {}).get("TargetArn") or None,
         )
 
     @property
     def arn(self) -> str:
         return f"arn:aws:lambda:{self.scope.region}:{self.scope.account}:function:{self.name}"
+
+    @property
+    def initialization_type(self) -> str:
+        return "provisioned-concurrency" if self.is_provisioned else "on-demand"
 
 
 @dataclass(slots=True)

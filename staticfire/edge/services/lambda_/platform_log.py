@@ -30,7 +30,7 @@ class PlatformLog:
     def described(self, phase: str) -> dict[str, Any]:
         """What the platform's records of an initialisation begin with."""
         return {
-            "initializationType": "on-demand",
+            "initializationType": self._config.initialization_type,
             "phase": phase,
             "runtimeVersion": self._runtime,
             "runtimeVersionArn": self._config.runtime_version_arn,
@@ -55,7 +55,12 @@ class PlatformLog:
             report = f"INIT_REPORT Init Duration: {seconds * 1000:.2f} ms\tPhase: {phase}\tStatus: {status}{kind}\n"
             return [(None, report)]
         metrics = {"durationMs": round(seconds * 1000, 3)}
-        record = {"initializationType": "on-demand", "phase": phase, "status": status, "metrics": metrics}
+        record = {
+            "initializationType": self._config.initialization_type,
+            "phase": phase,
+            "status": status,
+            "metrics": metrics,
+        }
         return self._event("initReport", {**record, "errorType": error_type} if error_type else record)
 
     def extensions(self, lines: Sequence[str]) -> list[Record]:

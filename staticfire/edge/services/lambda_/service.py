@@ -248,8 +248,8 @@ class Functions:
 
     def busy(self) -> int:
         """How many execution environments are at work."""
-        environments = (each for function in self._functions.values() for each in function.snapshot()["environments"])
-        return sum(each["state"] == "busy" for each in environments)
+        functions = [function.snapshot() for function in self._functions.values()]
+        return sum(environment["state"] == "busy" for one in functions for environment in one["environments"])
 
     def kill(self, identifier: str) -> bool:
         """kill -9 what runs in an execution environment; whether there was one."""

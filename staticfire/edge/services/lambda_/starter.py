@@ -150,7 +150,7 @@ class Starter:
             "AWS_LAMBDA_FUNCTION_NAME": config.name,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(config.memory),
             "AWS_LAMBDA_FUNCTION_VERSION": config.version,
-            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_INITIALIZATION_TYPE": config.initialization_type,
             "AWS_LAMBDA_LOG_GROUP_NAME": config.logging.group,
             "AWS_LAMBDA_LOG_STREAM_NAME": stream,
             **of_json,

@@ -50,7 +50,6 @@ class MappingOperations:
         settings = created(params)
         kind = kind_of(settings)
         ref = await self._function(params["FunctionName"], scope)
-        await self._refuse_another(scope, settings, ref)
         await self._refuse_unknown(settings.get("EventSourceArn", ""), kind)
         identity = str(uuid.uuid4())
         enabled = params.get("Enabled") is not False
@@ -74,7 +73,9 @@ class MappingOperations:
         if kind not in READ_HERE:
             log.warning("The event source mapping %s is described only: nothing here reads its source", identity)
         document = {"description": description, "enabled": enabled, "tags": dict(params.get("Tags") or {})}
-        await self._mappings.put(scope, document)
+        async with self._mappings.writing:
+            self._refuse_another(scope, settings, ref)
+            await self._mappings.put(scope, document)
         if enabled:
             self._mappings.change(mapping_key(scope, identity), "Enabled")
         return description
@@ -89,16 +90,17 @@ class MappingOperations:
         await self._mappings.settled(key)
         self._existing(scope, params["UUID"])
         ref = await self._function(params["FunctionName"], scope) if params.get("FunctionName") else None
-        document = self._existing(scope, params["UUID"])
-        description = updated(document["description"], params)
-        if ref is not None:
-            description["FunctionArn"] = ref.arn
-        enabled = document["enabled"] if params.get("Enabled") is None else bool(params["Enabled"])
-        description["LastModified"] = now()
-        description["State"] = "Updating"
-        if enabled != document["enabled"]:
-            description["State"] = "Enabling" if enabled else "Disabling"
-        await self._mappings.put(scope, {**document, "description": description, "enabled": enabled})
+        async with self._mappings.writing:
+            document = self._existing(scope, params["UUID"])
+            description = updated(document["description"], params)
+            if ref is not None:
+                description["FunctionArn"] = ref.arn
+            enabled = document["enabled"] if params.get("Enabled") is None else bool(params["Enabled"])
+            description["LastModified"] = now()
+            description["State"] = "Updating"
+            if enabled != document["enabled"]:
+                description["State"] = "Enabling" if enabled else "Disabling"
+            await self._mappings.put(scope, {**document, "description": description, "enabled": enabled})
         self._mappings.change(key, "Enabled" if enabled else "Disabled")
         return description
 
@@ -110,9 +112,10 @@ class MappingOperations:
             message = "Cannot delete the event source mapping because it is in use."
             raise AwsError(400, "ResourceInUseException", message, fields={"Type": "User"})
         await self._mappings.settled(key)
-        document = self._existing(scope, params["UUID"])
-        document["description"]["State"] = "Deleting"
-        await self._mappings.put(scope, document)
+        async with self._mappings.writing:
+            document = self._existing(scope, params["UUID"])
+            document["description"]["State"] = "Deleting"
+            await self._mappings.put(scope, document)
         self._mappings.change(key, "Deleting")
         description: Document = document["description"]
         return description
@@ -141,13 +144,15 @@ class MappingOperations:
         return {"Tags": self._tagged(call.scope, params)["tags"]}
 
     async def _tag(self, call: Call, params: Params) -> None:
-        document = self._tagged(call.scope, params)
-        await self._mappings.put(call.scope, {**document, "tags": {**document["tags"], **params["Tags"]}})
+        async with self._mappings.writing:
+            document = self._tagged(call.scope, params)
+            await self._mappings.put(call.scope, {**document, "tags": {**document["tags"], **params["Tags"]}})
 
     async def _untag(self, call: Call, params: Params) -> None:
-        document = self._tagged(call.scope, params)
-        tags = {name: value for name, value in document["tags"].items() if name not in params["TagKeys"]}
-        await self._mappings.put(call.scope, {**document, "tags": tags})
+        async with self._mappings.writing:
+            document = self._tagged(call.scope, params)
+            tags = {name: value for name, value in document["tags"].items() if name not in params["TagKeys"]}
+            await self._mappings.put(call.scope, {**document, "tags": tags})
 
     def _tagged(self, scope: Scope, params: Params) -> Document:
         arn = params["Resource"]
@@ -172,7 +177,7 @@ class MappingOperations:
             raise
         return ref
 
-    async def _refuse_another(self, scope: Scope, settings: Mapping[str, Any], ref: FunctionRef) -> None:
+    def _refuse_another(self, scope: Scope, settings: Mapping[str, Any], ref: FunctionRef) -> None:
         """One function has one mapping of a source."""
         for document in self._mappings.documents(scope):
             description = document["description"]

@@ -82,7 +82,7 @@ class RunningMapping:
 
     async def _run(self) -> None:
         """What cannot be read now is tried again: a queue or a stream may be made again."""
-        trouble = Trouble(f"The event source mapping {self.uuid}")
+        trouble = Trouble(f"The reader of {self.uuid}")
         while not self._stopping:
             try:
                 self.poller = await self._make()
@@ -118,6 +118,8 @@ class EventSourceMappings:
         self._changes: dict[Key, asyncio.Task[None]] = {}
         self._results: dict[Key, str] = {}
         self._notes: set[asyncio.Task[None]] = set()
+        # Held while what is described is read, changed and written: a read sees what is committed alone.
+        self.writing = asyncio.Lock()
 
     async def start(self) -> None:
         """Go on with what the store has; what was on its way when the edge ended arrives now."""
@@ -197,10 +199,11 @@ class EventSourceMappings:
         if state == "Enabled" and kind_of(document["description"]) in ("sqs", "dynamodb", "kinesis"):
             await self._enable(key)
         # It may have changed again meanwhile; then what comes next tells its state.
-        document = self._store.get(key)
-        if document is not None and self._changes.get(key) is asyncio.current_task():
-            document["description"]["State"] = state
-            await self._store.write({key: document})
+        async with self.writing:
+            document = self._store.get(key)
+            if document is not None and self._changes.get(key) is asyncio.current_task():
+                document["description"]["State"] = state
+                await self._store.write({key: document})
 
     async def _enable(self, key: Key) -> None:
         scope = Scope(key.account, key.region)
@@ -283,7 +286,8 @@ class EventSourceMappings:
         await asyncio.gather(*self._notes)
         self._results.pop(key, None)
         checkpoints = StoredCheckpoints(self._store, Scope(key.account, key.region), key.id)
-        await self._store.write(deletes=[key, key._replace(kind=RESULT), *checkpoints.keys()])
+        async with self.writing:
+            await self._store.write(deletes=[key, key._replace(kind=RESULT), *checkpoints.keys()])
 
 
 def mapping_key(scope: Scope, uuid: str) -> Key:

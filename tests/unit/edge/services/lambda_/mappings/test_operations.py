@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -269,6 +270,21 @@ async def test_with_the_emulators_state_all_of_it_goes(api: Api) -> None:
     await api.settled(uuid)
     await api.mappings.reset()
     assert api.mappings.documents(SCOPE) == []
+
+
+async def test_writes_at_the_same_time_lose_nothing(api: Api) -> None:
+    """The state that a new mapping comes to, and tags: each is read, changed and written."""
+    made = await asyncio.gather(*(api.create(EventSourceArn=f"{QUEUE_ARN}{number}") for number in range(20)))
+    tagging = (api.call("TagResource", Resource=mapping["EventSourceMappingArn"], Tags={"a": "1"}) for mapping in made)
+    await asyncio.gather(*tagging)
+    for mapping in made:
+        await api.settled(mapping["UUID"])
+        assert await api.call("ListTags", Resource=mapping["EventSourceMappingArn"]) == {"Tags": {"a": "1"}}
+
+
+async def test_of_two_that_are_the_same_one_is_made(api: Api) -> None:
+    made = await asyncio.gather(*(api.create(EventSourceArn=QUEUE_ARN) for _ in range(2)), return_exceptions=True)
+    assert [getattr(answer, "code", "") for answer in made] == ["", "ResourceConflictException"]
 
 
 async def test_tags_lie_with_the_mapping(api: Api) -> None:
