@@ -83,7 +83,7 @@ class RunningMapping:
 
     async def _run(self) -> None:
         """What cannot be read now is tried again: a queue or a stream may be made again."""
-        trouble = Trouble(f"The event source mapping {self.uuid}")
+        trouble = Trouble(f"The reader of {self.uuid}")
         while not self._stopping:
             try:
                 self.poller = await self._make()
