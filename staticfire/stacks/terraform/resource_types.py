@@ -25,7 +25,7 @@ class Fate(Enum):
 @dataclass(frozen=True)
 class ResourceType:
     """One type. `note`: what is less than on AWS, what happens instead; `needs`: the setting that has it run;
-    `restless`: each apply changes it once more, since the emulator does not tell all of it."""
+    `restless`: the next apply changes it once more, since the emulator does not tell all of it."""
 
     fate: Fate
     note: str = ""
@@ -100,12 +100,12 @@ SERVICES: Mapping[str, tuple[Rows, ...]] = {
         ),
         _described(
             "api_gateway_account api_gateway_authorizer api_gateway_request_validator api_gateway_model "
-            "api_gateway_method_settings api_gateway_api_key api_gateway_usage_plan api_gateway_usage_plan_key "
-            "api_gateway_documentation_part",
+            "api_gateway_method_settings api_gateway_api_key api_gateway_usage_plan_key api_gateway_documentation_part "
+            "api_gateway_integration_response",
             "What the emulator does with it is not tested",
         ),
         _restless(
-            "api_gateway_gateway_response api_gateway_integration_response",
+            "api_gateway_gateway_response api_gateway_usage_plan",
             "What the emulator does with it is not tested",
         ),
         _described("api_gateway_rest_api_policy", POLICY),
@@ -222,8 +222,9 @@ SERVICES: Mapping[str, tuple[Rows, ...]] = {
             NETWORK,
         ),
         _restless("flow_log", NETWORK),
+        _restless("autoscaling_policy", NO_SERVER),
         _described(
-            "instance ebs_volume volume_attachment key_pair launch_template autoscaling_group autoscaling_policy",
+            "instance ebs_volume volume_attachment key_pair launch_template autoscaling_group",
             NO_SERVER,
         ),
         _described("lb lb_target_group lb_listener lb_listener_rule lb_target_group_attachment", NO_NAME),
@@ -317,9 +318,9 @@ SERVICES: Mapping[str, tuple[Rows, ...]] = {
         _refused("amplify_app", NO_SERVICE),
     ),
     "Data": (
-        _described("athena_workgroup athena_named_query athena_data_catalog athena_prepared_statement"),
-        _described("glue_catalog_database glue_job glue_crawler"),
-        _restless("glue_catalog_table glue_trigger"),
+        _described("athena_named_query athena_data_catalog athena_prepared_statement"),
+        _described("glue_catalog_database glue_job"),
+        _restless("glue_catalog_table glue_crawler glue_trigger athena_workgroup"),
         _refused("glue_registry glue_schema", NO_OPERATION),
         _refused("timestreamwrite_database sagemaker_endpoint_configuration lakeformation_resource", NO_SERVICE),
         _refused("opensearchserverless_security_policy bedrock_guardrail", NOT_READ),

@@ -34,7 +34,7 @@ for module in pkgutil.walk_packages(staticfire.__path__, "staticfire."):
             failed[module.name] = error
     except Exception as error:
         failed[module.name] = error
-sys.exit("\\n".join(f"{{name}}: {{error!r}}" for name, error in failed.items()))
+sys.exit("\\n".join(f"{{name}}: {{error!r}}" for name, error in failed.items()) or 0)
 """
 SUITES = (
     *("test_settings.py", "test_roots.py", "cli/test_terminal.py", "toolchain"),

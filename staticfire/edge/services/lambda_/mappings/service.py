@@ -70,11 +70,11 @@ class StoredCheckpoints:
 
 
 class RunningMapping:
-    """One mapping's reader, as long as the mapping is enabled."""
+    """The reader of one mapping or pipe, as long as that is enabled; `name` is what messages call it."""
 
-    def __init__(self, scope: Scope, uuid: str, make: Callable[[], Coroutine[Any, Any, Poller]]) -> None:
+    def __init__(self, scope: Scope, name: str, make: Callable[[], Coroutine[Any, Any, Poller]]) -> None:
         self.scope = scope
-        self.uuid = uuid
+        self.name = name
         self.poller: Poller | None = None
         self._make = make
         self._stopping = False
@@ -83,7 +83,7 @@ class RunningMapping:
 
     async def _run(self) -> None:
         """What cannot be read now is tried again: a queue or a stream may be made again."""
-        trouble = Trouble(f"The reader of {self.uuid}")
+        trouble = Trouble(f"The {self.name}")
         while not self._stopping:
             try:
                 self.poller = await self._make()
@@ -95,7 +95,7 @@ class RunningMapping:
                 self._reading = False
                 await trouble.wait(error)
             except Exception:
-                log.exception("The event source mapping %s failed, and begins again", self.uuid)
+                log.exception("The %s failed, and begins again", self.name)
                 await asyncio.sleep(1)
 
     async def stop(self) -> None:
@@ -218,7 +218,7 @@ class EventSourceMappings:
         async def make() -> Poller:
             return first.pop() if first else await self._poller(key)
 
-        self._running[key] = RunningMapping(scope, key.id, make)
+        self._running[key] = RunningMapping(scope, f"event source mapping {key.id}", make)
 
     async def _poller(self, key: Key) -> Poller:
         document = self._store.get(key)
