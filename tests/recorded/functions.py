@@ -97,9 +97,9 @@ def invalid(answers: Answers, call: Any, *problems: str) -> None:
         try:
             return call()
         except ClientError as error:
-            told = error.response["Error"]
-            head, _, rest = told["Message"].partition(": ")
-            told["Message"] = f"{head}: " + "; ".join(sorted(rest.split("; ")))
+            answer = error.response["Error"]
+            head, _, rest = answer["Message"].partition(": ")
+            answer["Message"] = f"{head}: " + "; ".join(sorted(rest.split("; ")))
             raise
 
     answers.refused(in_order, "ValidationException", count + "; ".join(sorted(problems)), 400)

@@ -165,8 +165,8 @@ class Extensions:
             self._owner.extensions_idle()
 
     def _tell(self, kind: str, event: Mapping[str, Any]) -> bool:
-        told = [one for one in self._registered.values() if kind in one.events]
-        for extension in told:
+        listening = [one for one in self._registered.values() if kind in one.events]
+        for extension in listening:
             body = json.dumps({"eventType": kind, **event}).encode()
             headers = [*JSON, ("Lambda-Extension-Event-Identifier", str(uuid.uuid4()))]
             waits, extension.waits = extension.waits, None
@@ -174,7 +174,7 @@ class Extensions:
                 waits(encode("200 OK", headers, body))
             else:
                 extension.due.append(encode("200 OK", headers, body))
-        return bool(told)
+        return bool(listening)
 
     def _subscribe(self, extension: Extension, path: str, body: bytes, reply: Reply) -> None:
         try:

@@ -15,7 +15,7 @@ from typing import Protocol
 AHEAD = 256 * 1024
 
 
-class Flow(Protocol):
+class PausableInput(Protocol):
     """The connection that the pieces come from."""
 
     def pause_reading(self) -> None: ...
@@ -34,13 +34,13 @@ class ResponseStream:
         self._waiting = 0
         self._news = asyncio.Event()
         self._ended = False
-        self._flow: Flow | None = None
+        self._flow: PausableInput | None = None
         self._held = False
         self._abandoned = False
 
     # -- the runtime's side
 
-    def begin(self, content_type: str, flow: Flow) -> None:
+    def begin(self, content_type: str, flow: PausableInput) -> None:
         self.content_type, self._flow = content_type, flow
         self.streamed = True
         self.began.set()

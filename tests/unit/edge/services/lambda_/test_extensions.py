@@ -76,8 +76,8 @@ async def test_an_extension_hears_of_invocations_and_of_the_end(lab: Lab, said: 
     async with lab.running() as functions:
         ids = [said(await functions.invoke(REF, b"{}")) for _ in range(2)]
     lines = [line.strip() for line in lab.emulator.lines[GROUP]]
-    told = [line for line in lines if line.startswith("told")]
-    assert told == [f"told INVOKE {ids[0]}", f"told INVOKE {ids[1]}", "told SHUTDOWN spindown"]
+    events = [line for line in lines if line.startswith("told")]
+    assert events == [f"told INVOKE {ids[0]}", f"told INVOKE {ids[1]}", "told SHUTDOWN spindown"]
     assert "EXTENSION\tName: watching\tState: Ready\tEvents: [INVOKE, SHUTDOWN]" in lines
 
 
