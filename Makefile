@@ -81,3 +81,5 @@ lock: setup ## Pin the dependencies anew; LOCK_ARGS=--upgrade takes newer ones
 	$(COMPILE) $(LOCK_ARGS) --python-version 3.11 requirements/awscli.in -o requirements/awscli.txt
 	for path in requirements/cli requirements/load $(PINS)/uv; do \
 	  $(COMPILE) $(LOCK_ARGS) --python-version 3.11 -c requirements/dev.txt $$path.in -o $$path.txt; done
+	for name in servicekit gateway; do \
+	  $(COMPILE) $(LOCK_ARGS) --python-version 3.11 -c requirements/dev.txt service/$$name/requirements.in -o service/$$name/requirements.txt; done

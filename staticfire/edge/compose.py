@@ -27,11 +27,12 @@ from staticfire.edge.services.function_urls import FunctionUrls
 from staticfire.edge.services.lambda_ import Functions, LambdaSettings
 from staticfire.edge.services.lambda_.api import LambdaApi
 from staticfire.edge.services.lambda_.code_locations import CodeLocations
-from staticfire.edge.services.lambda_.control_plane import ControlPlane
+from staticfire.edge.services.lambda_.control_plane import LambdaControlPlane
 from staticfire.edge.services.lambda_.mappings.operations import MappingOperations
 from staticfire.edge.services.lambda_.mappings.service import EventSourceMappings
 from staticfire.edge.services.lambda_.mappings.writes import StreamWrites
 from staticfire.edge.services.mail.mailbox import Mailbox
+from staticfire.edge.services.pipes.service import Pipes
 from staticfire.edge.services.rds.service import Rds
 from staticfire.edge.services.sts.service import Sts
 from staticfire.edge.store import Store
@@ -64,6 +65,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     functions = _functions(config, emulator, access_keys, port, store)
     ending.push_async_callback(functions.close)
     mappings = await _mappings(store, emulator, functions, ending)
+    pipes = await _pipes(store, emulator, functions, ending)
     http_apis = _http_apis(config, emulator, functions, port)
     ending.push_async_callback(http_apis.close)
     mailbox = _mailbox(config)
@@ -74,6 +76,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
         "lambda": _lambda(config, emulator, functions, mappings, locations, port),
         "dynamodb": StreamWrites(mappings, "dynamodb"),
         "kinesis": StreamWrites(mappings, "kinesis"),
+        "pipes": pipes,
         "apigateway": http_apis,
         "monitoring": cloudwatch,
         "logs": embedded_metrics,
@@ -88,6 +91,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
         postgres=config.postgres,
         functions=functions,
         mappings=mappings,
+        pipes=pipes,
         http_apis=http_apis,
         gate=gate,
         faults=faults,
@@ -132,6 +136,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     functions = _functions(config, emulator, access_keys, port, store)
     ending.push_async_callback(functions.close)
     mappings = await _mappings(store, emulator, functions, ending)
+    pipes = await _pipes(store, emulator, functions, ending)
     http_apis = _http_apis(config, emulator, functions, port)
     ending.push_async_callback(http_apis.close)
     in_front = LocalStack(emulator, functions, config.state_dir)
@@ -144,6 +149,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
         "lambda": _lambda(config, emulator, functions, mappings, locations, port),
         "dynamodb": StreamWrites(mappings, "dynamodb"),
         "kinesis": StreamWrites(mappings, "kinesis"),
+        "pipes": pipes,
         "apigateway": http_apis,
         "logs": embedded_metrics,
         "sts": Sts(emulator, access_keys),
@@ -160,6 +166,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
         postgres=config.postgres,
         functions=functions,
         mappings=mappings,
+        pipes=pipes,
         http_apis=http_apis,
         gate=gate,
         faults=faults,
@@ -232,7 +239,7 @@ def _lambda(
     locations: CodeLocations,
     port: int,
 ) -> LambdaApi:
-    control_plane = ControlPlane(
+    control_plane = LambdaControlPlane(
         emulator,
         functions.records,
         functions.code,
@@ -254,6 +261,13 @@ async def _mappings(
     ending.push_async_callback(mappings.close)
     await mappings.start()
     return mappings
+
+
+async def _pipes(store: Store, emulator: Emulator, functions: Functions, ending: AsyncExitStack) -> Pipes:
+    pipes = Pipes(store, emulator, functions)
+    ending.push_async_callback(pipes.close)
+    await pipes.start()
+    return pipes
 
 
 def _http_apis(config: EdgeConfig, emulator: Emulator, functions: Functions, port: int) -> HttpApis:

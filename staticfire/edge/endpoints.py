@@ -46,6 +46,7 @@ from staticfire.edge.services.apigateway import HttpApis
 from staticfire.edge.services.lambda_ import FunctionRef, Functions
 from staticfire.edge.services.lambda_.mappings.service import EventSourceMappings
 from staticfire.edge.services.mail.mailbox import Mails
+from staticfire.edge.services.pipes.service import Pipes
 from staticfire.edge.services.rds.health import said_by_postgres, write_something
 from staticfire.layout import CONTROL_TOKEN
 
@@ -79,6 +80,7 @@ class Endpoints:
         postgres: PostgresConfig | None,
         functions: Functions,
         mappings: EventSourceMappings,
+        pipes: Pipes,
         http_apis: HttpApis,
         gate: Gate,
         faults: Faults,
@@ -94,6 +96,7 @@ class Endpoints:
         self._postgres = postgres
         self._functions = functions
         self._mappings = mappings
+        self._pipes = pipes
         self._http_apis = http_apis
         self._gate = gate
         self._faults = faults
@@ -168,6 +171,7 @@ class Endpoints:
 
     async def forget(self) -> None:
         await self._mappings.reset()
+        await self._pipes.reset()
         await self._http_apis.reset()
         await self._functions.forget()
 

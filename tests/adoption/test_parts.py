@@ -135,6 +135,17 @@ def test_lookups(parts: Repository) -> None:
     assert parts.invoke("lookups") == ["000000000000", "us-east-1", True]
 
 
+def test_pipe(parts: Repository) -> None:
+    """A pipe from a queue to a queue, with a filter, an enrichment and an input template."""
+    client = parts.client("sqs")
+    url = client.get_queue_url(QueueName="pipe-orders")["QueueUrl"]
+    for number, state in enumerate(("new", "paid")):
+        client.send_message(QueueUrl=url, MessageBody=json.dumps({"id": number, "state": state}))
+    paid = client.get_queue_url(QueueName="pipe-paid")["QueueUrl"]
+    [message] = client.receive_message(QueueUrl=paid, WaitTimeSeconds=20)["Messages"]
+    assert json.loads(message["Body"]) == {"order": 1, "pipe": "paid"}
+
+
 def test_layer(parts: Repository) -> None:
     """A layer from a zip; code through aws_s3_object."""
     assert parts.invoke("layer") == "from the layer"

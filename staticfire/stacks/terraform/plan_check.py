@@ -28,6 +28,12 @@ NEEDS = {
     "python2": "AWS ended Python 2",
 }
 READ_SOURCES = (["sqs"], ["dynamodb"], ["kinesis"])
+# As staticfire/edge/services/pipes/service.py has them, which a test compares.
+PIPE_ENDS: Mapping[str, tuple[str, ...]] = {
+    "source": ("sqs", "dynamodb", "kinesis"),
+    "enrichment": ("lambda", "states"),
+    "target": ("lambda", "states", "sqs", "sns", "kinesis", "events", "logs"),
+}
 DESCRIBE_ROUTES = "Describe its routes: aws_apigatewayv2_integration, aws_apigatewayv2_route and aws_apigatewayv2_stage"
 LEAVE_OUT = "Leave it out of the local stack"
 
@@ -124,6 +130,15 @@ def _source(resource: Resource, account: str) -> Iterator[Obstacle]:
         yield Obstacle(resource.address, what, remedy, Weight.DESCRIBED, resource.type)
 
 
+def _pipe(resource: Resource, account: str) -> Iterator[Obstacle]:
+    """Ends whose ARN is known after apply only are made by the stack itself; the edge refuses what it cannot serve."""
+    for end, services in PIPE_ENDS.items():
+        arn = str(resource.values.get(end) or "")
+        if arn and (arn.split(":")[2:3] not in [[service] for service in services] or ":api-destination/" in arn):
+            what = f"has the {end} {arn}, which no pipe has here"
+            yield Obstacle(resource.address, what, f"Pipes have {', '.join(services)} there")
+
+
 Check = Callable[[Resource, str], Iterator[Obstacle]]
 CHECKS: Mapping[str, tuple[Check, ...]] = {
     "aws_lambda_function": (_image, _runtime),
@@ -131,4 +146,5 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
     "aws_apigatewayv2_api": (_http_api,),
     "aws_api_gateway_rest_api": (_rest_api,),
     "aws_db_instance": (_engine,),
+    "aws_pipes_pipe": (_pipe,),
 }

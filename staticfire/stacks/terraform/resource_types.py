@@ -25,7 +25,7 @@ class Fate(Enum):
 @dataclass(frozen=True)
 class ResourceType:
     """One type. `note`: what is less than on AWS, what happens instead; `needs`: the setting that has it run;
-    `restless`: each apply changes it once more, since the emulator does not tell all of it."""
+    `restless`: the next apply changes it once more, since the emulator does not tell all of it."""
 
     fate: Fate
     note: str = ""
@@ -75,9 +75,9 @@ SERVICES: Mapping[str, tuple[Rows, ...]] = {
         ),
         _described("lambda_layer_version_permission", "There is not another account that would ask"),
         _described("lambda_provisioned_concurrency_config", "Execution environments start when they are needed"),
-        _refused("lambda_runtime_management_config", NO_OPERATION),
+        _described("lambda_runtime_management_config", "The runtime is this machine's Python"),
         _described("lambda_function_recursion_config", "A function that calls itself is not ended"),
-        _refused("lambda_code_signing_config", "the answer of the emulator ends Terraform's provider"),
+        _described("lambda_code_signing_config", "No signature is checked"),
         _described("signer_signing_profile", "Nothing is signed"),
     ),
     "API Gateway, HTTP APIs": (
@@ -96,15 +96,18 @@ SERVICES: Mapping[str, tuple[Rows, ...]] = {
         _runs("api_gateway_rest_api", "The emulator serves it: what it answers is not held to AWS's documentation"),
         _runs(
             "api_gateway_resource api_gateway_method api_gateway_integration api_gateway_method_response "
-            "api_gateway_integration_response api_gateway_deployment api_gateway_stage"
+            "api_gateway_deployment api_gateway_stage"
         ),
         _described(
             "api_gateway_account api_gateway_authorizer api_gateway_request_validator api_gateway_model "
-            "api_gateway_method_settings api_gateway_api_key api_gateway_usage_plan api_gateway_usage_plan_key "
-            "api_gateway_documentation_part",
+            "api_gateway_method_settings api_gateway_api_key api_gateway_usage_plan_key api_gateway_documentation_part "
+            "api_gateway_integration_response",
             "What the emulator does with it is not tested",
         ),
-        _restless("api_gateway_gateway_response", "What the emulator does with it is not tested"),
+        _restless(
+            "api_gateway_gateway_response api_gateway_usage_plan",
+            "What the emulator does with it is not tested",
+        ),
         _described("api_gateway_rest_api_policy", POLICY),
         _refused("api_gateway_domain_name", "a second apply fails, since the emulator cannot change it"),
         _refused("api_gateway_base_path_mapping", NOT_READ),
@@ -144,13 +147,12 @@ SERVICES: Mapping[str, tuple[Rows, ...]] = {
     "EventBridge": (
         _runs(
             "cloudwatch_event_bus cloudwatch_event_rule cloudwatch_event_target scheduler_schedule "
-            "scheduler_schedule_group"
+            "scheduler_schedule_group pipes_pipe"
         ),
         _described("cloudwatch_event_archive cloudwatch_event_connection cloudwatch_event_api_destination"),
         _described("cloudwatch_event_permission", POLICY),
         _restless("cloudwatch_event_bus_policy", POLICY),
         _described("cloudwatch_event_endpoint", "There is not a second region to fail over to"),
-        _described("pipes_pipe", "Nothing is delivered by it here: an event source mapping does"),
         _refused("schemas_registry schemas_schema schemas_discoverer", NO_SERVICE),
     ),
     "Step Functions": (_runs("sfn_state_machine sfn_alias"), _described("sfn_activity")),
@@ -190,7 +192,7 @@ SERVICES: Mapping[str, tuple[Rows, ...]] = {
     "KMS, Secrets Manager, Systems Manager": (
         _runs("kms_key kms_alias kms_ciphertext secretsmanager_secret secretsmanager_secret_version ssm_parameter"),
         _described("kms_grant kms_key_policy secretsmanager_secret_policy", POLICY),
-        _described("kms_replica_key kms_external_key secretsmanager_secret_rotation ssm_service_setting"),
+        _described("kms_replica_key kms_external_key ssm_service_setting"),
         _refused("ssm_document ssm_association ssm_maintenance_window", NO_OPERATION),
     ),
     "CloudWatch and X-Ray": (
@@ -220,8 +222,9 @@ SERVICES: Mapping[str, tuple[Rows, ...]] = {
             NETWORK,
         ),
         _restless("flow_log", NETWORK),
+        _restless("autoscaling_policy", NO_SERVER),
         _described(
-            "instance ebs_volume volume_attachment key_pair launch_template autoscaling_group autoscaling_policy",
+            "instance ebs_volume volume_attachment key_pair launch_template autoscaling_group",
             NO_SERVER,
         ),
         _described("lb lb_target_group lb_listener lb_listener_rule lb_target_group_attachment", NO_NAME),
@@ -256,7 +259,7 @@ SERVICES: Mapping[str, tuple[Rows, ...]] = {
         ),
         _described("ecs_cluster ecs_cluster_capacity_providers ecs_task_definition", NO_SERVER),
         _restless("ecs_service", NO_SERVER),
-        _described("eks_cluster batch_job_definition", NO_SERVER),
+        _described("eks_cluster", NO_SERVER),
         _refused("apprunner_auto_scaling_configuration_version elastic_beanstalk_application", NO_SERVICE),
     ),
     "Files and caches": (
@@ -315,9 +318,9 @@ SERVICES: Mapping[str, tuple[Rows, ...]] = {
         _refused("amplify_app", NO_SERVICE),
     ),
     "Data": (
-        _described("athena_workgroup athena_named_query athena_data_catalog athena_prepared_statement"),
-        _described("glue_catalog_database glue_job glue_crawler"),
-        _restless("glue_catalog_table glue_trigger"),
+        _described("athena_named_query athena_data_catalog athena_prepared_statement"),
+        _described("glue_catalog_database glue_job"),
+        _restless("glue_catalog_table glue_crawler glue_trigger athena_workgroup"),
         _refused("glue_registry glue_schema", NO_OPERATION),
         _refused("timestreamwrite_database sagemaker_endpoint_configuration lakeformation_resource", NO_SERVICE),
         _refused("opensearchserverless_security_policy bedrock_guardrail", NOT_READ),
@@ -328,9 +331,12 @@ SERVICES: Mapping[str, tuple[Rows, ...]] = {
     "Scaling, builds, accounts": (
         _described("appautoscaling_target appautoscaling_policy appautoscaling_scheduled_action", "Nothing scales"),
         _runs("cloudformation_stack"),
-        _restless("codebuild_project", "Nothing is built"),
+        _refused(
+            "codebuild_project batch_job_definition config_configuration_recorder secretsmanager_secret_rotation",
+            "it can be made and not be destroyed",
+        ),
         _described("cloudtrail budgets_budget", "Nothing is written down"),
-        _described("config_configuration_recorder backup_vault backup_plan resourcegroups_group"),
+        _described("backup_vault backup_plan resourcegroups_group"),
         _refused("organizations_organization", NO_OPERATION),
         _refused(
             "codecommit_repository codedeploy_app codedeploy_deployment_group codeartifact_domain "

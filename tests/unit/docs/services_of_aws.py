@@ -72,7 +72,7 @@ def _sections() -> Iterator[str]:
 
 
 def _note(row: ResourceType) -> str:
-    notes = [row.note, "Each apply changes it once more" if row.restless else ""]
+    notes = [row.note, "The next apply changes it once more" if row.restless else ""]
     text = ". ".join(note for note in notes if note)
     return text[:1].upper() + text[1:]
 

@@ -117,6 +117,7 @@ def control(
         postgres=postgres,
         functions=cast(Any, functions or Functions()),
         mappings=cast(Any, Mappings()),
+        pipes=cast(Any, Mappings()),
         http_apis=cast(Any, HttpApis()),
         gate=Gate(lambda: 0),
         faults=Faults(),

@@ -55,6 +55,10 @@ module "package_program" {
   source = "./package_program"
 }
 
+module "pipe" {
+  source = "./pipe"
+}
+
 module "queue" {
   source = "./queue"
 }

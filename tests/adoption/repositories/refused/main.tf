@@ -1,15 +1,4 @@
-resource "aws_signer_signing_profile" "functions2_two" {
-  platform_id = "AWSLambda-SHA384-ECDSA"
-  name        = "functions_signing"
-}
 
-resource "aws_lambda_code_signing_config" "functions2_two" {
-  count = var.what_ends_the_provider ? 1 : 0
-
-  allowed_publishers {
-    signing_profile_version_arns = [aws_signer_signing_profile.functions2_two.version_arn]
-  }
-}
 
 resource "aws_apigatewayv2_vpc_link" "httpapi_domain_web" {
   name               = "web"
@@ -761,7 +750,42 @@ resource "aws_apigatewayv2_model" "websocket" {
   schema       = jsonencode({ type = "object" })
 }
 
-resource "aws_lambda_runtime_management_config" "none" {
-  function_name     = "none"
-  update_runtime_on = "FunctionUpdate"
+resource "aws_batch_job_definition" "batch" {
+  name                 = "j"
+  type                 = "container"
+  container_properties = jsonencode({ image = "busybox", command = ["ls"], resourceRequirements = [{ type = "VCPU", value = "1" }, { type = "MEMORY", value = "512" }] })
+}
+
+resource "aws_config_configuration_recorder" "config" {
+  name     = "c"
+  role_arn = "arn:aws:iam::000000000000:role/x"
+}
+
+resource "aws_codebuild_project" "codebuild" {
+  name         = "cb"
+  service_role = "arn:aws:iam::000000000000:role/none"
+  artifacts {
+    type = "NO_ARTIFACTS"
+  }
+  environment {
+    compute_type = "BUILD_GENERAL1_SMALL"
+    image        = "aws/codebuild/standard:7.0"
+    type         = "LINUX_CONTAINER"
+  }
+  source {
+    type      = "NO_SOURCE"
+    buildspec = "version: 0.2"
+  }
+}
+
+resource "aws_secretsmanager_secret_rotation" "secret_rotation_rot" {
+  secret_id           = aws_secretsmanager_secret.rotated.id
+  rotation_lambda_arn = "arn:aws:lambda:us-east-1:000000000000:function:none"
+  rotation_rules {
+    automatically_after_days = 30
+  }
+}
+
+resource "aws_secretsmanager_secret" "rotated" {
+  name = "rotated"
 }

@@ -55,12 +55,6 @@ resource "aws_ecr_repository_policy" "ecr" {
   policy     = jsonencode({ Version = "2012-10-17", Statement = [{ Sid = "a", Effect = "Allow", Principal = { AWS = "arn:aws:iam::000000000000:root" }, Action = ["ecr:BatchGetImage"] }] })
 }
 
-resource "aws_batch_job_definition" "batch" {
-  name                 = "j"
-  type                 = "container"
-  container_properties = jsonencode({ image = "busybox", command = ["ls"], resourceRequirements = [{ type = "VCPU", value = "1" }, { type = "MEMORY", value = "512" }] })
-}
-
 resource "aws_eks_cluster" "eks" {
   name     = "e"
   role_arn = "arn:aws:iam::000000000000:role/x"

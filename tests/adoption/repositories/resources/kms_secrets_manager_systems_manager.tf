@@ -54,14 +54,6 @@ resource "aws_secretsmanager_secret" "secret_rotation_rot" {
   name = "rotated"
 }
 
-resource "aws_secretsmanager_secret_rotation" "secret_rotation_rot" {
-  secret_id           = aws_secretsmanager_secret.secret_rotation_rot.id
-  rotation_lambda_arn = aws_lambda_function.secret_rotation_rotator.arn
-  rotation_rules {
-    automatically_after_days = 30
-  }
-}
-
 resource "aws_kms_key" "kms_replica_m" {
   multi_region            = true
   deletion_window_in_days = 7

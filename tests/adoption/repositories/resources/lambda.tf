@@ -95,3 +95,14 @@ resource "aws_lambda_permission" "secret_rotation_rot" {
   function_name = aws_lambda_function.secret_rotation_rotator.function_name
   principal     = "secretsmanager.amazonaws.com"
 }
+
+resource "aws_lambda_runtime_management_config" "functions2_two" {
+  function_name     = aws_lambda_function.functions2_two.function_name
+  update_runtime_on = "FunctionUpdate"
+}
+
+resource "aws_lambda_code_signing_config" "functions2_two" {
+  allowed_publishers {
+    signing_profile_version_arns = [aws_signer_signing_profile.functions2_two.version_arn]
+  }
+}

@@ -65,28 +65,6 @@ resource "aws_backup_plan" "backup" {
   }
 }
 
-resource "aws_config_configuration_recorder" "config" {
-  name     = "c"
-  role_arn = "arn:aws:iam::000000000000:role/x"
-}
-
-resource "aws_codebuild_project" "codebuild" {
-  name         = "cb"
-  service_role = aws_iam_role.codebuild_r.arn
-  artifacts {
-    type = "NO_ARTIFACTS"
-  }
-  environment {
-    compute_type = "BUILD_GENERAL1_SMALL"
-    image        = "aws/codebuild/standard:7.0"
-    type         = "LINUX_CONTAINER"
-  }
-  source {
-    type      = "NO_SOURCE"
-    buildspec = "version: 0.2"
-  }
-}
-
 resource "aws_cloudtrail" "cloudtrail" {
   name           = "ttt"
   s3_bucket_name = aws_s3_bucket.cloudtrail_t.id

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from staticfire.edge.services.pipes.service import ENRICHMENTS, SOURCES, TARGETS
 from staticfire.stacks.terraform.obstacle import Weight
 from staticfire.stacks.terraform.output import Resource
-from staticfire.stacks.terraform.plan_check import obstacles
+from staticfire.stacks.terraform.plan_check import PIPE_ENDS, obstacles
 
 ACCOUNT = "000000000000"
 OWN = f"arn:aws:lambda:us-east-1:{ACCOUNT}:layer:shared:1"
@@ -150,3 +151,26 @@ def test_a_roles_policies_count_where_iam_is_enforced() -> None:
 
 def test_another_emulator_may_have_what_this_one_lacks() -> None:
     assert weights("aws_macie2_account", measured=False) == [Weight.UNTRIED]
+
+
+@pytest.mark.parametrize(
+    ("end", "arn"),
+    [
+        ("source", "arn:aws:kafka:us-east-1:0:cluster/c"),
+        ("enrichment", "arn:aws:events:us-east-1:0:api-destination/hook/1"),
+        ("target", "arn:aws:events:us-east-1:0:api-destination/hook/1"),
+        ("target", "arn:aws:ecs:us-east-1:0:cluster/c"),
+    ],
+)
+def test_a_pipe_with_an_end_that_is_not_here_is_refused(end: str, arn: str) -> None:
+    [(refuses, text)] = said("aws_pipes_pipe", **{end: arn})
+    assert refuses
+    assert f"has the {end} {arn}" in text
+
+
+def test_the_ends_of_pipes_are_those_of_the_edge() -> None:
+    assert {"source": tuple(SOURCES), "enrichment": ENRICHMENTS, "target": TARGETS} == PIPE_ENDS
+    assert (
+        said("aws_pipes_pipe", source="arn:aws:sqs:us-east-1:0:q", target="arn:aws:events:us-east-1:0:event-bus/b")
+        == []
+    )

@@ -70,35 +70,38 @@ class StoredCheckpoints:
 
 
 class RunningMapping:
-    """One mapping's reader, as long as the mapping is enabled."""
+    """The reader of one mapping or pipe, as long as that is enabled; `name` is what messages call it."""
 
-    def __init__(self, scope: Scope, uuid: str, make: Callable[[], Coroutine[Any, Any, Poller]]) -> None:
+    def __init__(self, scope: Scope, name: str, make: Callable[[], Coroutine[Any, Any, Poller]]) -> None:
         self.scope = scope
-        self.uuid = uuid
+        self.name = name
         self.poller: Poller | None = None
         self._make = make
         self._stopping = False
+        self._reading = False
         self._task = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
         """What cannot be read now is tried again: a queue or a stream may be made again."""
-        trouble = Trouble(f"The event source mapping {self.uuid}")
+        trouble = Trouble(f"The {self.name}")
         while not self._stopping:
             try:
                 self.poller = await self._make()
                 trouble.over()
                 if not self._stopping:
+                    self._reading = True
                     await self.poller.run()
             except AwsError as error:
+                self._reading = False
                 await trouble.wait(error)
             except Exception:
-                log.exception("The event source mapping %s failed, and begins again", self.uuid)
+                log.exception("The %s failed, and begins again", self.name)
                 await asyncio.sleep(1)
 
     async def stop(self) -> None:
         """What is under way may end."""
         self._stopping = True
-        if self.poller is not None:
+        if self.poller is not None and self._reading:
             self.poller.stop()
             await asyncio.wait([self._task], timeout=WAIT_SECONDS + GRACE_SECONDS)
         self._task.cancel()
@@ -215,7 +218,7 @@ class EventSourceMappings:
         async def make() -> Poller:
             return first.pop() if first else await self._poller(key)
 
-        self._running[key] = RunningMapping(scope, key.id, make)
+        self._running[key] = RunningMapping(scope, f"event source mapping {key.id}", make)
 
     async def _poller(self, key: Key) -> Poller:
         document = self._store.get(key)

@@ -122,10 +122,8 @@ async def test_a_script_answers_fails_and_writes(lab: Lab, said: Said, runtime: 
 
 @needs_curl
 async def test_it_comes_from_a_layer_unless_the_zip_has_one(lab: Lab, said: Said) -> None:
-    lab.add_layer(
-        "arn:aws:lambda:us-east-1:000000000000:layer:own:1", {"bootstrap": SCRIPT.replace("[$EVENT", "[$EVENT, 1")}
-    )
-    layers: dict[str, Any] = {"Layers": [{"Arn": "arn:aws:lambda:us-east-1:000000000000:layer:own:1"}]}
+    lab.add_layer("arn:layer:1", {"bootstrap": SCRIPT.replace("[$EVENT", "[$EVENT, 1")})
+    layers: dict[str, Any] = {"Layers": [{"Arn": "arn:layer:1"}]}
     of_layer = lab.deploy({"data": ""}, name="l", **CUSTOM, **layers)
     of_zip = lab.deploy({"bootstrap": SCRIPT}, name="z", **CUSTOM, **layers)
     async with lab.running() as functions:
@@ -196,7 +194,7 @@ async def test_what_cannot_start_is_told_as_aws_tells_it(
     assert (outcome.error, said(outcome)["errorType"]) == ("Unhandled", "Runtime.InvalidEntrypoint")
     assert said(outcome)["errorMessage"].endswith(f" Error: {message}")
     assert outcome.request_id in said(outcome)["errorMessage"]
-    assert not line or line in [line.removesuffix("\n") for line in lab.emulator.lines["/aws/lambda/f"]]
+    assert not line or f"{line}\n" in lab.emulator.lines["/aws/lambda/f"]
 
 
 SEES = """#!/bin/sh
@@ -215,7 +213,7 @@ async def test_it_sees_its_code_and_nothing_of_python_or_node(lab: Lab, tmp_path
         if functions.isolation != "namespaces":
             pytest.skip("the kernel grants no namespaces here")
         await functions.reset()
-    lines = set([line.removesuffix("\n") for line in lab.emulator.lines["/aws/lambda/f"]])
+    lines = {line.removesuffix("\n") for line in lab.emulator.lines["/aws/lambda/f"]}
     assert {"bootstrap", "own", "task", "_HANDLER=my.handler", "LAMBDA_TASK_ROOT=/var/task"} <= lines
     assert not {"SEEN", "root", "home", "lang", "runtime"} & lines
     not_lambdas = ("AWS_EXECUTION_ENV=", "_LAMBDA_TELEMETRY", "STATICFIRE", "PYTHON")
