@@ -122,8 +122,10 @@ async def test_a_script_answers_fails_and_writes(lab: Lab, said: Said, runtime: 
 
 @needs_curl
 async def test_it_comes_from_a_layer_unless_the_zip_has_one(lab: Lab, said: Said) -> None:
-    lab.add_layer("arn:layer:1", {"bootstrap": SCRIPT.replace("[$EVENT", "[$EVENT, 1")})
-    layers: dict[str, Any] = {"Layers": [{"Arn": "arn:layer:1"}]}
+    lab.add_layer(
+        "arn:aws:lambda:us-east-1:000000000000:layer:own:1", {"bootstrap": SCRIPT.replace("[$EVENT", "[$EVENT, 1")}
+    )
+    layers: dict[str, Any] = {"Layers": [{"Arn": "arn:aws:lambda:us-east-1:000000000000:layer:own:1"}]}
     of_layer = lab.deploy({"data": ""}, name="l", **CUSTOM, **layers)
     of_zip = lab.deploy({"bootstrap": SCRIPT}, name="z", **CUSTOM, **layers)
     async with lab.running() as functions:

@@ -110,7 +110,7 @@ async def test_modules_of_a_layer_come_before_the_runtimes(lab: Lab, said: Said)
         "nodejs/node_modules/@aws-sdk/client-dynamodb/own.js": "exports.whose = 'the layer';",
         "nodejs/node_modules/greeting/index.js": "module.exports = { greeting: 'hello' };",
     }
-    lab.add_layer("arn:layer:1", layer)
+    lab.add_layer("arn:aws:lambda:us-east-1:000000000000:layer:own:1", layer)
     names = '["greeting", "@aws-sdk/client-dynamodb", "@aws-sdk/client-sqs"]'
     source = "return [modules[0].greeting, modules[1].whose, typeof modules[2].SQSClient];"
     required = f"exports.handler = async () => {{ const modules = {names}.map(require); {source} }};"
@@ -118,7 +118,7 @@ async def test_modules_of_a_layer_come_before_the_runtimes(lab: Lab, said: Said)
         const modules = (await Promise.all({names}.map((name) => import(name)))).map((one) => one.default ?? one);
         export const handler = async () => {{ {source} }};
     """
-    layers: dict[str, Any] = {"Layers": [{"Arn": "arn:layer:1"}]}
+    layers: dict[str, Any] = {"Layers": [{"Arn": "arn:aws:lambda:us-east-1:000000000000:layer:own:1"}]}
     one = lab.deploy({"index.js": required}, name="required", **OLD, **layers)
     other = lab.deploy({"index.mjs": imported}, name="imported", **OLD, **layers)
     async with lab.running() as functions:
@@ -433,7 +433,10 @@ async def test_where_the_kernel_grants_no_namespaces_it_finds_the_same(
         return False
 
     monkeypatch.setattr(Runtimes, "isolate", refused)
-    lab.add_layer("arn:layer:1", {"nodejs/node_modules/greeting/index.js": "module.exports = { greeting: 'hello' };"})
+    lab.add_layer(
+        "arn:aws:lambda:us-east-1:000000000000:layer:own:1",
+        {"nodejs/node_modules/greeting/index.js": "module.exports = { greeting: 'hello' };"},
+    )
     source = """
         import { SQSClient } from "@aws-sdk/client-sqs";
         import words from "greeting";
@@ -441,7 +444,9 @@ async def test_where_the_kernel_grants_no_namespaces_it_finds_the_same(
         const { S3Client } = createRequire(import.meta.url)("@aws-sdk/client-s3");
         export const handler = async () => [typeof SQSClient, typeof S3Client, words.greeting];
     """
-    ref = lab.deploy({"index.mjs": source}, **OLD, Layers=[{"Arn": "arn:layer:1"}])
+    ref = lab.deploy(
+        {"index.mjs": source}, **OLD, Layers=[{"Arn": "arn:aws:lambda:us-east-1:000000000000:layer:own:1"}]
+    )
     async with lab.running() as functions:
         for _ in range(2):
             assert said(await functions.invoke(ref, b"{}")) == ["function", "function", "hello"]
