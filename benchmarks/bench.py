@@ -111,6 +111,7 @@ class Bench:
             "PATH": os.defpath,
             "PYTHONPATH": os.pathsep.join(map(str, path)),
             "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
             "AWS_ACCESS_KEY_ID": ACCOUNT,
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_ENDPOINT_URL": self.behind.endpoint,

@@ -14,7 +14,9 @@ from urllib.parse import urlsplit
 from .deploy import Account, unsigned
 from .processes import MeasureError
 
-IMPORTS = "import boto3, pg8000"
+IMPORTS = """
+import aws_lambda_powertools.event_handler, aws_lambda_powertools.utilities.parameters, boto3, pg8000, pydantic
+"""
 TIMES = 3
 
 

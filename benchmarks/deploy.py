@@ -135,6 +135,7 @@ class Account:
         item = {"pk": {"S": "bench"}, "total": {"N": "150"}}
         self.client("dynamodb").put_item(TableName=TABLE, Item=item)
         self.service_variables = {
+            "POWERTOOLS_METRICS_NAMESPACE": "bench",
             "DATABASE_SECRET_ARN": secret["ARN"],
             "DATABASE_TLS": "prefer",
             "TABLE_NAME": TABLE,

@@ -12,6 +12,7 @@ import base64
 import importlib
 import json
 import multiprocessing
+import os
 import sys
 import time
 from typing import Any
@@ -21,18 +22,27 @@ USERS = 64
 
 def event(user: int) -> dict[str, Any]:
     body = base64.b64encode(json.dumps({"user": f"user{user}", "usage": 150}).encode()).decode()
-    return {"routeKey": "POST /usage", "headers": {}, "body": body, "isBase64Encoded": True}
+    context = {"stage": "v1", "requestId": "none", "http": {"method": "POST", "path": "/v1/usage"}}
+    return {"rawPath": "/v1/usage", "headers": {}, "body": body, "isBase64Encoded": True, "requestContext": context}
+
+
+class Context:
+    """Of Lambda's context, what Powertools' logger reads."""
+
+    function_name = invoked_function_arn = aws_request_id = "none"
+    memory_limit_in_mb = 512
 
 
 def loop(barrier: Any, warm_up: float, seconds: float, results: Any) -> None:
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # metrics and logs: to the end of the process
     handler = importlib.import_module("usage.api").handler
     events = [event(user) for user in range(USERS)]
-    handler(events[0], None)
+    handler(events[0], Context())
     barrier.wait()
     counted, number = 0, 0
     counts_from = time.perf_counter() + warm_up
     while (now := time.perf_counter()) < counts_from + seconds:
-        answer = handler(events[number % USERS], None)
+        answer = handler(events[number % USERS], Context())
         if answer["statusCode"] != 201:
             raise SystemExit(f"the handler answered {answer}")
         number += 1

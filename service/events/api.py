@@ -1,39 +1,47 @@
 """The HTTP API's function: POST /events and POST /events/batch."""
 
-import logging
 import os
 from collections.abc import Sequence
-from dataclasses import replace
+from typing import Any
 
-from servicekit import aws
-from servicekit.app import Route, application
-from servicekit.dynamodb import Table
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.metrics import MetricUnit
+from servicekit.clients import client
 from servicekit.errors import Refused, Unavailable
-from servicekit.http import Answer, Event, answer, body_of
+from servicekit.http import Answer, Event, body_of
 from servicekit.kept_secret import KeptSecret
-from servicekit.validation import read_json
+from servicekit.requests import check, read_json
+from servicekit.resolver import Resolver, answer
+from servicekit.table import Table
 
 from events.signature import Signatures
 from events.store import Origin, Receipt, Result, Store
-from events.validation import EVENT_BODY_LIMIT, Submitted, read_batch, read_event
+from events.validation import EVENT_BODY_LIMIT, Submitted, read_batch
 
-logger = logging.getLogger(__name__)
-logger.setLevel(logging.INFO)
+logger = Logger()
+metrics = Metrics()
+app = Resolver()
 
 SECRET_SECONDS = 60.0
 
 
-def post_event(event: Event) -> Answer:
+@app.post("/events")
+def post_event() -> Response[Any]:
+    event = app.current_event.raw_event
     body = body_of(event)
     message_id = signatures.message_id(event["headers"], body)
-    submitted = read_event(read_json(body, EVENT_BODY_LIMIT))
-    return answer(202, _content_of(store.put(_named(submitted, message_id), _origin_of(event))))
+    submitted = check(read_json(body, EVENT_BODY_LIMIT), Submitted, name="event")
+    receipt = store.put(_named(submitted, message_id), _origin_of(event))
+    _count([receipt])
+    return answer(202, _content_of(receipt))
 
 
-def post_batch(event: Event) -> Answer:
-    body = body_of(event)
-    message_id = signatures.message_id(event["headers"], body)
-    entries = read_batch(body)
+@app.post("/events/batch")
+def post_batch() -> Response[Any]:
+    event = app.current_event.raw_event
+    message_id = signatures.message_id(event["headers"], body_of(event))
+    entries = read_batch(event)
     right = [
         _named(entry, message_id and f"{message_id}.{at}")
         for at, entry in enumerate(entries)
@@ -44,14 +52,22 @@ def post_batch(event: Event) -> Answer:
     away = [result for result in results if isinstance(result, Unavailable)]
     if len(away) == len(results):
         raise away[0]
-    accepted = sum(isinstance(result, Receipt) for result in results)
-    logger.info("batch", extra={"accepted": accepted, "refused": len(results) - accepted, "away": len(away)})
+    accepted = _count(results)
+    logger.info("batch", accepted=accepted, refused=len(results) - accepted, away=len(away))
     content = {
         "accepted": accepted,
         "failed": len(results) - accepted,
         "results": [{"index": at, **_result(result)} for at, result in enumerate(results)],
     }
     return answer(202 if accepted == len(results) else 207, content)
+
+
+def _count(results: Sequence[Result]) -> int:
+    """How many events are stored; it is a metric too."""
+    accepted = sum(isinstance(result, Receipt) for result in results)
+    metrics.add_metric("EventsAccepted", MetricUnit.Count, accepted)
+    metrics.flush_metrics()
+    return accepted
 
 
 def _result(result: Result) -> dict[str, object]:
@@ -71,7 +87,7 @@ def _content_of(receipt: Receipt) -> dict[str, object]:
 
 def _named(submitted: Submitted, message_id: str | None) -> Submitted:
     """A signed message that is sent again must not be another event."""
-    return replace(submitted, id=message_id) if submitted.id is None and message_id is not None else submitted
+    return submitted if submitted.id or not message_id else submitted.model_copy(update={"id": message_id})
 
 
 def _origin_of(event: Event) -> Origin:
@@ -81,7 +97,7 @@ def _origin_of(event: Event) -> Origin:
 
 def _store() -> Store:
     return Store(
-        lambda: Table.from_environment(aws.dynamodb()),
+        Table.from_environment(client("dynamodb")),
         retention_days=int(os.environ["RETENTION_DAYS"]),
         index_shards=int(os.environ["INDEX_SHARDS"]),
     )
@@ -89,11 +105,14 @@ def _store() -> Store:
 
 def _signatures() -> Signatures:
     arn = os.environ.get("SIGNATURE_SECRET_ARN")
-    secret = KeptSecret(aws.secrets_manager(), arn, SECRET_SECONDS) if arn else None
+    secret = KeptSecret(client("secretsmanager"), arn, SECRET_SECONDS) if arn else None
     return Signatures(os.environ["SIGNATURES"], secret)
 
 
-ROUTES: dict[str, Route] = {"POST /events": post_event, "POST /events/batch": post_batch}
 store = _store()
 signatures = _signatures()
-handler = application(ROUTES)
+
+
+@logger.inject_lambda_context
+def handler(event: Event, context: Any) -> Answer:
+    return app.resolve(event, context)

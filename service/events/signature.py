@@ -19,7 +19,7 @@ from collections.abc import Mapping
 
 from servicekit.errors import Refused
 from servicekit.kept_secret import KeptSecret
-from servicekit.validation import problem
+from servicekit.requests import problem
 
 WINDOW_SECONDS = 300
 MODES = ("off", "optional", "required")

@@ -10,19 +10,18 @@ holds up the table itself. So they are dealt out to INDEX_SHARDS by their id, an
 is that of the receipt, in UTC, so that a day that is over does not change.
 """
 
-import threading
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from servicekit.dynamodb import ConditionFailed, Item, Table
 from servicekit.errors import Refused, Unavailable
 from servicekit.http import json_text
-from servicekit.ulid import new_ulid
-from servicekit.validation import read_json
+from servicekit.requests import read_json
+from servicekit.table import ConditionFailed, Item, Table
+from ulid import ULID
 
 from events.validation import DATA_LIMIT, Submitted
 
@@ -51,18 +50,17 @@ Result = Receipt | Refused | Unavailable
 
 
 class Store:
-    def __init__(self, new_table: Callable[[], Table], *, retention_days: int, index_shards: int) -> None:
-        self._new_table = new_table
+    def __init__(self, table: Table, *, retention_days: int, index_shards: int) -> None:
+        self._table = table
         self._retention_days = retention_days
         self._index_shards = index_shards
-        self._own = threading.local()
         self._pool: ThreadPoolExecutor | None = None
 
     def put(self, event: Submitted, origin: Origin) -> Receipt:
         """Refused when another event has this id; Unavailable when the table is. Sent again, it is a duplicate."""
         item = self._item_of(event, origin)
         try:
-            self._table().put(item, condition="attribute_not_exists(event_id)")
+            self._table.put(item, condition="attribute_not_exists(event_id)")
         except ConditionFailed as failed:
             there = failed.item
             if there is None:
@@ -99,16 +97,9 @@ class Store:
         except (Refused, Unavailable) as error:
             return error
 
-    def _table(self) -> Table:
-        """This thread's own: its connection serves one call at a time."""
-        if not hasattr(self._own, "table"):
-            self._own.table = self._new_table()
-        table: Table = self._own.table
-        return table
-
     def _item_of(self, event: Submitted, origin: Origin) -> Item:
         now = datetime.now(UTC)
-        event_id = event.id or new_ulid()
+        event_id = event.id or str(ULID())
         shard = zlib.crc32(event_id.encode()) % self._index_shards
         item = {
             "event_id": event_id,
@@ -122,7 +113,7 @@ class Store:
             "type_day": f"{event.type}#{now:%Y-%m-%d}#{shard}",
             "expires_at": int(now.timestamp()) + self._retention_days * DAY_SECONDS,
         }
-        return item if event.time is None else {**item, "time": event.time}
+        return {**item, "time": event.time} if event.time else item
 
 
 def _say_the_same(stored: Item, sent: Item) -> bool:

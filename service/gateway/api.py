@@ -4,21 +4,22 @@ A request is authenticated, then counted against its route's limit, then sent on
 how long it took and what it took that long for.
 """
 
-import base64
-import logging
 import os
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any
+from contextlib import suppress
+from typing import Annotated, Any
 
-from servicekit import aws
-from servicekit.app import application
-from servicekit.dynamodb import Table
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.event_handler import Response
+from pydantic import Field
+from servicekit.clients import client
 from servicekit.errors import Refused, Unavailable
-from servicekit.http import Answer, Event, answer, body_of
+from servicekit.http import Answer, Event, body_of
 from servicekit.kept_secret import KeptSecret
-from servicekit.validation import Field, Fields, integer, read_object
+from servicekit.requests import Model, check, invalid, problem, read_json
+from servicekit.resolver import Resolver, answer
+from servicekit.table import Table
 
 from gateway import configuration
 from gateway.configuration import Configuration, Route
@@ -31,14 +32,15 @@ from gateway.tokens import Rejected, Verifier, unauthorized
 from gateway.upstreams import Call, answered_headers, forwarded_headers
 from gateway.wire import Reply
 
-logger = logging.getLogger(__name__)
-logger.setLevel(logging.INFO)
+logger = Logger()
 
 COOKIE = "__Host-session"
 COOKIE_RULES = "Path=/; HttpOnly; Secure; SameSite=Strict"
 LARGEST_OWN_BODY = 1024
 RESERVE_SECONDS = 1.0
 TEXTS = ("text/", "application/json", "application/xml", "application/javascript")
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+EVERYTHING = "(?s:.*)"
 
 
 class Gateway:
@@ -64,8 +66,15 @@ class Gateway:
         self._proxy = Proxy(settings.upstreams.values())
         self._notes: dict[str, Any] = {}
         self._ends_at = 0.0
-        own = {key: partial(method, self) for key, method in OWN_ROUTES.items()}
-        self._answer = application({**own, "ANY /": self.forward, "ANY /{proxy+}": self.forward})
+        self._app = Resolver()
+        for key, answers in OWN_ROUTES.items():
+            method, path = key.split(" ")
+            self._app.route(path, method)(answers.__get__(self))
+        self._app.route(EVERYTHING, METHODS)(self.forward)
+
+    @property
+    def _event(self) -> Event:
+        return self._app.current_event.raw_event
 
     def handler(self, event: Event, context: Any) -> Answer:
         started = time.perf_counter()
@@ -74,21 +83,21 @@ class Gateway:
         self._notes = {"method": http["method"], "path": http["path"], "route": event["routeKey"]}
         status = 500
         try:
-            made = self._answer(event, context)
+            made = self._app.resolve(event, context)
             status = made["statusCode"]
         finally:
             latency = round((time.perf_counter() - started) * 1000, 3)
             request_id = event["requestContext"]["requestId"]
             notes = {**self._notes, "status": status, "latency_ms": latency, "api_request_id": request_id}
-            logger.info("request", extra=notes)
+            logger.info("request", **notes)
         return {**made, "headers": {**made["headers"], "x-request-id": request_id}}
 
     # The gateway's own endpoints.
 
-    def live(self, event: Event) -> Answer:
+    def live(self) -> Response[Any]:
         return answer(200, {"status": "live"})
 
-    def ready(self, event: Event) -> Answer:
+    def ready(self) -> Response[Any]:
         """Whether requests can be served here. An upstream that is away does not make the gateway unready."""
         checks = {name: _checked(check) for name, check in self._checks.items()}
         is_ready = all(check["status"] == "ok" for check in checks.values())
@@ -99,33 +108,33 @@ class Gateway:
         }
         return answer(200, content) if is_ready else answer(503, content, {"retry-after": "1"})
 
-    def log_in(self, event: Event) -> Answer:
+    def log_in(self) -> Response[Any]:
         """A verified token for a session. The body may ask for a shorter one."""
-        user = self._user_of_token(_bearer(event))
-        longest = self._settings.session_seconds
-        body = read_object(body_of(event) or b"{}", log_in_fields(longest), limit=LARGEST_OWN_BODY)
-        seconds = body.get("seconds", longest)
+        user = self._user_of_token(_bearer(self._event))
+        seconds = log_in_seconds(body_of(self._event), self._settings.session_seconds)
         token, session = self._sessions.log_in(user, seconds)
         made = answer(201, {"session": token, **_described(session)}, {"cache-control": "no-store"})
-        return {**made, "cookies": [f"{COOKIE}={token}; Max-Age={seconds}; {COOKIE_RULES}"]}
+        made.cookies = _cookies(f"{COOKIE}={token}; Max-Age={seconds}; {COOKIE_RULES}")
+        return made
 
-    def session(self, event: Event) -> Answer:
-        _, session = self._live_session(event)
+    def session(self) -> Response[Any]:
+        _, session = self._live_session(self._event)
         return answer(200, _described(session), {"cache-control": "no-store"})
 
-    def log_out(self, event: Event) -> Answer:
-        token, _ = self._live_session(event)
+    def log_out(self) -> Response[Any]:
+        token, _ = self._live_session(self._event)
         self._sessions.log_out(token)
         return _logged_out()
 
-    def log_out_everywhere(self, event: Event) -> Answer:
-        _, session = self._live_session(event)
+    def log_out_everywhere(self) -> Response[Any]:
+        _, session = self._live_session(self._event)
         self._sessions.log_out_everywhere(session.user)
         return _logged_out()
 
     # Everything else goes to an upstream.
 
-    def forward(self, event: Event) -> Answer:
+    def forward(self) -> Response[Any]:
+        event = self._event
         context = event["requestContext"]
         method = context["http"]["method"]
         path = path_of(event["rawPath"], context["stage"])
@@ -173,7 +182,7 @@ class Gateway:
         if not bearer:
             raise Refused(401, "A bearer token is needed.", headers={"www-authenticate": "Bearer"})
         try:
-            return self._known(self._verifier.subject(bearer, time.time()))
+            return self._known(self._verifier.subject(bearer))
         except Rejected as rejected:
             raise unauthorized(str(rejected)) from None
 
@@ -202,11 +211,11 @@ class Gateway:
         except Unavailable as error:
             if limit.refuses_unknown:
                 raise
-            logger.warning("not counted", extra={"limit": limit.name, "problem": str(error)})
+            logger.warning("not counted", limit=limit.name, problem=str(error))
             return None
 
 
-OWN_ROUTES: Mapping[str, Callable[[Gateway, Event], Answer]] = {
+OWN_ROUTES: Mapping[str, Callable[[Gateway], Response[Any]]] = {
     "GET /health/live": Gateway.live,
     "GET /health/ready": Gateway.ready,
     "POST /auth/login": Gateway.log_in,
@@ -216,8 +225,16 @@ OWN_ROUTES: Mapping[str, Callable[[Gateway, Event], Answer]] = {
 }
 
 
-def log_in_fields(longest: int) -> Fields:
-    return {"seconds": Field(integer(1, longest), required=False)}
+class LogIn(Model):
+    seconds: Annotated[int, Field(ge=1)] | None = None
+
+
+def log_in_seconds(body: bytes, longest: int) -> int:
+    content = read_json(body or b"{}", LARGEST_OWN_BODY)
+    seconds = check(content, LogIn).seconds
+    if "seconds" in content and (seconds is None or seconds > longest):
+        raise invalid([problem("seconds", f"must be from 1 to {longest}")])
+    return seconds or longest
 
 
 def _checked(check: Callable[[], object]) -> dict[str, Any]:
@@ -226,7 +243,7 @@ def _checked(check: Callable[[], object]) -> dict[str, Any]:
         check()
         status = "ok"
     except Unavailable as error:
-        logger.warning("not ready", extra={"problem": str(error)})
+        logger.warning("not ready", problem=str(error))
         status = "unavailable"
     return {"status": status, "latency_ms": round((time.perf_counter() - started) * 1000, 3)}
 
@@ -251,30 +268,31 @@ def _described(session: Session) -> dict[str, Any]:
     return {"user": session.user, "expires_at": session.expires_at}
 
 
-def _logged_out() -> Answer:
-    return {
-        "statusCode": 204,
-        "headers": {"cache-control": "no-store"},
-        "cookies": [f"{COOKIE}=; Max-Age=0; {COOKIE_RULES}"],
-    }
+def _logged_out() -> Response[Any]:
+    cookies = _cookies(f"{COOKIE}=; Max-Age=0; {COOKIE_RULES}")
+    return Response(204, headers={"cache-control": "no-store"}, cookies=cookies)
 
 
-def _handed_on(reply: Reply, limits: Mapping[str, str]) -> Answer:
+def _handed_on(reply: Reply, limits: Mapping[str, str]) -> Response[Any]:
     headers, cookies = answered_headers(reply)
     is_text = headers.get("content-type", "").startswith(TEXTS) and "content-encoding" not in headers
-    try:
-        body = {"body": reply.body.decode("utf-8" if is_text else "ascii"), "isBase64Encoded": False}
-    except UnicodeDecodeError:
-        body = {"body": base64.b64encode(reply.body).decode(), "isBase64Encoded": True}
-    return {"statusCode": reply.status, "headers": {**headers, **limits}, "cookies": cookies, **body}
+    body: str | bytes = reply.body  # Powertools makes base64 of bytes
+    with suppress(UnicodeDecodeError):
+        body = reply.body.decode("utf-8" if is_text else "ascii")
+    return Response(reply.status, body=body, headers={**headers, **limits}, cookies=_cookies(*cookies))
+
+
+def _cookies(*cookies: str) -> Any:
+    """As text: Powertools' Cookie has no room for what an upstream may set."""
+    return list(cookies)
 
 
 def _made() -> Gateway:
     settings = configuration.read(os.environ["GATEWAY_CONFIGURATION"].encode())
-    dynamodb = aws.dynamodb()
+    dynamodb = client("dynamodb")
     sessions = Table.from_environment(dynamodb, "SESSIONS_TABLE_NAME")
     limits = Table.from_environment(dynamodb, "LIMITS_TABLE_NAME")
-    secret = KeptSecret(aws.secrets_manager(), os.environ["TOKEN_SECRET_ARN"], with_previous=True)
+    secret = KeptSecret(client("secretsmanager"), os.environ["TOKEN_SECRET_ARN"], with_previous=True)
     published = KeySet(settings.jwks_url) if settings.jwks_url is not None else None
     checks: dict[str, Callable[[], object]] = {
         "sessions": lambda: sessions.get({"session_id": "ready"}),

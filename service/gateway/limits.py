@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeVar
 
-from servicekit.dynamodb import ConditionFailed, Table
+from servicekit.table import ConditionFailed, Table
 
 REMEMBERED = 10_000
 SLACK_SECONDS = 60
@@ -124,9 +124,8 @@ class Limiter:
             item = failed.item or {}
             if "closed" in item:
                 raise _Closed from None
-            raise _Full(item.get("hits", 0)) from None
-        hits: int = item["hits"]
-        return hits
+            raise _Full(int(item.get("hits", 0))) from None
+        return int(item["hits"])
 
 
 class _Closed(Exception):

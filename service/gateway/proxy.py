@@ -10,12 +10,12 @@ them share the upstream's time-out.
     the breaker is open                             503, Retry-After
 """
 
-import logging
 import random
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from aws_lambda_powertools import Logger
 from servicekit.errors import Refused
 
 from gateway.breaker import Breaker
@@ -23,7 +23,7 @@ from gateway.configuration import Upstream
 from gateway.upstreams import Call, Exchange, exchange_of
 from gateway.wire import Failed, Reply
 
-logger = logging.getLogger(__name__)
+logger = Logger()
 
 IDEMPOTENT = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"}
 AWAY = {502, 503, 504}
@@ -111,10 +111,8 @@ def _resting(breaker: Breaker) -> Refused:
 def _log(line: _Line, way: Way, problem: str) -> None:
     logger.warning(
         "an attempt failed",
-        extra={
-            "upstream": line.upstream.name,
-            "attempt": way.attempts,
-            "problem": problem,
-            "breaker": line.breaker.state,
-        },
+        upstream=line.upstream.name,
+        attempt=way.attempts,
+        problem=problem,
+        breaker=line.breaker.state,
     )

@@ -10,15 +10,15 @@ sessions."""
 
 import base64
 import hashlib
-import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from servicekit.dynamodb import Table
+from aws_lambda_powertools import Logger
 from servicekit.errors import Unavailable
+from servicekit.table import Table
 
-logger = logging.getLogger(__name__)
+logger = Logger()
 
 PREFIX = "s_"
 INDEX = "user_id"
@@ -58,7 +58,7 @@ class Sessions:
             return None
         if item["generation"] != self._generation(item["user_id"]):
             return None
-        return Session(item["user_id"], item["expires_at"])
+        return Session(item["user_id"], int(item["expires_at"]))
 
     def log_out(self, token: str) -> None:
         self._table.delete({"session_id": _id_of(token)})
@@ -66,15 +66,15 @@ class Sessions:
     def log_out_everywhere(self, user: str) -> None:
         current = self._table.update(_marker(user), "ADD generation :one", values={":one": 1})["generation"]
         try:
-            for item in self._table.query_all("user_id = :user", {":user": user}, index=INDEX):
+            for item in self._table.query("user_id = :user", {":user": user}, IndexName=INDEX):
                 if item["generation"] < current:
                     self._table.delete({"session_id": item["session_id"]})
         except Unavailable as error:
-            logger.warning("ended sessions are left to their time-to-live", extra={"problem": str(error)})
+            logger.warning("ended sessions are left to their time-to-live", problem=str(error))
 
     def _generation(self, user: str) -> int:
         marker = self._table.get(_marker(user))
-        return marker["generation"] if marker else 0
+        return int(marker["generation"]) if marker else 0
 
 
 def _marker(user: str) -> dict[str, str]:

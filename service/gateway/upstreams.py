@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
-from servicekit import aws
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from servicekit.clients import client, credentials
 from servicekit.http import Event
 
 from gateway.configuration import Upstream
@@ -72,16 +74,20 @@ class Server:
 
 
 class Function:
+    """By a signed request of our own: a client of boto3 has a time-out for each read, not one for the whole answer."""
+
     def __init__(self, name: str) -> None:
-        endpoint = aws.endpoint_of("lambda")
-        self._wire = Wire(endpoint)
-        self._signer = aws.Signer.from_environment("lambda")
+        meta = client("lambda").meta
+        self._signer = SigV4Auth(credentials(), "lambda", meta.region_name)
+        self._endpoint = meta.endpoint_url
+        self._wire = Wire(self._endpoint)
         self._path = f"/2015-03-31/functions/{name}/invocations"
-        self._headers = {"host": urlsplit(endpoint).netloc, "content-type": "application/json"}
 
     def __call__(self, call: Call, seconds: float) -> Reply:
         payload = json.dumps(_event_of(call)).encode()
-        headers = self._signer.sign(self._headers, payload, aws.timestamp(), self._path)
+        request = AWSRequest("POST", self._endpoint + self._path, {"content-type": "application/json"}, payload)
+        self._signer.add_auth(request)
+        headers = {name.lower(): value for name, value in request.headers.items()}
         reply = self._wire.exchange("POST", self._path, headers, payload, seconds)
         if reply.status != 200:
             problem = f"Invoke: {reply.status} {reply.body[:500].decode('utf-8', 'replace')}"

@@ -1,1 +1,1 @@
-"""What the services share: the database connection, signed calls to AWS, HTTP answers, schema migrations."""
+"""What the services share, and no library has: each module says why in its first sentence."""

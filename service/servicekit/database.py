@@ -1,4 +1,4 @@
-"""One kept connection to Postgres, with its statements prepared.
+"""One kept connection to Postgres: pools with their threads have no use where one request is handled at a time.
 
 The connection settings are a secret in Secrets Manager, named by DATABASE_SECRET_ARN: `host`, `port`, `dbname`,
 `username`, `password`, and `ca` where there is one. How the server is trusted is DATABASE_TLS: `verify` (certificate
@@ -12,20 +12,20 @@ A statement that meets a lost connection is sent once more on a new one, so it m
 long is not: the server may still be busy with it.
 """
 
-import json
-import logging
 import os
 import ssl
 import struct
 from typing import Any
 
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.parameters import GetParameterError, SecretsProvider
 from pg8000 import native
 from pg8000.exceptions import DatabaseError, InterfaceError
 
-from servicekit import aws
+from servicekit.clients import client
 from servicekit.errors import Unavailable
 
-logger = logging.getLogger(__name__)
+logger = Logger()
 
 STATEMENT_SECONDS = 3
 GRACE_SECONDS = 1
@@ -59,7 +59,7 @@ class Database:
     def __init__(self, secret_arn: str, statement_seconds: int | None = STATEMENT_SECONDS) -> None:
         self._secret_arn = secret_arn
         self._statement_seconds = statement_seconds
-        self._secrets = aws.secrets_manager()
+        self._secrets = SecretsProvider(boto3_client=client("secretsmanager"))
         self._secret: dict[str, Any] | None = None
         self._connection: native.Connection | None = None
         self._prepared: dict[str, native.PreparedStatement] = {}
@@ -101,7 +101,7 @@ class Database:
             try:
                 connection.close()
             except LOST as error:
-                logger.debug("closing a lost connection", extra={"problem": str(error)})
+                logger.debug("closing a lost connection", problem=str(error))
 
     def _execute(self, sql: str, parameters: dict[str, Any]) -> list[list[Any]]:
         if self._connection is None:
@@ -121,10 +121,9 @@ class Database:
                     raise
                 logger.info("the database refuses the known password, reading the secret again")
         try:
-            answer = self._secrets.call("GetSecretValue", {"SecretId": self._secret_arn})
-        except aws.CallFailed as error:
+            secret: Any = self._secrets.get(self._secret_arn, transform="json", force_fetch=True)
+        except GetParameterError as error:
             raise Unavailable(f"the database's secret cannot be read: {error}") from error
-        secret: dict[str, Any] = json.loads(answer["SecretString"])
         connection = self._connect_with(secret)
         self._secret = secret
         return connection

@@ -1,4 +1,4 @@
-"""HTTP API events (payload format 2.0) and their answers, with decimals as they are."""
+"""HTTP API events and answers: bodies as bytes, decimals as JSON numbers; Powertools has text, and strings."""
 
 import base64
 import json
@@ -20,14 +20,6 @@ def body_of(event: Event) -> bytes:
     if event.get("isBase64Encoded"):
         return base64.b64decode(body)
     return body.encode("utf-8", "surrogatepass")
-
-
-def answer(status: int, content: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Answer:
-    return {
-        "statusCode": status,
-        "headers": {"content-type": "application/json", **(headers or {})},
-        "body": json_text(content),
-    }
 
 
 def json_text(value: Any, *, sort_keys: bool = False) -> str:

@@ -1,13 +1,16 @@
-"""A secret of Secrets Manager, read when first needed and then kept for a while."""
+"""A secret that is kept while Secrets Manager is away: Powertools' cache forgets it when its time is up."""
 
-import logging
 import time
 from collections.abc import Callable
+from typing import Any
 
-from servicekit.aws import CallFailed, JsonService
+from aws_lambda_powertools import Logger
+from botocore.exceptions import ClientError
+
+from servicekit.clients import code_of, send
 from servicekit.errors import Unavailable
 
-logger = logging.getLogger(__name__)
+logger = Logger()
 
 KEPT_SECONDS = 300.0
 AWAY_SECONDS = 10.0
@@ -21,7 +24,7 @@ class KeptSecret:
 
     def __init__(
         self,
-        client: JsonService,
+        client: Any,
         arn: str,
         seconds: float = KEPT_SECONDS,
         *,
@@ -46,26 +49,29 @@ class KeptSecret:
             try:
                 self._values = self._read()
                 self._stale_at = self._clock() + self._seconds
-            except (CallFailed, Unavailable) as error:
+            except Unavailable as error:
                 if not self._values:
-                    raise Unavailable(f"a secret cannot be read: {error}") from error
+                    raise
                 self._stale_at = self._clock() + AWAY_SECONDS
-                logger.warning("a secret cannot be read again", extra={"problem": str(error)})
+                logger.warning("a secret cannot be read again", problem=str(error))
         return self._values
 
     def _read(self) -> list[str]:
         current = self._version("AWSCURRENT")
         if current is None:
-            raise Unavailable("it has no text")
+            raise Unavailable("a secret has no text")
         previous = self._version("AWSPREVIOUS") if self._with_previous else None
         return [current] if previous is None else [current, previous]
 
     def _version(self, stage: str) -> str | None:
         """A version's text; a stage that no version is in is an error on AWS, and an answer without one elsewhere."""
         try:
-            answer = self._client.call("GetSecretValue", {"SecretId": self._arn, "VersionStage": stage})
-        except CallFailed as error:
-            if stage == "AWSPREVIOUS" and error.code == "ResourceNotFoundException":
+            answer = send(self._client.get_secret_value, SecretId=self._arn, VersionStage=stage)
+        except Unavailable as error:
+            cause = error.__cause__
+            is_missing = isinstance(cause, ClientError) and code_of(cause) == "ResourceNotFoundException"
+            if stage == "AWSPREVIOUS" and is_missing:
                 return None
             raise
-        return answer.get("SecretString")
+        text: str | None = answer.get("SecretString")
+        return text

@@ -1,4 +1,6 @@
-"""Schema migrations: numbered SQL files, each applied once, in order, in a transaction of its own.
+"""Schema migrations: numbered SQL files; the libraries for it want SQLAlchemy, or a driver with native code.
+
+Each is applied once, in order, in a transaction of its own.
 
 A file is `0001_what_it_does.sql`. What was applied is in the table `schema_migrations`, with the file's digest: an
 applied file that was edited later is an error, because databases would differ without anyone knowing. Whoever migrates
@@ -6,19 +8,18 @@ holds an advisory lock, so of ten at the same time nine wait and then find nothi
 """
 
 import hashlib
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aws_lambda_powertools import Logger
 from pg8000 import native
 
 from servicekit.database import Database
 
-logger = logging.getLogger(__name__)
-logger.setLevel(logging.INFO)
+logger = Logger()
 
 LOCK = 7_310_577_209_318
 TABLE = """
@@ -61,7 +62,7 @@ def init_handler(directory: Path) -> Callable[[Any, Any], dict[str, Any]]:
             outcome = migrate(database.connection(), read(directory))
         finally:
             database.close()
-        logger.info("schema is up to date", extra={"version": outcome.version, "applied": outcome.applied})
+        logger.info("schema is up to date", version=outcome.version, applied=outcome.applied)
         return {"version": outcome.version, "applied": outcome.applied}
 
     return handler

@@ -4,82 +4,78 @@ An answer's ETag is the task's version. To replace a task, a client says in If-M
 task has another one by now it is refused (412), and reads again instead of undoing what somebody else did.
 """
 
-import logging
 from dataclasses import asdict
+from typing import Any
 
-from servicekit import aws
-from servicekit.app import application
-from servicekit.dynamodb import Table
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.metrics import MetricUnit
+from servicekit.clients import client
 from servicekit.errors import Refused
-from servicekit.http import Answer, Event, answer, body_of
-from servicekit.validation import read_object, read_query
+from servicekit.http import Answer, Event
+from servicekit.requests import read_body, read_query
+from servicekit.resolver import Resolver, answer
+from servicekit.table import Table
 
 from tasks.store import Changed, Task, Tasks
-from tasks.validation import ANY, BODY_LIMIT, NEW_TASK, PAGE, PAGING, TASK, expected, identity
+from tasks.validation import ANY, BODY_LIMIT, NewTask, Paging, WholeTask, expected, identity
 
-logger = logging.getLogger(__name__)
-logger.setLevel(logging.INFO)
-
-NO_CONTENT: Answer = {"statusCode": 204}
-
-tasks = Tasks(Table.from_environment(aws.dynamodb()))
+logger = Logger()
+metrics = Metrics()
+app = Resolver()
+tasks = Tasks(Table.from_environment(client("dynamodb")))
 
 
-def post_task(event: Event) -> Answer:
-    task = tasks.create(read_object(body_of(event), NEW_TASK, limit=BODY_LIMIT))
-    logger.info("task created", extra={"task": task.id})
-    return _told(201, task, {"location": f"{event['rawPath'].rstrip('/')}/{task.id}"})
+@app.post("/tasks")
+def post_task() -> Response[Any]:
+    event = app.current_event
+    task = tasks.create(read_body(event.raw_event, NewTask, limit=BODY_LIMIT))
+    logger.info("task created", task=task.id)
+    metrics.add_metric("TasksCreated", MetricUnit.Count, 1)
+    metrics.flush_metrics()
+    return _told(201, task, {"location": f"{event.raw_path.rstrip('/')}/{task.id}"})
 
 
-def get_tasks(event: Event) -> Answer:
-    query = read_query(event, PAGING)
-    page, after = tasks.newest(query.get("status"), int(query.get("limit", PAGE)), query.get("cursor"))
-    return answer(200, {"tasks": [asdict(task) for task in page], "next": after})
+@app.get("/tasks")
+def get_tasks() -> dict[str, Any]:
+    paging = read_query(app.current_event.raw_event, Paging)
+    page, after = tasks.newest(paging.status, paging.limit, paging.cursor)
+    return {"tasks": [asdict(task) for task in page], "next": after}
 
 
-def get_task(event: Event) -> Answer:
-    return _told(200, tasks.read(_identity(event)))
+@app.get("/tasks/<id>")
+def get_task(id: str) -> Response[Any]:
+    return _told(200, tasks.read(identity(id)))
 
 
-def put_task(event: Event) -> Answer:
-    task = _identity(event)
-    content = read_object(body_of(event), TASK, limit=BODY_LIMIT)
-    versions = expected(event["headers"].get("if-match"))
+@app.put("/tasks/<id>")
+def put_task(id: str) -> Response[Any]:
+    task, event = identity(id), app.current_event
+    content = read_body(event.raw_event, WholeTask, limit=BODY_LIMIT)
+    versions = expected(event.headers.get("if-match"))
     if versions is None:
         raise Refused(428, "If-Match is missing: say which version of the task is replaced, as its ETag tells it.")
-    try:
-        return _told(200, tasks.replace(task, content, versions))
-    except Changed as changed:
-        raise _failed(changed) from None
+    return _told(200, tasks.replace(task, content, versions))
 
 
-def delete_task(event: Event) -> Answer:
-    try:
-        tasks.delete(_identity(event), expected(event["headers"].get("if-match")) or ANY)
-    except Changed as changed:
-        raise _failed(changed) from None
-    return NO_CONTENT
+@app.delete("/tasks/<id>")
+def delete_task(id: str) -> Response[Any]:
+    tasks.delete(identity(id), expected(app.current_event.headers.get("if-match")) or ANY)
+    return Response(204)
 
 
-def _identity(event: Event) -> str:
-    return identity(event["pathParameters"]["id"])
+def _changed(error: Changed) -> Response[Any]:
+    message = f"The task was changed: it has version {error.version} now."
+    return answer(412, {"message": message}, {"etag": f'"{error.version}"'})
 
 
-def _told(status: int, task: Task, headers: dict[str, str] | None = None) -> Answer:
+app.exception_handler(Changed)(_changed)
+
+
+def _told(status: int, task: Task, headers: dict[str, Any] | None = None) -> Response[Any]:
     return answer(status, asdict(task), {"etag": f'"{task.version}"', **(headers or {})})
 
 
-def _failed(changed: Changed) -> Refused:
-    message = f"The task was changed: it has version {changed.version} now."
-    return Refused(412, message, headers={"etag": f'"{changed.version}"'})
-
-
-ROUTES = {
-    "POST /tasks": post_task,
-    "GET /tasks": get_tasks,
-    "GET /tasks/{id}": get_task,
-    "PUT /tasks/{id}": put_task,
-    "DELETE /tasks/{id}": delete_task,
-}
-
-handler = application(ROUTES)
+@logger.inject_lambda_context
+def handler(event: Event, context: Any) -> Answer:
+    return app.resolve(event, context)

@@ -12,22 +12,24 @@ its own work: it knows it by that.
 
 import heapq
 import itertools
+import re
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
-from servicekit import cursor
-from servicekit.dynamodb import ConditionFailed, Item, Table
 from servicekit.errors import Refused
-from servicekit.ulid import new_ulid
-from servicekit.validation import invalid, problem
+from servicekit.requests import ULID as PATTERN
+from servicekit.requests import invalid, problem
+from servicekit.table import ConditionFailed, Item, Table
+from ulid import ULID
 
-from tasks.validation import IDENTITY, OPEN, STATUSES, Expected, no_task
+from tasks.validation import Expected, NewTask, Status, no_task
 
 INDEX = "by-status"
 ATTEMPTS = 8
 UNCHANGED = "#version = :seen"
 NAMES = {"#version": "version"}
+CURSOR = re.compile(rf"(all|open|in_progress|done)-({PATTERN})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Task:
 
     @classmethod
     def of(cls, item: Item) -> "Task":
-        return cls(**{name: item[name] for name in cls.__slots__})
+        return cls(**{name: item[name] for name in cls.__slots__} | {"version": int(item["version"])})
 
 
 class Changed(Exception):
@@ -58,9 +60,9 @@ class Tasks:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def create(self, content: dict[str, Any]) -> Task:
+    def create(self, content: NewTask) -> Task:
         now = _now()
-        task = _task(new_ulid(), {"status": OPEN, **content}, version=1, created_at=now, updated_at=now)
+        task = Task(str(ULID()), **content.model_dump(), version=1, created_at=now, updated_at=now)
         self._write(task, condition="attribute_not_exists(id)")
         return task
 
@@ -71,11 +73,17 @@ class Tasks:
             raise no_task()
         return Task.of(item)
 
-    def replace(self, identity: str, content: dict[str, Any], expected: Expected) -> Task:
+    def replace(self, identity: str, content: NewTask, expected: Expected) -> Task:
         """The task as it is now. Raises Changed."""
         for _ in range(ATTEMPTS):
             seen = self._expected(identity, expected)
-            task = _task(identity, content, version=seen.version + 1, created_at=seen.created_at, updated_at=_now())
+            task = Task(
+                identity,
+                **content.model_dump(),
+                version=seen.version + 1,
+                created_at=seen.created_at,
+                updated_at=_now(),
+            )
             try:
                 self._write(task, condition=UNCHANGED, values={":seen": seen.version}, names=NAMES)
             except ConditionFailed:
@@ -95,24 +103,26 @@ class Tasks:
             return
         raise Refused(409, "The task is being changed by many at once. Try again.")
 
-    def newest(self, status: str | None, limit: int, after: str | None) -> tuple[list[Task], str | None]:
+    def newest(self, status: Status | None, limit: int, after: str | None) -> tuple[list[Task], str | None]:
         """A page of tasks, of one status or of all, and the cursor of the next page: None after the last task."""
         scope = status or "all"
-        before = _before(after, scope) if after else None
-        statuses = (status,) if status else STATUSES
-        lists = [self._of_status(status, limit + 1, before) for status in statuses]
+        before = _before(after, scope) if after is not None else None
+        lists = [self._of_status(one, limit + 1, before) for one in ([status] if status else get_args(Status))]
         merged = heapq.merge(*lists, key=lambda task: task.id, reverse=True)
         page = list(itertools.islice(merged, limit + 1))
-        if len(page) <= limit:
-            return page, None
-        return page[:limit], cursor.encode({"of": scope, "before": page[limit - 1].id})
+        return page[:limit], f"{scope}-{page[limit - 1].id}" if len(page) > limit else None
 
-    def _of_status(self, status: str, count: int, before: str | None) -> list[Task]:
-        condition, values = "#status = :status", {":status": status}
+    def _of_status(self, status: Status, count: int, before: str | None) -> list[Task]:
+        condition, values = "#status = :status", {":status": str(status)}
         if before:
             condition, values = f"{condition} AND id < :before", {**values, ":before": before}
-        items = self._table.query_all(
-            condition, values, names={"#status": "status"}, index=INDEX, limit=count, newest_first=True
+        items = self._table.query(
+            condition,
+            values,
+            ExpressionAttributeNames={"#status": "status"},
+            IndexName=INDEX,
+            Limit=count,
+            ScanIndexForward=False,
         )
         return [Task.of(item) for item in itertools.islice(items, count)]
 
@@ -123,7 +133,7 @@ class Tasks:
         return task
 
     def _write(self, task: Task, **clause: Any) -> None:
-        revision = new_ulid()
+        revision = str(ULID())
         try:
             self._table.put({**asdict(task), "revision": revision}, **clause)
         except ConditionFailed as failed:
@@ -131,24 +141,13 @@ class Tasks:
                 raise
 
 
-def _task(identity: str, content: dict[str, Any], **fields: Any) -> Task:
-    return Task(
-        id=identity,
-        title=content["title"],
-        description=content.get("description", ""),
-        status=content["status"],
-        due_at=content.get("due_at"),
-        **fields,
-    )
-
-
 def _before(after: str, scope: str) -> str:
-    key = cursor.decode(after, ("of", "before"))
-    if key["of"] != scope:
-        raise invalid([problem("cursor", "belongs to a list with another status")])
-    if not IDENTITY.fullmatch(key["before"]):
+    parts = CURSOR.fullmatch(after)
+    if parts is None:
         raise invalid([problem("cursor", "must be the `next` of an answer, unchanged")])
-    return key["before"]
+    if parts[1] != scope:
+        raise invalid([problem("cursor", "belongs to a list with another status")])
+    return parts[2]
 
 
 def _now() -> str:

@@ -2,38 +2,40 @@
 
 import re
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from servicekit import ulid
+from pydantic import Field
 from servicekit.errors import Refused
-from servicekit.validation import Field, digits, invalid, matching, moment, nullable, one_of, problem, text
+from servicekit.requests import ULID, WITHOUT_NUL, Digits, Model, Moment, invalid, problem
 
 BODY_LIMIT = 16 * 1024
-TITLE_LIMIT = 256
-DESCRIPTION_LIMIT = 4096
-PAGE_LIMIT = 100
-PAGE = 20
 
-STATUSES = ("open", "in_progress", "done")
-OPEN = STATUSES[0]
+Status = Literal["open", "in_progress", "done"]
 
-IDENTITY = re.compile(ulid.PATTERN)
+IDENTITY = re.compile(ULID)
 # RFC 9110: "*", or entity tags; only strong ones can match.
 TAG = r'(?:W/)?"[\x21\x23-\x7e]*"'
 TAGS = re.compile(rf"{TAG}(?:\s*,\s*{TAG})*")
 OURS = re.compile(r'(?<!W/)"([1-9][0-9]{0,17})"')
 
-NEW_TASK = {
-    "title": Field(text(1, TITLE_LIMIT)),
-    "description": Field(text(0, DESCRIPTION_LIMIT), required=False),
-    "status": Field(one_of(STATUSES), required=False),
-    "due_at": Field(nullable(moment), required=False),
-}
-TASK = NEW_TASK | {"status": Field(one_of(STATUSES))}
-PAGING = {
-    "status": Field(one_of(STATUSES), required=False),
-    "limit": Field(digits(1, PAGE_LIMIT), required=False),
-    "cursor": Field(matching("[A-Za-z0-9_-]{1,200}", "the `next` of an answer, unchanged"), required=False),
-}
+
+class NewTask(Model):
+    title: Annotated[str, Field(min_length=1, max_length=256), WITHOUT_NUL]
+    description: Annotated[str, Field(max_length=4096), WITHOUT_NUL] = ""
+    status: Status = "open"
+    due_at: Moment | None = None
+
+
+class WholeTask(NewTask):
+    status: Status
+
+
+class Paging(Model):
+    """`cursor` is the `next` of the page before."""
+
+    status: Status | None = None
+    limit: Annotated[Digits, Field(ge=1, le=100)] = 20
+    cursor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ So the counts are exact, and what comes at the same time as `close` comes before
 A closed item stays for a day, for those who asked Postgres before the user was deleted and are still under way.
 """
 
+import itertools
 import re
 import time
 import uuid
@@ -21,15 +22,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from servicekit import ulid
-from servicekit.aws import JsonService
-from servicekit.dynamodb import Cancelled, ConditionFailed, Item, Page, Table, transact
 from servicekit.errors import Unavailable
+from servicekit.requests import ULID as SEQUENCE
+from servicekit.table import Cancelled, ConditionFailed, Item, Table, marshal
+from ulid import ULID
 
-PATTERN = re.compile(rf"[0-9a-f]{{32}}-{ulid.PATTERN}")
+PATTERN = re.compile(rf"[0-9a-f]{{32}}-{SEQUENCE}")
 OPEN, CLOSED = "open", "closed"
 CLOSED_SECONDS = 24 * 60 * 60
 ATTEMPTS = 8
+PAGE = 1000
 
 USER, TODO = 0, 1  # the actions of every transaction
 UNCHANGED = "#done = :seen"
@@ -85,8 +87,7 @@ class Closed(Exception):
 
 
 class Board:
-    def __init__(self, client: JsonService, table: Table) -> None:
-        self._client = client
+    def __init__(self, table: Table) -> None:
         self._table = table
 
     # The user's item
@@ -105,7 +106,7 @@ class Board:
             return None
         if item["state"] == CLOSED:
             raise Closed
-        return Counts(item["open"], item["done"])
+        return Counts(int(item["open"]), int(item["done"]))
 
     def close(self, user: uuid.UUID) -> None:
         """No todo comes from now on."""
@@ -118,7 +119,7 @@ class Board:
 
     def clear(self, user: uuid.UUID) -> Iterator[int]:
         """Deletes the todos of a closed user page by page, and tells how many went each time."""
-        while items := self._query(user).items:
+        while items := list(itertools.islice(self._query(user), PAGE)):
             self._table.delete_many([{"pk": item["pk"], "sk": item["sk"]} for item in items])
             yield len(items)
 
@@ -127,7 +128,7 @@ class Board:
     def add(self, user: uuid.UUID, title: str, done: bool) -> Todo:
         """Raises NotOpen."""
         now = _now()
-        todo = Todo(TodoId(user, ulid.new_ulid()), title, done, now, now)
+        todo = Todo(TodoId(user, str(ULID())), title, done, now, now)
         item = {**todo.id.key, "title": title, "done": done, "created_at": now, "updated_at": now}
         try:
             self._transact(
@@ -141,8 +142,9 @@ class Board:
 
     def latest(self, user: uuid.UUID, limit: int, before: str | None = None) -> tuple[list[Todo], str | None]:
         """The newest todos, or those before a cursor; and the cursor of what comes after them."""
-        start = TodoId(user, before).key if before else None
-        items = self._query(user, limit=limit + 1, start=start, newest_first=True).items
+        options = {"ExclusiveStartKey": marshal(TodoId(user, before).key)} if before else {}
+        page = self._query(user, Limit=limit + 1, ScanIndexForward=False, **options)
+        items = list(itertools.islice(page, limit + 1))
         todos = [Todo.of(item) for item in items[:limit]]
         return todos, todos[-1].id.sequence if len(items) > limit else None
 
@@ -200,7 +202,7 @@ class Board:
         return replace(todo, title=title, done=done, updated_at=now)
 
     def _transact(self, account: Item, todo: Item) -> None:
-        transact(self._client, [account, todo], str(uuid.uuid4()))
+        self._table.transact([account, todo], str(uuid.uuid4()))
 
     def _count(self, user: uuid.UUID, *, opened: int, finished: int) -> Item:
         return self._table.to_update(
@@ -211,9 +213,9 @@ class Board:
             names=COUNT_NAMES,
         )
 
-    def _query(self, user: uuid.UUID, **options: Any) -> Page:
+    def _query(self, user: uuid.UUID, **options: Any) -> Iterator[Item]:
         values = {":pk": str(user), ":todo": "TODO#"}
-        return self._table.query("pk = :pk AND begins_with(sk, :todo)", values, consistent=True, **options)
+        return self._table.query("pk = :pk AND begins_with(sk, :todo)", values, ConsistentRead=True, **options)
 
 
 def _account(user: uuid.UUID) -> Item:

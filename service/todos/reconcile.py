@@ -1,28 +1,27 @@
 """The reconciler: finishes the deletions of users that were interrupted. It may run beside them, and beside itself."""
 
-import logging
 import time
 from typing import Any
 
-from servicekit import aws
+from aws_lambda_powertools import Logger
+from servicekit.clients import client
 from servicekit.database import Database
-from servicekit.dynamodb import Table
+from servicekit.table import Table
 
 from todos.board import Board
 from todos.deletion import Deletion
 from todos.users import Users
 
-logger = logging.getLogger(__name__)
-logger.setLevel(logging.INFO)
+logger = Logger()
 
 PAGE = 100
 RESERVE_SECONDS = 15
 
-_dynamodb = aws.dynamodb()
 users = Users(Database.from_environment())
-deletion = Deletion(users, Board(_dynamodb, Table.from_environment(_dynamodb)))
+deletion = Deletion(users, Board(Table.from_environment(client("dynamodb"))))
 
 
+@logger.inject_lambda_context
 def handler(event: Any, context: Any) -> dict[str, int]:
     deadline = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
     report = {"users": 0, "todos": 0}
@@ -30,5 +29,5 @@ def handler(event: Any, context: Any) -> dict[str, int]:
         for user in unfinished:
             report["todos"] += deletion.finish(user, deadline)
             report["users"] += 1
-    logger.info("reconciled", extra=report)
+    logger.info("reconciled", users=report["users"], todos=report["todos"])
     return report

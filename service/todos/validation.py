@@ -2,48 +2,52 @@
 
 import re
 import uuid
-from typing import Any
+from typing import Annotated
 
-from servicekit import ulid
-from servicekit.validation import Check, Field, boolean, digits, matching, text
+from pydantic import AfterValidator, Field
+from servicekit.requests import ULID, WITHOUT_NUL, Digits, Model, wrong
 
 BODY_LIMIT = 16 * 1024
-EMAIL_LIMIT = 254
-NAME_LIMIT = 128
-TITLE_LIMIT = 256
-PAGE_LIMIT = 100
-PAGE = 20
 
 ADDRESS = re.compile(r"[^\s@\x00-\x1f\x7f]{1,64}@[^\s@.\x00-\x1f\x7f]+(\.[^\s@.\x00-\x1f\x7f]+)+")
 CANONICAL = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
-_email_text = text(3, EMAIL_LIMIT)
 
-
-def email(value: Any) -> str | None:
+def _address(value: str) -> str:
     """Not the whole of RFC 5322: who can receive mail there is known only when somebody did."""
-    if wrong := _email_text(value):
-        return wrong
-    return None if ADDRESS.fullmatch(value) else "must be an e-mail address, as ada@example.com"
+    if not ADDRESS.fullmatch(value):
+        raise wrong("must be an e-mail address, as ada@example.com")
+    return value
 
 
-def words(most: int) -> Check:
-    """A text that shows something."""
-    is_text = text(1, most)
-
-    def check(value: Any) -> str | None:
-        return is_text(value) or (None if value.strip() else "must not be blank")
-
-    return check
+def _shown(value: str) -> str:
+    if not value.strip():
+        raise wrong("must not be blank")
+    return value
 
 
-USER = {"email": Field(email), "name": Field(words(NAME_LIMIT))}
-NEW_TODO = {"title": Field(words(TITLE_LIMIT)), "done": Field(boolean, required=False)}
-TODO = {"title": Field(words(TITLE_LIMIT)), "done": Field(boolean)}
-PAGING = {
-    "limit": Field(digits(1, PAGE_LIMIT), required=False),
-    "cursor": Field(matching(ulid.PATTERN, "the `next` of an answer, unchanged"), required=False),
-}
+SHOWN = AfterValidator(_shown)
+
+
+class NewUser(Model):
+    email: Annotated[str, Field(min_length=3, max_length=254), WITHOUT_NUL, AfterValidator(_address)]
+    name: Annotated[str, Field(min_length=1, max_length=128), WITHOUT_NUL, SHOWN]
+
+
+class NewTodo(Model):
+    title: Annotated[str, Field(min_length=1, max_length=256), WITHOUT_NUL, SHOWN]
+    done: bool = False
+
+
+class ReplacedTodo(NewTodo):
+    done: bool
+
+
+class Paging(Model):
+    """`cursor` is the `next` of the page before."""
+
+    limit: Annotated[Digits, Field(ge=1, le=100)] = 20
+    cursor: Annotated[str, Field(pattern=f"^{ULID}$")] | None = None
 
 
 def user_id(value: str) -> uuid.UUID | None:

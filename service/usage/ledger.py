@@ -67,7 +67,7 @@ class Ledger:
 
 
 def new_id() -> uuid.UUID:
-    """A UUID of version 7: in order of time, so that new rows share the index's last pages."""
+    """A UUID of version 7, as Python 3.14 has it: in order of time, so that new rows share the index's last pages."""
     stamp = time.time_ns() // 1_000_000
     random = int.from_bytes(os.urandom(10), "big") & ~(0xF << 76 | 0x3 << 62)
     return uuid.UUID(int=stamp << 80 | 0x7 << 76 | 0x2 << 62 | random)

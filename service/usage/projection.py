@@ -6,24 +6,19 @@
 An aggregate is overwritten by a later version only. "A later one is already there" is success: it contains this event.
 """
 
-import os
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from servicekit.aws import CallFailed, JsonService
-from servicekit.errors import Unavailable
-from servicekit.http import plain
+from servicekit.table import ConditionFailed, Table
 
 from usage.ledger import Receipt, Totals
 from usage.validation import Usage
 
 MARK_SECONDS = 24 * 60 * 60
-BATCH = 100
-READ_ATTEMPTS = 5
-CONDITION_FAILED = "ConditionalCheckFailedException"
+NAMES = {"#events": "events", "#total": "total"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +38,8 @@ class Aggregate:
 
 
 class Projection:
-    def __init__(self, dynamodb: JsonService, table: str) -> None:
-        self._dynamodb = dynamodb
+    def __init__(self, table: Table) -> None:
         self._table = table
-
-    @classmethod
-    def from_environment(cls, dynamodb: JsonService) -> "Projection":
-        return cls(dynamodb, os.environ["TABLE_NAME"])
 
     def put(self, totals: Totals) -> bool:
         """Whether the aggregate was written; if not, this version or a later one was there."""
@@ -57,72 +47,36 @@ class Projection:
 
     def replace(self, totals: Totals, seen: Aggregate) -> bool:
         """Overwrites an aggregate of another history (a restored database), unless it has changed since it was seen."""
-        return self._write(
-            totals,
-            "#events = :seen_events AND #total = :seen_total",
-            {":seen_events": {"N": str(seen.events)}, ":seen_total": {"N": plain(seen.total)}},
-        )
+        condition = "#events = :seen_events AND #total = :seen_total"
+        return self._write(totals, condition, {":seen_events": seen.events, ":seen_total": seen.total})
 
-    def read(self, users: list[str]) -> dict[str, Aggregate]:
-        """The aggregates there are of at most BATCH users, consistently."""
-        keys = [{"pk": {"S": f"USER#{user}"}} for user in users]
-        aggregates = {}
-        for attempt in range(READ_ATTEMPTS):
-            time.sleep(0.05 * attempt)
-            request = {self._table: {"Keys": keys, "ConsistentRead": True}}
-            answer = self._call("BatchGetItem", {"RequestItems": request})
-            for item in answer["Responses"].get(self._table, []):
-                aggregate = Aggregate(int(item["events"]["N"]), Decimal(item["total"]["N"]))
-                aggregates[item["pk"]["S"].removeprefix("USER#")] = aggregate
-            keys = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys")
-            if not keys:
-                return aggregates
-        raise Unavailable(f"DynamoDB left {len(keys)} of {len(users)} aggregates unread {READ_ATTEMPTS} times")
+    def read(self, users: Sequence[str]) -> dict[str, Aggregate]:
+        """The aggregates that there are, consistently, of MOST_READ users at the most."""
+        items = self._table.get_many([_key_of(user) for user in users])
+        return {item["pk"].removeprefix("USER#"): Aggregate(int(item["events"]), item["total"]) for item in items}
 
     def put_mark(self, key: str, usage: Usage, receipt: Receipt) -> None:
-        item = {
-            "pk": {"S": f"KEY#{key}"},
-            "id": {"S": receipt.id},
-            "user": {"S": usage.user},
-            "usage": {"N": plain(usage.usage)},
-            "recorded_at": {"S": receipt.recorded_at},
-            "expires_at": {"N": str(int(time.time()) + MARK_SECONDS)},
-        }
-        self._call("PutItem", {"TableName": self._table, "Item": item})
+        content = {"id": receipt.id, "user": usage.user, "usage": usage.usage, "recorded_at": receipt.recorded_at}
+        self._table.put({"pk": f"KEY#{key}", **content, "expires_at": int(time.time()) + MARK_SECONDS})
 
     def mark(self, key: str) -> Mark | None:
-        answer = self._call(
-            "GetItem", {"TableName": self._table, "Key": {"pk": {"S": f"KEY#{key}"}}, "ConsistentRead": True}
-        )
-        item = answer.get("Item")
-        if item is None:
-            return None
-        return Mark(item["id"]["S"], item["user"]["S"], Decimal(item["usage"]["N"]), item["recorded_at"]["S"])
+        item = self._table.get({"pk": f"KEY#{key}"})
+        return Mark(item["id"], item["user"], item["usage"], item["recorded_at"]) if item else None
 
-    def _write(self, totals: Totals, condition: str, values: dict[str, dict[str, str]]) -> bool:
-        request = {
-            "TableName": self._table,
-            "Key": {"pk": {"S": f"USER#{totals.user}"}},
-            "UpdateExpression": "SET #events = :events, #total = :total, #updated_at = :now",
-            "ConditionExpression": condition,
-            "ExpressionAttributeNames": {"#events": "events", "#total": "total", "#updated_at": "updated_at"},
-            "ExpressionAttributeValues": {
-                ":events": {"N": str(totals.events)},
-                ":total": {"N": plain(totals.total)},
-                ":now": {"S": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())},
-                **values,
-            },
-        }
+    def _write(self, totals: Totals, condition: str, values: dict[str, Any]) -> bool:
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         try:
-            self._dynamodb.call("UpdateItem", request)
-        except CallFailed as error:
-            if error.code != CONDITION_FAILED:
-                raise Unavailable(str(error)) from error
+            self._table.update(
+                _key_of(totals.user),
+                "SET #events = :events, #total = :total, updated_at = :now",
+                condition=condition,
+                values={":events": totals.events, ":total": totals.total, ":now": now, **values},
+                names=NAMES,
+            )
+        except ConditionFailed:
             return False
         return True
 
-    def _call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        try:
-            return self._dynamodb.call(operation, request)
-        except CallFailed as error:
-            raise Unavailable(str(error)) from error
+
+def _key_of(user: str) -> dict[str, str]:
+    return {"pk": f"USER#{user}"}

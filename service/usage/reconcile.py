@@ -14,20 +14,20 @@ Runs may overlap: progress is compared before it is set, and a check may be repe
 """
 
 import json
-import logging
 import uuid
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from servicekit import aws
+from aws_lambda_powertools import Logger
+from servicekit.clients import client
 from servicekit.database import Database
+from servicekit.table import MOST_READ, Table
 
 from usage.ledger import Totals
-from usage.projection import BATCH, Aggregate, Projection
+from usage.projection import Aggregate, Projection
 
-logger = logging.getLogger(__name__)
-logger.setLevel(logging.INFO)
+logger = Logger()
 
 PAGE = 1000
 RESERVE_MILLISECONDS = 15_000
@@ -109,8 +109,8 @@ class Reconciler:
         return False
 
     def _check(self, users: list[Totals], report: Report) -> None:
-        for start in range(0, len(users), BATCH):
-            batch = users[start : start + BATCH]
+        for start in range(0, len(users), MOST_READ):
+            batch = users[start : start + MOST_READ]
             aggregates = self._projection.read([totals.user for totals in batch])
             for totals in batch:
                 report.checked += 1
@@ -137,10 +137,11 @@ class Reconciler:
         return [Totals(*row) for row in self._database.run(USERS_NAMED, users=json.dumps(users))]
 
 
+@logger.inject_lambda_context
 def handler(event: Any, context: Any) -> dict[str, Any]:
     full = isinstance(event, dict) and event.get("full") is True
     report = asdict(reconciler.run(context, full=full))
-    logger.info("reconciled", extra={"full": full, **report})
+    logger.info("reconciled", full=full, **report)
     return report
 
 
@@ -151,5 +152,5 @@ def _time_is_up(context: Any) -> bool:
 
 reconciler = Reconciler(
     Database.from_environment(STATEMENT_SECONDS),
-    Projection.from_environment(aws.dynamodb()),
+    Projection(Table.from_environment(client("dynamodb"))),
 )

@@ -1,17 +1,17 @@
 """What a request to POST /usage must look like."""
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
-from servicekit.validation import Field, matching, problem, read_object, text
+from pydantic import BeforeValidator, Field
+from servicekit.http import Event
+from servicekit.requests import WITHOUT_NUL, Model, problem, read_body, wrong
 
 BODY_LIMIT = 16 * 1024
-USER_LIMIT = 128
-USAGE_LIMIT = Decimal(10**12)
 STEP = Decimal("0.000001")
-
-_problem_of_key = matching(r"[\x21-\x7e]{1,255}", "1 to 255 visible ASCII characters")
+KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,24 +21,21 @@ class Usage:
     key: str | None
 
 
-def parse(body: bytes, key: str | None) -> Usage:
-    wrong = None if key is None else _problem_of_key(key)
-    problems = [problem("Idempotency-Key", wrong)] if wrong else []
-    content = read_object(body, FIELDS, limit=BODY_LIMIT, problems=problems)
-    return Usage(content["user"], Decimal(content["usage"]).quantize(STEP), key)
+def _number(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise wrong("must be a number")
+    return Decimal(value)
 
 
-def _problem_of_usage(usage: Any) -> str | None:
-    if isinstance(usage, bool) or not isinstance(usage, int | Decimal):
-        return "must be a number"
-    number = Decimal(usage)
-    if not number.is_finite():
-        return "must be a finite number"
-    if not 0 <= number <= USAGE_LIMIT:
-        return f"must be from 0 to {USAGE_LIMIT}"
-    if number != number.quantize(STEP):
-        return "must have at most 6 decimals"
-    return None
+class NewUsage(Model):
+    user: Annotated[str, Field(min_length=1, max_length=128), WITHOUT_NUL]
+    usage: Annotated[Decimal, Field(ge=0, le=10**12, decimal_places=6), BeforeValidator(_number)]
 
 
-FIELDS = {"user": Field(text(1, USER_LIMIT)), "usage": Field(_problem_of_usage)}
+def read(event: Event) -> Usage:
+    """Refused unless all of it is right."""
+    key = event["headers"].get("idempotency-key")
+    is_right = key is None or KEY.fullmatch(key)
+    problems = [] if is_right else [problem("Idempotency-Key", "must be 1 to 255 visible ASCII characters")]
+    content = read_body(event, NewUsage, limit=BODY_LIMIT, problems=problems)
+    return Usage(content.user, content.usage.quantize(STEP), key)

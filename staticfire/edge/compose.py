@@ -27,7 +27,7 @@ from staticfire.edge.services.function_urls import FunctionUrls
 from staticfire.edge.services.lambda_ import Functions, LambdaSettings
 from staticfire.edge.services.lambda_.api import LambdaApi
 from staticfire.edge.services.lambda_.code_locations import CodeLocations
-from staticfire.edge.services.lambda_.control_plane import ControlPlane
+from staticfire.edge.services.lambda_.control_plane import LambdaControlPlane
 from staticfire.edge.services.lambda_.mappings.operations import MappingOperations
 from staticfire.edge.services.lambda_.mappings.service import EventSourceMappings
 from staticfire.edge.services.lambda_.mappings.writes import StreamWrites
@@ -239,7 +239,7 @@ def _lambda(
     locations: CodeLocations,
     port: int,
 ) -> LambdaApi:
-    control_plane = ControlPlane(
+    control_plane = LambdaControlPlane(
         emulator,
         functions.records,
         functions.code,

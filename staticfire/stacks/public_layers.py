@@ -97,16 +97,6 @@ class PublicLayers:
             if kept.get(f"{arn} {runtime}") != _code_sha256(data):
                 edge.keep_layer(arn, runtime, data)
 
-    def bring_what_changed(self, edge: EdgeClient) -> None:
-        """Files of the user's that are others than when they were brought: no plan tells of it."""
-        for key, code_sha256 in edge.layers().items() if self._settings.layers else ():
-            arn, _, runtime = key.partition(" ")
-            own = self._own(arn)
-            if own is not None and runtime == ANY_RUNTIME and own.is_file():
-                data = own.read_bytes()
-                if _code_sha256(data) != code_sha256:
-                    edge.keep_layer(arn, ANY_RUNTIME, data)
-
     def _own(self, arn: str) -> Path | None:
         """The file that staticfire.toml names for a layer version."""
         return self._settings.layers.get(arn) or self._settings.layers.get(arn.rpartition(":")[0])
@@ -134,9 +124,10 @@ class PublicLayers:
             what = f"{uses}, which cannot be made of PyPI's {requirement}: {error.what}"
             yield Obstacle(resource.address, what, remedy)
             return
-        names = {path.relative_to(directory).as_posix(): path for path in files_of(directory)}
-        entries = {f"python/{name}": path for name, path in names.items() if not lean or _belongs_to_lean(name)}
-        self._contents[arn, runtime] = pack(entries)
+        if (arn, runtime) not in self._contents:
+            names = {path.relative_to(directory).as_posix(): path for path in files_of(directory)}
+            entries = {f"python/{name}": path for name, path in names.items() if not lean or _belongs_to_lean(name)}
+            self._contents[arn, runtime] = pack(entries)
         what = f"{uses}: made here of {_release(directory, requirement)}, as PyPI has it"
         yield Obstacle(
             resource.address, what, f"Where that is not enough: {remedy[0].lower()}{remedy[1:]}", Weight.LESS

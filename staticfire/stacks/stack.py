@@ -30,7 +30,7 @@ from staticfire.stacks.terraform.obstacle import Obstacle, Weight
 from staticfire.stacks.terraform.output import Resource
 from staticfire.stacks.terraform.plan_check import obstacles
 from staticfire.stacks.terraform.running import state_bucket, state_object
-from staticfire.stacks.terraform.state import outputs_of, sensitive_outputs, whole_state
+from staticfire.stacks.terraform.state import functions_in, outputs_of, sensitive_outputs, whole_state
 from staticfire.stacks.terraform.variables import DEFAULT_ACCOUNT, users_terraform_variables, users_workspace
 from staticfire.stacks.terraform.working_copy import WorkingCopy
 from staticfire.targets.base import Running
@@ -223,11 +223,13 @@ class Stack:
             database_is_older = self.database is not None and self.database.make()
 
             def check(planned: list[Resource]) -> None:
-                self._check(progress, inputs.copy.root, planned)
+                self._check(progress, inputs.copy.root, planned, layers)
                 before_apply()
 
-            record = self._of_state(inputs.copy.apply(inputs.variables, step, check), fingerprint)
-            PublicLayers(self.settings, self.account).bring_what_changed(self.running.edge(timeout=LAYER_SECONDS))
+            layers = PublicLayers(self.settings, self.account)
+            state = inputs.copy.apply(inputs.variables, step, check)
+            self._bring_what_no_plan_told(state, layers)
+            record = self._of_state(state, fingerprint)
             if applied is None and database_is_older:
                 self.rebuild(record.outputs, step)
             if self.running.token:  # what is recorded as applied is there after any kill
@@ -236,13 +238,19 @@ class Stack:
             self.notes = [*inputs.copy.notes, *self._of_runtimes]
         return True
 
-    def _check(self, progress: Progress, root: Path, planned: list[Resource]) -> None:
+    def _bring_what_no_plan_told(self, state: Mapping[str, Any], layers: PublicLayers) -> None:
+        """Layers that were known after apply only, and files of layers that changed while the Terraform did not."""
+        for obstacle in layers.obstacles(functions_in(state)):
+            if obstacle.weight is Weight.REFUSED:
+                log.warning("%s: %s", self.name, obstacle)
+        layers.bring(self.running.edge(timeout=LAYER_SECONDS))
+
+    def _check(self, progress: Progress, root: Path, planned: list[Resource], layers: PublicLayers) -> None:
         """Say what of a plan will not work here; an error when something could not run at all, or is not to be less.
         What its functions need to run is made, and brought."""
         settings = self.settings
         switched_on = ["enforce_iam"] * settings.enforce_iam
         measured = settings.target == EMBEDDED
-        layers = PublicLayers(settings, self.account)
         seen = [
             *obstacles(planned, self.account, switched_on, measured=measured, root=root),
             *layers.obstacles(planned),

@@ -53,6 +53,7 @@ def test_powertools_layer_by_its_public_arn(packages: Repository, said: str) -> 
 
 
 def test_layer_whose_file_the_toml_names(packages: Repository) -> None:
+    """Its version is known after apply only."""
     assert packages.invoke("packages-greeting") == "hello ann"
 
 

@@ -131,12 +131,14 @@ def test_qualified_arns(lab: Lab) -> None:
     assert (made["Version"], made["FunctionArn"]) == ("1", lab.arn(name))
     lab.settled(name)
     client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
-    told = {
+    by_qualifier = {
         qualifier: client.get_function(FunctionName=name, Qualifier=qualifier)["Configuration"]
         for qualifier in ("$LATEST", "1", "live")
     }
-    assert {key: value["FunctionArn"] for key, value in told.items()} == {key: lab.arn(f"{name}:{key}") for key in told}
-    assert told["live"]["Version"] == "1"
+    assert {key: value["FunctionArn"] for key, value in by_qualifier.items()} == {
+        key: lab.arn(f"{name}:{key}") for key in by_qualifier
+    }
+    assert by_qualifier["live"]["Version"] == "1"
     listed = client.list_versions_by_function(FunctionName=name)["Versions"]
     assert [one["FunctionArn"] for one in listed] == [lab.arn(f"{name}:$LATEST"), lab.arn(f"{name}:1")]
     assert not listed[0].keys() & {"State", "LastUpdateStatus", "RuntimeVersionConfig"}
@@ -146,11 +148,11 @@ def test_qualified_arns(lab: Lab) -> None:
 @documented(AREA, "GetFunction tells where the code can be fetched, without a signature", CREATE, recorded=SEEN)
 def test_the_codes_location(lab: Lab) -> None:
     name = lab.function(NOTHING)
-    told = lab.aws("lambda").get_function(FunctionName=name)
-    assert told["Code"]["RepositoryType"] == "S3"
-    with urllib.request.urlopen(told["Code"]["Location"], timeout=60) as answer:
+    described = lab.aws("lambda").get_function(FunctionName=name)
+    assert described["Code"]["RepositoryType"] == "S3"
+    with urllib.request.urlopen(described["Code"]["Location"], timeout=60) as answer:
         data = answer.read()
-    assert len(data) == told["Configuration"]["CodeSize"]
+    assert len(data) == described["Configuration"]["CodeSize"]
     assert zipfile.ZipFile(io.BytesIO(data)).namelist() == ["app.py"]
 
 
@@ -455,8 +457,8 @@ def test_event_invoke_config(lab: Lab) -> None:
     client = lab.aws("lambda")
     name = lab.function(NOTHING)
     put = client.put_function_event_invoke_config(FunctionName=name, MaximumRetryAttempts=0)
-    told = {key: put[key] for key in ("DestinationConfig", "FunctionArn", "MaximumRetryAttempts")}
-    assert told == {
+    config = {key: put[key] for key in ("DestinationConfig", "FunctionArn", "MaximumRetryAttempts")}
+    assert config == {
         "DestinationConfig": {"OnFailure": {}, "OnSuccess": {}},
         "FunctionArn": lab.arn(f"{name}:$LATEST"),
         "MaximumRetryAttempts": 0,
@@ -487,8 +489,8 @@ def test_function_url_configs(lab: Lab) -> None:
         f"Failed to create function url config for [functionArn = {lab.arn(name)}]. Error message:  FunctionUrlConfig "
         "exists for this Lambda function",
     )
-    told = client.get_function_url_config(FunctionName=name)
-    assert (told["InvokeMode"], told["FunctionUrl"]) == ("BUFFERED", made["FunctionUrl"])
+    config = client.get_function_url_config(FunctionName=name)
+    assert (config["InvokeMode"], config["FunctionUrl"]) == ("BUFFERED", made["FunctionUrl"])
     assert refused(client.get_function_url_config, FunctionName=name, Qualifier="none")[:2] == (
         404,
         "ResourceNotFoundException",

@@ -6,7 +6,8 @@ locals {
   function_names = { for name in setunion(keys(var.functions), local.schema) : name => "${var.name}-${name}" }
   functions      = { for name, function in var.functions : name => merge(function, try(local.settings.functions[name], {})) }
   schedules      = { for name, function in var.functions : name => function.schedule if function.schedule != null }
-  variables      = try(var.database.variables, {})
+  # Powertools' logs and metrics say whose they are.
+  variables = merge({ POWERTOOLS_SERVICE_NAME = var.name, POWERTOOLS_METRICS_NAMESPACE = var.name }, try(var.database.variables, {}))
 }
 
 resource "aws_lambda_function" "schema" {
@@ -19,7 +20,7 @@ resource "aws_lambda_function" "schema" {
   runtime       = local.settings.runtime
   architectures = [local.settings.architecture]
   handler       = var.schema.handler
-  layers        = [aws_lambda_layer_version.this.arn]
+  layers        = aws_lambda_layer_version.this[*].arn
 
   s3_bucket        = aws_s3_object.package[var.schema.package].bucket
   s3_key           = aws_s3_object.package[var.schema.package].key
@@ -67,14 +68,24 @@ resource "aws_lambda_function" "this" {
   description   = each.value.description
   role          = aws_iam_role.this[each.key].arn
 
-  runtime       = local.settings.runtime
   architectures = [local.settings.architecture]
-  handler       = each.value.handler
-  layers        = [aws_lambda_layer_version.this.arn]
+  package_type  = var.image == null ? "Zip" : "Image"
+  image_uri     = var.image
+  runtime       = var.image == null ? local.settings.runtime : null
+  handler       = var.image == null ? each.value.handler : null
+  layers        = aws_lambda_layer_version.this[*].arn
 
-  s3_bucket        = aws_s3_object.package[each.value.package].bucket
-  s3_key           = aws_s3_object.package[each.value.package].key
-  source_code_hash = filebase64sha256(local.paths[each.value.package])
+  s3_bucket        = var.image == null ? aws_s3_object.package[each.value.package].bucket : null
+  s3_key           = var.image == null ? aws_s3_object.package[each.value.package].key : null
+  source_code_hash = var.image == null ? filebase64sha256(local.paths[each.value.package]) : null
+
+  dynamic "image_config" {
+    for_each = var.image[*]
+
+    content {
+      command = [each.value.handler]
+    }
+  }
 
   memory_size                    = each.value.memory_size
   timeout                        = each.value.timeout

@@ -4,7 +4,8 @@
 locals {
   # Where `staticfire` builds the packages. Relative, so that the path is the same wherever the project lies.
   build = "${path.root}/../../../.staticfire/build"
-  names = toset(concat(["layer"], var.schema[*].package, [for function in var.functions : function.package]))
+  zips  = toset(concat(["layer"], var.schema[*].package, [for function in var.functions : function.package]))
+  names = var.image == null ? local.zips : toset([])
   paths = { for name in local.names : name => lookup(var.packages, name, "${local.build}/${name}.zip") }
 }
 
@@ -32,10 +33,17 @@ resource "aws_s3_object" "package" {
 }
 
 resource "aws_lambda_layer_version" "this" {
+  count = var.image == null ? 1 : 0
+
   layer_name          = var.name
   description         = "What the functions share."
   s3_bucket           = aws_s3_object.package["layer"].bucket
   s3_key              = aws_s3_object.package["layer"].key
   source_code_hash    = filebase64sha256(local.paths["layer"])
   compatible_runtimes = [local.settings.runtime]
+}
+
+moved {
+  from = aws_lambda_layer_version.this
+  to   = aws_lambda_layer_version.this[0]
 }

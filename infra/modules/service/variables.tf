@@ -19,6 +19,17 @@ variable "packages" {
   default     = {}
 }
 
+variable "image" {
+  description = "URI of a container image that holds the code of all functions, instead of zips; null: zips."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.image == null || var.schema == null
+    error_message = "A service with a schema comes as zips: its schema's function is one."
+  }
+}
+
 variable "functions" {
   description = "The functions, named SERVICE-KEY: what the code may do, besides writing its logs, is in `statements`; `schedule` invokes it by itself; `concurrency` is the most execution environments, -1 as many as the account has."
   type = map(object({

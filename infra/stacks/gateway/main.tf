@@ -56,12 +56,26 @@ module "token_secret" {
   recovery_window_days = var.deletion_protection ? 30 : 0
 }
 
+# An image must be there before its function: apply with -target=aws_ecr_repository.image, push, then apply.
+resource "aws_ecr_repository" "image" {
+  count = var.package == "image" ? 1 : 0
+
+  name                 = var.name
+  image_tag_mutability = "IMMUTABLE"
+  force_delete         = !var.deletion_protection
+
+  image_scanning_configuration {
+    scan_on_push = true
+  }
+}
+
 module "service" {
   source = "../../modules/service"
 
   name        = var.name
   description = "One front for many upstreams."
   packages    = var.packages
+  image       = var.package == "image" ? "${aws_ecr_repository.image[0].repository_url}:${var.image_tag}" : null
   settings    = merge({ throttling = { rate = 2000, burst = 5000 } }, var.service_settings)
   routes      = { for route in local.own_routes : route => "api" }
 

@@ -42,3 +42,8 @@ output "alarm_names" {
   description = "Names of the alarms."
   value       = module.service.alarm_names
 }
+
+output "repository_url" {
+  description = "Where the function's image is pushed to; null where it is a zip."
+  value       = one(aws_ecr_repository.image[*].repository_url)
+}

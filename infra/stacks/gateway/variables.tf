@@ -134,6 +134,23 @@ variable "budget" {
   default = null
 }
 
+variable "package" {
+  description = "What the function's code comes as: a zip, or the image of service/gateway/Dockerfile in ECR."
+  type        = string
+  default     = "zip"
+
+  validation {
+    condition     = contains(["zip", "image"], var.package)
+    error_message = "package must be zip or image."
+  }
+}
+
+variable "image_tag" {
+  description = "Which image, where package is image. Tags are immutable: a new image has a new one."
+  type        = string
+  default     = "1"
+}
+
 variable "packages" {
   description = "Paths of the zips by name; what is not given is taken from .staticfire/build."
   type        = map(string)

@@ -17,5 +17,5 @@ class NoProjection(Projection):
         return None
 
 
-api.projection = NoProjection()
+api.recorder.projection = NoProjection()
 handler = api.handler

@@ -20,4 +20,4 @@ class NoLedger(Ledger):
         return GrandTotals(0, 0, Decimal(0))
 
 
-api.ledger = NoLedger()
+api.recorder.ledger = NoLedger()

@@ -447,7 +447,7 @@ def main() -> None:
     keep_addresses()
     keep_logs_light()
     remember_expressions()
-    for module in ("events", "http_apis", "rest_apis", "scaling", "stages", "unset"):
+    for module in ("events", "http_apis", "objects", "rest_apis", "scaling", "stages", "unset"):
         correction(module).correct()
     kept = os.environ.pop("STATICFIRE_KEPT")
     keeper = correction("keeping").Keeper(Path(kept or "unused"), keep=bool(kept))

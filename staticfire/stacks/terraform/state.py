@@ -7,10 +7,12 @@ the functions must be there too.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
+
+from .output import Resource
 
 NOT_THERE = ("NoSuchKey", "NoSuchBucket", "404")
 
@@ -41,6 +43,15 @@ def whole_state(client: Callable[[str], Any], bucket: str, key: str) -> Mapping[
     if not managed or not functions <= _functions(client):
         return None
     return state
+
+
+def functions_in(state: Mapping[str, Any]) -> Iterator[Resource]:
+    """The functions, as they were applied."""
+    for resource in state.get("resources", ()):
+        if resource["mode"] == "managed" and resource["type"] == "aws_lambda_function":
+            address = ".".join(filter(None, (resource.get("module"), resource["type"], resource["name"])))
+            for instance in resource["instances"]:
+                yield Resource(address, resource["type"], instance.get("attributes", {}))
 
 
 def outputs_of(state: Mapping[str, Any]) -> dict[str, Any]:

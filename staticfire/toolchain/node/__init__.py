@@ -52,7 +52,7 @@ NOT_FOR_NODE = ("dist-es", "dist-types")
 
 
 @dataclass(frozen=True)
-class Client:
+class ClientRelease:
     """A release of aws-lambda-ric."""
 
     version: str
@@ -61,12 +61,12 @@ class Client:
 
 
 CLIENTS = {
-    3: Client(
+    3: ClientRelease(
         "3.3.0",
         "sha512-9p06TbKVK4a050NY/vYOxhMHvnIiUu5o1W0//q6yNLSqA/c91pn4BOj3C3sRTpplkUNsGJdU5qWyU2STo6L8hA==",
         "package/dist/index.mjs",
     ),
-    4: Client(
+    4: ClientRelease(
         "4.0.2",
         "sha512-FE5Vskx7mYNnqAnWWJXUOsLp2VGgdsJsCoRLFTa8L4Yk0QVtArqR8q58yPA++QC1a73ZWJXBQ2AH31nIAv7NOQ==",
         "package/index.mjs",
@@ -249,7 +249,7 @@ def _fill(directory: Path, npm: Sequence[str]) -> None:
         (directory / name).unlink()
 
 
-def _packed(client: Client, directory: Path, npm: Sequence[str]) -> Path:
+def _packed(client: ClientRelease, directory: Path, npm: Sequence[str]) -> Path:
     """The package as npm has it; checked against what was pinned."""
     named = f"aws-lambda-ric@{client.version}"
     _run([*npm, "pack", "--silent", named], directory)

@@ -43,12 +43,12 @@ def create(client: Any, name: str, **settings: Any) -> None:
 
 
 def described(client: Any, name: str) -> dict[str, Any]:
-    told: dict[str, Any] = client.get_function(FunctionName=name, Qualifier="live")
-    with urllib.request.urlopen(told["Code"].pop("Location"), timeout=30) as answer:
-        told["code"] = answer.read()
-    told.pop("ResponseMetadata")
+    answer: dict[str, Any] = client.get_function(FunctionName=name, Qualifier="live")
+    with urllib.request.urlopen(answer["Code"].pop("Location"), timeout=30) as fetched:
+        answer["code"] = fetched.read()
+    answer.pop("ResponseMetadata")
     return {
-        **told,
+        **answer,
         "policy": client.get_policy(FunctionName=name)["Policy"],
         "versions": [one["Version"] for one in client.list_versions_by_function(FunctionName=name)["Versions"]],
     }
@@ -65,8 +65,7 @@ def test_what_was_answered_is_there_after_a_kill_9(start: Start) -> None:
         FunctionName="one", StatementId="s", Action="lambda:InvokeFunction", Principal="s3.amazonaws.com"
     )
     client.put_function_concurrency(FunctionName="one", ReservedConcurrentExecutions=3)
-    settle = lambda: client.get_function_configuration(FunctionName="one", Qualifier="1")["State"] == "Active"  # noqa: E731
-    eventually(settle)
+    eventually(lambda: client.get_function_configuration(FunctionName="one", Qualifier="1")["State"] == "Active")
     before = described(client, "one")
     create(client, "last")
     edge.process.kill()

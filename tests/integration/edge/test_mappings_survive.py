@@ -118,16 +118,28 @@ class Killed:
         return self.done
 
 
+def with_work(stack: Killed) -> Killed:
+    stack.client("sqs").create_queue(QueueName="done")
+    code = {"ZipFile": zipped({"work.py": WORK})}
+    client = stack.client("lambda")
+    client.create_function(
+        FunctionName="work", Runtime=RUNTIME, Role=ROLE, Handler="work.handler", Code=code, Timeout=20
+    )
+    eventually(lambda: client.get_function(FunctionName="work")["Configuration"]["State"] == "Active")
+    return stack
+
+
 @pytest.fixture
 def stack(ministack_python: str, emulator: str, runtimes: dict[str, Any], tmp_path: Path) -> Iterator[Killed]:
     beside = {"emulator": {"url": emulator, "name": "the emulator"}, "filler": {"python": ministack_python}}
-    stack = Killed(ministack_python, tmp_path / "state", **beside, runtimes=runtimes)
-    stack.client("sqs").create_queue(QueueName="done")
-    code = {"ZipFile": zipped({"work.py": WORK})}
-    stack.client("lambda").create_function(
-        FunctionName="work", Runtime=RUNTIME, Role=ROLE, Handler="work.handler", Code=code, Timeout=20
-    )
-    eventually(lambda: stack.client("lambda").get_function(FunctionName="work")["Configuration"]["State"] == "Active")
+    stack = with_work(Killed(ministack_python, tmp_path / "state", **beside, runtimes=runtimes))
+    yield stack
+    stack.edge.end()
+
+
+@pytest.fixture
+def embedded(ministack_python: str, runtimes: dict[str, Any], tmp_path: Path) -> Iterator[Killed]:
+    stack = with_work(Killed(ministack_python, tmp_path / "state", runtimes=runtimes))
     yield stack
     stack.edge.end()
 
@@ -189,3 +201,18 @@ def test_what_is_written_while_no_edge_reads_is_read_later(stack: Killed, emulat
         assert answer.status == 200
     stack.again()
     eventually(lambda: stack.look() == {"between"})
+
+
+def test_a_mapping_is_there_after_down_and_up(embedded: Killed) -> None:
+    """MiniStack ends with the edge, and its state is kept: a message that is under way, and the stream."""
+    sqs, dynamodb = embedded.client("sqs"), embedded.client("dynamodb")
+    url = sqs.create_queue(QueueName="jobs", Attributes={"VisibilityTimeout": "3"})["QueueUrl"]
+    enabled(embedded, "arn:aws:sqs:eu-west-1:100000000001:jobs")
+    enabled(embedded, table(embedded), StartingPosition="LATEST")
+    sqs.send_message(QueueUrl=url, MessageBody="m1")
+    dynamodb.put_item(TableName="table", Item={"id": {"S": "r1"}})
+    embedded.edge.end()
+    embedded.again()
+    embedded.client("sqs").send_message(QueueUrl=url, MessageBody="m2")
+    embedded.client("dynamodb").put_item(TableName="table", Item={"id": {"S": "r2"}})
+    eventually(lambda: embedded.look() == {"m1", "m2", "r1", "r2"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -82,3 +83,31 @@ def test_a_stream_is_read_by_the_hundred_and_a_queue_by_ten(edge: Edge, function
     assert map_to(FunctionName=function, EventSourceArn=attributes["QueueArn"])["BatchSize"] == 10
     stream = map_to(FunctionName=function, EventSourceArn=table["LatestStreamArn"], StartingPosition="LATEST")
     assert stream["BatchSize"] == 100
+
+
+def make_bucket(client: Any, name: str) -> None:
+    client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": client.meta.region_name})
+
+
+@pytest.mark.parametrize("versioned", [False, True])
+def test_an_object_that_came_in_parts_has_its_tags(edge: Edge, versioned: bool) -> None:
+    client, bucket = edge.client("s3"), f"parts-{versioned}".lower()
+    make_bucket(client, bucket)
+    if versioned:
+        client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    address = {"Bucket": bucket, "Key": "layer.zip"}
+    upload = client.create_multipart_upload(**address, Tagging="stack=todos&empty=")["UploadId"]
+    part = client.upload_part(**address, UploadId=upload, PartNumber=1, Body=b"content")
+    parts = [{"PartNumber": 1, "ETag": part["ETag"]}]
+    client.complete_multipart_upload(**address, UploadId=upload, MultipartUpload={"Parts": parts})
+
+    tags = {tag["Key"]: tag["Value"] for tag in client.get_object_tagging(**address)["TagSet"]}
+    assert tags == {"stack": "todos", "empty": ""}
+
+
+def test_an_upload_in_parts_with_too_many_tags_is_refused(edge: Edge) -> None:
+    client = edge.client("s3")
+    make_bucket(client, "tags")
+    tagging = "&".join(f"t{number}=x" for number in range(11))
+    with pytest.raises(client.exceptions.ClientError, match="cannot be greater than 10"):
+        client.create_multipart_upload(Bucket="tags", Key="k", Tagging=tagging)

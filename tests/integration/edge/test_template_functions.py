@@ -68,9 +68,9 @@ def test_a_template_makes_changes_and_removes_a_function(edge: Edge) -> None:
     templates.create_stack(StackName="s", TemplateBody=template("7", "one"))
     made = over(templates)
     name = made["Name"]
-    told = client.get_function(FunctionName=name, Qualifier="live")
-    assert (told["Configuration"]["Timeout"], told["Configuration"]["Version"]) == (7, "1")
-    assert (told["Tags"]["team"], told["Concurrency"]) == ("a", {"ReservedConcurrentExecutions": 2})
+    described = client.get_function(FunctionName=name, Qualifier="live")
+    assert (described["Configuration"]["Timeout"], described["Configuration"]["Version"]) == (7, "1")
+    assert (described["Tags"]["team"], described["Concurrency"]) == ("a", {"ReservedConcurrentExecutions": 2})
     assert client.get_function_url_config(FunctionName=name)["FunctionUrl"] == made["Url"]
     assert client.get_function_event_invoke_config(FunctionName=name)["MaximumRetryAttempts"] == 0
     [statement] = json.loads(client.get_policy(FunctionName=name, Qualifier="live")["Policy"])["Statement"]
@@ -80,7 +80,7 @@ def test_a_template_makes_changes_and_removes_a_function(edge: Edge) -> None:
     assert eventually(lambda: client.get_function_configuration(FunctionName=name)["Timeout"] == 8)
     over(templates)
     latest = client.get_function_configuration(FunctionName=name)
-    assert latest["CodeSha256"] != told["Configuration"]["CodeSha256"]
+    assert latest["CodeSha256"] != described["Configuration"]["CodeSha256"]
     assert client.get_alias(FunctionName=name, Name="live")["FunctionVersion"] == "1"
 
     templates.delete_stack(StackName="s")

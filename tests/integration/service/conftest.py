@@ -92,6 +92,8 @@ def bare_stack(postgres: Postgres, emulator: str, monkeypatch: pytest.MonkeyPatc
         Name=name, SecretString=json.dumps(connection)
     )
     monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "test")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_ENDPOINT_URL", emulator)
@@ -121,6 +123,24 @@ def new_api(bare_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Callable[[], 
 
 
 @pytest.fixture
+def new_recorder(stack: Stack) -> Callable[[], Any]:
+    """What an execution environment records with. Powertools keeps one request a process: its app takes no threads."""
+
+    def make() -> Any:
+        from servicekit.clients import client
+        from servicekit.database import Database
+        from servicekit.table import Table
+        from usage.ledger import Ledger
+        from usage.projection import Projection
+        from usage.recording import Recorder
+
+        projection = Projection(Table.from_environment(client("dynamodb")))
+        return Recorder(Ledger(Database.from_environment()), projection)
+
+    return make
+
+
+@pytest.fixture
 def post(stack: Stack, new_api: Callable[[], Any]) -> Api:
     """POST /usage in one execution environment; the answer with its body read."""
     return poster(new_api())
@@ -129,12 +149,14 @@ def post(stack: Stack, new_api: Callable[[], Any]) -> Api:
 @pytest.fixture
 def reconcile(bare_stack: Stack) -> Callable[..., dict[str, Any]]:
     def run(*, full: bool = False, context: Context | None = None) -> dict[str, Any]:
-        from servicekit import aws
+        from servicekit.clients import client
         from servicekit.database import Database
+        from servicekit.table import Table
         from usage.projection import Projection
         from usage.reconcile import Reconciler
 
-        reconciler = Reconciler(Database.from_environment(), Projection.from_environment(aws.dynamodb()))
+        projection = Projection(Table.from_environment(client("dynamodb")))
+        reconciler = Reconciler(Database.from_environment(), projection)
         return asdict(reconciler.run(context or Context(), full=full))
 
     return run

@@ -13,6 +13,8 @@ from typing import Any
 from pg8000 import native
 
 from staticfire.targets.postgres.server import RunningPostgres
+from tests.unit.service.events_of import Context as LambdaContext
+from tests.unit.service.events_of import event
 
 SERVICE = Path(__file__).parents[3] / "service"
 MIGRATIONS = SERVICE / "usage/schema/migrations"
@@ -62,22 +64,24 @@ class Stack:
         return {user: (events, total) for user, events, total in self.rows(sql)}
 
 
+def get(module: Any, path: str) -> dict[str, Any]:
+    answer: dict[str, Any] = module.handler(event("usage", "get_average", rawPath=f"/v1{path}"), Context())
+    return answer
+
+
 def poster(module: Any) -> Api:
     def call(user: str = "u", usage: str = "1", key: str | None = None) -> dict[str, Any]:
-        event = {
-            "routeKey": "POST /usage",
-            "headers": {"idempotency-key": key} if key is not None else {},
-            "body": f'{{"user": {json.dumps(user)}, "usage": {usage}}}',
-            "isBase64Encoded": False,
-        }
-        answer = module.handler(event, None)
-        return {**answer, "body": json.loads(answer["body"], parse_float=Decimal)}
+        headers = {"idempotency-key": key} if key is not None else {}
+        body = f'{{"user": {json.dumps(user)}, "usage": {usage}}}'
+        answer = module.handler(event("usage", "post_usage", headers=headers, body=body), Context())
+        headers = {name.lower(): value for name, value in answer["headers"].items()}
+        return {**answer, "headers": headers, "body": json.loads(answer["body"], parse_float=Decimal)}
 
     return call
 
 
-class Context:
-    """Of Lambda's context, what the reconciler asks for."""
+class Context(LambdaContext):
+    """With little time left: as many milliseconds as are given, one after the other."""
 
     def __init__(self, *milliseconds: int) -> None:
         self._milliseconds = list(milliseconds)

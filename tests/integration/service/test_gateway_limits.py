@@ -11,8 +11,7 @@ from typing import Any
 import boto3
 import pytest
 from gateway.limits import Limit, Limiter
-from servicekit import aws
-from servicekit.dynamodb import Table
+from servicekit.table import Table
 
 from tests.integration.service.kit import CREDENTIALS
 
@@ -42,10 +41,9 @@ def name(emulator: str) -> str:
 
 @pytest.fixture
 def table(emulator: str, name: str) -> NewTable:
-    """The table as one more environment has it, with a connection of its own."""
-    environ = {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-    environ["AWS_ENDPOINT_URL"] = emulator
-    return lambda: Table(aws.JsonService("dynamodb", "DynamoDB_20120810", "1.0", environ), name)
+    """The table as one more environment has it."""
+    dynamodb = boto3.client("dynamodb", endpoint_url=emulator, **CREDENTIALS)
+    return lambda: Table(dynamodb, name)
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ from typing import Any
 import boto3
 import pytest
 from pg8000.exceptions import DatabaseError
+from usage.validation import Usage
 
-from tests.integration.service.kit import CREDENTIALS, Api, Stack, poster
+from tests.integration.service.kit import CREDENTIALS, Api, Stack, get, poster
 
 
 def test_an_accepted_event_is_in_both_stores(stack: Stack, post: Api) -> None:
@@ -46,22 +47,21 @@ def test_a_key_with_another_body_is_a_conflict(stack: Stack, post: Api, other: t
     assert stack.truth() == stack.aggregates() == {"u": (1, Decimal(1))}
 
 
-def test_concurrent_posts_of_one_key_count_once(stack: Stack, new_api: Callable[[], Any]) -> None:
-    apis = [poster(new_api()) for _ in range(8)]
+def test_concurrent_posts_of_one_key_count_once(stack: Stack, new_recorder: Callable[[], Any]) -> None:
+    recorders = [new_recorder() for _ in range(8)]
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda api: api("u", "3", key="k"), apis))
-    assert {answer["statusCode"] for answer in answers} == {201}
-    assert len({answer["body"]["id"] for answer in answers}) == 1
-    assert sum("idempotent-replayed" in answer["headers"] for answer in answers) == 7
+        recorded = list(pool.map(lambda recorder: recorder.record(Usage("u", Decimal(3), "k")), recorders))
+    assert len({event.id for event in recorded}) == 1
+    assert sum(event.replayed for event in recorded) == 7
     assert stack.truth() == stack.aggregates() == {"u": (1, Decimal(3))}
 
 
-def test_many_writers_add_up_exactly_in_both_stores(stack: Stack, new_api: Callable[[], Any]) -> None:
-    apis = [poster(new_api()) for _ in range(8)]
+def test_many_writers_add_up_exactly_in_both_stores(stack: Stack, new_recorder: Callable[[], Any]) -> None:
+    recorders = [new_recorder() for _ in range(8)]
 
     def work(number: int) -> None:
         for turn in range(25):
-            assert apis[number](f"u{(number + turn) % 5}", "0.1")["statusCode"] == 201
+            recorders[number].record(Usage(f"u{(number + turn) % 5}", Decimal("0.1"), None))
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(8)))
@@ -83,7 +83,7 @@ def test_an_event_without_a_key_leaves_no_mark(stack: Stack, post: Api) -> None:
 
 @pytest.mark.usefixtures("stack")
 def test_average_is_null_while_there_is_nothing(new_api: Callable[[], Any]) -> None:
-    answer = new_api().handler({"routeKey": "GET /stats/average"}, None)
+    answer = get(new_api(), "/stats/average")
     assert answer["body"] == '{"average":null,"average_per_user":null,"users":0,"events":0,"total":0}'
 
 
@@ -94,7 +94,7 @@ def test_averages_are_exact_decimals(new_api: Callable[[], Any]) -> None:
     post("a", "0.1")
     post("a", "0.2")
     post("b", "1e2")
-    answer = api.handler({"routeKey": "GET /stats/average"}, None)
+    answer = get(api, "/stats/average")
     assert answer["body"] == (
         '{"average":33.43333333333333333333333333,"average_per_user":50.15,"users":2,"events":3,"total":100.3}'
     )
@@ -104,15 +104,15 @@ def test_a_migration_below_a_warm_function_costs_no_more_than_one_request(
     stack: Stack, new_api: Callable[[], Any]
 ) -> None:
     api = new_api()
-    api.handler({"routeKey": "GET /stats/average"}, None)
+    get(api, "/stats/average")
     stack.rows("alter table usage_totals alter column total type double precision")
     with pytest.raises(DatabaseError, match="cached plan"):
-        api.handler({"routeKey": "GET /stats/average"}, None)
-    assert api.handler({"routeKey": "GET /stats/average"}, None)["statusCode"] == 200
+        get(api, "/stats/average")
+    assert get(api, "/stats/average")["statusCode"] == 200
 
 
 def test_a_route_that_is_not_there_is_not_found(new_api: Callable[[], Any]) -> None:
-    assert new_api().handler({"routeKey": "$default"}, None)["statusCode"] == 404
+    assert get(new_api(), "/nowhere")["statusCode"] == 404
 
 
 def test_a_refusal_names_its_problems_and_stores_nothing(stack: Stack, post: Api) -> None:

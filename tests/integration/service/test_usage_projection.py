@@ -11,10 +11,11 @@ from tests.integration.service.kit import Stack
 
 @pytest.fixture
 def projection(bare_stack: Stack) -> Any:
-    from servicekit import aws
+    from servicekit.clients import client
+    from servicekit.table import Table
     from usage.projection import Projection
 
-    return Projection.from_environment(aws.dynamodb())
+    return Projection(Table.from_environment(client("dynamodb")))
 
 
 def test_an_earlier_version_that_comes_later_changes_nothing(bare_stack: Stack, projection: Any) -> None:

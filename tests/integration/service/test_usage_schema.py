@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.service.kit import MIGRATIONS, Api, Stack
+from tests.integration.service.kit import MIGRATIONS, Api, Context, Stack, get
 
 VERSIONS = len(list(MIGRATIONS.glob("*.sql")))
 
@@ -17,7 +17,7 @@ VERSIONS = len(list(MIGRATIONS.glob("*.sql")))
 def init() -> dict[str, Any]:
     from usage.schema.init import handler
 
-    return handler({}, None)
+    return handler({}, Context())
 
 
 def test_init_makes_the_schema_once(bare_stack: Stack) -> None:
@@ -51,7 +51,7 @@ def test_an_old_schema_is_carried_forward_without_loss(
     init()
     assert bare_stack.truth() == before
     assert {user: (events, total) for user, events, total in bare_stack.rows("select * from usage_users")} == before
-    average = new_api().handler({"routeKey": "GET /stats/average"}, None)["body"]
+    average = get(new_api(), "/stats/average")["body"]
     assert average == ('{"average":5.000001,"average_per_user":15.000003,"users":3,"events":9,"total":45.000009}')
     reconcile()
     assert bare_stack.aggregates() == before

@@ -12,6 +12,8 @@ def lambda_variables() -> Iterator[None]:
     """What modules read when they are imported; nothing is connected to."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_REGION", "eu-central-1")
+        patch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+        patch.setenv("POWERTOOLS_METRICS_NAMESPACE", "test")
         patch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
         patch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from aws_lambda_powertools.event_handler import ApiGatewayResolver
 from jsonschema import Draft202012Validator
 
 SERVICE = Path(__file__).parents[3] / "service"
@@ -24,6 +25,12 @@ def routes(document: Document) -> set[str]:
     return {
         f"{method.upper()} {path}" for path, item in document["paths"].items() for method in METHODS.intersection(item)
     }
+
+
+def routes_of(app: ApiGatewayResolver) -> set[str]:
+    """Of a service's code, as an HTTP API has them."""
+    routes = [*app._static_routes, *app._dynamic_routes]
+    return {f"{route.method} {route.path.replace('<', '{').replace('>', '}')}" for route in routes}
 
 
 def schema(document: Document, name: str) -> Draft202012Validator:

@@ -19,6 +19,7 @@ from staticfire.stacks import public_layers
 from staticfire.stacks.public_layers import PublicLayers
 from staticfire.stacks.terraform.obstacle import Weight
 from staticfire.stacks.terraform.output import Resource
+from staticfire.stacks.terraform.state import functions_in
 from staticfire.toolchain.wheels import WheelTarget
 
 ACCOUNT = "000000000000"
@@ -127,18 +128,22 @@ def test_a_file_that_the_toml_names_is_taken_for_that_version_or_for_all(name: s
 
 
 def test_a_file_is_brought_again_when_it_changed_and_only_then(tmp_path: Path) -> None:
-    """Also where Terraform has nothing to change."""
     path, edge = tmp_path / "layer.zip", Edge()
-    path.write_bytes(b"one")
-    layers = PublicLayers(settings(tmp_path, {SECRETS: path}), ACCOUNT)
-    looked_at(layers, SECRETS)
-    for _ in range(2):
+    for content, brought_so_far in ((b"one", 1), (b"one", 1), (b"two", 2)):
+        path.write_bytes(content)
+        layers = PublicLayers(settings(tmp_path, {SECRETS: path}), ACCOUNT)
+        looked_at(layers, SECRETS)
         layers.bring(cast(EdgeClient, edge))
-    layers.bring_what_changed(cast(EdgeClient, edge))
-    assert (edge.brought, edge.kept) == (1, {(SECRETS, "any"): b"one"})
-    path.write_bytes(b"two")
-    layers.bring_what_changed(cast(EdgeClient, edge))
-    assert (edge.brought, edge.kept) == (2, {(SECRETS, "any"): b"two"})
+        assert (edge.brought, edge.kept) == (brought_so_far, {(SECRETS, "any"): content})
+
+
+def test_the_functions_of_a_state_have_their_layers() -> None:
+    """What was known after apply only is known there."""
+    instance = {"attributes": {"runtime": "python3.12", "layers": [POWERTOOLS]}}
+    function = {"mode": "managed", "type": "aws_lambda_function", "name": "this", "instances": [instance]}
+    table = {"mode": "managed", "type": "aws_dynamodb_table", "name": "this", "instances": [instance]}
+    [resource] = functions_in({"resources": [{**function, "module": "module.shop"}, table]})
+    assert (resource.address, resource.values["layers"]) == ("module.shop.aws_lambda_function.this", [POWERTOOLS])
 
 
 def test_what_nobody_can_get_is_refused_with_what_to_do(tmp_path: Path) -> None:

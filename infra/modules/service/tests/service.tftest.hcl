@@ -36,7 +36,7 @@ run "code_is_deployed_from_a_private_bucket_under_keys_that_name_its_content" {
       aws_lambda_function.this["api"].s3_bucket == aws_s3_bucket.artifacts.id &&
       aws_lambda_function.this["api"].s3_key == aws_s3_object.package["code"].key &&
       aws_lambda_function.this["api"].source_code_hash == filebase64sha256("versions.tf") &&
-      aws_lambda_layer_version.this.s3_key == aws_s3_object.package["layer"].key
+      one(aws_lambda_layer_version.this).s3_key == aws_s3_object.package["layer"].key
     )
     error_message = "The function and the layer must be those of the bucket."
   }
@@ -128,7 +128,7 @@ run "with_a_database_its_schema_comes_first_and_all_functions_reach_it" {
   }
 
   assert {
-    condition     = one(aws_lambda_function.this["api"].environment).variables == tomap({ DATABASE_SECRET_ARN = "arn:secret", TABLE_NAME = "things" })
+    condition     = one(aws_lambda_function.this["api"].environment).variables == tomap({ DATABASE_SECRET_ARN = "arn:secret", POWERTOOLS_METRICS_NAMESPACE = "things", POWERTOOLS_SERVICE_NAME = "things", TABLE_NAME = "things" })
     error_message = "A function must know the database and what is its own."
   }
 
@@ -296,4 +296,28 @@ run "a_period_that_cloudwatch_does_not_have_is_refused" {
   }
 
   expect_failures = [var.settings]
+}
+
+run "functions_of_an_image_need_no_zip" {
+  command = plan
+
+  variables {
+    image = "111122223333.dkr.ecr.eu-central-1.amazonaws.com/things:1"
+  }
+
+  assert {
+    condition = (
+      aws_lambda_function.this["api"].package_type == "Image" &&
+      aws_lambda_function.this["api"].image_uri == var.image &&
+      one(aws_lambda_function.this["api"].image_config).command == tolist(["things.api.handler"]) &&
+      aws_lambda_function.this["api"].runtime == null &&
+      aws_lambda_function.this["api"].s3_key == null
+    )
+    error_message = "The function must be the image's, started with its own handler."
+  }
+
+  assert {
+    condition     = length(aws_s3_object.package) + length(aws_lambda_layer_version.this) == 0
+    error_message = "What an image holds is neither a package nor a layer."
+  }
 }

@@ -235,3 +235,24 @@ run "a_budget_that_tells_nobody_is_refused" {
 
   expect_failures = [var.emails]
 }
+
+run "the_function_can_be_an_image" {
+  variables {
+    package   = "image"
+    image_tag = "7"
+  }
+
+  assert {
+    condition     = one(aws_ecr_repository.image).image_tag_mutability == "IMMUTABLE" && output.repository_url == one(aws_ecr_repository.image).repository_url
+    error_message = "The image must have a repository whose tags mean one image each."
+  }
+}
+
+run "a_zip_needs_no_repository" {
+  command = plan
+
+  assert {
+    condition     = length(aws_ecr_repository.image) == 0 && output.repository_url == null
+    error_message = "A repository is for an image."
+  }
+}

@@ -43,8 +43,8 @@ def _read(shapes: Shapes, name: str, form: Mapping[str, str], path: str) -> Any:
         return _structure(shapes, shape, form, f"{path}.")
     if kind == "list":
         base = path if shape.get("flattened") else f"{path}.{shape['member'].get('locationName', 'member')}"
-        found = [_read(shapes, shape["member"]["shape"], form, at) for at in _numbered(form, base)]
-        return found or ([] if form.get(path) == "" else None)
+        members = [_read(shapes, shape["member"]["shape"], form, at) for at in _numbered(form, base)]
+        return members or ([] if form.get(path) == "" else None)
     if kind == "map":
         base = path if shape.get("flattened") else f"{path}.entry"
         key, value = shape["key"], shape["value"]

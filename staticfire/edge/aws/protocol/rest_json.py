@@ -52,9 +52,9 @@ def read(operation: Operation, request: Request, labels: Mapping[str, str], body
         if location == "uri":
             values[name] = _text(shape, labels[wire])
         elif location == "querystring":
-            found = _queried(shapes, shape, wire, queries)
-            if found is not None:
-                values[name] = found
+            listed = _queried(shapes, shape, wire, queries)
+            if listed is not None:
+                values[name] = listed
         elif location == "header":
             if wire.lower() in request.headers:
                 values[name] = _text(shape, request.headers.get(wire.lower()))

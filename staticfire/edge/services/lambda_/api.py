@@ -8,7 +8,7 @@ from urllib.parse import unquote
 from staticfire.edge.aws.calls import Call
 from staticfire.edge.http1.messages import Response
 
-from .control_plane import ControlPlane
+from .control_plane import LambdaControlPlane
 from .invocations import Invocations
 from .service import Functions
 
@@ -20,7 +20,7 @@ PLAIN = re.compile(r"[a-zA-Z0-9-_]{1,64}")
 class LambdaApi:
     """The `lambda` service, all of it."""
 
-    def __init__(self, functions: Functions, control_plane: ControlPlane) -> None:
+    def __init__(self, functions: Functions, control_plane: LambdaControlPlane) -> None:
         self._control_plane = control_plane
         invocations = Invocations(functions)
         self._invocations = {

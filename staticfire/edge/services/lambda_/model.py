@@ -116,8 +116,7 @@ class Logging:
 class FunctionConfig:
     """One version of a function, as GetFunction describes it.
 
-    Two equal configurations share execution environments, to which it makes no difference where the code can be
-    fetched and how many may run.
+    Two equal configurations share execution environments, to which it makes no difference how many may run.
     """
 
     scope: Scope
@@ -136,7 +135,6 @@ class FunctionConfig:
     tmp_mb: int = 512
     runtime_version_arn: str = ""
     architecture: str = "x86_64"
-    code_location: str = field(default="", compare=False)
     reserved: int | None = field(default=None, compare=False)
     # Whether concurrency is provisioned for this version, and how much of it for all versions.
     is_provisioned: bool = False
@@ -165,7 +163,6 @@ class FunctionConfig:
             tmp_mb=int((config.get("EphemeralStorage") or {}).get("Size") or 512),
             runtime_version_arn=(config.get("RuntimeVersionConfig") or {}).get("RuntimeVersionArn") or "",
             architecture=str((config.get("Architectures") or ["x86_64"])[0]),
-            code_location=(described.get("Code") or {}).get("Location") or "",
             reserved=(described.get("Concurrency") or {}).get("ReservedConcurrentExecutions"),
             is_provisioned=(config.get("Version") or LATEST) in (described.get("Provisioned") or {}),
             provisioned=sum((described.get("Provisioned") or {}).values()),

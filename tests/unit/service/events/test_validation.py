@@ -5,11 +5,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from events.validation import BATCH, DEPTH, Submitted, read_batch, read_event
+from events.validation import BATCH, DEPTH, Submitted, read_batch
 from hypothesis import given
 from hypothesis import strategies as st
 from servicekit.errors import Refused
-from servicekit.validation import read_json
+from servicekit.requests import check, read_json
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 numbers = st.integers() | st.decimals(allow_nan=False, allow_infinity=False).filter(lambda n: abs(n.adjusted()) < 100)
@@ -21,6 +21,10 @@ values = st.recursive(
 
 def event(data: str) -> Any:
     return read_json(f'{{"type": "t", "source": "s", "data": {data}}}'.encode(), 10**6)
+
+
+def read_event(content: Any) -> Submitted:
+    return check(content, Submitted)
 
 
 def text_of(value: Any) -> str:
@@ -58,12 +62,12 @@ def test_data_may_be_as_deep_as_an_item_of_dynamodb(open_close: tuple[str, str])
 
 def test_a_batch_tells_of_each_event_whether_it_is_right() -> None:
     right = {"type": "t", "source": "s", "data": {}}
-    read = read_batch(json.dumps({"events": [right, {}, right]}).encode())
+    read = read_batch({"body": json.dumps({"events": [right, {}, right]})})
     assert [isinstance(event, Submitted) for event in read] == [True, False, True]
 
 
 @pytest.mark.parametrize("number", [0, BATCH + 1])
 def test_a_batch_has_1_to_100_events(number: int) -> None:
     with pytest.raises(Refused) as refused:
-        read_batch(json.dumps({"events": [{}] * number}).encode())
+        read_batch({"body": json.dumps({"events": [{}] * number})})
     assert refused.value.problems == [{"field": "events", "problem": f"must have 1 to {BATCH} events"}]

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from servicekit import dynamodb
-from servicekit.dynamodb import Table
 from servicekit.errors import Unavailable
+from servicekit.table import BATCH_ATTEMPTS, Table
 
 
 class Client:
@@ -18,9 +17,8 @@ class Client:
         self.batches: list[list[str]] = []
         self._left = left
 
-    def call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        assert operation == "BatchWriteItem"
-        requests = request["RequestItems"]["things"]
+    def batch_write_item(self, RequestItems: dict[str, Any]) -> dict[str, Any]:
+        requests = RequestItems["things"]
         self.batches.append([deletion["DeleteRequest"]["Key"]["pk"]["S"] for deletion in requests])
         left = requests[: next(self._left)]
         return {"UnprocessedItems": {"things": left} if left else {}}
@@ -48,7 +46,7 @@ def test_what_a_batch_left_is_sent_again() -> None:
 
 
 def test_what_is_left_every_time_is_unavailable() -> None:
-    _, things = table(*[1] * dynamodb.BATCH_ATTEMPTS)
+    _, things = table(*[1] * BATCH_ATTEMPTS)
     with pytest.raises(Unavailable, match="left 1 of 1 items undeleted 5 times"):
         things.delete_many(KEYS[:1])
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from servicekit.http import answer, body_of, json_text, plain
+from servicekit.http import body_of, json_text, plain
 
 
 @pytest.mark.parametrize(
@@ -38,14 +38,6 @@ def test_an_object_with_decimals_is_json_with_exact_numbers() -> None:
     text = json_text({"total": Decimal("0.1") + Decimal("0.2"), "users": 2, "average": None, 'na"me': "ü\n"})
     assert text == '{"total":0.3,"users":2,"average":null,"na\\"me":"ü\\n"}'
     assert json.loads(text, parse_float=Decimal)["total"] == Decimal("0.3")
-
-
-def test_an_answer_is_what_the_http_api_takes() -> None:
-    assert answer(201, {"id": "1"}, {"retry-after": "1"}) == {
-        "statusCode": 201,
-        "headers": {"content-type": "application/json", "retry-after": "1"},
-        "body": '{"id":"1"}',
-    }
 
 
 def test_a_body_is_its_bytes_however_the_event_carries_it() -> None:

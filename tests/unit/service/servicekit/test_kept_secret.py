@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from servicekit.aws import JsonService
+from botocore.exceptions import EndpointConnectionError
 from servicekit.errors import Unavailable
 from servicekit.kept_secret import AWAY_SECONDS, KeptSecret
 
 
-class SecretsManager(JsonService):
+class SecretsManager:
     """Has one secret, or is away."""
 
     def __init__(self) -> None:
-        super().__init__("secretsmanager", "secretsmanager", "1.1")
         self.text: str | None = "first"
         self.calls = 0
 
-    def call(self, operation: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+    def get_secret_value(self, **request: Any) -> dict[str, Any]:
         self.calls += 1
         if self.text is None:
-            raise Unavailable("away")
+            raise EndpointConnectionError(endpoint_url="http://away")
         return {"SecretString": self.text}
 
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import pytest
-from servicekit import aws, cursor
-from servicekit.dynamodb import Table
+from servicekit.clients import client
 from servicekit.errors import Refused
+from servicekit.table import Table
 from tasks.store import Tasks
 
+ID = "01M7Y87D256AAG9YG3Q1ASXZSF"
 
-@pytest.mark.parametrize("before", ["", "nothing", "\ud800", "01M7Y87D256AAG9YG3Q1ASXZS", "x" * 2000])
-def test_a_cursor_that_names_no_task_is_refused(before: str) -> None:
-    nowhere = Tasks(Table(aws.dynamodb(), "tasks"))
+
+@pytest.mark.parametrize(
+    "cursor",
+    ["", "open", "open-", "open-\ud800", "open-01M7Y87D256AAG9YG3Q1ASXZS", "x" * 2000, f"done-{ID}", f"all-{ID}", ID],
+)
+def test_a_cursor_that_is_none_of_the_list_is_refused(cursor: str) -> None:
+    nowhere = Tasks(Table(client("dynamodb"), "tasks"))
 
     with pytest.raises(Refused) as refused:
-        nowhere.newest("open", 20, cursor.encode({"of": "open", "before": before}))
+        nowhere.newest("open", 20, cursor)
 
     assert refused.value.status == 400
     assert [problem["field"] for problem in refused.value.problems] == ["cursor"]

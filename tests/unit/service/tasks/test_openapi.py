@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from servicekit.errors import Refused
-from servicekit.validation import Fields, read_object
-from tasks.validation import NEW_TASK, PAGE, PAGE_LIMIT, PAGING, STATUSES, TASK, expected
+from servicekit.requests import Model, check, read_json
+from tasks.validation import NewTask, Paging, Status, WholeTask, expected
 
 from tests.unit.service import openapi
 
@@ -37,16 +37,16 @@ def api() -> Any:
     return tasks.api
 
 
-def takes(body: Any, fields: Fields) -> bool:
+def takes(body: Any, model: type[Model]) -> bool:
     try:
-        read_object(json.dumps(body).encode(), fields, limit=10**6)
+        check(read_json(json.dumps(body).encode(), 10**6), model)
     except Refused:
         return False
     return True
 
 
 def test_the_document_has_the_routes_of_the_code(api: Any) -> None:
-    assert openapi.routes(DOCUMENT) == set(api.ROUTES)
+    assert openapi.routes(DOCUMENT) == openapi.routes_of(api.app)
 
 
 def test_the_document_itself_is_right() -> None:
@@ -55,16 +55,19 @@ def test_the_document_itself_is_right() -> None:
 
 
 @given(bodies)
-@pytest.mark.parametrize(("name", "fields"), [("NewTask", NEW_TASK), ("WholeTask", TASK)])
-def test_the_document_and_the_code_take_the_same_tasks(name: str, fields: Fields, body: Any) -> None:
-    assert takes(body, fields) == openapi.schema(DOCUMENT, name).is_valid(body)
+@pytest.mark.parametrize(("name", "model"), [("NewTask", NewTask), ("WholeTask", WholeTask)])
+def test_the_document_and_the_code_take_the_same_tasks(name: str, model: type[Model], body: Any) -> None:
+    assert takes(body, model) == openapi.schema(DOCUMENT, name).is_valid(body)
 
 
 def test_the_document_tells_the_lists_parameters_and_the_statuses() -> None:
     schemas = {parameter["name"]: parameter["schema"] for parameter in DOCUMENT["paths"]["/tasks"]["get"]["parameters"]}
-    assert schemas.keys() == PAGING.keys()
-    assert (schemas["limit"]["maximum"], schemas["limit"]["default"]) == (PAGE_LIMIT, PAGE)
-    assert tuple(DOCUMENT["components"]["schemas"]["Status"]["enum"]) == STATUSES
+    assert schemas.keys() == Paging.model_fields.keys()
+    limit = schemas["limit"]
+    for is_right, number in ((True, limit["minimum"]), (True, limit["maximum"]), (False, limit["maximum"] + 1)):
+        assert takes({"limit": str(number)}, Paging) is is_right
+    assert Paging().limit == limit["default"]
+    assert tuple(DOCUMENT["components"]["schemas"]["Status"]["enum"]) == get_args(Status)
 
 
 @pytest.mark.parametrize("header", ["*", '"1"', 'W/"1"', '"1", "x y"', '"1', "1", "", '"1" "2"', '"a\x7f"', "**"])

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from servicekit.errors import Refused
-from servicekit.validation import Fields, read_object, read_query
+from servicekit.requests import Model, check, read_json, read_query
 from todos.board import TodoId
-from todos.validation import NEW_TODO, PAGING, TODO, USER, user_id
+from todos.validation import NewTodo, NewUser, Paging, ReplacedTodo, user_id
 
 from tests.unit.service import openapi
 
@@ -45,9 +45,9 @@ bodies = st.fixed_dictionaries(
 
 
 def test_the_document_has_the_routes_of_the_code() -> None:
-    from todos.api import ROUTES
+    from todos.api import app
 
-    assert openapi.routes(DOCUMENT) == set(ROUTES)
+    assert openapi.routes(DOCUMENT) == openapi.routes_of(app)
 
 
 def test_the_document_itself_is_right() -> None:
@@ -55,12 +55,14 @@ def test_the_document_itself_is_right() -> None:
         Draft202012Validator.check_schema(openapi.schema(DOCUMENT, name).schema)
 
 
-@pytest.mark.parametrize(("schema", "fields"), [("NewUser", USER), ("NewTodo", NEW_TODO), ("ReplacedTodo", TODO)])
+@pytest.mark.parametrize(
+    ("schema", "model"), [("NewUser", NewUser), ("NewTodo", NewTodo), ("ReplacedTodo", ReplacedTodo)]
+)
 @given(body=bodies)
-def test_the_document_and_the_code_take_the_same_bodies(schema: str, fields: Fields, body: dict[str, Any]) -> None:
+def test_the_document_and_the_code_take_the_same_bodies(schema: str, model: type[Model], body: dict[str, Any]) -> None:
     is_valid = openapi.schema(DOCUMENT, schema).is_valid(body)
 
-    assert takes(lambda: read_object(json.dumps(body).encode(), fields, limit=LIMIT)) == is_valid
+    assert takes(lambda: check(read_json(json.dumps(body).encode(), LIMIT), model)) == is_valid
 
 
 @given(st.sampled_from([0, 1, 20, 100, 101, -1]), st.from_regex(r"[0-8][0-9A-Z]{24,26}\n?", fullmatch=True))
@@ -75,7 +77,7 @@ def test_the_document_and_the_code_take_the_same_pages(limit: int, cursor: str) 
     }
 
     event = {"queryStringParameters": {"limit": str(limit), "cursor": cursor}}
-    assert takes(lambda: read_query(event, PAGING)) == all(is_valid.values())
+    assert takes(lambda: read_query(event, Paging)) == all(is_valid.values())
 
 
 @given(st.uuids(), st.from_regex(r"[0-8][0-9A-HJKMNP-TV-Z]{25}", fullmatch=True), st.sampled_from(["", "-", "x", "\n"]))

@@ -8,9 +8,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 from servicekit.errors import Refused
-from usage.validation import parse
+from usage.validation import read
 
 from tests.unit.service import openapi
+from tests.unit.service.usage.kit import event_of
 
 DOCUMENT = openapi.read("usage")
 
@@ -21,9 +22,9 @@ bodies = st.fixed_dictionaries({}, optional={"user": users, "usage": usages, "mo
 
 
 def test_the_document_has_the_routes_of_the_code() -> None:
-    from usage.api import ROUTES
+    from usage.api import app
 
-    assert openapi.routes(DOCUMENT) == set(ROUTES)
+    assert openapi.routes(DOCUMENT) == openapi.routes_of(app)
 
 
 @given(bodies, keys)
@@ -31,7 +32,7 @@ def test_the_document_and_the_code_take_the_same_requests(body: dict[str, Any], 
     is_valid = openapi.schema(DOCUMENT, "NewUsage").is_valid(body)
     is_right_key = key is None or openapi.schema(DOCUMENT, "Key").is_valid(key)
     try:
-        parse(json.dumps(body).encode(), key)
+        read(event_of(json.dumps(body).encode(), key))
     except Refused:
         assert not (is_valid and is_right_key)
     else:

@@ -8,6 +8,6 @@ aliases, layers, permissions, concurrency, event_invoke, function_url_configs, c
 wording        where AWS says things otherwise than its model
 """
 
-from .control_plane import ControlPlane
+from .control_plane import LambdaControlPlane
 
-__all__ = ["ControlPlane"]
+__all__ = ["LambdaControlPlane"]

@@ -21,11 +21,11 @@ from .called import (
     page_of,
     ref_of,
 )
-from .functions import Running
+from .functions import FunctionListener
 
 
 class AliasOperations:
-    def __init__(self, records: FunctionRecords, running: Running) -> None:
+    def __init__(self, records: FunctionRecords, running: FunctionListener) -> None:
         self._records = records
         self._running = running
 

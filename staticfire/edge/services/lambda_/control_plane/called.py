@@ -35,8 +35,8 @@ def outdated(call_this: str = "GetFunction/GetAlias") -> AwsError:
     )
 
 
-def check_revision(given: str | None, revision: str, call_this: str = "GetFunction/GetAlias") -> None:
-    if given is not None and given != revision:
+def check_revision(expected: str | None, revision: str, call_this: str = "GetFunction/GetAlias") -> None:
+    if expected is not None and expected != revision:
         raise outdated(call_this)
 
 

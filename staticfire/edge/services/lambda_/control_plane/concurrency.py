@@ -10,14 +10,14 @@ from staticfire.edge.services.lambda_.function_records import SETTLE_SECONDS, Fu
 from staticfire.edge.services.lambda_.model import LATEST, FunctionRef
 
 from .called import check_qualified, conflict, function_of, invalid, missing, page_of, ref_of, stamp
-from .functions import Running
+from .functions import FunctionListener
 
 # AWS keeps as much for the functions that reserve nothing.
 UNRESERVED = 100
 
 
 class ConcurrencyOperations:
-    def __init__(self, records: FunctionRecords, running: Running, account_concurrency: int) -> None:
+    def __init__(self, records: FunctionRecords, running: FunctionListener, account_concurrency: int) -> None:
         self._records = records
         self._running = running
         self._limit = account_concurrency

@@ -81,9 +81,9 @@ class Configurations:
         after["LoggingConfig"] = _logging(
             after["FunctionName"], before.get("LoggingConfig"), params.get("LoggingConfig")
         )
-        for name, told in (("DeadLetterConfig", "TargetArn"), ("KMSKeyArn", ""), ("FileSystemConfigs", "")):
+        for name, member in (("DeadLetterConfig", "TargetArn"), ("KMSKeyArn", ""), ("FileSystemConfigs", "")):
             if params.get(name) is not None:
-                filled = params[name].get(told) if told else params[name]
+                filled = params[name].get(member) if member else params[name]
                 after[name] = params[name] if filled else None
         return {
             name: value for name, value in after.items() if value is not None and not (name == "Layers" and not value)
@@ -121,15 +121,15 @@ class Configurations:
             # A function that had one tells an empty one; another tells none.
             emptied = {"SubnetIds": [], "SecurityGroupIds": [], "VpcId": "", "Ipv6AllowedForDualStack": False}
             return {"VpcConfig": emptied} if "VpcConfig" in before else {}
-        found = await self._known(scope, "Subnets", "SubnetId", subnets, "InvalidSubnetID.NotFound", "subnet ID")
+        answer = await self._known(scope, "Subnets", "SubnetId", subnets, "InvalidSubnetID.NotFound", "subnet ID")
         await self._known(scope, "SecurityGroups", "GroupId", groups, "InvalidGroup.NotFound", "security group")
-        told = {
+        config = {
             "SubnetIds": subnets,
             "SecurityGroupIds": groups,
-            "VpcId": next((text for text in _texts(found, "vpcId")), ""),
+            "VpcId": next((text for text in _texts(answer, "vpcId")), ""),
             "Ipv6AllowedForDualStack": bool(vpc.get("Ipv6AllowedForDualStack")),
         }
-        return {"VpcConfig": told}
+        return {"VpcConfig": config}
 
     async def _known(
         self, scope: Scope, kind: str, member: str, ids: list[str], code: str, what: str
@@ -194,8 +194,8 @@ def _check_variables(variables: Mapping[str, str]) -> None:
         )
 
 
-def _logging(name: str, before: Mapping[str, Any] | None, given: Mapping[str, Any] | None) -> Record:
-    after = {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{name}", **(before or {}), **(given or {})}
+def _logging(name: str, before: Mapping[str, Any] | None, changes: Mapping[str, Any] | None) -> Record:
+    after = {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{name}", **(before or {}), **(changes or {})}
     after["LogGroup"] = after["LogGroup"] or f"/aws/lambda/{name}"
     levels = {"ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO"}
     if after["LogFormat"] == "JSON":

@@ -20,7 +20,7 @@ from .concurrency import ConcurrencyOperations
 from .configuration import Configurations
 from .event_invoke import EventInvokeOperations
 from .function_url_configs import FunctionUrlOperations
-from .functions import FunctionOperations, Running
+from .functions import FunctionListener, FunctionOperations
 from .layers import LayerOperations
 from .packages import Packages
 from .permissions import PermissionOperations
@@ -28,7 +28,7 @@ from .tags import TagOperations
 from .wording import WORDING
 
 
-class ControlPlane:
+class LambdaControlPlane:
     """What describes functions. `add` takes the operations that others have."""
 
     def __init__(
@@ -37,7 +37,7 @@ class ControlPlane:
         records: FunctionRecords,
         code: CodeStore,
         locations: CodeLocations,
-        running: Running,
+        running: FunctionListener,
         *,
         port: int,
         account_concurrency: int,

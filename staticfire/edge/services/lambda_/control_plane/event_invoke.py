@@ -77,18 +77,18 @@ class EventInvokeOperations:
         await self._records.put(ref.scope, KIND, ref.name, ref.qualifier or "", record=config)
         return config
 
-    def _destinations(self, ref: FunctionRef, given: Mapping[str, Any]) -> Record:
+    def _destinations(self, ref: FunctionRef, config: Mapping[str, Any]) -> Record:
         destinations = {}
         for side in ("OnSuccess", "OnFailure"):
-            if side not in given:
+            if side not in config:
                 continue
-            arn = (given[side] or {}).get("Destination")
+            arn = (config[side] or {}).get("Destination")
             destinations[side] = {"Destination": arn} if arn else {}
             if not arn:
                 continue
             service = arn.split(":")[2]
             if service not in DESTINATIONS:
-                raise invalid(f"The provided destination config {_java(given)} is invalid.")
+                raise invalid(f"The provided destination config {_java(config)} is invalid.")
             if service == "lambda":
                 self._check_function(ref, arn)
         return destinations
@@ -105,10 +105,10 @@ def _qualified(ref: FunctionRef) -> FunctionRef:
     return ref._replace(qualifier=ref.qualifier or LATEST)
 
 
-def _java(given: Mapping[str, Any]) -> str:
+def _java(config: Mapping[str, Any]) -> str:
     sides = []
     for side in ("OnSuccess", "OnFailure"):
         name = f"{side[:1].lower()}{side[1:]}"
-        destination = (given.get(side) or {}).get("Destination")
-        sides.append(f"{name}=" + (f"{side}(destination={destination})" if side in given else "null"))
+        destination = (config.get(side) or {}).get("Destination")
+        sides.append(f"{name}=" + (f"{side}(destination={destination})" if side in config else "null"))
     return f"DestinationConfig({', '.join(sides)})"

@@ -12,13 +12,13 @@ from staticfire.edge.services.lambda_.function_records import FunctionRecords, R
 from staticfire.edge.services.lambda_.model import FunctionRef
 
 from .called import conflict, missing, page_of, ref_of
-from .functions import Running
+from .functions import FunctionListener
 
 KIND = "function-url"
 
 
 class FunctionUrlOperations:
-    def __init__(self, records: FunctionRecords, running: Running, port: int) -> None:
+    def __init__(self, records: FunctionRecords, running: FunctionListener, port: int) -> None:
         self._records = records
         self._running = running
         self._port = port

@@ -38,8 +38,8 @@ TAGS_LIMIT = 50
 _NOT_LISTED = ("State", "LastUpdate", "RuntimeVersionConfig")
 
 
-class Running(Protocol):
-    """What runs functions, and has to hear of a change."""
+class FunctionListener(Protocol):
+    """Who hears of each change: what runs the functions."""
 
     async def changed(self, ref: FunctionRef) -> None:
         """What is described of it was changed: it takes effect on the next invocation."""
@@ -54,7 +54,7 @@ class FunctionOperations:
         records: FunctionRecords,
         packages: Packages,
         configurations: Configurations,
-        running: Running,
+        running: FunctionListener,
         locate: Locate,
     ) -> None:
         """`locate`: the address at which the caller can fetch code."""
@@ -104,8 +104,8 @@ class FunctionOperations:
             puts[self._records.key(scope, "function", name)] = function
             await self._records.write(puts)
         await self._running.changed(ref._replace(qualifier=None))
-        told = {**latest, "Version": "1"} if params.get("Publish") else latest
-        return told
+        answer = {**latest, "Version": "1"} if params.get("Publish") else latest
+        return answer
 
     async def update_code(self, call: Call, params: Params) -> Record:
         ref = ref_of(self._records, call, params)

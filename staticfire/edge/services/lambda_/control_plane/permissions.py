@@ -13,14 +13,14 @@ from staticfire.edge.services.lambda_.function_records import FunctionRecords, R
 from staticfire.edge.services.lambda_.model import LATEST, FunctionRef
 
 from .called import check_qualified, check_revision, conflict, function_of, invalid, missing, ref_of
-from .functions import Running
+from .functions import FunctionListener
 
 _SERVICE = re.compile(r"[a-z0-9.-]+\.(amazonaws\.com(\.cn)?|amazon\.com|aws\.internal)")
 _ENTITY = re.compile(r"arn:aws[a-zA-Z-]*:(iam|sts)::\d{12}:.+")
 
 
 class PermissionOperations:
-    def __init__(self, records: FunctionRecords, running: Running) -> None:
+    def __init__(self, records: FunctionRecords, running: FunctionListener) -> None:
         self._records = records
         self._running = running
 

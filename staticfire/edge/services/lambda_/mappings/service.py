@@ -78,6 +78,7 @@ class RunningMapping:
         self.poller: Poller | None = None
         self._make = make
         self._stopping = False
+        self._reading = False
         self._task = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
@@ -88,8 +89,10 @@ class RunningMapping:
                 self.poller = await self._make()
                 trouble.over()
                 if not self._stopping:
+                    self._reading = True
                     await self.poller.run()
             except AwsError as error:
+                self._reading = False
                 await trouble.wait(error)
             except Exception:
                 log.exception("The %s failed, and begins again", self.name)
@@ -98,7 +101,7 @@ class RunningMapping:
     async def stop(self) -> None:
         """What is under way may end."""
         self._stopping = True
-        if self.poller is not None:
+        if self.poller is not None and self._reading:
             self.poller.stop()
             await asyncio.wait([self._task], timeout=WAIT_SECONDS + GRACE_SECONDS)
         self._task.cancel()

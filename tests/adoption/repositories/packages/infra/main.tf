@@ -73,7 +73,7 @@ resource "aws_lambda_function" "greeting" {
   memory_size      = 512
   filename         = data.archive_file.greeting.output_path
   source_code_hash = data.archive_file.greeting.output_base64sha256
-  layers           = ["arn:aws:lambda:us-east-1:111122223333:layer:greetings:3"]
+  layers           = ["arn:aws:lambda:us-east-1:111122223333:layer:greetings:${length(aws_iam_role.this.unique_id) > 0 ? 3 : 4}"]
 }
 
 data "archive_file" "vendored" {

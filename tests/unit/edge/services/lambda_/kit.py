@@ -23,7 +23,7 @@ from staticfire.edge.http1.client import Client
 from staticfire.edge.services.lambda_ import FunctionRef, Functions, LambdaSettings, Outcome
 from staticfire.edge.services.lambda_.api import LambdaApi
 from staticfire.edge.services.lambda_.code_locations import CodeLocations
-from staticfire.edge.services.lambda_.control_plane import ControlPlane
+from staticfire.edge.services.lambda_.control_plane import LambdaControlPlane
 from staticfire.edge.store import Store, schema
 
 Said = Callable[[Outcome], Any]
@@ -161,7 +161,7 @@ def api_of(functions: Functions) -> LambdaApi:
     locations = CodeLocations(functions.code, "secret", "http://localhost:4566")
     emulator = Emulator("http://127.0.0.1:1", Client())
     parts = (emulator, functions.records, functions.code, locations, functions)
-    return LambdaApi(functions, ControlPlane(*parts, port=4566, account_concurrency=1000))
+    return LambdaApi(functions, LambdaControlPlane(*parts, port=4566, account_concurrency=1000))
 
 
 class Lab:

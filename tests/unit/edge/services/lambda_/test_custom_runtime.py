@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import pwd
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 
 from tests.unit.edge.services.lambda_.kit import Lab, Said
 
+OWN = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
 CUSTOM: dict[str, Any] = {"Runtime": "provided.al2023", "Handler": "my.handler"}
 
 # AWS's tutorial has this script, with the same programs.
@@ -109,7 +111,7 @@ async def test_a_script_answers_fails_and_writes(lab: Lab, said: Said, runtime: 
         failed = await functions.invoke(ref, b'"fail"')
         again = await functions.invoke(ref, b"2", tail=True)
         await functions.reset()
-    lines = lab.emulator.lines["/aws/lambda/f"]
+    lines = [line.removesuffix("\n") for line in lab.emulator.lines["/aws/lambda/f"]]
     assert said(first)[0] == {"a": 1}
     assert (failed.error, said(failed)["errorMessage"]) == ("Unhandled", "as told")
     assert "got 2" in again.log_tail.splitlines()
@@ -146,7 +148,7 @@ async def test_one_that_ends_while_it_starts(lab: Lab, said: Said) -> None:
 
 
 async def test_a_compiled_program_answers(lab: Lab, said: Said, compiled: bytes) -> None:
-    ref = lab.deploy({"bootstrap": compiled}, **CUSTOM)
+    ref = lab.deploy({"bootstrap": compiled}, **CUSTOM, Architectures=[OWN])
     async with lab.running() as functions:
         assert [said(await functions.invoke(ref, b"7")) for _ in range(3)] == [[1, 7], [2, 7], [3, 7]]
         outcome = await functions.invoke(ref, b"8", tail=True)
@@ -154,7 +156,7 @@ async def test_a_compiled_program_answers(lab: Lab, said: Said, compiled: bytes)
 
 
 async def test_its_memory_is_limited(lab: Lab, said: Said, compiled: bytes) -> None:
-    ref = lab.deploy({"bootstrap": compiled}, **CUSTOM, MemorySize=128)
+    ref = lab.deploy({"bootstrap": compiled}, **CUSTOM, MemorySize=128, Architectures=[OWN])
     async with lab.running() as functions:
         failed = said(await functions.invoke(ref, b'"allocate"'))
         assert failed["errorType"] in ("Runtime.OutOfMemory", "Runtime.ExitError")
@@ -192,7 +194,7 @@ async def test_what_cannot_start_is_told_as_aws_tells_it(
     assert (outcome.error, said(outcome)["errorType"]) == ("Unhandled", "Runtime.InvalidEntrypoint")
     assert said(outcome)["errorMessage"].endswith(f" Error: {message}")
     assert outcome.request_id in said(outcome)["errorMessage"]
-    assert not line or line in lab.emulator.lines["/aws/lambda/f"]
+    assert not line or f"{line}\n" in lab.emulator.lines["/aws/lambda/f"]
 
 
 SEES = """#!/bin/sh
@@ -211,8 +213,17 @@ async def test_it_sees_its_code_and_nothing_of_python_or_node(lab: Lab, tmp_path
         if functions.isolation != "namespaces":
             pytest.skip("the kernel grants no namespaces here")
         await functions.reset()
-    lines = set(lab.emulator.lines["/aws/lambda/f"])
+    lines = {line.removesuffix("\n") for line in lab.emulator.lines["/aws/lambda/f"]}
     assert {"bootstrap", "own", "task", "_HANDLER=my.handler", "LAMBDA_TASK_ROOT=/var/task"} <= lines
     assert not {"SEEN", "root", "home", "lang", "runtime"} & lines
     not_lambdas = ("AWS_EXECUTION_ENV=", "_LAMBDA_TELEMETRY", "STATICFIRE", "PYTHON")
     assert not any(line.startswith(not_lambdas) for line in lines)
+
+
+async def test_a_program_of_this_machine_does_not_run_as_another_architectures(
+    lab: Lab, said: Said, compiled: bytes
+) -> None:
+    other = "x86_64" if OWN == "arm64" else "arm64"
+    ref = lab.deploy({"bootstrap": compiled}, **CUSTOM, Architectures=[other])
+    async with lab.running() as functions:
+        assert said(await functions.invoke(ref, b"{}"))["errorType"] == "Runtime.InvalidEntrypoint", "as on AWS"

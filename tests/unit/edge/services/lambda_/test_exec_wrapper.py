@@ -82,3 +82,17 @@ async def test_a_layers_wrapper_finds_the_layers_modules(lab: Lab, said: Said, i
     async with lab.running() as functions:
         assert isinstance(functions, Functions)
         assert said(await functions.invoke(ref, b"{}")) == 7
+
+
+async def test_a_node_function_is_wrapped_too(lab: Lab, said: Said, isolation: str) -> None:
+    ref = lab.deploy(
+        {
+            "index.mjs": "export const handler = async (event) => [event, process.env.WRAPPED];\n",
+            "wrapper": WRAPPER.format(""),
+        },
+        Runtime="nodejs24.x",
+        Handler="index.handler",
+        Environment={"Variables": {"AWS_LAMBDA_EXEC_WRAPPER": "wrapper"}},
+    )
+    async with lab.running() as functions:
+        assert said(await functions.invoke(ref, b"1")) == [1, "yes"]

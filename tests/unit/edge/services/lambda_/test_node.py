@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from staticfire.edge.aws.calls import AwsError
+from staticfire.edge.services.lambda_.runtimes import Runtimes
 from staticfire.edge.services.lambda_.runtimes.node import RUNTIMES
 from staticfire.toolchain import node as toolchain
 from tests.unit.edge.services.lambda_.kit import Lab, Said
@@ -250,17 +251,17 @@ async def test_a_line_of_the_console_has_time_request_and_level(lab: Lab, node: 
     async with lab.running() as functions:
         outcome = await functions.invoke(ref, b"{}", tail=True)
         await functions.reset()
-    lines = lab.emulator.lines["/aws/lambda/f"]
+    lines = [line.removesuffix("\n") for line in lab.emulator.lines["/aws/lambda/f"]]
     assert [line.split("\t")[1] for line in lines if line.endswith("\tINFO\twhile it starts")] in (["undefined"], ["-"])
-    told = [line.split("\t", 3) for line in lines if f"Z\t{outcome.request_id}\t" in line]
-    assert [(level, text.splitlines()[0]) for _, _, level, text in told] == [
+    lines_of_request = [line.split("\t", 3) for line in lines if f"Z\t{outcome.request_id}\t" in line]
+    assert [(level, text.splitlines()[0]) for _, _, level, text in lines_of_request] == [
         ("INFO", "two"),
         ("DEBUG", "debug"),
         ("INFO", "info"),
         ("WARN", "warn"),
         ("ERROR", "Error: failed"),
     ]
-    assert told[0][3] == "two\nlines { a: 1 }"
+    assert lines_of_request[0][3] == "two\nlines { a: 1 }"
     assert "as it is" in lines
     assert any(line.startswith(f"REPORT RequestId: {outcome.request_id}\tDuration: ") for line in lines)
 
@@ -292,7 +293,7 @@ async def test_much_output_at_once_is_whole_and_in_order(lab: Lab) -> None:
     async with lab.running() as functions:
         assert (await functions.invoke(ref, b"{}")).error is None
         await functions.reset()
-    lines = lab.emulator.lines["/aws/lambda/f"]
+    lines = [line.removesuffix("\n") for line in lab.emulator.lines["/aws/lambda/f"]]
     assert [line for line in lines if line.startswith("out ")] == [f"out {n}" for n in range(3000)]
     assert [int(line.split("\t")[3].split()[1]) for line in lines if "\tINFO\tline " in line] == list(range(3000))
 
@@ -423,3 +424,24 @@ async def test_a_runtime_that_cannot_be_made_is_told(lab: Lab) -> None:
         with pytest.raises(AwsError, match=r"nodejs20.x could not be made: npm is not to be had") as refused:
             await functions.invoke(ref, b"{}")
     assert refused.value.code == "InvalidRuntimeException"
+
+
+async def test_where_the_kernel_grants_no_namespaces_it_finds_the_same(
+    lab: Lab, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(self: Runtimes) -> bool:
+        return False
+
+    monkeypatch.setattr(Runtimes, "isolate", refused)
+    lab.add_layer("arn:layer:1", {"nodejs/node_modules/greeting/index.js": "module.exports = { greeting: 'hello' };"})
+    source = """
+        import { SQSClient } from "@aws-sdk/client-sqs";
+        import words from "greeting";
+        import { createRequire } from "node:module";
+        const { S3Client } = createRequire(import.meta.url)("@aws-sdk/client-s3");
+        export const handler = async () => [typeof SQSClient, typeof S3Client, words.greeting];
+    """
+    ref = lab.deploy({"index.mjs": source}, **OLD, Layers=[{"Arn": "arn:layer:1"}])
+    async with lab.running() as functions:
+        for _ in range(2):
+            assert said(await functions.invoke(ref, b"{}")) == ["function", "function", "hello"]

@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
 from botocore.eventstream import EventStreamBuffer
 
 from staticfire.edge.aws.calls import Call, Scope
@@ -119,3 +120,24 @@ async def test_what_a_function_answers_whole_is_one_piece(lab: Lab) -> None:
     assert "LogResult" in whole[1][1]
     [(_, complete)] = failed
     assert json.loads(complete["ErrorDetails"])["errorType"] == "KeyError"
+
+
+@pytest.mark.parametrize("runtime", ["nodejs20.x", "nodejs24.x"])
+async def test_a_node_handler_streams_with_awss_own_means(lab: Lab, runtime: str) -> None:
+    lab.deploy(
+        {
+            "index.mjs": "export const handler = awslambda.streamifyResponse(async (event, stream) => {\n"
+            "  const http = awslambda.HttpResponseStream.from(stream, { statusCode: 201 });\n"
+            "  http.write('a'); await new Promise((resolve) => setTimeout(resolve, 300));\n"
+            "  http.write('b'); http.end();\n"
+            "});\n"
+        },
+        Runtime=runtime,
+        Handler="index.handler",
+    )
+    async with lab.running() as functions:
+        *pieces, (kind, complete) = await all_of(await streamed(functions, {}))
+    assert (kind, complete) == ("InvokeComplete", {})
+    prelude, _, body = b"".join(data for _, data in pieces).partition(bytes(8))
+    assert (json.loads(prelude)["statusCode"], body) == (201, b"ab")
+    assert len(pieces) > 1
