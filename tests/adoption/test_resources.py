@@ -13,12 +13,13 @@ from staticfire.stacks.terraform.resource_types import TABLE, Fate
 from tests.adoption.conftest import REPOSITORIES, Repository
 
 CHANGED = re.compile(r"Apply resources: \d+/\d+ (\S+) done")
-# Refused, since what follows fails: a later apply, or destroy.
+# Refused, since what follows fails: a later apply, destroy, or an association beside a second address.
 MADE_ONCE = {
     "aws_api_gateway_domain_name",
     "aws_batch_job_definition",
     "aws_codebuild_project",
     "aws_config_configuration_recorder",
+    "aws_eip_association",
     "aws_secretsmanager_secret_rotation",
 }
 RESOURCE = re.compile(r'^resource "(aws_\w+)" "(\w+)"', re.M)
