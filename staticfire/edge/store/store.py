@@ -9,7 +9,9 @@ disk. Reads are the event loop's own: they see whole writes only.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,6 +24,10 @@ import orjson
 from .schema import connect, prepare
 
 log = logging.getLogger(__name__)
+
+# Python's own handlers run between fork and exec (uvloop). A collection of garbage there frees what belongs to SQLite,
+# whose lock may be held by the writer of the parent: the child would wait for ever, and with it the edge, for its exec.
+os.register_at_fork(before=gc.disable, after_in_parent=gc.enable)
 
 Document = dict[str, Any]
 Statements = list[tuple[str, tuple[Any, ...]]]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
+import os
 import sqlite3
 import sys
 from collections.abc import AsyncIterator
@@ -190,3 +192,12 @@ async def test_a_damaged_file_says_what_to_do(tmp_path: Path, damage: str) -> No
         Store(path)
     assert refused.value.checked == (str(path),)
     assert "staticfire down --wipe" in refused.value.remedy
+
+
+def test_a_process_that_is_being_started_collects_no_garbage() -> None:
+    """It would free SQLite's objects under a lock that the writer held at the fork, and hang before its exec."""
+    child = os.fork()
+    if child == 0:
+        os._exit(gc.isenabled())
+    assert os.waitpid(child, 0)[1] == 0
+    assert gc.isenabled()
