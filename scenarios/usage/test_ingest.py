@@ -199,15 +199,24 @@ def test_without_a_key_the_same_body_counts_each_time(api: ApiClient, user: str,
 
 
 def test_32_posts_of_one_key_at_the_same_time_count_once(api: ApiClient, user: str, key: str, books: Books) -> None:
+    refused: list[ApiAnswer] = []
+
     def post(_: object) -> ApiAnswer:
-        return api.post("/usage", json={"user": user, "usage": 3}, headers={"Idempotency-Key": key})
+        """As a client does: 32 cold starts at once may be too much for the 30 seconds of an API, which is a 503."""
+        for _ in range(5):
+            answer = api.post("/usage", json={"user": user, "usage": 3}, headers={"Idempotency-Key": key})
+            if answer.status != 503:
+                break
+            refused.append(answer)
+        return answer
 
     with ThreadPoolExecutor(32) as threads:
         answers = list(threads.map(post, range(32)))
 
     assert Counter(answer.status for answer in answers) == {201: 32}
     assert len({answer.json()["id"] for answer in answers}) == 1
-    assert sum("idempotent-replayed" not in answer.headers for answer in answers) == 1
+    counted = sum("idempotent-replayed" not in answer.headers for answer in answers)
+    assert counted == 1 or (counted == 0 and refused)  # what was counted may be what a 503 did not tell
     assert books.in_postgres(user) == books.in_dynamodb(user)
     assert (books.in_postgres(user).events, books.in_dynamodb(user).total) == (1, Decimal(3))
 

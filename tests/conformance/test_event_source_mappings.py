@@ -65,7 +65,7 @@ class Worker:
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
         self.queue = lab.queue()
-        self.name = lab.function(WORK.replace("URL", repr(self.queue.url)))
+        self.name = lab.function(WORK.replace("URL", repr(self.queue.url)), Timeout=6)
 
     def batch(self) -> list[str]:
         names: list[str] = json.loads(self.queue.receive()["Body"])["names"]
@@ -307,13 +307,24 @@ def of_queue(lab: Lab, worker: Worker, source: Queue, **settings: Any) -> str:
     return str(made["UUID"])
 
 
+@documented(AREA, "A queue whose messages become visible before the function's time-out is refused", SQS)
+def test_a_queue_that_does_not_wait_for_the_function(lab: Lab) -> None:
+    client, source = lab.aws("lambda"), lab.queue()
+    lab.aws("sqs").set_queue_attributes(QueueUrl=source.url, Attributes={"VisibilityTimeout": "9"})
+    function = lab.function("def handler(event, context):\n    return None\n", Timeout=10)
+    with pytest.raises(client.exceptions.InvalidParameterValueException) as error:
+        client.create_event_source_mapping(FunctionName=function, EventSourceArn=source.arn)
+    text = "Queue visibility timeout: 9 seconds is less than Function timeout: 10 seconds"
+    assert error.value.response["Error"]["Message"] == text
+
+
 @documented(AREA, "An answer that AWS does not understand fails the whole batch of messages", SQS, recorded=SEEN)
 @pytest.mark.parametrize("failure", [{"foo": 1}, {"itemIdentifier": ""}])
 def test_a_malformed_answer_fails_the_batch(lab: Lab, worker: Worker, mapped: list[str], failure: Any) -> None:
     dead, source = lab.queue(), lab.queue()
     policy = json.dumps({"deadLetterTargetArn": dead.arn, "maxReceiveCount": "2"})
     lab.aws("sqs").set_queue_attributes(
-        QueueUrl=source.url, Attributes={"VisibilityTimeout": "3", "RedrivePolicy": policy}
+        QueueUrl=source.url, Attributes={"VisibilityTimeout": "6", "RedrivePolicy": policy}
     )
     mapped.append(of_queue(lab, worker, source, FunctionResponseTypes=["ReportBatchItemFailures"]))
     body = json.dumps({"id": "m", "fail": json.dumps({"batchItemFailures": [failure]})})

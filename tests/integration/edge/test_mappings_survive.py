@@ -123,7 +123,7 @@ def with_work(stack: Killed) -> Killed:
     code = {"ZipFile": zipped({"work.py": WORK})}
     client = stack.client("lambda")
     client.create_function(
-        FunctionName="work", Runtime=RUNTIME, Role=ROLE, Handler="work.handler", Code=code, Timeout=20
+        FunctionName="work", Runtime=RUNTIME, Role=ROLE, Handler="work.handler", Code=code, Timeout=3
     )
     eventually(lambda: client.get_function(FunctionName="work")["Configuration"]["State"] == "Active")
     return stack

@@ -51,6 +51,8 @@ class MappingOperations:
         kind = kind_of(settings)
         ref = await self._function(params["FunctionName"], scope)
         await self._refuse_unknown(settings.get("EventSourceArn", ""), kind)
+        if kind == "sqs":
+            await self._refuse_short_invisibility(settings["EventSourceArn"], ref)
         identity = str(uuid.uuid4())
         enabled = params.get("Enabled") is not False
         description: Document = {
@@ -208,6 +210,14 @@ class MappingOperations:
             if streams.is_gone(error):
                 raise refused(f"Stream not found: {arn}") from error
             raise
+
+    async def _refuse_short_invisibility(self, arn: str, ref: FunctionRef) -> None:
+        """A message that becomes visible while the function may still work on it would be taken twice."""
+        queue = await Queue.named(self._emulator, source_scope(arn), arn.rpartition(":")[2])
+        invisible, timeout = await queue.visibility_timeout(), (await self._functions.describe(ref)).timeout
+        if invisible < timeout:
+            visibility = f"Queue visibility timeout: {invisible:.0f} seconds"
+            raise refused(f"{visibility} is less than Function timeout: {timeout:.0f} seconds")
 
 
 def _not_found(message: str) -> AwsError:

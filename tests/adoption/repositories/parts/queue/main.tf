@@ -52,7 +52,7 @@ resource "aws_sqs_queue" "dead" {
 
 resource "aws_sqs_queue" "work" {
   name                       = "queue-work"
-  visibility_timeout_seconds = 1
+  visibility_timeout_seconds = 6
 
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.dead.arn
