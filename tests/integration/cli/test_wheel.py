@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import zipfile
 from email import message_from_string
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.first_answer import Stranger, build_wheel
+from staticfire.toolchain.runtimes import interpreters
 
 ROOT = Path(__file__).parents[3]
 LINK = re.compile(r"\]\(([^)]+)\)")
@@ -21,10 +21,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
-@pytest.mark.parametrize("python", ["python3.11", "python3.13"])
-def test_from_nothing_to_the_first_answer(wheel: Path, python: str, tmp_path: Path) -> None:
-    assert shutil.which(python), f"{python} is not on this machine: the wheel is for it too"
-    stranger = Stranger(tmp_path, python)
+@pytest.mark.parametrize("version", ["3.11", "3.13"])
+def test_from_nothing_to_the_first_answer(wheel: Path, version: str, tmp_path: Path) -> None:
+    python = interpreters().get(version)
+    assert python is not None, f"Python {version} is not on this machine: the wheel is for it too"
+    stranger = Stranger(tmp_path, str(python.path))
     try:
         assert stranger.first_answer(wheel) == "hello from hello"
     finally:

@@ -98,7 +98,7 @@ def test_who_says_so_gets_it_applied_and_is_told(edge: Edge, command: Up) -> Non
 def test_what_is_only_described_is_said_and_applied(edge: Edge, command: Up) -> None:
     code, said = command(UNKNOWN + REST, "up", "shop")
     assert code == 0
-    assert "aws_api_gateway_rest_api.old is a REST API: the emulator serves it" in said
+    assert "aws_api_gateway_rest_api.old is an aws_api_gateway_rest_api, which runs with less than on AWS" in said
     assert "Apply shop: 4 added" in said
     assert len(aws(edge, "apigateway").get_rest_apis()["items"]) == 1
     code, said = command(UNKNOWN + REST, "apply", "shop")

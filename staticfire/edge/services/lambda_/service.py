@@ -184,9 +184,13 @@ class Functions:
 
     async def describe(self, ref: FunctionRef) -> FunctionConfig:
         """The configuration behind a reference, and that it can run here."""
-        config = self._catalog.cached(ref) or await self._catalog.resolve(ref)
+        config = await self.configuration(ref)
         self._runtimes.check(config)
         return config
+
+    async def configuration(self, ref: FunctionRef) -> FunctionConfig:
+        """The configuration behind a reference, whether or not it can run here."""
+        return self._catalog.cached(ref) or await self._catalog.resolve(ref)
 
     async def prepare(self, runtime: str) -> str:
         """Make what functions of a runtime need, before one does; what is to be said of it, or nothing."""

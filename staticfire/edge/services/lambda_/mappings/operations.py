@@ -172,7 +172,7 @@ class MappingOperations:
     async def _function(self, name: str, scope: Scope) -> FunctionRef:
         ref = FunctionRef.parse(name, scope)
         try:
-            await self._functions.describe(ref)
+            await self._functions.configuration(ref)
         except AwsError as error:
             if error.status == 404:
                 raise refused("Function does not exist") from error
@@ -214,7 +214,7 @@ class MappingOperations:
     async def _refuse_short_invisibility(self, arn: str, ref: FunctionRef) -> None:
         """A message that becomes visible while the function may still work on it would be taken twice."""
         queue = await Queue.named(self._emulator, source_scope(arn), arn.rpartition(":")[2])
-        invisible, timeout = await queue.visibility_timeout(), (await self._functions.describe(ref)).timeout
+        invisible, timeout = await queue.visibility_timeout(), (await self._functions.configuration(ref)).timeout
         if invisible < timeout:
             visibility = f"Queue visibility timeout: {invisible:.0f} seconds"
             raise refused(f"{visibility} is less than Function timeout: {timeout:.0f} seconds")
