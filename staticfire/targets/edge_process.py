@@ -73,10 +73,10 @@ class EdgeProcess:
 
         `others` waits for what starts at the same time: what fails there is said at once.
         """
-        health = self._well()
-        if health is not None and read_json(self.layout.edge_config) == config:
-            others()
-            return health
+        if self.record() is not None and read_json(self.layout.edge_config) == config:
+            others()  # it cannot be well while Postgres starts again: it is not ended for that
+            if (health := self._well()) is not None:
+                return health
         self.stop()
         return self._start(config, others)
 
