@@ -14,7 +14,7 @@ from staticfire.layout import Layout
 from staticfire.settings import load
 from staticfire.toolchain.runtimes import interpreters, nearest
 from staticfire.toolchain.wheels import WheelTarget, install
-from tests.conformance.fidelity import documented
+from tests.conformance.fidelity import ADDED_UP, documented
 from tests.conformance.lab import Lab, eventually, metric_sum
 
 AREA = "CloudWatch"
@@ -87,7 +87,12 @@ def test_an_alarm_sees_what_powertools_wrote(lab: Lab, powertools: dict[str, str
     assert metric_sum(lab, namespace, "Booked", {"service": "booking"}) == 5
 
 
-@documented(AREA, "A line in the embedded metric format counts in each of its sets of dimensions, arrays too", FORMAT)
+@documented(
+    AREA,
+    "A line in the embedded metric format counts in each of its sets of dimensions, arrays too",
+    FORMAT,
+    elsewhere=ADDED_UP,
+)
 def test_each_set_of_dimensions_has_all_values(lab: Lab) -> None:
     namespace = lab.name("shop")
     function = lab.function(PRINTED)
@@ -105,7 +110,9 @@ def test_each_set_of_dimensions_has_all_values(lab: Lab) -> None:
     assert {metric["MetricName"] for metric in listed} == {"Latency", "Booked"}
 
 
-@documented(AREA, "Events that PutLogEvents brings are read for the embedded metric format, too", BY_API)
+@documented(
+    AREA, "Events that PutLogEvents brings are read for the embedded metric format, too", BY_API, elsewhere=ADDED_UP
+)
 def test_what_is_put_by_hand_counts_too(lab: Lab) -> None:
     namespace, group, logs = lab.name("shop"), lab.name("/by-hand"), lab.aws("logs")
     logs.create_log_group(logGroupName=group)

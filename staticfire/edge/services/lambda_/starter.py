@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
+WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
 
 
 def _extensions(layers: Path | None) -> list[str]:
@@ -101,10 +102,12 @@ class Starter:
             settings |= {"task_root": str(copy), "layers": str(layers or "")}
             paths = Paths(str(copy), str(layers or "/opt"), runtime.home, runtime.lang)
         variables = {**self._variables(config, runtime, stream.name, paths), **credentials}
-        if "AWS_LAMBDA_EXEC_WRAPPER" in variables and runtime.name.startswith("python"):
+        if WRAPPER in variables and runtime.name.startswith("python"):
             self._wrap(settings, variables, directory)
         if not isolated:
             variables.setdefault("TMPDIR", str(tmp))
+            if wrapper := variables.get(WRAPPER):
+                variables[WRAPPER] = _where_it_is(wrapper, paths)
         program = runtime.program(config, paths)
         if program is not None:
             settings["program"] = program
@@ -160,6 +163,14 @@ class Starter:
             "LAMBDA_RUNTIME_DIR": paths.runtime,
             "AWS_ENDPOINT_URL": own.get("AWS_ENDPOINT_URL", self._endpoint),
         }
+
+
+def _where_it_is(program: str, paths: Paths) -> str:
+    """A program of the zip or of a layer, by Lambda's path, where no namespace makes that path its place."""
+    for seen, real in (("/var/task/", paths.task), ("/opt/", paths.opt)):
+        if program.startswith(seen):
+            return f"{real}/{program.removeprefix(seen)}"
+    return program
 
 
 def _place(config: FunctionConfig, runtime: Runtime, tree: Path, layers: Path | None) -> Place:

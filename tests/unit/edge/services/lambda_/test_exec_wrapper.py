@@ -30,10 +30,10 @@ def isolation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     return str(request.param)
 
 
-async def wrapped(lab: Lab, said: Said, wrapper: str, **files: str) -> object:
+async def wrapped(lab: Lab, said: Said, wrapper: str, path: str = "wrapper", **files: str) -> object:
     ref = lab.deploy(
         {"app.py": APP, "other.py": OTHER, "wrapper": wrapper, **files},
-        Environment={"Variables": {"AWS_LAMBDA_EXEC_WRAPPER": "wrapper"}},
+        Environment={"Variables": {"AWS_LAMBDA_EXEC_WRAPPER": path}},
     )
     async with lab.running() as functions:
         return said(await functions.invoke(ref, b'{"n": 1}'))
@@ -46,6 +46,12 @@ async def test_the_wrapper_gets_the_runtimes_command_and_starts_it(lab: Lab, sai
     python, bootstrap = answer["arguments"].split(" ")
     if isolation == "namespaces":
         assert (python, bootstrap) == (f"/var/lang/bin/python{lab.version}", "/var/runtime/bootstrap.py")
+
+
+async def test_the_wrapper_is_where_lambda_has_it(lab: Lab, said: Said, isolation: str) -> None:
+    answer = await wrapped(lab, said, WRAPPER.format(""), path="/var/task/wrapper")
+    assert isinstance(answer, dict)
+    assert answer["wrapped"] == "yes"
 
 
 async def test_the_wrapper_may_put_its_own_handler_before(lab: Lab, said: Said, isolation: str) -> None:
