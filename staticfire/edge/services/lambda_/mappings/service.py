@@ -265,7 +265,7 @@ class EventSourceMappings:
     async def _role(self, ref: FunctionRef) -> str:
         """The function's; a mapping whose function is gone goes on reading."""
         try:
-            return (await self._functions.describe(ref)).role
+            return (await self._functions.configuration(ref)).role
         except AwsError as error:
             if error.status == 404:
                 return ""

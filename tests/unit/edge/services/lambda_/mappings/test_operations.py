@@ -36,6 +36,7 @@ class Empty(Emulator):
 
     def __init__(self) -> None:
         self.missing = False
+        self.invisible = "30"
 
     async def json(self, scope: Scope, service: str, target: str, body: Any, version: str = "1.1") -> dict[str, Any]:
         if self.missing:
@@ -44,6 +45,7 @@ class Empty(Emulator):
         operation = target.rpartition(".")[2]
         answers: dict[str, dict[str, Any]] = {
             "GetQueueUrl": {"QueueUrl": "http://queue"},
+            "GetQueueAttributes": {"Attributes": {"VisibilityTimeout": self.invisible}},
             "DescribeStream": {"StreamDescription": {"Shards": []}},
         }
         return answers.get(operation, {})
@@ -52,10 +54,10 @@ class Empty(Emulator):
 class Described:
     """Functions that exist by name."""
 
-    async def describe(self, ref: FunctionRef) -> Any:
+    async def configuration(self, ref: FunctionRef) -> Any:
         if ref.name != "work":
             raise AwsError(404, "ResourceNotFoundException", "Function not found")
-        return SimpleNamespace(role="arn:role")
+        return SimpleNamespace(role="arn:role", timeout=30.0)
 
 
 class Api:
@@ -209,6 +211,12 @@ async def test_sources_that_are_not_there(api: Api) -> None:
     for arn in (STREAM_ARN, TABLE_ARN):
         refused = await api.refusal(EventSourceArn=arn, StartingPosition="LATEST")
         assert refused == f"InvalidParameterValueException: Stream not found: {arn}"
+
+
+async def test_a_queue_that_does_not_wait_for_the_function(api: Api) -> None:
+    api.emulator.invisible = "29"
+    refused = await api.refusal(EventSourceArn=QUEUE_ARN)
+    assert refused.endswith("Queue visibility timeout: 29 seconds is less than Function timeout: 30 seconds")
 
 
 async def test_the_function_is_told_as_it_was_named(api: Api) -> None:
