@@ -50,9 +50,7 @@ class MappingOperations:
         settings = created(params)
         kind = kind_of(settings)
         ref = await self._function(params["FunctionName"], scope)
-        await self._refuse_unknown(settings.get("EventSourceArn", ""), kind)
-        if kind == "sqs":
-            await self._refuse_short_invisibility(settings["EventSourceArn"], ref)
+        await self._refuse_source(settings.get("EventSourceArn", ""), kind, ref)
         identity = str(uuid.uuid4())
         enabled = params.get("Enabled") is not False
         description: Document = {
@@ -192,11 +190,12 @@ class MappingOperations:
                     fields={"Type": "User"},
                 )
 
-    async def _refuse_unknown(self, arn: str, kind: str) -> None:
-        """A source that does not exist, in the words that AWS uses for each."""
+    async def _refuse_source(self, arn: str, kind: str, ref: FunctionRef) -> None:
+        """A source that does not exist, or does not wait for the function, in the words that AWS uses for each."""
         try:
             if kind == "sqs":
-                await Queue.named(self._emulator, source_scope(arn), arn.rpartition(":")[2])
+                queue = await Queue.named(self._emulator, source_scope(arn), arn.rpartition(":")[2])
+                await self._refuse_short_invisibility(queue, ref)
             elif kind == "dynamodb":
                 await TableStream(self._emulator, arn).shards()
             elif kind == "kinesis":
@@ -211,9 +210,8 @@ class MappingOperations:
                 raise refused(f"Stream not found: {arn}") from error
             raise
 
-    async def _refuse_short_invisibility(self, arn: str, ref: FunctionRef) -> None:
+    async def _refuse_short_invisibility(self, queue: Queue, ref: FunctionRef) -> None:
         """A message that becomes visible while the function may still work on it would be taken twice."""
-        queue = await Queue.named(self._emulator, source_scope(arn), arn.rpartition(":")[2])
         invisible, timeout = await queue.visibility_timeout(), (await self._functions.configuration(ref)).timeout
         if invisible < timeout:
             visibility = f"Queue visibility timeout: {invisible:.0f} seconds"
