@@ -146,7 +146,7 @@ def check_compression(size: int | None) -> None:
 
 
 def set_policy(scope: Scope, api: Record, text: str | None) -> None:
-    """`policy` as AWS tells it: with quotes and slashes escaped, and the API's own ARNs whole; `_policy` the document."""
+    """`policy` as AWS tells it: quotes and slashes escaped, the API's own ARNs whole; `_policy`: the document."""
     api.pop("policy", None)
     api.pop("_policy", None)
     if not text:

@@ -36,7 +36,7 @@ from .wording import WORDING
 
 
 class RestControlPlane:
-    """What describes REST APIs. `address` is the host, with its port, below which APIs have names; `trier` is serving."""
+    """What describes REST APIs. `address`: the host and port below which APIs have names; `trier`: serving."""
 
     def __init__(self, records: RestRecords, address: str, trier: Trier | None = None) -> None:
         self._other_tags: dict[str, str] = {}

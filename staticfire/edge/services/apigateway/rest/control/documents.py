@@ -144,5 +144,5 @@ def _moment(seconds: int) -> str:
 
 def _written(document: dict[str, Any], accepts: str) -> bytes:
     if accepts == YAML:
-        return yaml.safe_dump(document, sort_keys=False).encode()
+        return str(yaml.safe_dump(document, sort_keys=False)).encode()
     return json.dumps(document, indent=2).encode()

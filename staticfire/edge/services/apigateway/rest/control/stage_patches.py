@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.aws.protocol import Params
@@ -13,7 +15,7 @@ from .common import bad_request, number, truth, whole_number
 from .patches import Patch
 
 # What each path below a method sets, how its value is read, and what AWS sets with the first of them.
-SETTINGS = {
+SETTINGS: Mapping[str, tuple[str, Callable[[str], Any], Any]] = {
     "metrics/enabled": ("metricsEnabled", truth, False),
     "logging/dataTrace": ("dataTraceEnabled", truth, False),
     "logging/loglevel": ("loggingLevel", str, None),

@@ -61,10 +61,8 @@ class ValidatorOperations:
             for resource in self._records.resources(scope, api_id):
                 for verb, method in resource.get("resourceMethods", {}).items():
                     if method.get("requestValidatorId") == validator["id"]:
-                        at = f"{resource['path']}/{verb}"
-                        raise conflict(
-                            f"Cannot delete request validator '{validator['id']}', is referenced in method request: {at}"
-                        )
+                        at = f"is referenced in method request: {resource['path']}/{verb}"
+                        raise conflict(f"Cannot delete request validator '{validator['id']}', {at}")
             await self._records.delete(scope, "rest-validator", api_id, validator["id"])
 
     def _required(self, scope: Scope, params: Params) -> Record:
