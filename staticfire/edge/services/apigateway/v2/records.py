@@ -12,6 +12,8 @@
 | deployment           | apiId:id         | as GetDeployment tells it; `_snapshot`: what it froze, see below        |
 | stage                | apiId:stageName  | as GetStage tells it                                                    |
 | vpc-link             | vpcLinkId        | as GetVpcLink tells it                                                  |
+| domain-name          | name             | as GetDomainName tells it, `_v1`: what the other generation has beside  |
+| mapping              | name:id          | as GetApiMapping tells it; a base path mapping too                      |
 | lost-api             | apiId            | an API that went with the emulator's state and is not there again       |
 
 Members are named as in botocore's model, timestamps are seconds. What is ours begins with `_`. An automatic deployment
@@ -46,6 +48,7 @@ OF_AN_API = (*FROZEN.values(), "deployment", "stage")
 Record = dict[str, Any]
 Records = list[Record]
 Keys = list[Key]
+Entries = list[tuple[Key, Record]]
 Listener = Callable[[str], None]
 
 
@@ -77,6 +80,14 @@ class V2Records:
     def list(self, scope: Scope, kind: str, api_id: str = "") -> Records:
         """Of one account and region, by id; with an API, what belongs to it."""
         return [record for _, record in self._store.list(*scope, SERVICE, kind, f"{api_id}:" if api_id else "")]
+
+    def everywhere(self, kind: str) -> Keys:
+        """The keys of one kind in all accounts and regions."""
+        return [key for key, _ in self.entries(kind)]
+
+    def entries(self, kind: str) -> Entries:
+        """Of all accounts and regions."""
+        return self._store.everywhere(SERVICE, kind)
 
     def owner(self, api_id: str) -> Scope | None:
         """The account and region of an API."""
