@@ -93,7 +93,7 @@ class Mappings:
         return page_of(self.of(call.scope, name), params, "ApiMappingId")
 
     async def _update(self, call: Call, params: Params) -> Record:
-        changes = {name: params[name] for name in ("ApiId", "ApiMappingKey", "Stage") if name in params}
+        changes: Record = {name: params[name] for name in ("ApiId", "ApiMappingKey", "Stage") if name in params}
         return await self.change(call.scope, params["DomainName"], self._named(call, params), changes, _taken())
 
     async def _delete(self, call: Call, params: Params) -> None:
