@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 from staticfire.edge.aws.signed_callers import SignedCaller
 from staticfire.edge.http1.hop_by_hop import HOP_BY_HOP
 from staticfire.edge.http1.messages import Request
-from staticfire.edge.services.apigateway.event import encode, is_text
+from staticfire.edge.services.apigateway.http.event import encode, is_text
 
 # What AWS tells of the TLS that every URL of its own has.
 TLS = {"x-amzn-tls-cipher-suite": "TLS_AES_128_GCM_SHA256", "x-amzn-tls-version": "TLSv1.3"}
