@@ -39,7 +39,7 @@ class RestControlPlane:
     """What describes REST APIs. `address`: the host and port below which APIs have names; `trier`: serving."""
 
     def __init__(self, records: RestRecords, address: str, trier: Trier | None = None) -> None:
-        self._other_tags: dict[str, str] = {}
+        self._other_tags: dict[str, tuple[str, str]] = {}
         self._operations = Operations("apigateway", {}, WORDING, alone=True)
         for table in (
             _of_apis(records),
@@ -56,8 +56,8 @@ class RestControlPlane:
         trials = TrialOperations(records, trier)
         self._operations.add({"TestInvokeMethod": trials.method, "TestInvokeAuthorizer": trials.authorizer})
 
-    def add(self, table: Mapping[str, Carry], *, tags: Mapping[str, str] | None = None) -> None:
-        """More operations; `tags`: kinds of documents that have tags, by the first part of their ARNs' paths."""
+    def add(self, table: Mapping[str, Carry], *, tags: Mapping[str, tuple[str, str]] | None = None) -> None:
+        """More operations; `tags`: further kinds of documents that have tags, as tags.KINDS has them."""
         self._operations.add(table)
         self._other_tags |= tags or {}
 
@@ -71,6 +71,9 @@ class RestControlPlane:
                 f"{request.method} {request.path} of the API Gateway API is not available here: see docs/fidelity.md.",
             )
         return response
+
+    async def passed(self, call: Call, status: int) -> None:
+        """Nothing passes."""
 
 
 def _of_apis(records: RestRecords) -> dict[str, Carry]:
