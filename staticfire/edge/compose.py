@@ -26,6 +26,7 @@ from staticfire.edge.http1.client import Client
 from staticfire.edge.services.apigateway import ApiGateway
 from staticfire.edge.services.apigateway.build import api_gateway
 from staticfire.edge.services.apigateway.common.service_calls import ServiceCalls
+from staticfire.edge.services.apigateway.rest.records import RestRecords
 from staticfire.edge.services.apigateway.v2.records import V2Records
 from staticfire.edge.services.cloudwatch.embedded_metrics import EmbeddedInCalls
 from staticfire.edge.services.cloudwatch.service import CloudWatch
@@ -77,7 +78,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     mappings = await _mappings(store, emulator, functions, ending)
     pipes = await _pipes(store, emulator, functions, ending)
     calls = ServiceCalls(port)
-    apis = _api_gateway(config, v2_records, emulator, functions, iam.callers, calls, port)
+    apis = _api_gateway(config, v2_records, RestRecords(store), emulator, functions, iam.callers, calls, port)
     ending.push_async_callback(apis.close)
     mailbox = _mailbox(config)
     faults = Faults()
@@ -153,7 +154,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     mappings = await _mappings(store, emulator, functions, ending)
     pipes = await _pipes(store, emulator, functions, ending)
     calls = ServiceCalls(port)
-    apis = _api_gateway(config, v2_records, emulator, functions, iam.callers, calls, port)
+    apis = _api_gateway(config, v2_records, RestRecords(store), emulator, functions, iam.callers, calls, port)
     ending.push_async_callback(apis.close)
     in_front = LocalStack(emulator, functions, config.state_dir)
     ending.push_async_callback(in_front.close)
@@ -300,13 +301,16 @@ async def _pipes(store: Store, emulator: Emulator, functions: Functions, ending:
 def _api_gateway(
     config: EdgeConfig,
     records: V2Records,
+    rest_records: RestRecords,
     emulator: Emulator,
     functions: Functions,
     callers: SignedCallers,
     calls: ServiceCalls,
     port: int,
 ) -> ApiGateway:
-    return api_gateway(records, emulator, functions, callers, calls, public_host=config.public_host, port=port)
+    return api_gateway(
+        records, rest_records, emulator, functions, callers, calls, public_host=config.public_host, port=port
+    )
 
 
 def _token(config: EdgeConfig) -> str:

@@ -9,11 +9,14 @@ from staticfire.edge.services.lambda_ import Functions
 
 from .common.service_calls import ServiceCalls
 from .domains.address import Addresses, api_domain
+from .domains.first_generation import FirstGeneration
 from .domains.mappings import Mappings
 from .domains.names import DomainNames
 from .http.handler import HttpApis
 from .http.prepared import Neighbours
 from .http.tokens import KeySource
+from .rest.control import RestControlPlane
+from .rest.records import RestRecords
 from .rest_apis import RestApis
 from .service import ApiGateway
 from .v2.control_plane import V2ControlPlane
@@ -22,6 +25,7 @@ from .v2.records import V2Records
 
 def api_gateway(
     records: V2Records,
+    rest_records: RestRecords,
     emulator: Emulator,
     functions: Functions,
     callers: SignedCallers,
@@ -38,6 +42,9 @@ def api_gateway(
     mappings = Mappings(records, names)
     second = V2ControlPlane(records, f"{domain}:{port}", mappings.domains_of)
     second.add({**names.table(), **mappings.table()})
+    first = RestControlPlane(rest_records, f"{domain}:{port}")
+    first.add(FirstGeneration(records, names, mappings).table(), tags={"domainnames": ("domain-name", "Tags")})
     neighbours = Neighbours(functions, client, KeySource(client, emulator), services, callers)
     http = HttpApis(records, neighbours, emulator, port=port)
-    return ApiGateway(records, Addresses(domain, records, mappings), [http], second, earlier=RestApis(emulator))
+    addresses = Addresses(domain, records, mappings)
+    return ApiGateway(records, addresses, [http], second, first, earlier=RestApis(emulator))
