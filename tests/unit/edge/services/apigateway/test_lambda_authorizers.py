@@ -179,9 +179,9 @@ async def test_without_permission_for_the_authorizer_the_answer_is_500(gate: Gat
 
 async def test_the_integration_of_format_1_0_learns_the_principal(gate: Gate) -> None:
     await gate.build(simple=False)
-    integrations = (await gate.lab.call("GET", f"/v2/apis/{gate.api.id}/integrations"))["items"]
-    path = f"/v2/apis/{gate.api.id}/integrations/{integrations[0]['integrationId']}"
-    await gate.lab.call("PATCH", path, {"payloadFormatVersion": "1.0"})
+    for integration in (await gate.lab.call("GET", f"/v2/apis/{gate.api.id}/integrations"))["items"]:
+        path = f"/v2/apis/{gate.api.id}/integrations/{integration['integrationId']}"
+        await gate.lab.call("PATCH", path, {"payloadFormatVersion": "1.0"})
     authorizer = (await gate.get("open sesame")).json()["requestContext"]["authorizer"]
     assert authorizer == {"k": "v", "principalId": "user-1"}
 
