@@ -60,6 +60,9 @@ FROZEN = {
 _NOT_TOLD = frozenset({"usage"})
 
 Record = dict[str, Any]
+Records = list[Record]
+Entries = list[tuple[Key, Record]]
+Keys = list[Key]
 Listener = Callable[[str], None]
 
 
@@ -72,7 +75,7 @@ class RestRecords:
         self._locks: WeakValueDictionary[tuple[Scope, str], asyncio.Lock] = WeakValueDictionary()
 
     def listen(self, callback: Listener) -> None:
-        """`callback(api_id)` after a write is on the disk; with "" for what belongs to no API (keys, plans, account)."""
+        """`callback(api_id)` after a write is on the disk; "" for what belongs to no API (keys, plans, account)."""
         self._listeners.append(callback)
 
     def changing(self, scope: Scope, name: str = "") -> asyncio.Lock:
@@ -86,14 +89,14 @@ class RestRecords:
     def get(self, scope: Scope, kind: str, *parts: str) -> Record | None:
         return self._store.get(self.key(scope, kind, *parts))
 
-    def list(self, scope: Scope, kind: str, parent: str = "") -> list[Record]:
+    def list(self, scope: Scope, kind: str, parent: str = "") -> Records:
         """Of one account and region, by id; with a parent, its children."""
         return [record for _, record in self.entries(scope, kind, parent)]
 
-    def entries(self, scope: Scope, kind: str, parent: str = "") -> list[tuple[Key, Record]]:
+    def entries(self, scope: Scope, kind: str, parent: str = "") -> Entries:
         return self._store.list(*scope, SERVICE, kind, f"{parent}:" if parent else "")
 
-    def everywhere(self, kind: str) -> list[tuple[Key, Record]]:
+    def everywhere(self, kind: str) -> Entries:
         """Of all accounts and regions."""
         return self._store.everywhere(SERVICE, kind)
 
@@ -107,19 +110,19 @@ class RestRecords:
     def api(self, scope: Scope, api_id: str) -> Record | None:
         return self.get(scope, "rest-api", api_id)
 
-    def apis(self, scope: Scope) -> list[Record]:
+    def apis(self, scope: Scope) -> Records:
         return self.list(scope, "rest-api")
 
     def resource(self, scope: Scope, api_id: str, resource_id: str) -> Record | None:
         return self.get(scope, "rest-resource", api_id, resource_id)
 
-    def resources(self, scope: Scope, api_id: str) -> list[Record]:
+    def resources(self, scope: Scope, api_id: str) -> Records:
         return self.list(scope, "rest-resource", api_id)
 
     def stage(self, scope: Scope, api_id: str, name: str) -> Record | None:
         return self.get(scope, "rest-stage", api_id, name)
 
-    def stages(self, scope: Scope, api_id: str) -> list[Record]:
+    def stages(self, scope: Scope, api_id: str) -> Records:
         return self.list(scope, "rest-stage", api_id)
 
     def deployment(self, scope: Scope, api_id: str, deployment_id: str) -> Record | None:
@@ -129,17 +132,17 @@ class RestRecords:
         """Those that were put, by their type; all others are AWS's defaults."""
         return {record["responseType"]: record for record in self.list(scope, "rest-gateway-response", api_id)}
 
-    def api_keys(self, scope: Scope) -> list[Record]:
+    def api_keys(self, scope: Scope) -> Records:
         return self.list(scope, "api-key")
 
     def api_key_of(self, scope: Scope, value: str) -> Record | None:
         """The key that a caller showed."""
         return next((key for key in self.api_keys(scope) if key["value"] == value), None)
 
-    def usage_plans(self, scope: Scope) -> list[Record]:
+    def usage_plans(self, scope: Scope) -> Records:
         return self.list(scope, "usage-plan")
 
-    def plans_of_key(self, scope: Scope, key_id: str) -> list[Record]:
+    def plans_of_key(self, scope: Scope, key_id: str) -> Records:
         """The usage plans that a key belongs to."""
         return [plan for plan in self.usage_plans(scope) if self.get(scope, "usage-plan-key", plan["id"], key_id)]
 
@@ -153,7 +156,7 @@ class RestRecords:
         frozen: Record = {name: self.list(scope, kind, api_id) for name, kind in FROZEN.items()}
         return {"api": self.api(scope, api_id), **frozen}
 
-    def of_api(self, scope: Scope, api_id: str) -> list[Key]:
+    def of_api(self, scope: Scope, api_id: str) -> Keys:
         """The keys of an API and of all that goes with it."""
         children = (key for kind in OF_AN_API for key, _ in self.entries(scope, kind, api_id))
         return [self.key(scope, "rest-api", api_id), *children]
@@ -166,9 +169,9 @@ class RestRecords:
 
     async def write(self, puts: Mapping[Key, Record] | None = None, deletes: Iterable[Key] = ()) -> None:
         """All of it or nothing; listeners hear of it once it is on the disk."""
-        puts, deletes = puts or {}, list(deletes)
-        await self._store.write(puts, deletes)
-        changed = {_api_of(key) for key in (*puts, *deletes) if key.kind not in _NOT_TOLD}
+        puts, gone = puts or {}, tuple(deletes)
+        await self._store.write(puts, gone)
+        changed = {_api_of(key) for key in (*puts, *gone) if key.kind not in _NOT_TOLD}
         for api_id in sorted(changed):
             for callback in self._listeners:
                 callback(api_id)
