@@ -1,0 +1,1 @@
+"""REST APIs served: the data plane."""
