@@ -12,7 +12,10 @@ from staticfire.edge.aws.access_keys import AccessKeys
 from staticfire.edge.aws.calls import Service
 from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.aws.faults import Faults
+from staticfire.edge.aws.identity_policies import IdentityPolicies
+from staticfire.edge.aws.issued_keys import IssuedKeys, KeyMaker
 from staticfire.edge.aws.router import Router
+from staticfire.edge.aws.signed_callers import SignedCallers
 from staticfire.edge.emulators.life import KeptWithEmulator
 from staticfire.edge.emulators.localstack import LocalStack
 from staticfire.edge.emulators.localstack.mail import LocalStackMail
@@ -24,6 +27,7 @@ from staticfire.edge.services.apigateway import HttpApis
 from staticfire.edge.services.cloudwatch.embedded_metrics import EmbeddedInCalls
 from staticfire.edge.services.cloudwatch.service import CloudWatch
 from staticfire.edge.services.function_urls import FunctionUrls
+from staticfire.edge.services.iam.service import Iam
 from staticfire.edge.services.lambda_ import Functions, LambdaSettings
 from staticfire.edge.services.lambda_.api import LambdaApi
 from staticfire.edge.services.lambda_.code_locations import CodeLocations
@@ -62,6 +66,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     kept = KeptWithEmulator(store)
     await kept.follow(await ministack.instance())
     access_keys = AccessKeys(_token(config))
+    iam = Identities(emulator, access_keys, store)
     functions = _functions(config, emulator, access_keys, port, store)
     ending.push_async_callback(functions.close)
     mappings = await _mappings(store, emulator, functions, ending)
@@ -80,7 +85,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
         "apigateway": http_apis,
         "monitoring": cloudwatch,
         "logs": embedded_metrics,
-        "sts": Sts(emulator, access_keys),
+        **iam.services,
         **_rds(config, emulator),
     }
     router = Router(emulator, services=services, faults=faults, access_keys=access_keys)
@@ -106,7 +111,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     )
     return App(
         http_apis=http_apis,
-        function_urls=FunctionUrls(functions, access_keys, port),
+        function_urls=FunctionUrls(functions, iam.callers, port),
         gate=gate,
         code_locations=locations,
         guard=_guard(config),
@@ -133,6 +138,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     if life := await localstack_state.instance():
         await kept.follow(life)
     access_keys = AccessKeys(_token(config))
+    iam = Identities(emulator, access_keys, store)
     functions = _functions(config, emulator, access_keys, port, store)
     ending.push_async_callback(functions.close)
     mappings = await _mappings(store, emulator, functions, ending)
@@ -152,7 +158,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
         "pipes": pipes,
         "apigateway": http_apis,
         "logs": embedded_metrics,
-        "sts": Sts(emulator, access_keys),
+        **iam.services,
         **in_front.services,
         **_rds(config, emulator),
     }
@@ -183,13 +189,23 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     state.lost = lost
     return App(
         http_apis=http_apis,
-        function_urls=FunctionUrls(functions, access_keys, port),
+        function_urls=FunctionUrls(functions, iam.callers, port),
         gate=gate,
         code_locations=locations,
         guard=_guard(config),
         endpoints=endpoints,
         router=router,
     )
+
+
+class Identities:
+    """Who signs what, and what they may: keys that IAM and STS made, and IAM's policies."""
+
+    def __init__(self, emulator: Emulator, access_keys: AccessKeys, store: Store) -> None:
+        issued, policies = IssuedKeys(store), IdentityPolicies(emulator)
+        keys = KeyMaker(emulator, issued)
+        self.callers = SignedCallers(access_keys, issued, policies)
+        self.services: dict[str, Service] = {"iam": Iam(keys, policies), "sts": Sts(emulator, access_keys, keys)}
 
 
 def _ministack(

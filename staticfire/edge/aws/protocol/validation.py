@@ -23,20 +23,22 @@ class Wording:
     """Where a service differs from its published model.
 
     `patterns` and `enums` are by shape; `own` has, by `Operation.Member`, what is demanded instead of the model's.
+    `error` is the code of what the model refuses.
     """
 
     patterns: Mapping[str, str] = field(default_factory=dict)
     enums: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     own: Mapping[str, Callable[[Any], str | None]] = field(default_factory=dict)
     body_limits: Mapping[str, int] = field(default_factory=dict)
+    error: str = "ValidationException"
 
 
 def check(operation: Operation, params: Mapping[str, Any], wording: Wording) -> None:
-    """Raises ValidationException with everything that is wrong."""
+    """Raises an error with everything that is wrong."""
     problems = list(_Check(operation, wording).structure(operation.input, params, ""))
     if problems:
         number = f"{len(problems)} validation error{'s' if len(problems) > 1 else ''} detected: "
-        raise AwsError(400, "ValidationException", number + "; ".join(problems))
+        raise AwsError(400, wording.error, number + "; ".join(problems))
 
 
 class _Check:
