@@ -235,9 +235,7 @@ def _below(value: Any, budget: Budget, depth: int) -> Iterator[Any]:
 def _children(value: Any, step: Step, root: Any, budget: Budget) -> Iterator[Any]:
     if step.keys:
         for key in step.keys:
-            if isinstance(value, dict) and isinstance(key, str) and key in value:
-                yield value[key]
-            elif isinstance(value, list) and isinstance(key, int) and -len(value) <= key < len(value):
+            if _has(value, key):
                 yield value[key]
         return
     children = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
@@ -250,6 +248,12 @@ def _children(value: Any, step: Step, root: Any, budget: Budget) -> Iterator[Any
         for child in children if isinstance(value, list) else [value]:
             if step.keep(child, root, budget):
                 yield child
+
+
+def _has(value: Any, key: str | int) -> bool:
+    if isinstance(key, str):
+        return isinstance(value, dict) and key in value
+    return isinstance(value, list) and -len(value) <= key < len(value)
 
 
 def _applied(function: str, value: Any) -> Any:

@@ -10,7 +10,7 @@ import binascii
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote_plus, unquote_plus
 
 from .budget import CHARACTERS_A_STEP, Budget, TemplateFailed
@@ -137,7 +137,7 @@ def _decoded(text: str) -> str:
 class Util(Callables):
     """`$util`."""
 
-    methods = {
+    methods: ClassVar[Mapping[str, Callable[[Budget, Sequence[Any]], Any]]] = {
         "escapeJavaScript": _of_text(escaped_for_javascript),
         "urlEncode": _of_text(quote_plus),
         "urlDecode": _of_text(unquote_plus),
