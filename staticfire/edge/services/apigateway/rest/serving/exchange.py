@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from staticfire.edge.aws.calls import Scope
+from staticfire.edge.http1.hop_by_hop import HOP_BY_HOP
 from staticfire.edge.http1.messages import Request
 from staticfire.edge.services.apigateway.common.request_ids import clock, new_request_id
 from staticfire.edge.traces.trace_id import new_root
@@ -25,10 +26,7 @@ if TYPE_CHECKING:
     from .compiled import CompiledMethod
 
 # Between client and gateway only.
-NOT_FORWARDED = frozenset(
-    ("connection", "content-length", "expect", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding")
-    + ("upgrade", "proxy-authenticate", "proxy-authorization")
-)
+NOT_FORWARDED = HOP_BY_HOP | {"content-length", "expect"}
 # API Gateway spells these its own way, however the client did.
 _SPELLED = {"authorization": "Authorization", "user-agent": "User-Agent", "host": "Host"}
 _FORWARDED = frozenset(("x-amzn-trace-id", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"))

@@ -1,7 +1,7 @@
 """The API's resource policy: who may call at all, by address, principal and condition.
 
-https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-authorization-flow.html: an explicit Deny ends it
-at once. Where nobody else decides (no authorizer), and before a user pool, the policy must allow; an authorizer of
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-authorization-flow.html: an explicit Deny ends
+it at once. Where nobody else decides (no authorizer), and before a user pool, the policy must allow; an authorizer of
 Lambda or IAM decides where it says nothing. Conditions on a VPC or its endpoint never hold: nothing here comes
 through one.
 """

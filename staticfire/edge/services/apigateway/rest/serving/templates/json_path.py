@@ -1,5 +1,5 @@
-"""JSONPath as API Gateway's templates have it (Jayway's), within a budget: libraries for Python know other dialects, and
-none can be interrupted.
+"""JSONPath as API Gateway's templates have it (Jayway's), within a budget: libraries for Python know other dialects,
+and none can be interrupted.
 
 A path without wildcards, slices and filters has one value, and no value where something on it is missing. Any other
 path has a list of values.
@@ -60,10 +60,9 @@ class JsonPath:
         for step in self.steps:
             values = _taken(list(values), step, root, budget)
         results = list(values)
+        result: Any = results
         if all(step.definite for step in self.steps):
             result = results[0] if results else MISSING
-        else:
-            result = results
         return _applied(self.function, result) if self.function else result
 
 
