@@ -18,6 +18,7 @@ from staticfire.edge.http1 import client as http1
 from staticfire.edge.http1.messages import Headers, Request, Response
 from staticfire.edge.services.apigateway.build import api_gateway
 from staticfire.edge.services.apigateway.common.service_calls import ServiceCalls
+from staticfire.edge.services.apigateway.rest.records import RestRecords
 from staticfire.edge.services.apigateway.v2.records import V2Records
 from staticfire.edge.services.lambda_ import FunctionRef, Functions, Outcome
 from staticfire.edge.store import Store
@@ -198,6 +199,7 @@ class Lab:
         self.issued = IssuedKeys(self.store)
         self.apis = api_gateway(
             self.records,
+            RestRecords(self.store),
             cast(Emulator, self.emulator),
             cast(Functions, self.functions),
             SignedCallers(keys, self.issued, IdentityPolicies(self.iam)),

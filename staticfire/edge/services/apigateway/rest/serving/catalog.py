@@ -14,7 +14,6 @@ from .compiled import CompiledStage, Json
 from .compiler import StageCompiler
 
 MAX_STAGES = 2_000
-MISSING = 256
 
 
 class StageCatalog:
@@ -22,25 +21,34 @@ class StageCatalog:
         self._records = records
         self._compiler = compiler
         self._stages: dict[tuple[str, str], tuple[Scope, CompiledStage]] = {}
-        self._owners: dict[str, Scope] = {}
+        self._owners = self._read()
         records.listen(self._changed)
+
+    def _read(self) -> dict[str, Scope]:
+        return {key.id: Scope(key.account, key.region) for key, _ in self._records.everywhere("rest-api")}
 
     def _changed(self, api_id: str) -> None:
         if not api_id:
             return
         for key in [key for key in self._stages if key[0] == api_id]:
             del self._stages[key]
-        if self._owners.pop(api_id, None) is not None and self._records.owner(api_id) is None:
+        known = self._owners.get(api_id)
+        if known is not None and self._records.api(known, api_id) is not None:
+            return
+        owner = self._records.owner(api_id)
+        if owner is not None:
+            self._owners[api_id] = owner
+        elif self._owners.pop(api_id, None) is not None:
             self._compiler.forget(api_id)
+
+    def reset(self) -> None:
+        """The store may have lost what was read of it."""
+        self._stages.clear()
+        self._owners = self._read()
 
     def owner(self, api_id: str) -> Scope | None:
         """The account and region of a REST API; None: there is none of that id."""
-        scope = self._owners.get(api_id)
-        if scope is None:
-            scope = self._records.owner(api_id)
-            if scope is not None:
-                self._owners[api_id] = scope
-        return scope
+        return self._owners.get(api_id)
 
     def stage(self, api_id: str, name: str) -> tuple[Scope, CompiledStage] | None:
         known = self._stages.get((api_id, name))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.aws.signed_callers import SignedCallers
@@ -129,6 +128,10 @@ class StageCompiler:
 
     def forget(self, api_id: str) -> None:
         self._buckets.forget(api_id)
+
+    def lambda_authorizer(self, scope: Scope, document: Json) -> LambdaAuthorizerCheck:
+        """An authorizer alone, that remembers nothing yet."""
+        return LambdaAuthorizerCheck(document, scope, self._integrations.functions)
 
     def compile(self, scope: Scope, api_id: str, stage: Json, deployment: Json) -> CompiledStage:
         frozen = _Frozen.of(deployment.get("_snapshot") or {})
@@ -280,8 +283,3 @@ class _Parts:
         if validator.get("validateRequestBody") and document.get("requestModels"):
             checks.append(BodyCheck(document["requestModels"], self._schemas))
         return checks
-
-
-def authorizer_check(compiler: StageCompiler, scope: Scope, document: Json) -> Any:
-    """An authorizer alone, for TestInvokeAuthorizer."""
-    return LambdaAuthorizerCheck(document, scope, compiler.functions)

@@ -10,26 +10,33 @@ import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 from staticfire.edge.aws.calls import Scope
 from staticfire.edge.http1.hop_by_hop import HOP_BY_HOP
 from staticfire.edge.http1.messages import Request
 from staticfire.edge.services.apigateway.common.request_ids import clock, new_request_id
+from staticfire.edge.services.cloudwatch.metric_writer import Dimensions
 from staticfire.edge.traces.trace_id import new_root
 
 from .templates.variables import Parameters
 from .trail import Trail
-
-if TYPE_CHECKING:
-    from .compiled import CompiledMethod
 
 # Between client and gateway only.
 NOT_FORWARDED = HOP_BY_HOP | {"content-length", "expect"}
 # API Gateway spells these its own way, however the client did.
 _SPELLED = {"authorization": "Authorization", "user-agent": "User-Agent", "host": "Host"}
 _FORWARDED = frozenset(("x-amzn-trace-id", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"))
+
+
+class RoutedMethod(Protocol):
+    """What an exchange knows of its method."""
+
+    resource_id: str
+    path: str
+    verb: str
+    dimensions: Dimensions | None
 
 
 def _uuid() -> str:
@@ -62,7 +69,7 @@ class RestExchange:
     path: str = field(init=False)
     headers: list[tuple[str, str]] = field(init=False)
     body: bytes = b""
-    method: CompiledMethod | None = None
+    method: RoutedMethod | None = None
     path_parameters: Mapping[str, str] = field(default_factory=dict)
     identity: dict[str, Any] = field(default_factory=dict)
     authorizer: dict[str, Any] | None = None

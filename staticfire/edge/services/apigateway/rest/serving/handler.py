@@ -20,6 +20,7 @@ from staticfire.edge.aws.signed_callers import SignedCallers
 from staticfire.edge.http1.client import Client
 from staticfire.edge.http1.messages import BodyTooLarge, BrokenBody, Response
 from staticfire.edge.services.apigateway.common.limits import MAX_BODY
+from staticfire.edge.services.apigateway.common.service_calls import ServiceCalls
 from staticfire.edge.services.apigateway.common.throttle import Bucket
 from staticfire.edge.services.apigateway.domains.address import Address
 from staticfire.edge.services.apigateway.rest.records import RestRecords
@@ -27,6 +28,7 @@ from staticfire.edge.services.cloudwatch.log_writer import LogWriter
 from staticfire.edge.services.lambda_ import Functions
 
 from .authorizers.cognito import UserPoolKeys
+from .authorizers.iam import IamCheck
 from .catalog import StageCatalog
 from .compiled import CompiledMethod, CompiledStage
 from .compiler import StageCompiler
@@ -34,8 +36,7 @@ from .exchange import RestExchange
 from .execution_log import begun, ended
 from .gateway_responses import GatewayResponses, Refusal, too_long
 from .integrations.choice import Integrations
-from .integrations.service import Router
-from .keys import ApiKeys, throttled
+from .keys import ApiKeys, KeyCheck, throttled
 from .metrics import RestApiMetrics
 from .trail import Trail
 from .usage import UsageCounters
@@ -57,7 +58,7 @@ class RestServing:
         emulator: Emulator,
         functions: Functions,
         callers: SignedCallers,
-        router: Router,
+        services: ServiceCalls,
         *,
         port: int,
         client: Client | None = None,
@@ -66,20 +67,20 @@ class RestServing:
         self._port = str(port)
         self._logs = LogWriter(emulator, "lines of REST APIs' logs")
         self._usage = UsageCounters(records)
-        self._pool_keys = UserPoolKeys(emulator)
+        self.pool_keys = UserPoolKeys(emulator)
         keys = ApiKeys(records, self._usage)
-        integrations = Integrations(functions, client or Client(), router)
-        self.compiler = StageCompiler(integrations, callers, keys, self._pool_keys, self._logs)
+        integrations = Integrations(functions, client or Client(), services)
+        self.compiler = StageCompiler(integrations, callers, keys, self.pool_keys, self._logs)
         self._catalog = StageCatalog(records, self.compiler)
         self._metrics = RestApiMetrics(emulator)
         self._accounts: dict[Scope, Bucket] = {}
 
-    def owns(self, api_id: str) -> bool:
+    def has(self, api_id: str) -> bool:
         """Whether there is a REST API of that id."""
         return self._catalog.owner(api_id) is not None
 
     async def serve(self, address: Address) -> Response:
-        """The answer to a request; `address.api_id` is one that `owns` knows."""
+        """The answer to a request; `address.api_id` is one that `has` knows."""
         started = time.perf_counter()
         api_id, stage_name, path = address.api_id or "", address.stage, address.path
         if stage_name is None:
@@ -122,11 +123,11 @@ class RestServing:
         match = stage.table.match(exchange.verb, exchange.path)
         if match is None:
             raise Refusal("MISSING_AUTHENTICATION_TOKEN", "Missing Authentication Token", "there is no such method")
-        exchange.method, exchange.path_parameters = match
-        if exchange.method.log_level != "OFF":
-            method = exchange.method
+        method, exchange.path_parameters = match
+        exchange.method = method
+        if method.log_level != "OFF":
             exchange.trail = Trail(bodies=method.data_trace, errors_only=method.log_level == "ERROR")
-        return await self.execute(exchange, exchange.method)
+        return await self.execute(exchange, method)
 
     async def execute(self, exchange: RestExchange, method: CompiledMethod, *, trial: bool = False) -> Response:
         """The steps of a method. A trial (TestInvokeMethod) is checked by nobody and not throttled."""
@@ -142,7 +143,7 @@ class RestServing:
             raise Refusal("DEFAULT_4XX", "Bad Request", str(error), status=error.status) from error
         begun(exchange)
         for check in method.after_body:
-            if not trial or not _is_guard(check):
+            if not trial or not isinstance(check, IamCheck | KeyCheck):
                 await check.check(exchange)
         return await method.responder.respond(exchange)
 
@@ -191,9 +192,10 @@ class RestServing:
             for when, text in exchange.trail.lines:
                 stage.execution_log.add(when, f"({exchange.request_id}) {text}")
 
-    async def forget(self) -> None:
-        """The emulator's state is gone: what was learned of it is not true any more."""
-        self._pool_keys.forget()
+    def reset(self) -> None:
+        """The emulator's state is gone: what was learned of it, and of the store, is not true any more."""
+        self.pool_keys.forget()
+        self._catalog.reset()
 
     async def flush_usage(self) -> None:
         """What was counted of API keys is in the store."""
@@ -204,13 +206,6 @@ class RestServing:
         await self._usage.close()
         await self._logs.close()
         await self._metrics.close()
-
-
-def _is_guard(check: object) -> bool:
-    from .authorizers.iam import IamCheck
-    from .keys import KeyCheck
-
-    return isinstance(check, IamCheck | KeyCheck)
 
 
 def _own_headers(exchange: RestExchange) -> list[tuple[str, str]]:

@@ -89,8 +89,8 @@ class ApiKeys:
     def _count(self, exchange: RestExchange, key: Mapping[str, Any], plan: Mapping[str, Any]) -> None:
         quota = plan.get("quota") or {}
         if quota.get("limit"):
-            used = self._usage.used(exchange.scope, plan["id"], key["id"], quota.get("period", "DAY"))
-            if used >= int(quota["limit"]) - int(quota.get("offset") or 0):
+            period, offset = quota.get("period", "DAY"), int(quota.get("offset") or 0)
+            if self._usage.used(exchange.scope, plan["id"], key["id"], period, offset) >= int(quota["limit"]):
                 raise Refusal("QUOTA_EXCEEDED", "Limit Exceeded", f"the quota of usage plan {plan['id']} is used up")
         self._usage.count(exchange.scope, plan["id"], key["id"])
 

@@ -5,17 +5,23 @@ No authorizer, key, policy or throttle is asked for a method, as on AWS.
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from staticfire.edge.aws.calls import AwsError, Scope
-from staticfire.edge.http1.messages import Headers, Request
-from staticfire.edge.services.apigateway.rest.records import RestRecords
+from staticfire.edge.http1.messages import Headers, Request, Response
+from staticfire.edge.services.apigateway.rest.control.trying import (
+    AuthorizerTrial,
+    AuthorizerTried,
+    MethodTrial,
+    MethodTried,
+    MultiValues,
+)
 
 from .authorizers.cognito import CognitoCheck
 from .compiled import CompiledMethod, CompiledStage
-from .compiler import authorizer_check
 from .exchange import RestExchange
 from .execution_log import ended
 from .gateway_responses import Refusal
@@ -23,140 +29,97 @@ from .handler import RestServing
 from .trail import Trail
 
 STAGE = "test-invoke-stage"
-Json = Mapping[str, Any]
 
 
 class Trials:
-    def __init__(self, records: RestRecords, serving: RestServing) -> None:
-        self._records = records
+    """What the control plane asks of serving (`Trier`)."""
+
+    def __init__(self, serving: RestServing) -> None:
         self._serving = serving
 
-    async def method(self, scope: Scope, params: Json) -> dict[str, Any]:
-        """TestInvokeMethod: params and answer by the names of AWS's model."""
-        api_id = params["restApiId"]
-        resource = self._records.resource(scope, api_id, params["resourceId"])
-        if resource is None:
-            raise AwsError(404, "NotFoundException", "Invalid Resource identifier specified")
-        verb = params["httpMethod"]
-        stage = self._stage(scope, api_id, params.get("stageVariables") or {})
-        method = _method(stage, resource, verb)
-        path, _, query = (params.get("pathWithQueryString") or resource["path"]).partition("?")
-        exchange = self._exchange(scope, stage, _request(verb, path, query, params), path)
+    async def method(self, trial: MethodTrial) -> MethodTried:
+        stage = self._stage(trial.scope, trial.api_id, trial.snapshot, trial.stage_variables)
+        method = stage.table.of(trial.resource["path"], trial.method)
+        if method is None:
+            raise AwsError(404, "NotFoundException", "Invalid Method identifier specified")
+        path, _, query = (trial.path_with_query or trial.resource["path"]).partition("?")
+        request = _request(trial.method, path, query, trial.headers, trial.body)
+        exchange = _exchange(trial.scope, stage, request, path)
         exchange.method = method
-        exchange.path_parameters = _path_parameters(resource["path"], path)
+        exchange.path_parameters = _path_parameters(trial.resource["path"], path)
         started = time.perf_counter()
-        try:
-            response = await self._serving.execute(exchange, method, trial=True)
-        except Refusal as refusal:
-            if exchange.trail is not None:
-                kind = "configuration error: " if refusal.status >= 500 else ""
-                exchange.trail.add(f"Execution failed due to {kind}{refusal}")
-            response = stage.gateway_responses.response(refusal, exchange)
-            response.headers = [header for header in response.headers if header[0].lower() != "content-type"]
+        response = await self._tried(stage, exchange, method)
         exchange.status = response.status
         ended(exchange)
-        headers = list(response.headers)
-        if exchange.endpoint_status is not None:
-            headers.insert(0, ("X-Amzn-Trace-Id", exchange.trace_id))
         multi: dict[str, list[str]] = {}
-        for name, value in headers:
+        if exchange.endpoint_status is not None:
+            multi["X-Amzn-Trace-Id"] = [exchange.trace_id]
+        for name, value in response.headers:
             multi.setdefault(name, []).append(value)
         body = response.body if isinstance(response.body, bytes) else b"".join([piece async for piece in response.body])
-        return {
-            "status": response.status,
-            "body": body.decode("utf-8", "replace"),
-            "headers": {name: values[-1] for name, values in multi.items()},
-            "multiValueHeaders": multi,
-            "log": _log(exchange),
-            "latency": round((time.perf_counter() - started) * 1000),
-        }
+        text = body.decode("utf-8", "replace")
+        return MethodTried(response.status, text, multi, _log(exchange), _since(started))
 
-    async def authorizer(self, scope: Scope, params: Json) -> dict[str, Any]:
-        """TestInvokeAuthorizer."""
-        api_id = params["restApiId"]
-        document = self._records.get(scope, "rest-authorizer", api_id, params["authorizerId"])
-        if document is None:
-            raise AwsError(404, "NotFoundException", "Invalid Authorizer identifier specified")
-        stage = self._stage(scope, api_id, params.get("stageVariables") or {})
-        path, _, query = (params.get("pathWithQueryString") or "/").partition("?")
-        exchange = self._exchange(scope, stage, _request("GET", path, query, params), path)
-        started = time.perf_counter()
-        answer: dict[str, Any] = {}
+    async def _tried(self, stage: CompiledStage, exchange: RestExchange, method: CompiledMethod) -> Response:
         try:
-            if document.get("type") == "COGNITO_USER_POOLS":
-                check = CognitoCheck(document, (), self._serving.compiler._pool_keys)
-                await check.check(exchange)
-                answer = {"clientStatus": 0, "claims": (exchange.authorizer or {}).get("claims") or {}}
-            else:
-                answer = await _asked(authorizer_check(self._serving.compiler, scope, document), exchange)
+            return await self._serving.execute(exchange, method, trial=True)
+        except Refusal as refusal:
+            kind = "configuration error: " if refusal.status >= 500 else ""
+            exchange.note(f"Execution failed due to {kind}{refusal}")
+            response = stage.gateway_responses.response(refusal, exchange)
+            response.headers = [header for header in response.headers if header[0].lower() != "content-type"]
+            return response
+
+    async def authorizer(self, trial: AuthorizerTrial) -> AuthorizerTried:
+        stage = self._stage(trial.scope, trial.api_id, {}, trial.stage_variables)
+        path, _, query = (trial.path_with_query or "/").partition("?")
+        exchange = _exchange(trial.scope, stage, _request("GET", path, query, trial.headers, trial.body), path)
+        started = time.perf_counter()
+        try:
+            if trial.authorizer.get("type") == "COGNITO_USER_POOLS":
+                await CognitoCheck(trial.authorizer, (), self._serving.pool_keys).check(exchange)
+                claims: Mapping[str, str] = (exchange.authorizer or {}).get("claims") or {}
+                return AuthorizerTried(0, _log(exchange), _since(started), claims=claims)
+            authorizer = self._serving.compiler.lambda_authorizer(trial.scope, trial.authorizer)
+            answer = await authorizer.ask(exchange)
         except Refusal as refusal:
             exchange.note(f"Execution failed: {refusal}")
-            answer = {"clientStatus": refusal.status}
-        exchange.note(f"Completed authorization with status: {answer['clientStatus'] or 200}")
-        return {**answer, "log": _log(exchange), "latency": round((time.perf_counter() - started) * 1000)}
+            return AuthorizerTried(refusal.status, _log(exchange), _since(started))
+        exchange.note("Completed authorization with status: 200")
+        return AuthorizerTried(
+            0,
+            _log(exchange),
+            _since(started),
+            principal_id=str(answer["principalId"]),
+            policy=json.dumps(answer["policyDocument"], separators=(",", ":")),
+            authorization={name: [str(value)] for name, value in (answer.get("context") or {}).items()},
+        )
 
-    def _stage(self, scope: Scope, api_id: str, variables: Json) -> CompiledStage:
+    def _stage(
+        self, scope: Scope, api_id: str, snapshot: Mapping[str, Any], variables: Mapping[str, str]
+    ) -> CompiledStage:
         """The API as it is now, not as it was deployed."""
         document = {"stageName": STAGE, "variables": variables}
-        return self._serving.compiler.compile(
-            scope, api_id, document, {"_snapshot": self._records.snapshot(scope, api_id)}
-        )
-
-    def _exchange(self, scope: Scope, stage: CompiledStage, request: Request, path: str) -> RestExchange:
-        api_id = stage.settings.api_id
-        return RestExchange(
-            request,
-            scope,
-            api_id,
-            STAGE,
-            path,
-            "testPrefix.testDomainName",
-            "443",
-            "",
-            stage.variables,
-            trail=Trail(bodies=True),
-        )
+        return self._serving.compiler.compile(scope, api_id, document, {"_snapshot": snapshot})
 
 
-async def _asked(check: Any, exchange: RestExchange) -> dict[str, Any]:
-    sources = tuple(source(exchange) or "" for source in check._sources)
-    if check._token and check._expression:
-        await check._validate(sources[0])
-    answer = await check._ask(exchange, sources)
-    context = answer.get("context") or {}
-    return {
-        "clientStatus": 0,
-        "principalId": str(answer["principalId"]),
-        "policy": _json(answer["policyDocument"]),
-        "authorization": {name: [str(value)] for name, value in context.items()},
-    }
+def _exchange(scope: Scope, stage: CompiledStage, request: Request, path: str) -> RestExchange:
+    api_id, domain = stage.settings.api_id, "testPrefix.testDomainName"
+    trail = Trail(bodies=True)
+    return RestExchange(request, scope, api_id, STAGE, path, domain, "443", "", stage.variables, trail=trail)
 
 
-def _json(value: Any) -> str:
-    import json
-
-    return json.dumps(value, separators=(",", ":"))
+def _since(started: float) -> int:
+    return round((time.perf_counter() - started) * 1000)
 
 
-def _method(stage: CompiledStage, resource: Json, verb: str) -> CompiledMethod:
-    document = (resource.get("resourceMethods") or {}).get(verb)
-    if document is None:
-        raise AwsError(404, "NotFoundException", "Invalid Method identifier specified")
-    match = stage.table.of(resource["path"], verb)
-    if match is None:
-        raise AwsError(404, "NotFoundException", "Invalid Method identifier specified")
-    return match
-
-
-def _request(verb: str, path: str, query: str, params: Json) -> Request:
-    headers = [(str(name), str(value)) for name, value in (params.get("headers") or {}).items()]
-    for name, values in (params.get("multiValueHeaders") or {}).items():
-        headers = [header for header in headers if header[0].lower() != name.lower()]
-        headers += [(str(name), str(value)) for value in values]
-    names = [name.encode("latin-1", "replace") for name, _ in headers]
+def _request(verb: str, path: str, query: str, values: MultiValues, body: str) -> Request:
+    headers: list[tuple[str, str]] = [(name, value) for name, several in values.items() for value in several]
+    names: Sequence[bytes] = [name.encode("latin-1", "replace") for name, _ in headers]
     lower = [(name.lower(), value) for name, value in headers]
-    body = (params.get("body") or "").encode("utf-8", "replace")
-    return Request(verb, path, query, Headers(lower, names=names), body, peer="test-invoke-source-ip")
+    return Request(
+        verb, path, query, Headers(lower, names=names), body.encode("utf-8", "replace"), peer="test-invoke-source-ip"
+    )
 
 
 def _path_parameters(template: str, path: str) -> dict[str, str]:

@@ -33,9 +33,9 @@ class UsageCounters(Background):
         days[today] = days.get(today, 0) + 1
         self.wake()
 
-    def used(self, scope: Scope, plan: str, key: str, period: str) -> int:
-        """Requests in the period that is now: the day, the week from Sunday on, the month."""
-        first = _first_day(_today(), period).isoformat()
+    def used(self, scope: Scope, plan: str, key: str, period: str, offset: int) -> int:
+        """Requests in the period that is now: the day, the week, the month; these begin `offset` days later."""
+        first = _first_day(_today(), period, offset).isoformat()
         days = self._records.usage(scope, plan, key)
         new = self._new.get((scope, plan, key), {})
         return sum(count for known in (days, new) for day, count in known.items() if day >= first)
@@ -44,7 +44,7 @@ class UsageCounters(Background):
         """What was counted is added to what the store has at that moment; what it does not take is tried again."""
         for owner in list(self._new):
             scope, plan, key = owner
-            async with self._records.changing(scope, f"usage:{plan}:{key}"):
+            async with self._records.changing(scope):
                 new = self._new.pop(owner, {})
                 record = self._records.get(scope, "usage", plan, key) or {"planId": plan, "keyId": key}
                 days = dict(record.get("days") or {})
@@ -67,9 +67,10 @@ def _today() -> date:
     return datetime.now(UTC).date()
 
 
-def _first_day(today: date, period: str) -> date:
-    if period == "MONTH":
-        return today.replace(day=1)
+def _first_day(today: date, period: str, offset: int) -> date:
     if period == "WEEK":
-        return today - timedelta(days=(today.weekday() + 1) % 7)
+        return today - timedelta(days=(today.isoweekday() % 7 - offset) % 7)
+    if period == "MONTH":
+        first = today.replace(day=1 + offset)
+        return first if first <= today else (first.replace(day=1) - timedelta(days=1)).replace(day=1 + offset)
     return today

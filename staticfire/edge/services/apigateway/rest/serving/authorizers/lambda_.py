@@ -65,14 +65,21 @@ class LambdaAuthorizerCheck:
         self._callee = Callee(functions, scope, uri, credentials)
         self._answers: dict[tuple[str, ...], tuple[float, dict[str, Any]]] = {}
 
-    async def check(self, exchange: RestExchange) -> None:
+    async def _identities(self, exchange: RestExchange) -> tuple[str, ...]:
         identities = [source(exchange) for source in self._sources]
         if not all(identities):
             raise unauthorized("an identity source of the authorizer is missing from the request")
         sources = tuple(identity or "" for identity in identities)
         if self._token and self._expression:
             await self._validate(sources[0])
-        answer = await self._answer(exchange, sources)
+        return sources
+
+    async def ask(self, exchange: RestExchange) -> dict[str, Any]:
+        """What its function answers to this request, whatever is remembered."""
+        return await self._ask(exchange, await self._identities(exchange))
+
+    async def check(self, exchange: RestExchange) -> None:
+        answer = await self._answer(exchange, await self._identities(exchange))
         exchange.authorizer = {
             **{name: _shown(value) for name, value in (answer.get("context") or {}).items()},
             "principalId": str(answer["principalId"]),

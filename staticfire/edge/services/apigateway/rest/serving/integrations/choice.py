@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.http1.client import Client
 from staticfire.edge.http1.messages import Response
+from staticfire.edge.services.apigateway.common.service_calls import ServiceCalls
 from staticfire.edge.services.apigateway.rest.serving.compiled import ApiSettings, Json, RestResponder
 from staticfire.edge.services.apigateway.rest.serving.exchange import RestExchange
 from staticfire.edge.services.apigateway.rest.serving.gateway_responses import internal, unserved
@@ -18,7 +19,7 @@ from .lambda_custom import LambdaCustomResponder
 from .lambda_proxy import LambdaProxyResponder
 from .mock import MockResponder
 from .payloads import RequestMapper
-from .service import Router, ServiceResponder
+from .service import ServiceResponder
 
 
 class RefusingResponder:
@@ -39,7 +40,7 @@ class Integrations:
 
     functions: Functions
     client: Client
-    router: Router
+    services: ServiceCalls
 
     def responder(self, integration: Json | None, settings: ApiSettings, scope: Scope) -> RestResponder:
         if not integration:
@@ -69,5 +70,5 @@ class Integrations:
         if kind == "AWS" and ":lambda:path/" in uri and "/functions/" in uri:
             return LambdaCustomResponder(integration, scope, self.functions, request, response)
         if kind == "AWS":
-            return ServiceResponder(integration, scope, self.router, request, response)
+            return ServiceResponder(integration, scope, self.services, request, response)
         return RefusingResponder(f"the integration has the type {kind}, which REST APIs do not have")

@@ -11,14 +11,14 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
-from staticfire.edge.aws.calls import FORM, Scope, anonymous_authorization
-from staticfire.edge.http1.messages import BodyTooLarge, Headers, Request, Response
-from staticfire.edge.services.apigateway.common.limits import MAX_BODY
+from staticfire.edge.aws.calls import FORM, AwsError, Scope
+from staticfire.edge.http1.messages import Response
+from staticfire.edge.services.apigateway.common.service_calls import ServiceCalls
 from staticfire.edge.services.apigateway.common.texts import with_stage_variables
 from staticfire.edge.services.apigateway.rest.serving.compiled import Json
 from staticfire.edge.services.apigateway.rest.serving.exchange import RestExchange
@@ -28,8 +28,6 @@ from staticfire.edge.services.apigateway.rest.serving.parameters import Endpoint
 from .answers import ResponseMapper
 from .lambda_proxy import seconds
 from .payloads import RequestMapper
-
-Router = Callable[[Request], Awaitable[Response]]
 
 _URI = re.compile(
     r"arn:aws[a-z-]*:apigateway:(?P<region>[a-z0-9-]+):(?:(?P<host>[^:.]+)\.)?(?P<service>[a-z0-9-]+)"
@@ -57,12 +55,22 @@ def _metadata(service: str) -> Mapping[str, Any]:
     return metadata
 
 
+class ServiceCall(NamedTuple):
+    scope: Scope
+    service: str
+    method: str
+    path: str
+    query: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
 class ServiceResponder:
     def __init__(
         self,
         integration: Json,
         scope: Scope,
-        router: Router,
+        services: ServiceCalls,
         request: RequestMapper,
         response: ResponseMapper,
     ) -> None:
@@ -71,7 +79,7 @@ class ServiceResponder:
         self._credentials = integration.get("credentials") or ""
         self._seconds = seconds(integration)
         self._scope = scope
-        self._router = router
+        self._services = services
         self._request = request
         self._response = response
 
@@ -82,33 +90,22 @@ class ServiceResponder:
         started = time.perf_counter()
         try:
             async with asyncio.timeout(self._seconds):
-                answer = await self._answered(call)
+                response = await self._services.send(*call)
         except TimeoutError as error:
             exchange.integration_error = f"{self._uri} has not answered within {self._seconds:g} s"
             raise timed_out(exchange.integration_error) from error
-        except (OSError, BodyTooLarge) as error:
-            exchange.integration_error = f"{self._uri} cannot be called: {error or type(error).__name__}"
+        except (OSError, AwsError) as error:
+            exchange.integration_error = f"{self._uri} cannot be called: {error}"
             raise failed(exchange.integration_error, 500) from error
         finally:
             exchange.integration_latency = round((time.perf_counter() - started) * 1000)
+        assert isinstance(response.body, bytes)
+        answer = EndpointAnswer(response.status, response.headers, response.body)
         exchange.endpoint_status = exchange.integration_status = answer.status
         exchange.integration_request_id = answer.header("x-amzn-requestid")
         return await self._response.map(exchange, answer, str(answer.status))
 
-    async def _answered(self, call: Request) -> EndpointAnswer:
-        response = await self._router(call)
-        if response.raw:
-            return _taken_apart(response)
-        if isinstance(response.body, bytes):
-            return EndpointAnswer(response.status, response.headers, response.body)
-        body = b""
-        async for piece in response.body:
-            body += piece
-            if len(body) > MAX_BODY:
-                raise BodyTooLarge
-        return EndpointAnswer(response.status, response.headers, body)
-
-    def _call(self, exchange: RestExchange, mapped: MappedRequest, payload: bytes) -> Request:
+    def _call(self, exchange: RestExchange, mapped: MappedRequest, payload: bytes) -> ServiceCall:
         text = with_stage_variables(self._uri, exchange.stage_variables)
         uri = _URI.fullmatch(_PLACE.sub(lambda place: _filled(place[1], mapped, exchange), text))
         if uri is None:
@@ -131,11 +128,8 @@ class ServiceResponder:
         query = "&".join(part for part in (more, query) if part)
         owner = Scope(self._owner(exchange), uri["region"])
         signed = _SIGNED_AS.get(service, service)
-        headers["host"] = f"{service}.{uri['region']}.amazonaws.com"
-        headers["authorization"] = anonymous_authorization(owner, signed)
-        headers["content-length"] = str(len(payload))
         method = self._method if self._method and self._method != "ANY" else exchange.verb
-        return Request(method, path, query, Headers(headers.items()), payload, peer=exchange.request.peer)
+        return ServiceCall(owner, signed, method, path, query, list(headers.items()), payload)
 
     def _owner(self, exchange: RestExchange) -> str:
         role = _ROLE.match(with_stage_variables(self._credentials, exchange.stage_variables))
@@ -174,10 +168,3 @@ def _filled(name: str, mapped: MappedRequest, exchange: RestExchange) -> str:
     if value is None:
         raise internal(f"Invalid endpoint address: nothing is mapped to {{{name}}}")
     return value.lstrip("/") if name.endswith("+") else value
-
-
-def _taken_apart(response: Response) -> EndpointAnswer:
-    head, _, body = response.raw.partition(b"\r\n\r\n")
-    lines = head.decode("latin-1").split("\r\n")[1:]
-    headers = [(name, value.strip()) for name, _, value in (line.partition(":") for line in lines)]
-    return EndpointAnswer(response.status, headers, body)
