@@ -198,7 +198,7 @@ class _Parts:
         self._authorizers: dict[str, Check] = {}
         self._schemas = Schemas(frozen.models, settings.api_id)
         try:
-            self._policy = policy_of(frozen.api.get("policy"))
+            self._policy = policy_of(frozen.api.get("_policy") or frozen.api.get("policy"))
             self._policy_broken: Check | None = None
         except Refusal as refusal:
             self._policy, self._policy_broken = None, BrokenCheck(str(refusal))
