@@ -6,4 +6,5 @@ schemas     models: their references, flattened; the template that AWS makes of 
 reading     a document as resources, methods, integrations, models, authorizers, validators, gateway responses
 security    who may call, by a document's security
 exporting   a deployment as a document
+http_reading and http_exporting: the same of HTTP APIs
 """
