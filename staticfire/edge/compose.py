@@ -23,7 +23,10 @@ from staticfire.edge.emulators.localstack.state import LocalStackState
 from staticfire.edge.emulators.ministack import MiniStack
 from staticfire.edge.emulators.pair import PairedEmulator, PairedState
 from staticfire.edge.http1.client import Client
-from staticfire.edge.services.apigateway import HttpApis
+from staticfire.edge.services.apigateway import ApiGateway
+from staticfire.edge.services.apigateway.build import api_gateway
+from staticfire.edge.services.apigateway.common.service_calls import ServiceCalls
+from staticfire.edge.services.apigateway.v2.records import V2Records
 from staticfire.edge.services.cloudwatch.embedded_metrics import EmbeddedInCalls
 from staticfire.edge.services.cloudwatch.service import CloudWatch
 from staticfire.edge.services.function_urls import FunctionUrls
@@ -64,15 +67,18 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     embedded_metrics = EmbeddedInCalls(emulator)
     ending.push_async_callback(embedded_metrics.close)
     kept = KeptWithEmulator(store)
+    v2_records = V2Records(store)
     await kept.follow(await ministack.instance())
+    await v2_records.follow()
     access_keys = AccessKeys(_token(config))
     iam = Identities(emulator, access_keys, store)
     functions = _functions(config, emulator, access_keys, port, store)
     ending.push_async_callback(functions.close)
     mappings = await _mappings(store, emulator, functions, ending)
     pipes = await _pipes(store, emulator, functions, ending)
-    http_apis = _http_apis(config, emulator, functions, port)
-    ending.push_async_callback(http_apis.close)
+    calls = ServiceCalls(port)
+    apis = _api_gateway(config, v2_records, emulator, functions, iam.callers, calls, port)
+    ending.push_async_callback(apis.close)
     mailbox = _mailbox(config)
     faults = Faults()
     gate = Gate(functions.busy)
@@ -82,13 +88,14 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
         "dynamodb": StreamWrites(mappings, "dynamodb"),
         "kinesis": StreamWrites(mappings, "kinesis"),
         "pipes": pipes,
-        "apigateway": http_apis,
+        "apigateway": apis,
         "monitoring": cloudwatch,
         "logs": embedded_metrics,
         **iam.services,
         **_rds(config, emulator),
     }
     router = Router(emulator, services=services, faults=faults, access_keys=access_keys)
+    calls.through(router.handle)
     endpoints = Endpoints(
         token=_token(config),
         emulator=ministack,
@@ -97,7 +104,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
         functions=functions,
         mappings=mappings,
         pipes=pipes,
-        http_apis=http_apis,
+        apis=apis,
         gate=gate,
         faults=faults,
         router=router,
@@ -110,7 +117,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
         },
     )
     return App(
-        http_apis=http_apis,
+        apis=apis,
         function_urls=FunctionUrls(functions, iam.callers, port),
         gate=gate,
         code_locations=locations,
@@ -135,16 +142,19 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     ending.push_async_callback(embedded_metrics.close)
     localstack_state = LocalStackState(localstack)
     kept = KeptWithEmulator(store)
+    v2_records = V2Records(store)
     if life := await localstack_state.instance():
         await kept.follow(life)
+    await v2_records.follow()
     access_keys = AccessKeys(_token(config))
     iam = Identities(emulator, access_keys, store)
     functions = _functions(config, emulator, access_keys, port, store)
     ending.push_async_callback(functions.close)
     mappings = await _mappings(store, emulator, functions, ending)
     pipes = await _pipes(store, emulator, functions, ending)
-    http_apis = _http_apis(config, emulator, functions, port)
-    ending.push_async_callback(http_apis.close)
+    calls = ServiceCalls(port)
+    apis = _api_gateway(config, v2_records, emulator, functions, iam.callers, calls, port)
+    ending.push_async_callback(apis.close)
     in_front = LocalStack(emulator, functions, config.state_dir)
     ending.push_async_callback(in_front.close)
     mailbox = _mailbox(config)
@@ -156,13 +166,14 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
         "dynamodb": StreamWrites(mappings, "dynamodb"),
         "kinesis": StreamWrites(mappings, "kinesis"),
         "pipes": pipes,
-        "apigateway": http_apis,
+        "apigateway": apis,
         "logs": embedded_metrics,
         **iam.services,
         **in_front.services,
         **_rds(config, emulator),
     }
     router = Router(emulator, services=services, faults=faults, access_keys=access_keys)
+    calls.through(router.handle)
     state = PairedState(localstack_state, filler)
     endpoints = Endpoints(
         token=_token(config),
@@ -173,7 +184,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
         functions=functions,
         mappings=mappings,
         pipes=pipes,
-        http_apis=http_apis,
+        apis=apis,
         gate=gate,
         faults=faults,
         router=router,
@@ -188,7 +199,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
 
     state.lost = lost
     return App(
-        http_apis=http_apis,
+        apis=apis,
         function_urls=FunctionUrls(functions, iam.callers, port),
         gate=gate,
         code_locations=locations,
@@ -286,8 +297,16 @@ async def _pipes(store: Store, emulator: Emulator, functions: Functions, ending:
     return pipes
 
 
-def _http_apis(config: EdgeConfig, emulator: Emulator, functions: Functions, port: int) -> HttpApis:
-    return HttpApis(emulator, functions, public_host=config.public_host, port=port, state_dir=config.state_dir)
+def _api_gateway(
+    config: EdgeConfig,
+    records: V2Records,
+    emulator: Emulator,
+    functions: Functions,
+    callers: SignedCallers,
+    calls: ServiceCalls,
+    port: int,
+) -> ApiGateway:
+    return api_gateway(records, emulator, functions, callers, calls, public_host=config.public_host, port=port)
 
 
 def _token(config: EdgeConfig) -> str:

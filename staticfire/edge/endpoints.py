@@ -42,7 +42,7 @@ from staticfire.edge.emulators.life import KeptWithEmulator
 from staticfire.edge.emulators.ministack import MiniStack
 from staticfire.edge.emulators.state import EmulatorState
 from staticfire.edge.http1.messages import Request, Response
-from staticfire.edge.services.apigateway import HttpApis
+from staticfire.edge.services.apigateway import ApiGateway
 from staticfire.edge.services.lambda_ import FunctionRef, Functions
 from staticfire.edge.services.lambda_.mappings.service import EventSourceMappings
 from staticfire.edge.services.mail.mailbox import Mails
@@ -81,7 +81,7 @@ class Endpoints:
         functions: Functions,
         mappings: EventSourceMappings,
         pipes: Pipes,
-        http_apis: HttpApis,
+        apis: ApiGateway,
         gate: Gate,
         faults: Faults,
         router: Router,
@@ -97,7 +97,7 @@ class Endpoints:
         self._functions = functions
         self._mappings = mappings
         self._pipes = pipes
-        self._http_apis = http_apis
+        self._apis = apis
         self._gate = gate
         self._faults = faults
         self._router = router
@@ -172,7 +172,7 @@ class Endpoints:
     async def forget(self) -> None:
         await self._mappings.reset()
         await self._pipes.reset()
-        await self._http_apis.reset()
+        await self._apis.reset()
         await self._functions.forget()
 
     async def _health(self) -> Response:

@@ -1,0 +1,43 @@
+"""API Gateway put together: one store, two control planes, the kinds of APIs that are served."""
+
+from __future__ import annotations
+
+from staticfire.edge.aws.emulator import Emulator
+from staticfire.edge.aws.signed_callers import SignedCallers
+from staticfire.edge.http1.client import Client
+from staticfire.edge.services.lambda_ import Functions
+
+from .common.service_calls import ServiceCalls
+from .domains.address import Addresses, api_domain
+from .domains.mappings import Mappings
+from .domains.names import DomainNames
+from .http.handler import HttpApis
+from .http.prepared import Neighbours
+from .http.tokens import KeySource
+from .rest_apis import RestApis
+from .service import ApiGateway
+from .v2.control_plane import V2ControlPlane
+from .v2.records import V2Records
+
+
+def api_gateway(
+    records: V2Records,
+    emulator: Emulator,
+    functions: Functions,
+    callers: SignedCallers,
+    services: ServiceCalls,
+    *,
+    public_host: str,
+    port: int,
+    client: Client | None = None,
+) -> ApiGateway:
+    """`services` has to be told the router once that is there."""
+    client = client or Client()
+    domain = api_domain(public_host)
+    names = DomainNames(records)
+    mappings = Mappings(records, names)
+    second = V2ControlPlane(records, f"{domain}:{port}", mappings.domains_of)
+    second.add({**names.table(), **mappings.table()})
+    neighbours = Neighbours(functions, client, KeySource(client, emulator), services, callers)
+    http = HttpApis(records, neighbours, emulator, port=port)
+    return ApiGateway(records, Addresses(domain, records, mappings), [http], second, earlier=RestApis(emulator))
