@@ -26,6 +26,7 @@ from staticfire.edge.http1.client import Client
 from staticfire.edge.services.apigateway import ApiGateway
 from staticfire.edge.services.apigateway.build import api_gateway
 from staticfire.edge.services.apigateway.common.service_calls import ServiceCalls
+from staticfire.edge.services.apigateway.rest.records import RestRecords
 from staticfire.edge.services.apigateway.v2.records import V2Records
 from staticfire.edge.services.cloudwatch.embedded_metrics import EmbeddedInCalls
 from staticfire.edge.services.cloudwatch.service import CloudWatch
@@ -77,11 +78,11 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     mappings = await _mappings(store, emulator, functions, ending)
     pipes = await _pipes(store, emulator, functions, ending)
     calls = ServiceCalls(port)
-    apis = _api_gateway(config, v2_records, emulator, functions, iam.callers, calls, port)
+    gate = Gate(functions.busy)
+    apis = _api_gateway(config, store, v2_records, emulator, functions, iam.callers, calls, port, gate)
     ending.push_async_callback(apis.close)
     mailbox = _mailbox(config)
     faults = Faults()
-    gate = Gate(functions.busy)
     locations = _locations(config, functions, port)
     services: dict[str, Service] = {
         "lambda": _lambda(config, emulator, functions, mappings, locations, port),
@@ -153,13 +154,13 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     mappings = await _mappings(store, emulator, functions, ending)
     pipes = await _pipes(store, emulator, functions, ending)
     calls = ServiceCalls(port)
-    apis = _api_gateway(config, v2_records, emulator, functions, iam.callers, calls, port)
+    gate = Gate(functions.busy)
+    apis = _api_gateway(config, store, v2_records, emulator, functions, iam.callers, calls, port, gate)
     ending.push_async_callback(apis.close)
     in_front = LocalStack(emulator, functions, config.state_dir)
     ending.push_async_callback(in_front.close)
     mailbox = _mailbox(config)
     faults = Faults()
-    gate = Gate(functions.busy)
     locations = _locations(config, functions, port)
     services: dict[str, Service] = {
         "lambda": _lambda(config, emulator, functions, mappings, locations, port),
@@ -299,14 +300,27 @@ async def _pipes(store: Store, emulator: Emulator, functions: Functions, ending:
 
 def _api_gateway(
     config: EdgeConfig,
+    store: Store,
     records: V2Records,
     emulator: Emulator,
     functions: Functions,
     callers: SignedCallers,
     calls: ServiceCalls,
     port: int,
+    gate: Gate,
 ) -> ApiGateway:
-    return api_gateway(records, emulator, functions, callers, calls, public_host=config.public_host, port=port)
+    return api_gateway(
+        records,
+        emulator,
+        functions,
+        callers,
+        calls,
+        public_host=config.public_host,
+        port=port,
+        rest=RestRecords(store),
+        gate=gate,
+        guard=_guard(config).refusal,
+    )
 
 
 def _token(config: EdgeConfig) -> str:

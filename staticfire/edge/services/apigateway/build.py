@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.aws.signed_callers import SignedCallers
 from staticfire.edge.http1.client import Client
+from staticfire.edge.http1.messages import Request, Response
 from staticfire.edge.services.lambda_ import Functions
 
 from .common.service_calls import ServiceCalls
@@ -14,10 +17,13 @@ from .domains.names import DomainNames
 from .http.handler import HttpApis
 from .http.prepared import Neighbours
 from .http.tokens import KeySource
+from .rest.records import RestRecords
 from .rest_apis import RestApis
 from .service import ApiGateway
 from .v2.control_plane import V2ControlPlane
 from .v2.records import V2Records
+from .websocket import WebSocketApis
+from .websocket.service import Passage
 
 
 def api_gateway(
@@ -29,6 +35,9 @@ def api_gateway(
     *,
     public_host: str,
     port: int,
+    rest: RestRecords,
+    gate: Passage,
+    guard: Callable[[Request], Response | None],
     client: Client | None = None,
 ) -> ApiGateway:
     """`services` has to be told the router once that is there."""
@@ -40,4 +49,9 @@ def api_gateway(
     second.add({**names.table(), **mappings.table()})
     neighbours = Neighbours(functions, client, KeySource(client, emulator), services, callers)
     http = HttpApis(records, neighbours, emulator, port=port)
-    return ApiGateway(records, Addresses(domain, records, mappings), [http], second, earlier=RestApis(emulator))
+    web_sockets = WebSocketApis(
+        records, rest, functions, callers, emulator, port=port, gate=gate, guard=guard, client=client
+    )
+    return ApiGateway(
+        records, Addresses(domain, records, mappings), [http, web_sockets], second, earlier=RestApis(emulator)
+    )

@@ -90,6 +90,7 @@ class WebSocketApis:
         self._metrics = WebSocketMetrics(emulator)
         self._logs = LogWriter(emulator, "lines of access logs of WebSocket APIs")
         self._buckets = Buckets()
+        self._known: dict[str, bool] = {}
         self._stages: dict[tuple[str, str], tuple[WebSocketStage, AccessLog[Occasion] | None]] = {}
         self._connections: dict[str, Connection] = {}
         self._management = Management(self._connections, callers, self._metrics, guard)
@@ -97,16 +98,24 @@ class WebSocketApis:
         self._closing = False
         records.listen(self._changed)
 
-    def __len__(self) -> int:
+    @property
+    def connected(self) -> int:
+        """How many clients are."""
         return len(self._connections)
 
-    async def serve(self, address: Address) -> Response | None:
-        """The answer to a request for a WebSocket API; None when the address is of none."""
-        owned = self._records.api(address.api_id) if address.api_id is not None else None
-        if owned is None or owned[1].get("ProtocolType") != "WEBSOCKET":
-            return None
+    def has(self, api_id: str) -> bool:
+        known = self._known.get(api_id)
+        if known is None:
+            owned = self._records.api(api_id)
+            if owned is None:
+                return False  # anybody may ask for any id: nothing is kept of it
+            known = self._known[api_id] = owned[1].get("ProtocolType") == "WEBSOCKET"
+        return known
+
+    async def serve(self, address: Address) -> Response:
+        """The answer to a request for a WebSocket API."""
         name, path = _stage_and_path(address)
-        stage = self._stage(*owned, name)
+        stage = self._current(address.api_id or "", name)
         if stage is not None and stage.endpoint_disabled and address.base_path is None:
             stage = None
         connection_id = connection_of(path)
@@ -154,6 +163,10 @@ class WebSocketApis:
 
     def _changed(self, api_id: str) -> None:
         """A write to an API is on the disk; of which one is not said where it is empty."""
+        if api_id:
+            self._known.pop(api_id, None)
+        else:
+            self._known.clear()
         for key in [key for key in self._stages if not api_id or key[0] == api_id]:
             del self._stages[key]
         if api_id:
