@@ -65,7 +65,6 @@ def test_mock(lab: Lab) -> None:
             "IntegrationType": "MOCK",
             "TemplateSelectionExpression": "\\$default",
             "RequestTemplates": {"$default": "{\"statusCode\": $input.path('$.status')}"},
-            "IntegrationResponseSelectionExpression": "${integration.response.statuscode}",
         },
         {
             "/2\\d\\d/": {

@@ -263,8 +263,7 @@ class Integrations:
         subject = Subject(
             occasion.document, occasion.context, occasion.stage.variables, answer.status, answer.headers, document
         )
-        expression = integration.response_selection
-        key = selected(expression, subject) if expression else DEFAULT
+        key = selected(integration.response_selection, subject)
         response = await _of_key(integration.responses, key)
         if response is None:
             return answer

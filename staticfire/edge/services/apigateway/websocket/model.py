@@ -12,6 +12,8 @@ from staticfire.edge.services.apigateway.v2.records import Record, V2Records
 
 CONNECT, DISCONNECT, DEFAULT = "$connect", "$disconnect", "$default"
 MAX_TIMEOUT_SECONDS = 29.0
+# What AWS sets, and lets nobody change.
+BY_STATUS = "${integration.response.statuscode}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class WebSocketIntegration:
     request_parameters: Mapping[str, str] = field(default_factory=dict)
     templates: Mapping[str, str] = field(default_factory=dict)
     template_selection: str = ""
-    response_selection: str = ""
+    response_selection: str = BY_STATUS
     responses: Mapping[str, Record] = field(default_factory=dict)
 
     @classmethod
@@ -56,7 +58,7 @@ class WebSocketIntegration:
             request_parameters=record.get("RequestParameters") or {},
             templates=record.get("RequestTemplates") or {},
             template_selection=record.get("TemplateSelectionExpression") or "",
-            response_selection=record.get("IntegrationResponseSelectionExpression") or "",
+            response_selection=record.get("IntegrationResponseSelectionExpression") or BY_STATUS,
             responses=responses,
         )
 

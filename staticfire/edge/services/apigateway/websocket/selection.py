@@ -60,8 +60,8 @@ def _selector(name: str) -> Callable[[Subject], str]:
     if root == "stageVariables":
         return lambda subject: (subject.stage_variables or {}).get(rest, "")
     kind, _, path = rest.partition(".")
-    if root == "request" and kind == "body":
-        return lambda subject: _shown(at(subject.document, path))
+    if root == "request" and re.match(r"body\b", rest):
+        return lambda subject: _shown(at(subject.document, rest.removeprefix("body")))
     if root == "integration" and kind == "response":
         what, _, name_of_it = path.partition(".")
         if what == "statuscode":
