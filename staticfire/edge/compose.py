@@ -79,7 +79,8 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     pipes = await _pipes(store, emulator, functions, ending)
     calls = ServiceCalls(port)
     gate = Gate(functions.busy)
-    apis = _api_gateway(config, store, v2_records, emulator, functions, iam.callers, calls, port, gate)
+    rest_records = RestRecords(store)
+    apis = _api_gateway(config, v2_records, rest_records, emulator, functions, iam.callers, calls, port, gate)
     ending.push_async_callback(apis.close)
     mailbox = _mailbox(config)
     faults = Faults()
@@ -155,7 +156,8 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     pipes = await _pipes(store, emulator, functions, ending)
     calls = ServiceCalls(port)
     gate = Gate(functions.busy)
-    apis = _api_gateway(config, store, v2_records, emulator, functions, iam.callers, calls, port, gate)
+    rest_records = RestRecords(store)
+    apis = _api_gateway(config, v2_records, rest_records, emulator, functions, iam.callers, calls, port, gate)
     ending.push_async_callback(apis.close)
     in_front = LocalStack(emulator, functions, config.state_dir)
     ending.push_async_callback(in_front.close)
@@ -300,8 +302,8 @@ async def _pipes(store: Store, emulator: Emulator, functions: Functions, ending:
 
 def _api_gateway(
     config: EdgeConfig,
-    store: Store,
     records: V2Records,
+    rest_records: RestRecords,
     emulator: Emulator,
     functions: Functions,
     callers: SignedCallers,
@@ -311,13 +313,13 @@ def _api_gateway(
 ) -> ApiGateway:
     return api_gateway(
         records,
+        rest_records,
         emulator,
         functions,
         callers,
         calls,
         public_host=config.public_host,
         port=port,
-        rest=RestRecords(store),
         gate=gate,
         guard=_guard(config).refusal,
     )

@@ -9,6 +9,7 @@ GET    mail               what was sent by e-mail, newest first; ?to=ADDRESS and
 DELETE mail               remove mails, chosen the same way
 POST   functions/invoke   an invocation that MiniStack would make itself
 *      lambda/...         a call of the Lambda API that MiniStack makes, for whoever waits for it
+*      apigateway/...     a call of API Gateway that MiniStack makes
 POST   emulator/NAME      what MiniStack reports of alarms and mails
 POST   runtimes           make a Lambda runtime before a function needs it: {"runtime": NAME}; what to say of it
 POST   functions/kill     kill -9 the process of an execution environment: {"environment": ID}
@@ -117,8 +118,8 @@ class Endpoints:
             return _json(200, {"calls": self._router.calls()})
         if name == "mail" and method in ("GET", "DELETE"):
             return await self._mail(request)
-        if name.startswith("lambda/"):
-            request.path = request.path.removeprefix(f"{PREFIX}lambda")
+        if name.startswith(("lambda/", "apigateway/")):
+            request.path = f"/{name.partition('/')[2]}"
             return await self._router.handle(request)
         if method == "POST" and name.startswith("emulator/"):
             return await self._reported(request, name.removeprefix("emulator/"))

@@ -60,8 +60,10 @@ class Operations:
             message = f"Request must be smaller than {limit} bytes for the {operation.name} operation"
             raise AwsError(413, "RequestEntityTooLargeException", message) from None
         is_query = operation.protocol == "query"
-        read = query.read if is_query else rest_json.read
-        params = read(operation, call.request, labels, body)
+        if is_query:
+            params = query.read(operation, call.request, labels, body)
+        else:
+            params = rest_json.read(operation, call.request, labels, body, older=self._wording.older)
         check(operation, params, self._wording)
         call.carried_out = operation.name
         result = await self._table[operation.name](call, params) or {}

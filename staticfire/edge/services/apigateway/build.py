@@ -12,11 +12,13 @@ from staticfire.edge.services.lambda_ import Functions
 
 from .common.service_calls import ServiceCalls
 from .domains.address import Addresses, api_domain
+from .domains.first_generation import FirstGeneration
 from .domains.mappings import Mappings
 from .domains.names import DomainNames
 from .http.handler import HttpApis
 from .http.prepared import Neighbours
 from .http.tokens import KeySource
+from .rest.control import RestControlPlane
 from .rest.records import RestRecords
 from .rest_apis import RestApis
 from .service import ApiGateway
@@ -28,6 +30,7 @@ from .websocket.service import Passage
 
 def api_gateway(
     records: V2Records,
+    rest_records: RestRecords,
     emulator: Emulator,
     functions: Functions,
     callers: SignedCallers,
@@ -35,7 +38,6 @@ def api_gateway(
     *,
     public_host: str,
     port: int,
-    rest: RestRecords,
     gate: Passage,
     guard: Callable[[Request], Response | None],
     client: Client | None = None,
@@ -47,11 +49,12 @@ def api_gateway(
     mappings = Mappings(records, names)
     second = V2ControlPlane(records, f"{domain}:{port}", mappings.domains_of)
     second.add({**names.table(), **mappings.table()})
+    first = RestControlPlane(rest_records, f"{domain}:{port}")
+    first.add(FirstGeneration(records, names, mappings).table(), tags={"domainnames": ("domain-name", "Tags")})
     neighbours = Neighbours(functions, client, KeySource(client, emulator), services, callers)
     http = HttpApis(records, neighbours, emulator, port=port)
     web_sockets = WebSocketApis(
-        records, rest, functions, callers, emulator, port=port, gate=gate, guard=guard, client=client
+        records, rest_records, functions, callers, emulator, port=port, gate=gate, guard=guard, client=client
     )
-    return ApiGateway(
-        records, Addresses(domain, records, mappings), [http, web_sockets], second, earlier=RestApis(emulator)
-    )
+    addresses = Addresses(domain, records, mappings)
+    return ApiGateway(records, addresses, [http, web_sockets], second, first, earlier=RestApis(emulator))

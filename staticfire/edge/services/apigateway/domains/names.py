@@ -43,9 +43,9 @@ class DomainNames:
     async def create(self, call: Call, params: Params) -> Record:
         if params.get("RoutingMode", "API_MAPPING_ONLY") != "API_MAPPING_ONLY":
             raise AwsError(501, "NotImplementedException", "Routing rules are not available here: API mappings are.")
-        configurations = params.get("DomainNameConfigurations") or []
+        configurations = params.get("DomainNameConfigurations") or [{}]
         if len(configurations) != 1:
-            raise bad_request("A domain name has exactly one domain name configuration")
+            raise bad_request("A domain name has one domain name configuration")
         content = {name: params[name] for name in ("MutualTlsAuthentication",) if params.get(name)}
         tags = params.get("Tags") or {}
         return await self.make(call.scope, params["DomainName"], configurations, content, tags, conflict(TAKEN))

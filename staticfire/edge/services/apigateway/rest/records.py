@@ -89,6 +89,9 @@ class RestRecords:
     def get(self, scope: Scope, kind: str, *parts: str) -> Record | None:
         return self._store.get(self.key(scope, kind, *parts))
 
+    def at(self, key: Key) -> Record | None:
+        return self._store.get(key)
+
     def list(self, scope: Scope, kind: str, parent: str = "") -> Records:
         """Of one account and region, by id; with a parent, its children."""
         return [record for _, record in self.entries(scope, kind, parent)]

@@ -14,6 +14,7 @@ from .apis import ApiOperations, MappedDomains
 from .called import api_of, missing
 from .changes import Changes
 from .deployments import DeploymentOperations
+from .documents import DocumentOperations
 from .parts import PartOperations
 from .quick_create import QuickCreate
 from .records import V2Records
@@ -36,6 +37,7 @@ class V2ControlPlane:
         deployments = DeploymentOperations(records, changes)
         links = VpcLinkOperations(records)
         tags = TagOperations(records)
+        documents = DocumentOperations(records, changes, apis, parts)
         self._changes = changes
         table: dict[str, Carry] = {
             "CreateApi": apis.create,
@@ -61,6 +63,9 @@ class V2ControlPlane:
             "GetVpcLinks": links.list_all,
             "UpdateVpcLink": links.update,
             "DeleteVpcLink": links.delete,
+            "ImportApi": documents.create,
+            "ReimportApi": documents.replace,
+            "ExportApi": documents.export,
             "GetTags": tags.get,
             "TagResource": tags.tag,
             "UntagResource": tags.untag,

@@ -18,18 +18,24 @@ from .records import Keys, Record, Records, V2Records
 
 @dataclass(frozen=True)
 class Context:
-    """Where a part is written: its API and whatever else that has."""
+    """Where a part is written: its API and whatever else that has.
+
+    `pending`: parts made in the same write. `afresh`: they take the place of all that the API has.
+    """
 
     records: V2Records
     scope: Scope
     api: Record
+    pending: dict[str, Records] = field(default_factory=dict)
+    afresh: bool = False
 
     @property
     def is_http(self) -> bool:
         return bool(self.api["ProtocolType"] == "HTTP")
 
     def others(self, kind: str) -> Records:
-        return self.records.list(self.scope, kind, self.api["ApiId"])
+        stored = [] if self.afresh else self.records.list(self.scope, kind, self.api["ApiId"])
+        return [*stored, *self.pending.get(kind, ())]
 
 
 def _nothing(context: Context, part: Record) -> Record:
@@ -107,6 +113,7 @@ class PartOperations:
         if parent:
             record["_parent"] = parent
         self._check(context, record, None)
+        context.pending.setdefault(part.kind, []).append(record)
         return {self._key(context.scope, context.api["ApiId"], made_id): record}, record
 
     async def get(self, call: Call, params: Params) -> Record:

@@ -63,11 +63,16 @@ class House:
         if request.path == "/slow":
             await asyncio.sleep(0.05)
         accepted = ("Sec-WebSocket-Accept", accept_key(request.headers.get("sec-websocket-key")))
-        return Response(101, [accepted], takeover=lambda transport: transport and Echoing(self).socket)
+
+        def takeover(transport: asyncio.Transport | None) -> asyncio.Protocol | None:
+            return None if transport is None else Echoing(self).socket
+
+        return Response(101, [accepted], takeover=takeover)
 
     @asynccontextmanager
     async def joined(self) -> AsyncIterator[ClientConnection]:
-        async with connect(f"ws://127.0.0.1:{self.server.port}/", compression=None, max_size=None) as client:
+        url = f"ws://127.0.0.1:{self.server.port}/"
+        async with connect(url, compression=None, max_size=None, close_timeout=0.2) as client:
             yield client
 
 
