@@ -238,7 +238,7 @@ def test_a_function_sends(lab: Lab) -> None:
         def handler(event, context):
             context = event["requestContext"]
             if context["routeKey"] == "say":
-                endpoint = f"{os.environ['ENDPOINT']}/{context['apiId']}/{context['stage']}"
+                endpoint = os.environ.get("AWS_ENDPOINT_URL") or f"https://{context['domainName']}/{context['stage']}"
                 client = boto3.client("apigatewaymanagementapi", endpoint_url=endpoint)
                 try:
                     client.post_to_connection(ConnectionId=context["connectionId"], Data=event["body"].upper().encode())
@@ -252,8 +252,6 @@ def test_a_function_sends(lab: Lab) -> None:
         RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     )["Role"]["Arn"]
     function = lab.function(source, Role=arn)
-    variables = {"ENDPOINT": f"{inside(lab)}/_aws/execute-api"}
-    lab.aws("lambda").update_function_configuration(FunctionName=function, Environment={"Variables": variables})
     chat = room(lab, function=function)
     with chat.joined() as client:
         assert asked(client, {"action": "say"})["Code"] == "AccessDeniedException"
@@ -263,10 +261,34 @@ def test_a_function_sends(lab: Lab) -> None:
         assert client.recv(timeout=60) == '{"ACTION": "SAY", "TEXT": "HI"}'
 
 
-def inside(lab: Lab) -> str:
-    """The endpoint as functions reach it."""
-    telling = lab.function("import os\ndef handler(event, context): return os.environ['AWS_ENDPOINT_URL']\n")
-    return str(json.loads(lab.invoke(telling)["Payload"].read()))
+@documented(
+    AREA,
+    "`https://{domainName}/{stage}/@connections/...` is where a function sends to clients",
+    CONNECTIONS,
+    "not over TLS, and no resolver knows the name: use AWS_ENDPOINT_URL where it is set, as boto3 does by itself",
+)
+def test_the_endpoint_of_functions(lab: Lab, says: Room) -> None:
+    with says.joined() as client:
+        connection = asked(client, "hello")["requestContext"]["connectionId"]
+        management = says.management(url=lab.endpoint)
+        management.post_to_connection(ConnectionId=connection, Data=b"x")
+        assert client.recv(timeout=60) == "x"
+        assert error_of(lambda: management.get_connection(ConnectionId="AAAAAAAAAAAAAAA=")) == (410, "GoneException")
+
+
+@documented(AREA, "A route that wants an API key lets in whose key is in a usage plan of the stage", KEYS)
+def test_api_keys(lab: Lab, says: Room) -> None:
+    keyed = room(lab, function=says.function, connect={"ApiKeyRequired": True})
+    client = lab.aws("apigateway")
+    plan = client.create_usage_plan(name=lab.name("plan"), apiStages=[{"apiId": keyed.api, "stage": keyed.stage}])
+    known, other = (client.create_api_key(name=lab.name("key"), enabled=True) for _ in range(2))
+    client.create_usage_plan_key(usagePlanId=plan["id"], keyId=known["id"], keyType="API_KEY")
+    for headers in ({}, {"x-api-key": "guessed"}, {"x-api-key": other["value"]}):
+        status, body = keyed.refused(headers=headers)
+        assert (status, body["message"]) == (403, "Forbidden")
+    with keyed.joined(headers={"x-api-key": known["value"]}) as chat:
+        identity = asked(chat, "hello")["requestContext"]["identity"]
+    assert (identity["apiKey"], identity["apiKeyId"]) == (known["value"], known["id"])
 
 
 @documented(AREA, "A browser's page of another origin connects; to `@connections` it gets nowhere", IAM)

@@ -48,12 +48,17 @@ class Management:
         self._metrics = metrics
         self._guard = guard
 
-    async def answer(self, request: Request, stage: WebSocketStage | None, connection_id: str) -> Response:
+    async def answer(
+        self, request: Request, stage: WebSocketStage | None, connection_id: str, *, at_root: bool = False
+    ) -> Response:
+        """`at_root`: no API is named, and where nobody is connected so, none is known."""
         by_a_page = "origin" in request.headers or request.headers.get("sec-fetch-site") not in ("", "none")
         refusal = self._guard(request) if by_a_page else None
         if refusal is not None:
             return refusal
         try:
+            if at_root and stage is None:
+                raise AwsError(410, "GoneException", "")
             return await self._carried_out(request, stage, connection_id)
         except AwsError as error:
             return _refused(error)

@@ -30,7 +30,7 @@ from staticfire.edge.http1.messages import Request, Response
 from staticfire.edge.services.apigateway.common.access_log import AccessLog, access_log
 from staticfire.edge.services.apigateway.common.request_ids import new_request_id
 from staticfire.edge.services.apigateway.common.throttle import Buckets
-from staticfire.edge.services.apigateway.domains.address import Address
+from staticfire.edge.services.apigateway.domains.address import OF_A_CONNECTION, Address
 from staticfire.edge.services.apigateway.rest.records import RestRecords
 from staticfire.edge.services.apigateway.v2.records import V2Records
 from staticfire.edge.services.cloudwatch.log_writer import LogWriter
@@ -104,6 +104,8 @@ class WebSocketApis:
         return len(self._connections)
 
     def has(self, api_id: str) -> bool:
+        if api_id == OF_A_CONNECTION:
+            return True
         known = self._known.get(api_id)
         if known is None:
             owned = self._records.api(api_id)
@@ -114,11 +116,16 @@ class WebSocketApis:
 
     async def serve(self, address: Address) -> Response:
         """The answer to a request for a WebSocket API."""
+        api_id = address.api_id or ""
         name, path = _stage_and_path(address)
-        stage = self._current(address.api_id or "", name)
+        connection_id = connection_of(path)
+        if api_id == OF_A_CONNECTION and connection_id is not None:
+            named = self._connections.get(connection_id)
+            stage = self._current(named.api_id, named.stage_name) if named is not None else None
+            return await self._management.answer(address.request, stage, connection_id, at_root=True)
+        stage = self._current(api_id, name)
         if stage is not None and stage.endpoint_disabled and address.base_path is None:
             stage = None
-        connection_id = connection_of(path)
         if connection_id is not None:
             return await self._management.answer(address.request, stage, connection_id)
         if stage is None or path not in ("", "/"):
