@@ -22,7 +22,7 @@ PERCENTILE = re.compile(r"p\((\d{1,2}(?:\.\d+)?)\)")
 METRICS = ("p(N)", "avg", "max", "rate", "error_rate", "requests", "unsent", "integrity")
 OF_A_ROUTE = ("avg", "max", "rate", "error_rate", "requests")
 FORM = re.compile(
-    r"\s*(?P<metric>[a-z_]+(?:\([\d.]+\))?)\s*(?:\{(?P<route>[^{}]+)\})?"
+    r"\s*(?P<metric>[a-z_]+\d*(?:\([\d.]+\))?)\s*(?:\{(?P<route>[^{}]+)\})?"
     r"\s*(?P<operator><=|>=|==|<|>)\s*(?P<limit>\d+(?:\.\d+)?)\s*(?P<unit>ms|s)?\s*"
 )
 

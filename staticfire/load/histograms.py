@@ -1,8 +1,9 @@
 """A run's latencies as HdrHistogram's own tools read them: `.hgrm` a phase, and logs with all of them.
 
-histograms/step-3.hgrm          percentiles from when requests were due, milliseconds (hdrhistogram.github.io plots it)
+histograms/step-3.hgrm          percentiles from when requests were due, in milliseconds: to be plotted
 histograms/step-3.service.hgrm  the same from when they were sent
-histograms/latency.hlog         an interval a phase, tagged `due` and `service`, microseconds: to be merged or split
+histograms/latency.hlog         an interval a phase from when they were due, in microseconds: to be merged or split
+histograms/service.hlog         the same from when they were sent
 """
 
 from __future__ import annotations

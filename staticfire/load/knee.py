@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from .record import Phase, Record, Tally, total
+from .record import Phase, Record, percentile
 
 LEAVES_BY = 2.0
 DRAWS = 200
@@ -73,15 +74,14 @@ def knee_of(record: Record) -> Knee | None:
 def _points(record: Record, steps: Sequence[Phase], draw: Callable[[Sequence[int]], Sequence[int]]) -> list[_Point]:
     points = []
     for step in steps:
-        tally = total(_second(record, second) for second in draw(step.seconds))
-        p95 = tally.percentile(0.95)
+        times: Counter[float] = Counter()
+        for second in draw(step.seconds):
+            for tally in record.seconds.get(second, {}).values():
+                times.update(tally.from_due)
+        p95 = percentile(times, 0.95)
         if p95 is not None:
             points.append(_Point(step.rate or float(step.users), max(p95, 1e-3)))
     return points
-
-
-def _second(record: Record, second: int) -> Tally:
-    return total(record.seconds.get(second, {}).values())
 
 
 def _crossing(points: Sequence[_Point]) -> float:
@@ -103,12 +103,17 @@ def _why(points: Sequence[_Point], unloaded: float) -> str:
     for below, above in reversed(list(pairwise(points))):
         if above.p95_ms <= level:
             return (
-                f"p95 is {unloaded:.3g} ms at {points[0].rate:,.0f}/s and {above.p95_ms:.3g} ms at "
+                f"p95 is {_ms(unloaded)} at {points[0].rate:,.0f}/s and {_ms(above.p95_ms)} at "
                 f"{above.rate:,.0f}/s: it does not leave its unloaded level. Ramp up to a higher rate."
             )
         if below.p95_ms <= level:
             return (
-                f"p95 is {unloaded:.3g} ms at {points[0].rate:,.0f}/s, {below.p95_ms:.3g} ms at "
-                f"{below.rate:,.0f}/s and {above.p95_ms:.3g} ms at {above.rate:,.0f}/s; at {level:.3g} ms it has left its unloaded level."
+                f"p95 is {_ms(unloaded)} at {points[0].rate:,.0f}/s, {_ms(below.p95_ms)} at "
+                f"{below.rate:,.0f}/s and {_ms(above.p95_ms)} at {above.rate:,.0f}/s; "
+                f"at {_ms(level)} it has left its unloaded level."
             )
     return "Every step is as slow as the first: no step was unloaded. Ramp up from a lower rate."
+
+
+def _ms(value: float) -> str:
+    return f"{value:,.0f} ms" if value >= 100 else f"{value:.3g} ms"

@@ -92,7 +92,10 @@ def _hash(text: str) -> str:
 
 def prices_age(as_of: str, started: str) -> str:
     """How old the table of prices was when the run began."""
-    days = (date.fromisoformat(started[:10]) - date.fromisoformat(as_of)).days
+    try:
+        days = (date.fromisoformat(started[:10]) - date.fromisoformat(as_of)).days
+    except ValueError:  # a project's own table says something else
+        return "of an age that is not known"
     return f"{days} days old" if days < 60 else f"{days // 30} months old"
 
 

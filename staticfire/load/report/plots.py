@@ -238,10 +238,11 @@ def limit_line(up: Axis, limit: float) -> Markup:
 
 def legend(entries: Sequence[tuple[str, str]], *, x: float = LEFT, y: float = 29) -> Markup:
     parts = []
+    crowded = len(entries) > 4
     for name, colour in entries:
-        parts.append(element("line", x1=x, x2=x + 22, y1=y - 4, y2=y - 4, class_=f"line {colour}"))
-        parts.append(element("text", name, x=x + 27, y=y, class_="tick"))
-        x += 42 + 6.4 * len(name)
+        parts.append(element("line", x1=x, x2=x + (14 if crowded else 22), y1=y - 4, y2=y - 4, class_=f"line {colour}"))
+        parts.append(element("text", name, x=x + (18 if crowded else 27), y=y, class_="tick"))
+        x += (26 if crowded else 42) + 6.4 * len(name)
     return element("g", parts, class_="legend")
 
 
