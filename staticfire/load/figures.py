@@ -138,10 +138,10 @@ def measured_of(record: Record) -> MeasuredFigures:
 
 
 def series_of(record: Record, samples: Mapping[int, Sample]) -> tuple[Second, ...]:
-    return tuple(_second(record, phase, second, samples) for phase in record.phases for second in phase.seconds)
+    return tuple(second_of(record, phase, second, samples) for phase in record.phases for second in phase.seconds)
 
 
-def _second(record: Record, phase: Phase, second: int, samples: Mapping[int, Sample]) -> Second:
+def second_of(record: Record, phase: Phase, second: int, samples: Mapping[int, Sample]) -> Second:
     routes = record.seconds.get(second, {})
     tally = total(routes.values())
     sample = samples.get(second, NOT_SAMPLED)

@@ -50,6 +50,7 @@ from .record import Record
 from .report.conclusions import complete
 from .report.document import GeneratorUse, LoadRun, Report, read
 from .report.doubt import doubt
+from .report.live import LivePage
 from .report.page import write
 from .samples import InvokedFunction, Sampler, invoked_functions
 from .thresholds import LoadLimits, judge, limits_of, steps_of
@@ -129,7 +130,9 @@ def run(
     started = rfc3339(precision="seconds")
     meter = Meter(stack)
     with Sampler(stack) as sampler, display.step(f"Load {stack.name}: {plan.profile}") as step:
-        locust = _generate(plan, directory, sampler, troubles, project, step)
+        live = LivePage(directory, f"{stack.name}: {plan.profile}", plan.limits.p95_ms)
+        display.line(f"live: {live.file.as_uri()}")
+        locust = _generate(plan, directory, sampler, troubles, project, step, live)
         record = locust.record
         measured = measured_of(record)
         step.done(in_words(measured))
@@ -251,7 +254,9 @@ def _deployment(stack: Stack, table: Mapping[str, Any], troubles: Troubles, disp
 
 
 def _refuse_beyond(most: Ceiling, plan: Plan) -> None:
-    """A rate that the generator cannot send would measure the generator."""
+    """A rate that the generator cannot send would measure the generator. A ramp of its own comes as far as it can."""
+    if plan.profile == "ramp" and plan.options.rate is None:
+        return
     highest = max((phase.rate or 0.0 for phase in PROFILES[plan.profile].phases(plan.options)), default=0.0)
     if most.share_of(highest) > REFUSED_SHARE:
         raise UsageError(
@@ -274,19 +279,22 @@ def _new_directory(stack: Stack) -> Path:
 
 
 def _generate(
-    plan: Plan, directory: Path, sampler: Sampler, troubles: Troubles, project: Path, step: Step
+    plan: Plan, directory: Path, sampler: Sampler, troubles: Troubles, project: Path, step: Step, live: LivePage
 ) -> LocustRun:
     """The run to its end, or as far as it came: Ctrl-C and an edge that is gone end it."""
     with locust_run(plan, directory, project) as locust:
         try:
             while locust.running and not sampler.edge_is_gone:
                 time.sleep(0.5)
-                step.note(latest(locust.newest))
+                newest = locust.newest
+                step.note(latest(newest))
+                live.look(newest, sampler.samples)
         except KeyboardInterrupt:
             interrupts.listen_again()  # the next one ends the rest too
             troubles.interrupted = True
             step.note("interrupted; what is under way is waited for")
         problem = None if troubles.interrupted else locust.problem
+    live.end()
     if not locust.record.seconds:
         raise StaticfireError(
             "Nothing was measured.",
@@ -305,7 +313,9 @@ def _generator_use(most: Ceiling, record: Record, troubles: Troubles) -> Generat
     rates = [sum(tally.requests for tally in record.seconds.get(second, {}).values()) for second in seconds]
     rate = max(rates, default=0)
     warning = most.warning(rate)
-    if warning:
+    if warning and most.share_of(rate) > REFUSED_SHARE:
+        troubles.unknown.append(warning)
+    elif warning:
         troubles.warnings.append(warning)
     return GeneratorUse(most.workers, most.rps, most.share_of(rate), warning)
 

@@ -18,6 +18,7 @@ import jinja2
 from markupsafe import Markup
 
 from staticfire.host.files import write_atomically, write_json
+from staticfire.load.figures import Second
 from staticfire.load.on_aws.capacity import SLOWER, Need
 from staticfire.load.processors import EDGE, EMULATOR, FUNCTIONS, GENERATOR, MACHINE, POSTGRES
 from staticfire.load.record import UNLOADED, WARM_UP
@@ -52,14 +53,14 @@ def write(directory: Path, report: Report) -> Path:
 
 
 def page(report: Report) -> str:
-    style, script = _own("report.css"), _own("report.js")
+    (style, style_hash), script = style_sheet(), _own("report.js")
     return (
         _templates()
         .get_template("report.html.j2")
         .render(
             report=report,
             style=Markup(style),
-            style_hash=_hash(style),
+            style_hash=style_hash,
             script=Markup(script),
             script_hash=_hash(script),
             prices_age=prices_age(report.aws.prices_as_of, report.started) if report.aws else "",
@@ -71,7 +72,7 @@ def page(report: Report) -> str:
             factors=[str(factor) for factor in SLOWER],
             factor_headings=[f"requests/s if {_longer(factor)}" for factor in SLOWER],
             bill_lines=_bill_lines(report),
-            time_plots=list(_time_plots(report)),
+            time_plots=list(time_plots(report.series, report.limits.p95_ms)),
             step_plot=_step_plot(report),
             breakdown_bar=stacked_bar(
                 "What each variant adds to the median (ms)",
@@ -80,6 +81,12 @@ def page(report: Report) -> str:
             ),
         )
     )
+
+
+def style_sheet() -> tuple[str, str]:
+    """What pages look like, and the hash by which their policies know it."""
+    style = _own("report.css")
+    return style, _hash(style)
 
 
 def _own(name: str) -> str:
@@ -171,8 +178,8 @@ def _interval(measure: Measure, comparison: Comparison) -> Markup:
     return interval_bar(measure.low, measure.change, measure.high, min(max(*ends, 0.05), 1.0))
 
 
-def _time_plots(report: Report) -> Iterator[Markup]:
-    series = report.series
+def time_plots(series: Sequence[Second], limit: float | None) -> Iterator[Markup]:
+    """What happened second by second. `limit`: of the 95th percentile."""
     begun = series[0].at if series else 0
     seconds = [second.at - begun for second in series]
     marks = [
@@ -195,7 +202,7 @@ def _time_plots(report: Report) -> Iterator[Markup]:
     p95 = PlotLine("p95", [second.p95_ms for second in series], "p95")
     p99 = PlotLine("p99", [second.p99_ms for second in series], "p99")
     service = PlotLine("p95 once sent", [second.service_p95_ms for second in series], "service")
-    yield plot("Latency", "ms", p50, p95, p99, service, times=True, limit=report.limits.p95_ms)
+    yield plot("Latency", "ms", p50, p95, p99, service, times=True, limit=limit)
     routes = _largest(Counter(name for second in series for name in second.routes))
     if len(routes) > 1:
         lines = [
