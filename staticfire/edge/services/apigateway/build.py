@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.aws.signed_callers import SignedCallers
 from staticfire.edge.http1.client import Client
+from staticfire.edge.http1.messages import Request, Response
 from staticfire.edge.services.lambda_ import Functions
 
 from .common.service_calls import ServiceCalls
@@ -21,6 +24,8 @@ from .rest.serving import RestServing, Trials
 from .service import ApiGateway
 from .v2.control_plane import V2ControlPlane
 from .v2.records import V2Records
+from .websocket import WebSocketApis
+from .websocket.service import Passage
 
 
 def api_gateway(
@@ -33,6 +38,8 @@ def api_gateway(
     *,
     public_host: str,
     port: int,
+    gate: Passage,
+    guard: Callable[[Request], Response | None],
     client: Client | None = None,
 ) -> ApiGateway:
     """`services` has to be told the router once that is there."""
@@ -47,5 +54,8 @@ def api_gateway(
     first.add(FirstGeneration(records, names, mappings).table(), tags={"domainnames": ("domain-name", "Tags")})
     neighbours = Neighbours(functions, client, KeySource(client, emulator), services, callers)
     http = HttpApis(records, neighbours, emulator, port=port)
+    web_sockets = WebSocketApis(
+        records, rest_records, functions, callers, emulator, port=port, gate=gate, guard=guard, client=client
+    )
     addresses = Addresses(domain, records, mappings)
-    return ApiGateway(records, addresses, [http, rest], second, first, rest)
+    return ApiGateway(records, addresses, [http, rest, web_sockets], second, first, rest)
