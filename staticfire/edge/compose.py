@@ -78,11 +78,12 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     mappings = await _mappings(store, emulator, functions, ending)
     pipes = await _pipes(store, emulator, functions, ending)
     calls = ServiceCalls(port)
-    apis = _api_gateway(config, v2_records, RestRecords(store), emulator, functions, iam.callers, calls, port)
+    gate = Gate(functions.busy)
+    rest_records = RestRecords(store)
+    apis = _api_gateway(config, v2_records, rest_records, emulator, functions, iam.callers, calls, port, gate)
     ending.push_async_callback(apis.close)
     mailbox = _mailbox(config)
     faults = Faults()
-    gate = Gate(functions.busy)
     locations = _locations(config, functions, port)
     services: dict[str, Service] = {
         "lambda": _lambda(config, emulator, functions, mappings, locations, port),
@@ -154,13 +155,14 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     mappings = await _mappings(store, emulator, functions, ending)
     pipes = await _pipes(store, emulator, functions, ending)
     calls = ServiceCalls(port)
-    apis = _api_gateway(config, v2_records, RestRecords(store), emulator, functions, iam.callers, calls, port)
+    gate = Gate(functions.busy)
+    rest_records = RestRecords(store)
+    apis = _api_gateway(config, v2_records, rest_records, emulator, functions, iam.callers, calls, port, gate)
     ending.push_async_callback(apis.close)
     in_front = LocalStack(emulator, functions, config.state_dir)
     ending.push_async_callback(in_front.close)
     mailbox = _mailbox(config)
     faults = Faults()
-    gate = Gate(functions.busy)
     locations = _locations(config, functions, port)
     services: dict[str, Service] = {
         "lambda": _lambda(config, emulator, functions, mappings, locations, port),
@@ -307,9 +309,19 @@ def _api_gateway(
     callers: SignedCallers,
     calls: ServiceCalls,
     port: int,
+    gate: Gate,
 ) -> ApiGateway:
     return api_gateway(
-        records, rest_records, emulator, functions, callers, calls, public_host=config.public_host, port=port
+        records,
+        rest_records,
+        emulator,
+        functions,
+        callers,
+        calls,
+        public_host=config.public_host,
+        port=port,
+        gate=gate,
+        guard=_guard(config).refusal,
     )
 
 

@@ -28,7 +28,7 @@ from .identity_policies import IdentityPolicies
 from .issued_keys import IssuedKey, IssuedKeys
 from .signatures import Signature, check_date, check_scope, check_signature, signature_of
 
-_OF_AWS = re.compile(r"(?:AKIA|ASIA|LKIA|LSIA)[A-Z2-7]{12,}")
+_OF_AWS = re.compile(r"(?:AKIA|ASIA|LKIA|LSIA)[A-Z0-9]{12,}")
 INVALID_TOKEN = "The security token included in the request is invalid."
 
 

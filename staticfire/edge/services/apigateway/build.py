@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.aws.signed_callers import SignedCallers
 from staticfire.edge.http1.client import Client
+from staticfire.edge.http1.messages import Request, Response
 from staticfire.edge.services.lambda_ import Functions
 
 from .common.service_calls import ServiceCalls
@@ -17,10 +20,12 @@ from .http.prepared import Neighbours
 from .http.tokens import KeySource
 from .rest.control import RestControlPlane
 from .rest.records import RestRecords
-from .rest_apis import RestApis
+from .rest.serving import RestServing, Trials
 from .service import ApiGateway
 from .v2.control_plane import V2ControlPlane
 from .v2.records import V2Records
+from .websocket import WebSocketApis
+from .websocket.service import Passage
 
 
 def api_gateway(
@@ -33,6 +38,8 @@ def api_gateway(
     *,
     public_host: str,
     port: int,
+    gate: Passage,
+    guard: Callable[[Request], Response | None],
     client: Client | None = None,
 ) -> ApiGateway:
     """`services` has to be told the router once that is there."""
@@ -42,9 +49,13 @@ def api_gateway(
     mappings = Mappings(records, names)
     second = V2ControlPlane(records, f"{domain}:{port}", mappings.domains_of)
     second.add({**names.table(), **mappings.table()})
-    first = RestControlPlane(rest_records, f"{domain}:{port}")
+    rest = RestServing(rest_records, emulator, functions, callers, services, port=port, client=client)
+    first = RestControlPlane(rest_records, f"{domain}:{port}", Trials(rest))
     first.add(FirstGeneration(records, names, mappings).table(), tags={"domainnames": ("domain-name", "Tags")})
     neighbours = Neighbours(functions, client, KeySource(client, emulator), services, callers)
     http = HttpApis(records, neighbours, emulator, port=port)
+    web_sockets = WebSocketApis(
+        records, rest_records, functions, callers, emulator, port=port, gate=gate, guard=guard, client=client
+    )
     addresses = Addresses(domain, records, mappings)
-    return ApiGateway(records, addresses, [http], second, first, earlier=RestApis(emulator))
+    return ApiGateway(records, addresses, [http, rest, web_sockets], second, first, rest)

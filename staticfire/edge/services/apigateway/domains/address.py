@@ -4,6 +4,7 @@
     http://localhost:4566/_aws/execute-api/{api}/{stage}/...         the stage is always named; `$default` too
     http://localhost:4566/restapis/{api}/{stage}/_user_request_/...  LocalStack's
     http://{domain}/[{mapping key}/]...                              custom domains, by their mappings
+    http://localhost:4566/@connections/{connection}                  what boto3 makes of AWS_ENDPOINT_URL
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-mappings.html: the longest mapping key wins. Of
 which kind the API is, those that serve know.
@@ -27,6 +28,9 @@ PATH_PREFIX = "/_aws/execute-api/"
 HOST_MARK = ".execute-api."
 LOCALSTACK_PREFIX = "/restapis/"
 LOCALSTACK_MARK = "_user_request_"
+CONNECTIONS = ("/@connections/", "/%40connections/")
+# In an API's place: the connection tells which API it is.
+OF_A_CONNECTION = "@connections"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,8 @@ class Addresses:
         api_id, mark, _ = host.partition(HOST_MARK)
         if mark and "." not in api_id:
             return Address(request, api_id, None, path, host)
+        if path.startswith(CONNECTIONS):
+            return Address(request, OF_A_CONNECTION, "", path, host)
         if path.startswith(LOCALSTACK_PREFIX) and LOCALSTACK_MARK in path:
             return self._of_localstack(request)
         if not self._domains:

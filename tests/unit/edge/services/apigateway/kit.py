@@ -14,6 +14,7 @@ from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.aws.identity_policies import IdentityPolicies
 from staticfire.edge.aws.issued_keys import IssuedKeys
 from staticfire.edge.aws.signed_callers import SignedCallers
+from staticfire.edge.gate import Gate
 from staticfire.edge.http1 import client as http1
 from staticfire.edge.http1.messages import Headers, Request, Response
 from staticfire.edge.services.apigateway.build import api_gateway
@@ -206,6 +207,8 @@ class Lab:
             services,
             public_host="127.0.0.1",
             port=PORT,
+            gate=Gate(lambda: 0),
+            guard=lambda request: None,
             client=cast(http1.Client, self.client),
         )
 

@@ -39,7 +39,9 @@ class UsagePlanOperations:
         return plan
 
     def _require_stage(self, scope: Scope, api_id: str, stage: str) -> None:
-        if self._records.stage(scope, api_id, stage) is None:
+        # The second generation's are WebSocket APIs': what the store has of them stands beside this one's.
+        of_web_socket = self._records.get(scope, "stage", api_id, stage)
+        if self._records.stage(scope, api_id, stage) is None and of_web_socket is None:
             raise not_found(f"API Stage not found: {api_id}:{stage}")
 
     async def get(self, call: Call, params: Params) -> Record:
