@@ -1,4 +1,4 @@
-"""HTTP APIs survive a kill -9 of the edge, at their URLs; CloudFormation's are made, changed and removed by the edge."""
+"""HTTP APIs survive a kill -9 of the edge, at their URLs; those of a template are made, changed and removed there."""
 
 from __future__ import annotations
 
