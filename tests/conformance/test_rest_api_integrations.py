@@ -179,7 +179,8 @@ def test_dynamodb(lab: Lab) -> None:
         BillingMode="PAY_PER_REQUEST",
     )
     api = Rest(lab)
-    put = f"""{{"TableName": "{table}", "Item": {{"id": {{"S": "$input.params('id')"}}, "v": {{"S": "$input.path('$.v')"}}}}}}"""
+    item = """{"id": {"S": "$input.params('id')"}, "v": {"S": "$input.path('$.v')"}}"""
+    put = f"""{{"TableName": "{table}", "Item": {item}}}"""
     get = f"""{{"TableName": "{table}", "Key": {{"id": {{"S": "$input.params('id')"}}}}}}"""
     shown = """#set($item = $input.path('$').Item){"value": "$item.v.S"}"""
     _service(api, "PUT /{id}", "dynamodb:action/PutItem", requestTemplates={"application/json": put})
