@@ -20,7 +20,7 @@ from .http.prepared import Neighbours
 from .http.tokens import KeySource
 from .rest.control import RestControlPlane
 from .rest.records import RestRecords
-from .rest_apis import RestApis
+from .rest.serving import RestServing, Trials
 from .service import ApiGateway
 from .v2.control_plane import V2ControlPlane
 from .v2.records import V2Records
@@ -49,7 +49,8 @@ def api_gateway(
     mappings = Mappings(records, names)
     second = V2ControlPlane(records, f"{domain}:{port}", mappings.domains_of)
     second.add({**names.table(), **mappings.table()})
-    first = RestControlPlane(rest_records, f"{domain}:{port}")
+    rest = RestServing(rest_records, emulator, functions, callers, services, port=port, client=client)
+    first = RestControlPlane(rest_records, f"{domain}:{port}", Trials(rest))
     first.add(FirstGeneration(records, names, mappings).table(), tags={"domainnames": ("domain-name", "Tags")})
     neighbours = Neighbours(functions, client, KeySource(client, emulator), services, callers)
     http = HttpApis(records, neighbours, emulator, port=port)
@@ -57,4 +58,4 @@ def api_gateway(
         records, rest_records, functions, callers, emulator, port=port, gate=gate, guard=guard, client=client
     )
     addresses = Addresses(domain, records, mappings)
-    return ApiGateway(records, addresses, [http, web_sockets], second, first, earlier=RestApis(emulator))
+    return ApiGateway(records, addresses, [http, rest, web_sockets], second, first, rest)

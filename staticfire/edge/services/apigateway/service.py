@@ -6,18 +6,17 @@ request -> address -> the kind that has the API -> its answer       call -> /v2/
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from typing import Protocol
 
-from staticfire.edge.aws.calls import AwsError, Call, Service
+from staticfire.edge.aws.calls import Call, Service
 from staticfire.edge.http1.messages import Request, Response
 
-from .common.refusal import JSON_TYPE, Refused, identified, not_found
+from .common.refusal import identified, not_found
 from .domains.address import Address, Addresses
 from .http.lost import missing_here
-from .rest_apis import RestApis
+from .rest.serving import RestServing
 from .v2.control_plane import V2ControlPlane
 from .v2.records import V2Records
 
@@ -45,14 +44,14 @@ class ApiGateway:
         kinds: Sequence[ServingKind],
         second: V2ControlPlane,
         first: Service | None = None,
-        earlier: RestApis | None = None,
+        rest: RestServing | None = None,
     ) -> None:
         self._records = records
         self._addresses = addresses
         self._kinds = tuple(kinds)
         self._second = second
         self._first = first
-        self._earlier = earlier
+        self._rest = rest
 
     def match(self, request: Request) -> Address | None:
         """The API that the request is for, if it is for one."""
@@ -64,25 +63,10 @@ class ApiGateway:
             for kind in self._kinds:
                 if kind.has(api_id):
                     return await kind.serve(address)
-            if self._earlier is not None and not self._records.lost_routes(api_id):
-                response = await self._of_emulator(api_id, address)
-                if response is not None:
-                    return response
         what = f"no account has an API {api_id}" if api_id else f"no mapping of {address.domain_name} fits the path"
         refused = missing_here(self._records, address, not_found(what))
         log.info("%s %s: %d: %s", address.request.method, address.request.path, refused.status, refused)
         return identified(refused.response())
-
-    async def _of_emulator(self, api_id: str, address: Address) -> Response | None:
-        """What a REST API answers that the emulator has."""
-        try:
-            return await self._earlier.serve(api_id, address) if self._earlier is not None else None
-        except Refused as refused:
-            return identified(refused.response())
-        except AwsError as error:
-            # AWS has no such answer: what is missing is a local part, and the error says which and what to do.
-            body = json.dumps({"message": error.message}).encode()
-            return identified(Response(503, [JSON_TYPE], body))
 
     async def answer(self, call: Call) -> Response | None:
         if call.request.path.startswith("/v2/"):
@@ -95,8 +79,8 @@ class ApiGateway:
     async def reset(self) -> None:
         """The emulator's state is gone, and the store with it."""
         await self._records.follow()
-        if self._earlier is not None:
-            self._earlier.forget()
+        if self._rest is not None:
+            self._rest.reset()
 
     async def close(self) -> None:
         for kind in self._kinds:

@@ -161,7 +161,7 @@ def set_policy(scope: Scope, api: Record, text: str | None) -> None:
         )
     plain = json.dumps(document, separators=(",", ":"))
     arn = f"arn:aws:execute-api:{scope.region}:{scope.account}:{api['id']}"
-    plain = re.sub(r'"execute-api:/?', lambda _: f'"{arn}/', plain)
+    plain = re.sub(r'"execute-api:/', lambda _: f'"{arn}/', plain)
     api["_policy"] = plain
     api["policy"] = json.dumps(plain)[1:-1].replace("/", "\\/")
 

@@ -1,5 +1,5 @@
-"""JSONPath as API Gateway's templates have it (Jayway's), within a budget: libraries for Python know other dialects, and
-none can be interrupted.
+"""JSONPath as API Gateway's templates have it (Jayway's), within a budget: libraries for Python know other dialects,
+and none can be interrupted.
 
 A path without wildcards, slices and filters has one value, and no value where something on it is missing. Any other
 path has a list of values.
@@ -60,10 +60,9 @@ class JsonPath:
         for step in self.steps:
             values = _taken(list(values), step, root, budget)
         results = list(values)
+        result: Any = results
         if all(step.definite for step in self.steps):
             result = results[0] if results else MISSING
-        else:
-            result = results
         return _applied(self.function, result) if self.function else result
 
 
@@ -235,9 +234,7 @@ def _below(value: Any, budget: Budget, depth: int) -> Iterator[Any]:
 def _children(value: Any, step: Step, root: Any, budget: Budget) -> Iterator[Any]:
     if step.keys:
         for key in step.keys:
-            if isinstance(value, dict) and isinstance(key, str) and key in value:
-                yield value[key]
-            elif isinstance(value, list) and isinstance(key, int) and -len(value) <= key < len(value):
+            if _has(value, key):
                 yield value[key]
         return
     children = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
@@ -250,6 +247,12 @@ def _children(value: Any, step: Step, root: Any, budget: Budget) -> Iterator[Any
         for child in children if isinstance(value, list) else [value]:
             if step.keep(child, root, budget):
                 yield child
+
+
+def _has(value: Any, key: str | int) -> bool:
+    if isinstance(key, str):
+        return isinstance(value, dict) and key in value
+    return isinstance(value, list) and -len(value) <= key < len(value)
 
 
 def _applied(function: str, value: Any) -> Any:

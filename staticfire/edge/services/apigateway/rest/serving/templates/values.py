@@ -89,9 +89,7 @@ def text_of(value: Any, budget: Budget, depth: int = 0) -> str:
     if isinstance(value, float):
         return number_text(value)
     if isinstance(value, Mapping):
-        parts = [
-            f"{text_of(key, budget, depth + 1)}={text_of(item, budget, depth + 1)}" for key, item in value.items()
-        ]
+        parts = [f"{text_of(key, budget, depth + 1)}={text_of(item, budget, depth + 1)}" for key, item in value.items()]
         return _joined(parts, "{", "}", budget)
     if isinstance(value, JavaList):
         return _joined([text_of(item, budget, depth + 1) for item in value], "[", "]", budget)

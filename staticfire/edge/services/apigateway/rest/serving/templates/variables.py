@@ -134,17 +134,21 @@ def _decoded(text: str) -> str:
         raise TemplateFailed(f"$util.base64Decode: {error}") from error
 
 
+_UTIL: Mapping[str, Callable[[Budget, Sequence[Any]], Any]] = {
+    "escapeJavaScript": _of_text(escaped_for_javascript),
+    "urlEncode": _of_text(quote_plus),
+    "urlDecode": _of_text(unquote_plus),
+    "base64Encode": _of_text(lambda text: base64.b64encode(text.encode("utf-8", "replace")).decode()),
+    "base64Decode": _of_text(_decoded),
+    "parseJson": lambda budget, arguments: parse_json(text_of(arguments[0], budget), budget) if arguments else None,
+}
+
+
 class Util(Callables):
     """`$util`."""
 
-    methods = {
-        "escapeJavaScript": _of_text(escaped_for_javascript),
-        "urlEncode": _of_text(quote_plus),
-        "urlDecode": _of_text(unquote_plus),
-        "base64Encode": _of_text(lambda text: base64.b64encode(text.encode("utf-8", "replace")).decode()),
-        "base64Decode": _of_text(_decoded),
-        "parseJson": lambda budget, arguments: parse_json(text_of(arguments[0], budget), budget) if arguments else None,
-    }
+    def __init__(self) -> None:
+        self.methods = _UTIL
 
 
 UTIL = Util()
