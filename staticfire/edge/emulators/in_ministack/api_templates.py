@@ -181,6 +181,8 @@ def _converted(value: Any, name: str) -> Any:
     """A template's value as the API takes it: members begin in lower case; numbers and flags may be texts."""
     if name == "ResponseParameters" and isinstance(value, Mapping):
         return {key: _mapped(inner) for key, inner in value.items()}
+    if name == "Tags":  # CloudFormation's own are reserved
+        return {key: str(inner) for key, inner in value.items() if not key.startswith("aws:")}
     if isinstance(value, Mapping):
         keep = name in _MAPS
         return {key if keep else _lower(key): _converted(inner, "" if keep else key) for key, inner in value.items()}
