@@ -73,7 +73,7 @@ class LambdaProxyResponder:
             text = outcome.payload[:_EXCERPT].decode("utf-8", "replace")
             exchange.integration_error = text
             raise malformed(f"Lambda execution failed with status 200 due to customer function error: {text}")
-        response = proxy_answer.response(outcome.payload, exchange.header("accept"), self._binary)
+        response = proxy_answer.response(outcome.payload, exchange.request.headers.get("accept"), self._binary)
         exchange.integration_status = response.status
         return response
 
