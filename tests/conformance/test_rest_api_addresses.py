@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 
 import pytest
 
@@ -65,7 +66,7 @@ def test_base_path_mappings(lab: Lab, rest_api: str) -> None:
     name = f"{lab.name('d')}.example.com"
     client.create_domain_name(
         domainName=name,
-        regionalCertificateArn=f"arn:aws:acm:{lab.region}:{lab.account}:certificate/{'0' * 8}-1111-2222-3333-{'4' * 12}",
+        regionalCertificateArn=f"arn:aws:acm:{lab.region}:{lab.account}:certificate/{uuid.uuid4()}",
         endpointConfiguration={"types": ["REGIONAL"]},
     )
     client.create_base_path_mapping(domainName=name, basePath="shop", restApiId=rest_api, stage="prod")
