@@ -33,7 +33,7 @@ from .catalog import StageCatalog
 from .compiled import CompiledMethod, CompiledStage
 from .compiler import StageCompiler
 from .exchange import RestExchange
-from .execution_log import begun, ended
+from .execution_log import answered, begun, ended
 from .gateway_responses import GatewayResponses, Refusal, too_long
 from .integrations.choice import Integrations
 from .keys import ApiKeys, KeyCheck, throttled
@@ -145,7 +145,9 @@ class RestServing:
         for check in method.after_body:
             if not trial or not isinstance(check, IamCheck | KeyCheck):
                 await check.check(exchange)
-        return await method.responder.respond(exchange)
+        response = await method.responder.respond(exchange)
+        answered(exchange, response)
+        return response
 
     def _throttle(self, exchange: RestExchange, method: CompiledMethod) -> None:
         now = time.monotonic()

@@ -17,7 +17,6 @@ from staticfire.edge.services.apigateway.rest.serving.media_types import bare, r
 from staticfire.edge.services.apigateway.rest.serving.parameters import MappedRequest, RequestParameters
 from staticfire.edge.services.apigateway.rest.serving.templates.budget import TemplateFailed
 from staticfire.edge.services.apigateway.rest.serving.templates.variables import NotJson
-from staticfire.edge.services.apigateway.rest.serving.trail import decoded
 
 JSON = "application/json"
 
@@ -50,8 +49,6 @@ class RequestMapper:
         if template:
             payload = await self._rendered(exchange, template, payload)
             mapped.override(exchange.overrides)
-        if exchange.trail is not None:
-            exchange.trail.data(f"Endpoint request body after transformations: {decoded(payload)}")
         return IntegrationRequest(payload, mapped, bool(template))
 
     def _template(self, exchange: RestExchange) -> str:

@@ -22,6 +22,7 @@ from staticfire.edge.services.apigateway.common.service_calls import ServiceCall
 from staticfire.edge.services.apigateway.common.texts import with_stage_variables
 from staticfire.edge.services.apigateway.rest.serving.compiled import Json
 from staticfire.edge.services.apigateway.rest.serving.exchange import RestExchange
+from staticfire.edge.services.apigateway.rest.serving.execution_log import received, sent
 from staticfire.edge.services.apigateway.rest.serving.gateway_responses import failed, internal, timed_out
 from staticfire.edge.services.apigateway.rest.serving.parameters import EndpointAnswer, MappedRequest
 
@@ -86,7 +87,7 @@ class ServiceResponder:
     async def respond(self, exchange: RestExchange) -> Response:
         request = await self._request.map(exchange)
         call = self._call(exchange, request.mapped, request.payload)
-        exchange.note(f"Sending request to {self._uri}")
+        sent(exchange, self._uri, call.headers, call.body)
         started = time.perf_counter()
         try:
             async with asyncio.timeout(self._seconds):
@@ -101,6 +102,7 @@ class ServiceResponder:
             exchange.integration_latency = round((time.perf_counter() - started) * 1000)
         assert isinstance(response.body, bytes)
         answer = EndpointAnswer(response.status, response.headers, response.body)
+        received(exchange, answer.status, answer.headers, answer.body)
         exchange.endpoint_status = exchange.integration_status = answer.status
         exchange.integration_request_id = answer.header("x-amzn-requestid")
         return await self._response.map(exchange, answer, str(answer.status))
