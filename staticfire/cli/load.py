@@ -68,6 +68,13 @@ def _seconds(text: str) -> int:
     return int(seconds)
 
 
+def _address(text: str) -> str:
+    host, colon, port = text.rpartition(":")
+    if not (colon and host and port.isdigit() and 0 < int(port) < 65536):
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, as 192.0.2.10:5557")
+    return text
+
+
 def _gone(text: str) -> int:
     raise argparse.ArgumentTypeError(f"the flag is --breakdown {text} now, as layers are Lambda's")
 
@@ -103,6 +110,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="open: the most requests in flight (default: a second's); closed: how many share the rate (five each)",
     )
     parser.add_argument("--workers", type=_count, default=1, metavar="N", help="processes that send (default: 1)")
+    parser.add_argument(
+        "--listen",
+        type=_address,
+        default="",
+        metavar="HOST:PORT",
+        help="have --workers N on other machines join here, instead of processes of this one (docs/load.md)",
+    )
     parser.add_argument(
         "--warm-up", type=_seconds, default=5, metavar="TIME", help="before, reported apart (default: 5s)"
     )
@@ -183,7 +197,7 @@ def _load(settings: Settings, arguments: argparse.Namespace) -> int:
             return 0 if report.integrity and report.integrity.holds else EXIT_CODES["failed"]
         options = LoadOptions(arguments.rate, arguments.users, arguments.duration, arguments.warm_up, arguments.model)
         limits = LoadLimits(arguments.max_p95, arguments.max_errors, arguments.min_rate)
-        plan = plan_of(stack, arguments.profile, options, limits, arguments.workers)
+        plan = plan_of(stack, arguments.profile, options, limits, arguments.workers, arguments.listen)
         if earlier is not None:
             _foresee(earlier, stack, plan, gate=arguments.fail_on_worse)
         report, page = run(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from .profiles import Profile
-from .record import Flow, Phase, Record, Tally, percentile, total
+from .record import InFlight, Phase, Record, Tally, percentile, total
 from .samples import NOT_SAMPLED, Sample
 from .thresholds import rate_of, unloaded_phases
 
@@ -157,7 +157,7 @@ def second_of(record: Record, phase: Phase, second: int, samples: Mapping[int, S
         service_p50_ms=percentile(tally.times, 0.5),
         service_p95_ms=percentile(tally.times, 0.95),
         in_flight=None if flow is None else flow.in_flight,
-        unsent=(flow or Flow()).unsent,
+        unsent=(flow or InFlight()).unsent,
         routes={name: of_route.percentile(0.95) for name, of_route in sorted(routes.items())},
         kinds=dict(tally.kinds),
         cpu=sample.cpu,

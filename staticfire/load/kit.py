@@ -82,7 +82,7 @@ class HttpUser(FastHttpUser):
 
     abstract = True
     api: str | None = None
-    _writer = journal.writer()
+    _writer: journal.Lines | None = journal.writer()
     _stopped = False
     _turn: AsyncResult | None = None
     # When the next request is due; None: whenever it is sent.
@@ -301,11 +301,12 @@ def _init(environment: Environment, runner: Any, **_: Any) -> None:
     environment.events.test_start.add_listener(_arrive)
     gevent.spawn(measured.sample_each_second)
     if isinstance(runner, WorkerRunner):
-        environment.events.report_to_master.add_listener(lambda client_id, data: data.update(seconds=measured.take()))
+        _report(environment, measured)
         return
     _find_host(environment, options)
     path = os.environ.get(RECORD)
-    leader = Leader(Path(path) if path else None, measured)
+    journaled = os.environ.get(journal.VARIABLE)
+    leader = Leader(Path(path) if path else None, measured, Path(journaled) if journaled else None)
     environment.events.worker_report.add_listener(leader.report)
     environment.events.quitting.add_listener(lambda **_: leader.collect())
     environment.events.cpu_warning.add_listener(
@@ -316,6 +317,18 @@ def _init(environment: Environment, runner: Any, **_: Any) -> None:
     if options.profile is not None:
         _shape(environment, options, leader, late=WORKERS_LATE_SECONDS if isinstance(runner, MasterRunner) else 1.0)
     gevent.spawn(leader.collect_each_second)
+
+
+def _report(environment: Environment, measured: RequestTallies) -> None:
+    """Have a worker tell its master what it measured, what it wrote if it has no journal, and what time it is."""
+    reported = None
+    if HttpUser._writer is None:
+        reported = HttpUser._writer = journal.Reported()
+
+    def add(client_id: str, data: dict[str, Any]) -> None:
+        data.update(seconds=measured.take(), journal=reported.take() if reported else [], clock=time.time())
+
+    environment.events.report_to_master.add_listener(add)
 
 
 def _arrive(environment: Environment, **_: Any) -> None:

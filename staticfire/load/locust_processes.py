@@ -29,6 +29,8 @@ from .thresholds import LoadLimits
 
 STOP_SECONDS = 10.0
 TAIL = 2000
+# For workers on other machines to join.
+JOIN_SECONDS = 300
 JOURNAL = "journal"
 
 
@@ -42,6 +44,8 @@ class Plan:
     options: LoadOptions
     limits: LoadLimits = field(default_factory=LoadLimits)
     workers: int = 1
+    # HOST:PORT at which workers on other machines join; empty: they are processes of this one.
+    listen: str = ""
 
     def flags(self) -> list[str]:
         flags = {
@@ -70,6 +74,12 @@ class LocustRun:
         self._project = project
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         lead = ["--headless", "--only-summary", f"--csv={directory / 'locust'}", "--csv-full-history", *plan.flags()]
+        if plan.listen:
+            host, _, at = plan.listen.rpartition(":")
+            lead += ["--master", f"--master-bind-host={host}", f"--master-bind-port={at}"]
+            lead += [f"--expect-workers={plan.workers}", f"--expect-workers-max-wait={JOIN_SECONDS}"]
+            self._start("Locust's master", plan.file, lead)
+            return
         if plan.workers == 1:
             self._start("Locust", plan.file, lead)
             return

@@ -121,7 +121,7 @@ def _line(times: Counter[float]) -> dict[str, int]:
 
 
 @dataclass
-class Flow:
+class InFlight:
     """What a second's generators had in flight, and what they gave up; of several processes it adds up."""
 
     in_flight: int = 0
@@ -156,13 +156,13 @@ class Record:
 
     def __init__(self, lines: Iterable[Mapping[str, Any]]) -> None:
         self.seconds: dict[int, dict[str, Tally]] = {}
-        self.flows: dict[int, Flow] = {}
+        self.flows: dict[int, InFlight] = {}
         self.phases: list[Phase] = []
         self.warnings: list[str] = []
         marks: list[Mapping[str, Any]] = []
         for line in lines:
             if "in_flight" in line:
-                flow = self.flows.setdefault(line["second"], Flow())
+                flow = self.flows.setdefault(line["second"], InFlight())
                 flow.in_flight += line["in_flight"]
                 flow.unsent += line["unsent"]
             elif "second" in line:

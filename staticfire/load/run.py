@@ -364,12 +364,14 @@ def _breakdown(
     return ()
 
 
-def plan_of(stack: Stack, profile: str, options: LoadOptions, limits: LoadLimits, workers: int) -> Plan:
-    """The stack's own Locust file against its own API."""
+def plan_of(
+    stack: Stack, profile: str, options: LoadOptions, limits: LoadLimits, workers: int, listen: str = ""
+) -> Plan:
+    """The stack's own Locust file against its own API. `listen`: where workers on other machines join."""
     url = stack.url
     if url is None:
         raise UsageError(
             f"The stack {stack.name!r} has no HTTP API: its outputs name no `api_id`.",
             checked=[f"outputs: {', '.join(sorted(stack.outputs))}"],
         )
-    return Plan(load_settings(stack.stack_settings).file, url, profile, options, limits, workers)
+    return Plan(load_settings(stack.stack_settings).file, url, profile, options, limits, workers, listen)

@@ -13,12 +13,15 @@ import gevent
 from locust import LoadTestShape
 from locust.runners import STATE_MISSING, MasterRunner
 
+from .journal import write_reported
 from .profiles import PlannedPhase, Profile
 from .record import Record, Tally
 from .thresholds import LoadLimits, LoadStep, limits_of
 
 SPAWN_RATE = 100.0
 STOP_SECONDS = 30.0
+# More than a report takes on a local network: beyond, seconds of two machines do not add up.
+CLOCK_SECONDS = 0.5
 WORKERS_LATE_SECONDS = 4.0
 # In the context of a request: for how long it was due before it was sent, in milliseconds.
 LATE = "late_ms"
@@ -73,10 +76,12 @@ class Leader:
     `idle`: the workers whose last report says that they have no users, and so nothing under way.
     """
 
-    def __init__(self, path: Path | None, measured: RequestTallies) -> None:
+    def __init__(self, path: Path | None, measured: RequestTallies, journal: Path | None = None) -> None:
         self.ended = False
         self.idle: set[str] = set()
         self._path = path
+        self._journal = journal
+        self._clocks: set[str] = set()
         self._measured = measured
         self._lines: list[Mapping[str, Any]] = []
 
@@ -101,6 +106,16 @@ class Leader:
     def report(self, client_id: str, data: dict[str, Any]) -> None:
         """What a worker reports every few seconds. It counted its users before it took its figures."""
         self.add(*data.pop("seconds", ()))
+        if (lines := data.pop("journal", ())) and self._journal is not None:
+            write_reported(self._journal, client_id, lines)
+        ahead = data.pop("clock", time.time()) - time.time()
+        if abs(ahead) > CLOCK_SECONDS and client_id not in self._clocks:
+            self._clocks.add(client_id)
+            text = (
+                f"The clock of the worker {client_id} is {abs(ahead):.1f} s {'ahead' if ahead > 0 else 'behind'}, or "
+                "its reports come late: its seconds are not those of the others. Set the clocks (NTP) and run again."
+            )
+            self.add({"warning": text, "at": time.time()})
         (self.idle.discard if data["user_count"] else self.idle.add)(client_id)
 
     def collect(self) -> None:
