@@ -23,6 +23,9 @@ from .integrations import checked_integration, new_integration
 from .methods import check_parameters
 from .resources import check_place, joined
 
+# Ten times what AWS lets an API have.
+MOST_RESOURCES = 3000
+
 _REPLACED = (
     *("rest-resource", "rest-model", "rest-authorizer", "rest-validator", "rest-gateway-response"),
     "rest-documentation-part",
@@ -59,6 +62,9 @@ class Import:
             self._by_path["/"] = {"id": self._api["rootResourceId"], "path": "/"}
         else:
             self._kept = {}
+        self._below: dict[str, list[Record]] = {}
+        for one in self._by_path.values():
+            self._below.setdefault(one.get("parentId", ""), []).append(one)
         self._models()
         authorizers = self._named("rest-authorizer", self._document.authorizers, self._authorizer)
         validators = self._named("rest-validator", self._document.validators, self._validator)
@@ -171,12 +177,16 @@ class Import:
         for part in filter(None, path.split("/")):
             at = joined(at, part)
             if at not in self._by_path:
+                if len(self._by_path) >= MOST_RESOURCES:
+                    raise bad_request(f"Invalid OpenAPI input: it has more than {MOST_RESOURCES} resources")
+                siblings = self._below.setdefault(resource["id"], [])
                 try:
-                    check_place(list(self._by_path.values()), resource, part)
+                    check_place(siblings, resource, part)
                 except AwsError as error:
                     raise _failed(f"Unable to create resource at path '{at}'", error) from error
                 made_here = {"id": self._kept.get(at) or new_id(), "parentId": resource["id"]}
                 self._by_path[at] = made({**made_here, "pathPart": part, "path": at})
+                siblings.append(self._by_path[at])
             resource = self._by_path[at]
         return resource
 
