@@ -51,7 +51,8 @@ class Plan:
             "--users": self.options.users,
             "--run-time": self.options.seconds,
             "--warm-up": f"{self.options.warm_up}s",
-            "--max-p95": f"{self.limits.p95_ms}ms",
+            "--model": self.options.model,
+            "--max-p95": None if self.limits.p95_ms is None else f"{self.limits.p95_ms}ms",
             "--max-errors": self.limits.errors,
             "--min-rate": self.limits.rate,
         }
