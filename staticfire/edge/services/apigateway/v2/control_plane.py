@@ -10,7 +10,7 @@ from staticfire.edge.aws.protocol.operations import Carry
 from staticfire.edge.http1.messages import Response
 
 from . import kinds
-from .apis import V2ApiOperations, MappedDomains
+from .apis import MappedDomains, V2ApiOperations
 from .called import api_of, missing
 from .changes import Changes
 from .deployments import V2DeploymentOperations
