@@ -137,7 +137,7 @@ def _routes(parts: Record) -> dict[str, WebSocketRoute]:
         responses.setdefault(record["_parent"], {})[record["IntegrationResponseKey"]] = record
     integrations = {
         record["IntegrationId"]: WebSocketIntegration.read(record, responses.get(record["IntegrationId"], {}))
-        for record in parts["WebSocketIntegrations"]
+        for record in parts["Integrations"]
     }
     answering = {record["_parent"] for record in parts["RouteResponses"]}
     routes = {}
