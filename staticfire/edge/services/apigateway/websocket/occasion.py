@@ -42,7 +42,7 @@ _SPELLED = {
 
 
 @dataclass(slots=True, eq=False)
-class Client:
+class WebSocketClient:
     """Who is connected: what every request of the connection tells of it."""
 
     id: str
@@ -101,7 +101,7 @@ class Occasion:
     """`kind` is CONNECT, MESSAGE or DISCONNECT."""
 
     kind: str
-    client: Client
+    client: WebSocketClient
     stage: WebSocketStage
     route_key: str = ""
     body: str = ""
@@ -123,7 +123,7 @@ class Occasion:
     integration_request_id: str = ""
 
     @classmethod
-    def message(cls, client: Client, stage: WebSocketStage, body: str) -> Occasion:
+    def message(cls, client: WebSocketClient, stage: WebSocketStage, body: str) -> Occasion:
         return cls("MESSAGE", client, stage, body=body, message_id=new_request_id(), document=json_of(body))
 
     @property
