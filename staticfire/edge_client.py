@@ -115,6 +115,14 @@ class EdgeClient:
         """End the functions' execution environments, empty their queues and the mailbox, clear the faults."""
         self._ask("POST", "reset")
 
+    def put_code(self, functions: Sequence[str], layers: Sequence[str], data: bytes) -> Mapping[str, Any]:
+        """Put a zip into functions and layer versions, by their ARNs; what became of each."""
+        query = urlencode({"function": functions, "layer": layers}, doseq=True)
+        status, answer = self._request("PUT", f"code?{query}", data)
+        if status >= 300:
+            raise StaticfireError(f"The edge refused the code: {answer.get('message', answer)}")
+        return answer
+
     def layers(self) -> Mapping[str, str]:
         """CodeSha256 of the layers of other accounts that were brought, by `ARN RUNTIME`."""
         return self._ask("GET", "layers")

@@ -13,6 +13,7 @@ POST   emulator/NAME      what MiniStack reports of alarms and mails
 POST   runtimes           make a Lambda runtime before a function needs it: {"runtime": NAME}; what to say of it
 POST   functions/kill     kill -9 the process of an execution environment: {"environment": ID}
 GET    layers             CodeSha256 of the layers of other accounts, by "ARN RUNTIME"
+PUT    code               put a zip into functions and layers: ?function=ARN&layer=ARN, each as often as needed
 PUT    layers             keep one: ?arn=ARN&runtime=RUNTIME, the zip as the body
 GET    faults             the faults that are set, with how often each has struck
 POST   faults             set one
@@ -44,6 +45,7 @@ from staticfire.edge.emulators.state import EmulatorState
 from staticfire.edge.http1.messages import Request, Response
 from staticfire.edge.services.apigateway import HttpApis
 from staticfire.edge.services.lambda_ import FunctionRef, Functions
+from staticfire.edge.services.lambda_.live_code import LiveCode
 from staticfire.edge.services.lambda_.mappings.service import EventSourceMappings
 from staticfire.edge.services.mail.mailbox import Mails
 from staticfire.edge.services.pipes.service import Pipes
@@ -79,6 +81,7 @@ class Endpoints:
         filler: MiniStack | None = None,
         postgres: PostgresConfig | None,
         functions: Functions,
+        live_code: LiveCode,
         mappings: EventSourceMappings,
         pipes: Pipes,
         http_apis: HttpApis,
@@ -95,6 +98,7 @@ class Endpoints:
         self._filler = filler
         self._postgres = postgres
         self._functions = functions
+        self._live_code = live_code
         self._mappings = mappings
         self._pipes = pipes
         self._http_apis = http_apis
@@ -130,6 +134,8 @@ class Endpoints:
             return await self._kill(request)
         if route == ("GET", "layers"):
             return _json(200, self._functions.brought_layers.kept())
+        if route == ("PUT", "code"):
+            return await self._put_code(request)
         if route == ("PUT", "layers"):
             return await self._keep_layer(request)
         if route == ("GET", "faults"):
@@ -234,6 +240,14 @@ class Endpoints:
         except AwsError as error:
             return _json(error.status, {"message": error.message})
         return _json(200, {"changed": changed})
+
+    async def _put_code(self, request: Request) -> Response:
+        parameters = parse_qs(request.query)
+        functions, layers = parameters.get("function", []), parameters.get("layer", [])
+        try:
+            return _json(200, await self._live_code.put(request, functions, layers, await request.body(MAX_LAYER)))
+        except AwsError as error:
+            return _json(error.status, {"message": error.message})
 
     async def _prepare(self, request: Request) -> Response:
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from .deployed import OPT, TASK, Deployed, CodePackage
+from .deployed import OPT, TASK, CodePackage, Deployed
 from .stack import Stack
 
 

@@ -223,9 +223,25 @@ class Functions:
         if layer is None:
             raise AwsError(400, "InvalidParameterValueException", f"{arn!r} is not the ARN of a layer version")
         changed = await self.brought_layers.keep(layer, runtime, data)
-        for function in self._functions.values() if changed else ():
-            function.renew(arn)
+        if changed:
+            self.renew_layer(arn)
         return changed
+
+    async def unpack(self, ref: FunctionRef, code_before: str, layers_before: Mapping[str, str] = {}) -> None:
+        """Have the code of a function ready to run. `code_before`: what it had, `layers_before`: what its layers had."""
+        config = await self.configuration(ref)
+        if config.runtime and config.package_type == "Zip":
+            await self._starter.unpack(config, code_before, layers_before)
+
+    def renew_layer(self, arn: str) -> None:
+        """A layer version has other content: what runs with it ends once it is idle, and starts anew."""
+        for function in self._functions.values():
+            function.renew(arn)
+
+    def runs(self, sha256: str) -> bool:
+        """Whether anything that runs was started from this code."""
+        pools = [pool for function in self._functions.values() for pool in function.pools]
+        return any(pool.config.code_sha256 == sha256 and not pool.empty for pool in pools)
 
     async def deleted(self, ref: FunctionRef) -> None:
         """It is gone: its execution environments end."""

@@ -11,6 +11,7 @@ import itertools
 import logging
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,6 +70,15 @@ class Starter:
         # What an edge that was killed left behind; no execution environment outlives its edge.
         shutil.rmtree(self._directory, ignore_errors=True)
         self._numbers = itertools.count(1)
+
+    async def unpack(self, config: FunctionConfig, code_before: str, layers_before: Mapping[str, str]) -> None:
+        """Unpack its code and its layers as far as they differ from those before: starts do not wait for it then."""
+        runtime = await self._runtimes.find(config)
+        await self._code.tree(config.code_sha256, runtime, self._catalog.code_of(config), code_before)
+        if config.layers:
+            contents = [await self._catalog.layer(config, arn) for arn in config.layers]
+            before = [layers_before.get(arn, sha256) for arn, (sha256, _) in zip(config.layers, contents, strict=True)]
+            await self._code.layers(contents, runtime, before)
 
     async def prepare(self, pool: Pool) -> ExecutionEnvironment:
         config = pool.config

@@ -55,7 +55,7 @@ class NodeRuntime:
     def lang(self) -> str:
         return str(Path(self.node).parent.parent)
 
-    async def finish(self, tree: Path) -> None:
+    async def finish(self, tree: Path, fresh: Sequence[Path] | None = None) -> None:
         return None
 
     def view(self, layers: Path | None) -> View:
