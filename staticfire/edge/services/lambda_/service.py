@@ -228,7 +228,7 @@ class Functions:
         return changed
 
     async def unpack(self, ref: FunctionRef, code_before: str, layers_before: Mapping[str, str] = {}) -> None:
-        """Have the code of a function ready to run. `code_before`: what it had, `layers_before`: what its layers had."""
+        """Have the code of a function ready to run; what it and its layers had `before` need not be unpacked again."""
         config = await self.configuration(ref)
         if config.runtime and config.package_type == "Zip":
             await self._starter.unpack(config, code_before, layers_before)
