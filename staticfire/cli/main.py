@@ -58,6 +58,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
         "configure",
         "Put what you save into the running functions at once; what `up` does in the foreground.",
     ),
+    "debug": ("debug", "configure", "Have a function carry a debugger, for your editor to attach to."),
     "logs": ("logs", "configure", "Print the functions' logs, from CloudWatch Logs."),
     "mail": ("mail", "configure", "Print what SNS and SES sent by e-mail, newest first. Nothing leaves this machine."),
     "reset": (

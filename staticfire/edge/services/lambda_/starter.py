@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING
 from .catalog import FunctionCatalog
 from .code import CodeStore
 from .credentials import Credentials, OfEdge, OfEmulator
+from .debugging import WRAPPER, DebugSession
 from .execution_environment import ExecutionEnvironment
 from .function_logs import FunctionLogs
 from .function_process import Launch
 from .model import FunctionConfig, LambdaSettings
 from .pool import Pool
 from .runtimes import Paths, Runtime, Runtimes
+from .runtimes.node import NodeRuntime
 
 if TYPE_CHECKING:
     from staticfire.edge.aws.access_keys import AccessKeys
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
-WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
+DEBUGGER = "/var/staticfire/debugger"  # where an isolated function sees it
 
 
 def _extensions(layers: Path | None) -> list[str]:
@@ -121,8 +123,12 @@ class Starter:
         program = runtime.program(config, paths)
         if program is not None:
             settings["program"] = program
+        if pool.debug is not None:
+            _add_debugger(settings, pool.debug, runtime)
         launch = Launch(runtime.launcher, settings, variables)
-        return ExecutionEnvironment(config, runtime, launch, directory=directory, stream=stream, owner=pool)
+        return ExecutionEnvironment(
+            config, runtime, launch, directory=directory, stream=stream, owner=pool, debug=pool.debug
+        )
 
     def _wrap(self, settings: LaunchSettings, variables: dict[str, str], directory: Path) -> None:
         """What the wrapper is to start. It is told by variables alone, as nothing stands between it and the runtime."""
@@ -173,6 +179,19 @@ class Starter:
             "LAMBDA_RUNTIME_DIR": paths.runtime,
             "AWS_ENDPOINT_URL": own.get("AWS_ENDPOINT_URL", self._endpoint),
         }
+
+
+def _add_debugger(settings: LaunchSettings, debug: DebugSession, runtime: Runtime) -> None:
+    """Beside the code, which stays as it was deployed."""
+    if "program" in settings and isinstance(runtime, NodeRuntime):
+        node, *arguments = settings["program"]["commands"][0]
+        settings["program"]["commands"] = [[node, runtime.inspecting(debug.port, debug.waits), *arguments]]
+        return
+    path = debug.debugger
+    if "place" in settings:
+        path = DEBUGGER
+        settings["place"]["beside"] = {DEBUGGER: debug.debugger}
+    settings["debug"] = {"path": path, "port": debug.port, "waits": debug.waits}
 
 
 def _where_it_is(program: str, paths: Paths) -> str:
