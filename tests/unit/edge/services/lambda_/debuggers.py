@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import websocket  # type: ignore[import-untyped]
+from websockets.sync.client import connect
 
 SECONDS = 60
 
@@ -116,7 +116,7 @@ class NodeDebugger:
     def __init__(self, port: int) -> None:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=SECONDS) as response:
             address = json.load(response)[0]["webSocketDebuggerUrl"]
-        self._socket = websocket.create_connection(address, timeout=SECONDS, suppress_origin=True)
+        self._socket = connect(address, max_size=None, proxy=None)
         self._sent = 0
         self._events: list[dict[str, Any]] = []
         self._scripts: dict[str, str] = {}
@@ -145,7 +145,7 @@ class NodeDebugger:
         return self._scripts[frame["location"]["scriptId"]]
 
     def _next(self) -> dict[str, Any]:
-        message: dict[str, Any] = json.loads(self._socket.recv())
+        message: dict[str, Any] = json.loads(self._socket.recv(SECONDS))
         if message.get("method") == "Debugger.scriptParsed":
             self._scripts[message["params"]["scriptId"]] = message["params"]["url"]
         return message

@@ -42,7 +42,7 @@ def handler(event, context):
 """
 FILE = "shop/api.py"
 AMOUNT = line_of(SOURCE, "amount = ")
-HANDLER = {"Handler": "shop.api.handler"}
+HANDLER: dict[str, Any] = {"Handler": "shop.api.handler"}
 
 
 @pytest.fixture(scope="session")
@@ -326,7 +326,7 @@ exports.handler = async (event) => {
   return total(event);
 };
 """
-NODE_HANDLER = {"Runtime": "nodejs20.x", "Handler": "index.handler", "Timeout": 2}
+NODE_HANDLER: dict[str, Any] = {"Runtime": "nodejs20.x", "Handler": "index.handler", "Timeout": 2}
 
 
 @pytest.mark.parametrize("waits", [False, True])
