@@ -2,8 +2,8 @@
 
     python -m benchmarks.watch [--rounds N] [--functions 1 50]
 
-A stack is applied, `staticfire watch` runs beside it, and a file in a package of 5 MB is saved again and again;
-between, its function is invoked until it answers with what was saved. The clock runs from before the save. One more figure tells
+A stack is applied, `staticfire watch` runs beside it, and a file in a package of 5 MB is saved again and again; then
+its function is invoked until it answers with what was saved. The clock runs from before the save. One more figure tells
 the cold start that is a part of it: the function is killed, and invoked.
 """
 

@@ -38,7 +38,7 @@ VARIABLES = (".tfvars", ".tfvars.json")
 LEFT_ENDINGS = (".pyc", ".pyo", ".swp", ".swo", ".swx", ".tmp", "~", ".DS_Store")
 
 
-class _Saved(BaseFilter):
+class Saved(BaseFilter):
     """Files that somebody may have saved."""
 
     def __call__(self, change: Change, path: str) -> bool:
@@ -69,8 +69,8 @@ class _Watched:
         for attempt in range(ATTEMPTS):
             try:
                 entries = self.contents.entries()
-                self.links = _links(entries)
-                return _unchanged(self.package.file, entries) or pack(entries)
+                self.links = links_in(entries)
+                return unchanged(self.package.file, entries) or pack(entries)
             except FileNotFoundError:
                 if attempt == ATTEMPTS - 1:
                     raise
@@ -113,7 +113,7 @@ class Watcher:
             paths = self._paths()
             for changes in watch(
                 *paths,
-                watch_filter=_Saved(),
+                watch_filter=Saved(),
                 debounce=DEBOUNCE_MILLISECONDS,
                 step=STEP_MILLISECONDS,
                 stop_event=stop,
@@ -150,8 +150,8 @@ class Watcher:
                     continue
                 own = {arn: hashes[arn] for arn in (*package.functions, *package.layers) if arn in hashes}
                 places = [place.resolve() for place in package.contents.places()]
-                ignored = bool(_ignored(places))
-                links = _links(_entries(package.contents))
+                ignored = bool(ignored_by_git(places))
+                links = links_in(_entries(package.contents))
                 self._watched.append(_Watched(stack, package, package.contents, places, links, ignored, own))
 
     def _was_applied_elsewhere(self) -> bool:
@@ -180,7 +180,7 @@ class Watcher:
 
     def _changed(self, paths: set[Path]) -> None:
         began = time.monotonic()
-        ignored = _ignored(sorted(paths))
+        ignored = ignored_by_git(sorted(paths))
         for watched in self._watched:
             own = {path for path in paths if watched.holds(path) and (watched.ignored or path not in ignored)}
             if own:
@@ -277,12 +277,12 @@ def _entries(contents: Contents) -> Mapping[str, Path]:
         return {}  # it is said when it is built
 
 
-def _links(entries: Mapping[str, Path]) -> set[Path]:
+def links_in(entries: Mapping[str, Path]) -> set[Path]:
     """Files that lie elsewhere, and are in the package by a symbolic link."""
     return {path.resolve() for path in entries.values() if path.is_symlink()}
 
 
-def _unchanged(file: Path, entries: Mapping[str, Path]) -> bytes | None:
+def unchanged(file: Path, entries: Mapping[str, Path]) -> bytes | None:
     """The zip at `file`, where it holds just these entries."""
     try:
         with zipfile.ZipFile(file) as archive:
@@ -298,7 +298,7 @@ def _unchanged(file: Path, entries: Mapping[str, Path]) -> bytes | None:
         return None
 
 
-def _ignored(paths: Sequence[Path]) -> set[Path]:
+def ignored_by_git(paths: Sequence[Path]) -> set[Path]:
     """Those of these paths that git ignores; none where there is no git, or no repository of it."""
     by_directory: dict[Path, list[Path]] = {}
     for path in paths:
