@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from staticfire import hcl
 from staticfire.errors import StaticfireError
 from staticfire.roots import NEVER_READ, modules_of
 
-from .deployed import CodePackage, Contents, Deployed
+from .deployed import CodePackage, Contents, Deployed, Prebuilt
 from .live import deployed_hashes, put, sha256_of
 from .packages import pack
 from .stack import Stack
@@ -39,13 +39,18 @@ LEFT_ENDINGS = (".pyc", ".pyo", ".swp", ".swo", ".swx", ".tmp", "~", ".DS_Store"
 
 
 class Saved(BaseFilter):
-    """Files that somebody may have saved."""
+    """Files below these directories that somebody may have saved."""
+
+    def __init__(self, directories: Iterable[Path]) -> None:
+        super().__init__()
+        self._directories = [f"{directory}{os.sep}" for directory in directories]
 
     def __call__(self, change: Change, path: str) -> bool:
         name = os.path.basename(path)
         if name.endswith(LEFT_ENDINGS) or name.startswith((".#", "#")) or name == "4913":  # vim's, emacs'
             return False
-        return not NEVER_READ.intersection(path.split(os.sep))
+        below = next((path.removeprefix(top) for top in self._directories if path.startswith(top)), path)
+        return not NEVER_READ.intersection(below.split(os.sep))
 
 
 @dataclass
@@ -66,6 +71,8 @@ class _Watched:
 
     def build(self) -> bytes:
         """The zip as Terraform has it, where its content is the same; else a new one."""
+        if isinstance(self.contents, Prebuilt):
+            return self.contents.file.read_bytes()
         for attempt in range(ATTEMPTS):
             try:
                 entries = self.contents.entries()
@@ -113,7 +120,7 @@ class Watcher:
             paths = self._paths()
             for changes in watch(
                 *paths,
-                watch_filter=Saved(),
+                watch_filter=Saved(paths),
                 debounce=DEBOUNCE_MILLISECONDS,
                 step=STEP_MILLISECONDS,
                 stop_event=stop,
@@ -219,7 +226,7 @@ class Watcher:
     def _terraform_changed(self, stack: Stack, paths: set[Path]) -> None:
         directories = set(modules_of(stack.stack_settings.root))
         var_files = {file.resolve() for file in stack.stack_settings.var_files}
-        own = sorted(path for path in paths if path in var_files or path.parent in directories)
+        own = sorted(path for path in paths if path in var_files or _is_terraforms(path, directories))
         if own:
             first = stack.name not in self._waiting
             self._waiting[stack.name] = stack
@@ -249,6 +256,14 @@ class Watcher:
             except StaticfireError as error:
                 self._say(f"{name}: {error}")
         self._load()
+
+
+def _is_terraforms(path: Path, directories: set[Path]) -> bool:
+    """Whether it is a file of one of these modules, or below it and named in its text, as an OpenAPI document is."""
+    if path.parent in directories and hcl_or_variables(path):
+        return True
+    modules = [directory for directory in directories if path.is_relative_to(directory)]
+    return any(path.name in file.read_text(errors="replace") for top in modules for file in hcl.files_in(top))
 
 
 def hcl_or_variables(path: Path) -> bool:

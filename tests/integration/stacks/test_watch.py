@@ -100,6 +100,7 @@ class WatchedProject:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.lines: list[str] = []
+        self.watching: subprocess.Popen[str] | None = None
         files = {
             "staticfire.toml": TOML,
             "infra/main.tf": MAIN,
@@ -133,12 +134,18 @@ class WatchedProject:
         assert run.returncode == 0, run.stderr
         return run.stderr
 
-    def watch(self) -> subprocess.Popen[str]:
-        process = subprocess.Popen(self.command("watch"), env=self.variables, stderr=subprocess.PIPE, text=True)
+    def watch(self) -> None:
+        self.watching = process = subprocess.Popen(
+            self.command("watch"), env=self.variables, stderr=subprocess.PIPE, text=True
+        )
         assert process.stderr is not None
         stream = process.stderr
         threading.Thread(target=lambda: self.lines.extend(iter(stream.readline, "")), daemon=True).start()
-        return process
+
+    def end_watching(self) -> None:
+        if self.watching is not None:
+            self.watching.terminate()
+            self.watching.wait(SECONDS)
 
     def said(self, text: str) -> str:
         """The first line with that text which has not been asked for yet."""
@@ -157,12 +164,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedProject
     project = WatchedProject(tmp_path_factory.mktemp("watched"))
     try:
         project.run("up", "--detach")
-        watching = project.watch()
+        project.watch()
         project.said("watching the code of shop")
         yield project
-        watching.terminate()
-        watching.wait(SECONDS)
     finally:
+        project.end_watching()
         project.run("down")
 
 
@@ -240,16 +246,9 @@ def test_what_was_saved_and_taken_back_while_nobody_watched(project: WatchedProj
     project.save("src/prices.py", "PRICE = 6\n")
     project.said("shop: updated in")
     assert project.invoke()["price"] == 6
-    for pid in _watchers(project.root):
-        os.kill(pid, 15)
-    assert wait_until(lambda: not _watchers(project.root), 30)
+    project.end_watching()
     project.save("src/prices.py", "PRICE = 5\n")
     said = project.run("up", "--detach")
     assert "nothing changed" in said
     assert "have what Terraform deployed again" in said
     assert project.invoke()["price"] == project.invoke("live")["price"] == 5
-
-
-def _watchers(root: Path) -> list[int]:
-    run = subprocess.run(["pgrep", "-f", f"--project {root} watch"], capture_output=True, text=True, check=False)
-    return [int(pid) for pid in run.stdout.split()]

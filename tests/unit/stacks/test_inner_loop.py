@@ -100,7 +100,7 @@ def test_the_users_file_behind_a_path(tree: Path) -> None:
     ],
 )
 def test_which_saves_count(name: str, counts: bool) -> None:
-    assert Saved()(Change.modified, f"/project/{name}") is counts
+    assert Saved([Path("/venv/project")])(Change.modified, f"/venv/project/{name}") is counts
 
 
 def test_what_git_ignores(tmp_path: Path) -> None:
