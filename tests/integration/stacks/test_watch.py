@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -14,8 +16,10 @@ from typing import Any
 import pytest
 
 from staticfire import boto
-from staticfire.host.ports import free_port
+from staticfire.host.leave import INTERRUPTED
+from staticfire.host.ports import free_port, port_is_free
 from staticfire.host.waiting import wait_until
+from tests.unit.edge.services.lambda_.debuggers import PythonDebugger, line_of
 
 SECONDS = 240
 MAIN = """
@@ -239,6 +243,40 @@ def test_what_was_saved_is_taken_over_or_taken_back_by_terraform(project: Watche
     project.run("up", "--detach")
     assert project.invoke()["price"] == project.invoke("live")["price"] == 5
     assert "nothing changed" in project.run("up", "--detach")
+
+
+def test_a_breakpoint_in_the_users_file(project: WatchedProject) -> None:
+    launch, port = project.root / ".vscode" / "launch.json", free_port()
+    arguments = ("debug", "shop", "--write", "--port", str(port))
+    debugging = subprocess.Popen(project.command(*arguments), env=project.variables, stdout=subprocess.DEVNULL)
+    try:
+        assert wait_until(lambda: launch.exists() and not port_is_free("127.0.0.1", port), SECONDS)
+        (configuration,) = json.loads(launch.read_text())["configurations"]
+        mappings = {
+            pair["remoteRoot"]: pair["localRoot"].replace("${workspaceFolder}", str(project.root))
+            for pair in configuration["pathMappings"]
+        }
+        assert mappings == {"/opt": str(project.root / "layer"), "/var/task/shop": str(project.root / "src")}
+        assert asyncio.run(_stopped_at(project, port, mappings)) == str(project.root / "src" / "api.py")
+    finally:
+        debugging.send_signal(signal.SIGINT)
+        assert debugging.wait(SECONDS) == INTERRUPTED
+    assert wait_until(lambda: port_is_free("127.0.0.1", port), 30)
+    assert "version" in project.invoke()
+
+
+async def _stopped_at(project: WatchedProject, port: int, mappings: dict[str, str]) -> str:
+    """The file that the function stops in, at the line that returns its answer."""
+    debugger = await PythonDebugger.connect(port)
+    file = str(project.root / "src" / "api.py")
+    await debugger.attach(mappings, {file: [line_of(API, "return")]}, [])
+    answer = asyncio.create_task(asyncio.to_thread(project.invoke))
+    _, thread, stopped_in, _ = await debugger.stopped()
+    await debugger.ask("continue", threadId=thread)
+    assert "version" in await answer
+    await debugger.ask("disconnect")
+    await debugger.close()
+    return stopped_in
 
 
 def test_what_was_saved_and_taken_back_while_nobody_watched(project: WatchedProject) -> None:
