@@ -36,6 +36,7 @@ from staticfire.edge.services.lambda_ import Functions, LambdaSettings
 from staticfire.edge.services.lambda_.api import LambdaApi
 from staticfire.edge.services.lambda_.code_locations import CodeLocations
 from staticfire.edge.services.lambda_.control_plane import LambdaControlPlane
+from staticfire.edge.services.lambda_.live_code import LiveCode
 from staticfire.edge.services.lambda_.mappings.operations import MappingOperations
 from staticfire.edge.services.lambda_.mappings.service import EventSourceMappings
 from staticfire.edge.services.lambda_.mappings.writes import StreamWrites
@@ -85,8 +86,9 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     mailbox = _mailbox(config)
     faults = Faults()
     locations = _locations(config, functions, port)
+    lambda_api = _lambda(config, emulator, functions, mappings, locations, port)
     services: dict[str, Service] = {
-        "lambda": _lambda(config, emulator, functions, mappings, locations, port),
+        "lambda": lambda_api,
         "dynamodb": StreamWrites(mappings, "dynamodb"),
         "kinesis": StreamWrites(mappings, "kinesis"),
         "pipes": pipes,
@@ -104,6 +106,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
         kept=kept,
         postgres=config.postgres,
         functions=functions,
+        live_code=LiveCode(lambda_api.control_plane, functions),
         mappings=mappings,
         pipes=pipes,
         apis=apis,
@@ -164,8 +167,9 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     mailbox = _mailbox(config)
     faults = Faults()
     locations = _locations(config, functions, port)
+    lambda_api = _lambda(config, emulator, functions, mappings, locations, port)
     services: dict[str, Service] = {
-        "lambda": _lambda(config, emulator, functions, mappings, locations, port),
+        "lambda": lambda_api,
         "dynamodb": StreamWrites(mappings, "dynamodb"),
         "kinesis": StreamWrites(mappings, "kinesis"),
         "pipes": pipes,
@@ -185,6 +189,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
         filler=filler,
         postgres=config.postgres,
         functions=functions,
+        live_code=LiveCode(lambda_api.control_plane, functions),
         mappings=mappings,
         pipes=pipes,
         apis=apis,
