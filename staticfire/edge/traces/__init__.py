@@ -7,6 +7,7 @@ They are taken apart, joined and named only when somebody reads them.
 """
 
 from .model import Kind, Link, Span, Trace, TraceSummary
-from .recorder import Subscription, TraceFilter, Traces, root_of
+from .recorder import Subscription, TraceFilter, Traces
+from .trace_id import root_of
 
 __all__ = ["Kind", "Link", "Span", "Subscription", "Trace", "TraceFilter", "TraceSummary", "Traces", "root_of"]

@@ -12,9 +12,11 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from .joining import joined, summarised
 from .model import Link, Outcome, Record, Trace, TraceSummary
+from .trace_id import root_of
 
 KEEP = 10_000
 KEEP_BYTES = 64 * 1024 * 1024
@@ -25,14 +27,6 @@ BODY = 64 * 1024  # of a body this much is kept
 RECORD_BYTES = 900  # what a record takes besides its bodies
 LIVE_SECONDS = 0.2
 LIVE_WAITING = 2000
-ROOT = 35  # "1-", 8 hexadecimal digits, "-", 24 of them
-
-
-def root_of(header: str) -> str:
-    """The trace that a header X-Amzn-Trace-Id names: `1-67891233-abcdef012345678912345678`; empty without one."""
-    start = 5 if header.startswith("Root=1-") else header.find("Root=1-") + 5
-    root = header[start : start + ROOT] if start >= 5 else ""
-    return root if len(root) == ROOT and root[10] == "-" and ";" not in root else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +55,13 @@ class TraceFilter:
         text = self.text.lower()
         looked_at = (summary.name, summary.id, summary.error, *summary.functions, *summary.request_ids)
         return not text or any(text in part.lower() for part in looked_at)
+
+
+class Working(Protocol):
+    """An execution environment, as its calls are told apart."""
+
+    def in_flight(self) -> tuple[str, str]:
+        """The root and the span of its invocation; before the first one, of what it initialises for."""
 
 
 class Kept:
@@ -99,6 +100,8 @@ class Traces:
         self._changed: dict[str, None] = {}
         self._timer: asyncio.TimerHandle | None = None
         self.listeners: list[Callable[[str, Record], None]] = []  # who takes each record as it comes
+        # The execution environments that run, by their id: what they call belongs to what is in flight there.
+        self.running: dict[str, Working] = {}
 
     # -- what happens
 
