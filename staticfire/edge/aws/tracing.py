@@ -63,7 +63,10 @@ class CallTracing:
                 self._traces.mark(call.root, marks(call.service, answer))
         if status < 400 and call.service == "s3" and request.method in ("PUT", "POST"):
             self._traces.mark(call.root, [f"s3:{request.path.lstrip('/').partition('?')[0]}"])
-        body = request.arrived[:KEPT]
+        body = request.arrived
+        if self._traces.item_writes and status < 400 and call.operation in WRITES_ITEMS:
+            self._traces.item_writes.wrote(*call.scope, call.root, body)
+        body = body[:KEPT]
         kept = answer[:KEPT_ANSWER] if status >= 400 else b""
         facts = (
             *(*call.scope, call.service, call.carried_out or call.operation or "", request.method, request.path),

@@ -17,6 +17,7 @@ from typing import Protocol
 from .joining import joined, summarised
 from .model import Link, Outcome, Record, Trace, TraceSummary
 from .trace_id import root_of
+from .writes import ItemWrites
 
 KEEP = 10_000
 KEEP_BYTES = 64 * 1024 * 1024
@@ -102,6 +103,7 @@ class Traces:
         self.listeners: list[Callable[[str, Record], None]] = []  # who takes each record as it comes
         # The execution environments that run, by their id: what they call belongs to what is in flight there.
         self.running: dict[str, Working] = {}
+        self.item_writes = ItemWrites()
 
     # -- what happens
 
@@ -131,16 +133,17 @@ class Traces:
         while len(self._marks) > MARKS:
             del self._marks[next(iter(self._marks))]
 
-    def came_from(self, root: str, marks: Sequence[str], roots: Sequence[str] = ()) -> None:
-        """What `root` was set off by: link it to the traces that sent it, both ways. Marks that nobody set are none."""
+    def came_from(self, root: str, marks: Sequence[str], roots: Sequence[tuple[str, str]] = ()) -> None:
+        """What `root` was set off by: link it to the traces that sent it, both ways. Marks that nobody set are none.
+        `roots` are traces that are known, each with what carried it."""
         for mark in marks:
             sender = self._marks.get(mark)
             if sender is not None and sender != root:
                 by, _, what = mark.partition(":")
                 self._link(sender, root, by, what)
-        for sender in roots:
+        for sender, by in roots:
             if sender != root:
-                self._link(sender, root, "sqs", "AWSTraceHeader")
+                self._link(sender, root, by, "")
 
     def _link(self, sender: str, root: str, by: str, what: str) -> None:
         before = self._traces.get(sender)

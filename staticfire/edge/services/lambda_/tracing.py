@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+import orjson
 
 from staticfire.edge.aws.calls import AwsError
 from staticfire.edge.traces import Traces
@@ -14,7 +17,7 @@ from staticfire.edge.traces.trace_id import new_trace, root_of
 from .invocation import Invocation, Result
 from .model import FunctionConfig
 
-MARKS = 200
+RECORDS = 200
 
 
 def note_invocation(
@@ -83,24 +86,47 @@ def begun_by(traces: Traces, records: Iterable[Mapping[str, Any]]) -> str:
     if not traces.on:
         return ""
     header = new_trace()
-    marks, roots = senders(records)
+    marks: list[str] = []
+    roots: list[tuple[str, str]] = []
+    for record in itertools.islice(records, RECORDS):
+        carried = root_of(str((record.get("attributes") or {}).get("AWSTraceHeader") or ""))
+        if carried:
+            roots.append((carried, "sqs"))
+        marks += _marks(record)
+        if record.get("eventSource") == "aws:dynamodb":
+            writer = _writer(traces, record)
+            roots += [(writer, "dynamodb")] if writer else []
     if marks or roots:
         traces.came_from(root_of(header), marks, roots)
     return header
 
 
-def senders(records: Iterable[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
-    """By what the senders of records may be known: marks, and roots that a message carries."""
-    marks: list[str] = []
-    roots: list[str] = []
-    for record in records:
-        if len(marks) >= MARKS:
-            break
-        carried = root_of(str((record.get("attributes") or {}).get("AWSTraceHeader") or ""))
-        if carried:
-            roots.append(carried)
-        marks += _marks(record)
-    return marks, roots
+def begun_by_event(traces: Traces, payload: bytes) -> str:
+    """The same for an event that the emulator hands over: of a topic, a bucket, an event bus."""
+    if not traces.on:
+        return ""
+    try:
+        event = orjson.loads(payload)
+    except ValueError:
+        return ""
+    if not isinstance(event, dict):
+        return ""
+    records = event.get("Records")
+    if isinstance(records, list) and all(isinstance(record, dict) for record in records):
+        return begun_by(traces, records)
+    if "detail-type" in event and event.get("id"):
+        header = new_trace()
+        traces.came_from(root_of(header), [f"events:{event['id']}"])
+        return header
+    return ""
+
+
+def _writer(traces: Traces, record: Mapping[str, Any]) -> str:
+    """The trace that wrote the item of a stream's record."""
+    arn, change = str(record.get("eventSourceARN")).split(":"), record.get("dynamodb") or {}
+    table = arn[5].split("/")[1] if len(arn) > 5 else ""
+    created = float(change.get("ApproximateCreationDateTime") or 0)
+    return traces.item_writes.writer(arn[4], arn[3], table, change.get("Keys") or {}, created)
 
 
 def _marks(record: Mapping[str, Any]) -> list[str]:

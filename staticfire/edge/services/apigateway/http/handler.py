@@ -33,6 +33,7 @@ from staticfire.edge.services.apigateway.domains.address import Address, Address
 from staticfire.edge.services.apigateway.rest_apis import RestApis
 from staticfire.edge.services.cloudwatch.log_writer import LogWriter
 from staticfire.edge.services.lambda_ import Functions
+from staticfire.edge.traces import Traces
 
 from .catalog import ApiCatalog
 from .control_plane import ControlPlane
@@ -60,7 +61,9 @@ class HttpApis:
         port: int,
         state_dir: Path,
         client: Client | None = None,
+        traces: Traces | None = None,
     ) -> None:
+        self._traces = traces if traces is not None else Traces(0)
         client = client or Client()
         self._port = str(port)
         domain = api_domain(public_host)
