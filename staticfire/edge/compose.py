@@ -35,6 +35,7 @@ from staticfire.edge.services.mail.mailbox import Mailbox
 from staticfire.edge.services.pipes.service import Pipes
 from staticfire.edge.services.rds.service import Rds
 from staticfire.edge.services.sts.service import Sts
+from staticfire.edge.services.xray import Xray
 from staticfire.edge.store import Store
 from staticfire.edge.traces import Traces
 from staticfire.edge.traces.recorder import KEEP as TRACES
@@ -84,6 +85,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
         "monitoring": cloudwatch,
         "logs": embedded_metrics,
         "sts": Sts(emulator, access_keys),
+        "xray": Xray(traces),
         **_rds(config, emulator),
     }
     router = Router(emulator, services=services, faults=faults, access_keys=access_keys, traces=traces)
@@ -158,6 +160,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
         "apigateway": http_apis,
         "logs": embedded_metrics,
         "sts": Sts(emulator, access_keys),
+        "xray": Xray(traces),
         **in_front.services,
         **_rds(config, emulator),
     }

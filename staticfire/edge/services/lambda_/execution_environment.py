@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from staticfire.edge.traces import Traces
+from staticfire.edge.traces.segments import DAEMON_PORT, DaemonPort
 
 from .extensions import Extensions
 from .function_logs import FunctionLog
@@ -98,6 +99,7 @@ class ExecutionEnvironment:
         self._stream = stream
         self._owner = owner
         self._traces = traces
+        self._daemon: DaemonPort | None = None
         self._delivered_at = 0.0
         self._platform = PlatformLog(config, runtime.label)
         self._memory = MemoryWatch(config.memory)
@@ -154,10 +156,14 @@ class ExecutionEnvironment:
             self._telemetry.host = host
             self._telemetry.emit("platform.initStart", self._platform.described("init"))
             self._write(self._platform.init_start())
+            if self._traces.on:
+                self._daemon = DaemonPort(self._traces, host, self._loop)
+            daemon_port = self._daemon.port if self._daemon is not None else DAEMON_PORT
             own = {
                 "AWS_LAMBDA_RUNTIME_API": f"{host}:{port}",
-                "AWS_XRAY_DAEMON_ADDRESS": f"{host}:2000",
+                "AWS_XRAY_DAEMON_ADDRESS": f"{host}:{daemon_port}",
                 "_AWS_XRAY_DAEMON_ADDRESS": host,
+                "_AWS_XRAY_DAEMON_PORT": str(daemon_port),
             }
             self._process = FunctionProcess(
                 self._launch,
@@ -518,6 +524,8 @@ class ExecutionEnvironment:
 
     async def _clean(self) -> None:
         self._traces.running.pop(self.id, None)
+        if self._daemon is not None:
+            self._daemon.close()
         self.gone.set()
         self._api.close()
         self._telemetry.close()

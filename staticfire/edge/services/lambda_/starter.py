@@ -166,7 +166,6 @@ class Starter:
             "AWS_LAMBDA_LOG_STREAM_NAME": stream,
             **of_json,
             "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
-            "_AWS_XRAY_DAEMON_PORT": "2000",
             "LAMBDA_TASK_ROOT": paths.task,
             "LAMBDA_RUNTIME_DIR": paths.runtime,
             "AWS_ENDPOINT_URL": own.get("AWS_ENDPOINT_URL", self._endpoint),
