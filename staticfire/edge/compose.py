@@ -22,6 +22,8 @@ from staticfire.edge.emulators.pair import PairedEmulator, PairedState
 from staticfire.edge.http1.client import Client
 from staticfire.edge.services.apigateway import HttpApis
 from staticfire.edge.services.cloudwatch.embedded_metrics import EmbeddedInCalls
+from staticfire.edge.services.cloudwatch.insights import Insights
+from staticfire.edge.services.cloudwatch.logs import Logs
 from staticfire.edge.services.cloudwatch.service import CloudWatch
 from staticfire.edge.services.function_urls import FunctionUrls
 from staticfire.edge.services.lambda_ import Functions, LambdaSettings
@@ -62,6 +64,8 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     ending.push_async_callback(cloudwatch.close)
     embedded_metrics = EmbeddedInCalls(emulator)
     ending.push_async_callback(embedded_metrics.close)
+    insights = Insights(emulator)
+    ending.push_async_callback(insights.close)
     kept = KeptWithEmulator(store)
     await kept.follow(await ministack.instance())
     access_keys = AccessKeys(_token(config))
@@ -83,7 +87,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
         "pipes": pipes,
         "apigateway": http_apis,
         "monitoring": cloudwatch,
-        "logs": embedded_metrics,
+        "logs": Logs(embedded_metrics, insights),
         "sts": Sts(emulator, access_keys),
         "xray": Xray(traces),
         **_rds(config, emulator),
@@ -134,6 +138,8 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     emulator = PairedEmulator(localstack, await filler.start())
     embedded_metrics = EmbeddedInCalls(emulator)
     ending.push_async_callback(embedded_metrics.close)
+    insights = Insights(emulator)
+    ending.push_async_callback(insights.close)
     localstack_state = LocalStackState(localstack)
     kept = KeptWithEmulator(store)
     if life := await localstack_state.instance():
@@ -158,7 +164,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
         "kinesis": StreamWrites(mappings, "kinesis"),
         "pipes": pipes,
         "apigateway": http_apis,
-        "logs": embedded_metrics,
+        "logs": Logs(embedded_metrics, insights),
         "sts": Sts(emulator, access_keys),
         "xray": Xray(traces),
         **in_front.services,
