@@ -30,6 +30,7 @@ from staticfire.edge.services.lambda_ import Functions, LambdaSettings
 from staticfire.edge.services.lambda_.api import LambdaApi
 from staticfire.edge.services.lambda_.code_locations import CodeLocations
 from staticfire.edge.services.lambda_.control_plane import LambdaControlPlane
+from staticfire.edge.services.lambda_.live_code import LiveCode
 from staticfire.edge.services.lambda_.mappings.operations import MappingOperations
 from staticfire.edge.services.lambda_.mappings.service import EventSourceMappings
 from staticfire.edge.services.lambda_.mappings.writes import StreamWrites
@@ -80,8 +81,9 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     faults = Faults()
     gate = Gate(functions.busy)
     locations = _locations(config, functions, port)
+    lambda_api = _lambda(config, emulator, functions, mappings, locations, port)
     services: dict[str, Service] = {
-        "lambda": _lambda(config, emulator, functions, mappings, locations, port),
+        "lambda": lambda_api,
         "dynamodb": StreamWrites(mappings, "dynamodb"),
         "kinesis": StreamWrites(mappings, "kinesis"),
         "pipes": pipes,
@@ -99,6 +101,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
         kept=kept,
         postgres=config.postgres,
         functions=functions,
+        live_code=LiveCode(lambda_api.control_plane, functions),
         mappings=mappings,
         pipes=pipes,
         http_apis=http_apis,
@@ -158,8 +161,9 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     faults = Faults()
     gate = Gate(functions.busy)
     locations = _locations(config, functions, port)
+    lambda_api = _lambda(config, emulator, functions, mappings, locations, port)
     services: dict[str, Service] = {
-        "lambda": _lambda(config, emulator, functions, mappings, locations, port),
+        "lambda": lambda_api,
         "dynamodb": StreamWrites(mappings, "dynamodb"),
         "kinesis": StreamWrites(mappings, "kinesis"),
         "pipes": pipes,
@@ -179,6 +183,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
         filler=filler,
         postgres=config.postgres,
         functions=functions,
+        live_code=LiveCode(lambda_api.control_plane, functions),
         mappings=mappings,
         pipes=pipes,
         http_apis=http_apis,
