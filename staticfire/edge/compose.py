@@ -41,7 +41,6 @@ from staticfire.edge.services.sts.service import Sts
 from staticfire.edge.services.xray import Xray
 from staticfire.edge.store import Store
 from staticfire.edge.traces import Traces
-from staticfire.edge.traces.recorder import KEEP as TRACES
 from staticfire.host.files import secret
 from staticfire.layout import CONTROL_TOKEN
 
@@ -70,7 +69,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     kept = KeptWithEmulator(store)
     await kept.follow(await ministack.instance())
     access_keys = AccessKeys(_token(config))
-    traces = Traces(TRACES if config.traces else 0)
+    traces = _traces(config, ending)
     functions = _functions(config, emulator, access_keys, port, store, traces)
     ending.push_async_callback(functions.close)
     mappings = await _mappings(store, emulator, functions, ending)
@@ -148,7 +147,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     if life := await localstack_state.instance():
         await kept.follow(life)
     access_keys = AccessKeys(_token(config))
-    traces = Traces(TRACES if config.traces else 0)
+    traces = _traces(config, ending)
     functions = _functions(config, emulator, access_keys, port, store, traces)
     ending.push_async_callback(functions.close)
     mappings = await _mappings(store, emulator, functions, ending)

@@ -55,7 +55,7 @@ def note_invocation(
     if init_seconds is not None:
         about = (name, config.version, execution_environment)
         started = began - init_seconds
-        traces.add(root, ("init", f"{span}-init"[-21:], span, f"{name} init", started, began, 0, "", "", about))
+        traces.add(root, ("init", f"{int(span, 16) ^ 2:016x}", span, f"{name} init", started, began, 0, "", "", about))
 
 
 def note_refusal(

@@ -252,7 +252,7 @@ def _of_function(span: Span, trace: Trace) -> list[dict[str, Any]]:
 
 
 def _initialisation(span: Span) -> dict[str, Any]:
-    return {**_base(span, "Initialization"), "id": f"{hash(span.id) & (1 << 64) - 1:016x}"}
+    return _base(span, "Initialization")
 
 
 def _call(span: Span) -> dict[str, Any]:
