@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 from staticfire.edge.aws.access_keys import AccessKeys
 from staticfire.edge.aws.calls import Service
@@ -41,6 +42,7 @@ from staticfire.edge.services.sts.service import Sts
 from staticfire.edge.services.xray import Xray
 from staticfire.edge.store import Store
 from staticfire.edge.traces import Traces
+from staticfire.edge.traces.exporting import IntoFile, Otlp
 from staticfire.host.files import secret
 from staticfire.layout import CONTROL_TOKEN
 
@@ -229,6 +231,15 @@ def _ministack(
         keep=keep,
         died=died,
     )
+
+
+def _traces(config: EdgeConfig, ending: AsyncExitStack) -> Traces:
+    traces = Traces(TRACES if config.traces else 0)
+    if traces.on and config.traces_file:
+        ending.push_async_callback(IntoFile(traces, Path(config.traces_file)).close)
+    if traces.on and config.otlp:
+        ending.push_async_callback(Otlp(traces, config.otlp).close)
+    return traces
 
 
 def _functions(

@@ -1,7 +1,7 @@
 """Spans on their way out, where somebody asked for it: into a file, or to an OTLP receiver. In batches, bounded.
 
-OTLP's JSON is written by hand: it is part of the protocol (https://opentelemetry.io/docs/specs/otlp/) and a page of code,
-where the official exporter brings protobuf, an SDK and a thread of its own.
+OTLP's JSON is written by hand: it is part of the protocol (https://opentelemetry.io/docs/specs/otlp/) and a page of
+code, where the official exporter brings protobuf, an SDK and a thread of its own.
 """
 
 from __future__ import annotations
