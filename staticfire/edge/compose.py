@@ -43,6 +43,7 @@ from staticfire.edge.services.xray import Xray
 from staticfire.edge.store import Store
 from staticfire.edge.traces import Traces
 from staticfire.edge.traces.exporting import IntoFile, Otlp
+from staticfire.edge.traces.recorder import KEEP as TRACES
 from staticfire.host.files import secret
 from staticfire.layout import CONTROL_TOKEN
 
