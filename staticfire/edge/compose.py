@@ -38,6 +38,7 @@ from staticfire.edge.services.lambda_.mappings.writes import StreamWrites
 from staticfire.edge.services.mail.mailbox import Mailbox
 from staticfire.edge.services.pipes.service import Pipes
 from staticfire.edge.services.rds.service import Rds
+from staticfire.edge.services.sqs import TracedMessages
 from staticfire.edge.services.sts.service import Sts
 from staticfire.edge.services.xray import Xray
 from staticfire.edge.store import Store
@@ -94,6 +95,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
         "logs": Logs(embedded_metrics, insights),
         "sts": Sts(emulator, access_keys),
         "xray": Xray(traces),
+        **({"sqs": TracedMessages()} if traces.on else {}),
         **_rds(config, emulator),
     }
     router = Router(emulator, services=services, faults=faults, access_keys=access_keys, traces=traces)
@@ -173,6 +175,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
         "logs": Logs(embedded_metrics, insights),
         "sts": Sts(emulator, access_keys),
         "xray": Xray(traces),
+        **({"sqs": TracedMessages()} if traces.on else {}),
         **in_front.services,
         **_rds(config, emulator),
     }

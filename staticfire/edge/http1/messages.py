@@ -161,6 +161,12 @@ class Request:
             return self.raw.partition(END_OF_HEAD)[2]
         return self._body
 
+    def replace_body(self, body: bytes) -> None:
+        """Another body in the place of the one that was read."""
+        self._body, self._source, self.raw = body, None, b""
+        if "content-length" in self.headers:
+            self.headers.replace("content-length", str(len(body)))
+
     async def gone(self) -> None:
         """Wait until the client has closed its side; it may have done so and still wait for the response."""
         if self._gone is None:
