@@ -64,7 +64,7 @@ class Span(NamedTuple):
             return "throttle"
         if self.status >= 500:
             return "fault"
-        if self.status >= 400:
+        if self.status >= 400 or self.facts.get("is_error"):
             return "error"
         return "fault" if self.error else "ok"
 

@@ -165,4 +165,5 @@ def _segment(document: bytes) -> dict[str, Any]:
         "cause": segment.get("cause") or {},
         "in_progress": bool(segment.get("in_progress")),
         "throttled": bool(segment.get("throttle")),
+        "is_error": bool(segment.get("error")) and not segment.get("fault"),
     }
