@@ -44,6 +44,8 @@ _MESSAGES = (
 def unfolded(record: Record) -> Span:
     """The span that a record is."""
     kind, identifier, parent, name, start, end, status, error, request_id, values = record
+    if callable(values[0]):
+        values = values[0](*values[1:])
     facts: dict[str, Any] = dict(zip(FACTS[kind], values, strict=True))
     if kind == "call":
         name, error = _call(facts, status, error)
