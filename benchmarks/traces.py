@@ -30,7 +30,7 @@ from .ours import bench_settings, started
 
 ACCOUNT = "100000000778"
 HANDLER = "def handler(event, context):\n    return {'statusCode': 200}\n"
-CONNECTIONS = 16
+CONNECTIONS = int(os.environ.get("BENCH_CONNECTIONS", "16"))
 
 
 @dataclass(frozen=True)
