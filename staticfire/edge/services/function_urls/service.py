@@ -41,8 +41,8 @@ PATH_PREFIX = "/_aws/lambda-url/"
 _PATH = re.compile(rf"{PATH_PREFIX}([a-z0-9]{{32}})(/.*)?", re.DOTALL)
 _HOST = re.compile(r"([a-z0-9]{32})\.lambda-url\.")
 
-FORBIDDEN = (
 EXCERPT = 500
+FORBIDDEN = (
     "Forbidden. For troubleshooting Function URL authorization issues, see: "
     "https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"
 )
