@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import pytest
 
 from staticfire.edge.services.cloudwatch.insights.events import Row
 from staticfire.edge.services.cloudwatch.insights.parser import parsed
-from staticfire.edge.services.cloudwatch.insights.patterns import Budget, Late
+from staticfire.edge.services.cloudwatch.insights.patterns import Late, QueryBudget
 from staticfire.edge.services.cloudwatch.insights.service import carried_out
-from staticfire.edge.services.cloudwatch.insights.tokens import Malformed
+from staticfire.edge.services.cloudwatch.insights.tokens import MalformedQuery
 
 MOMENT = 1_796_000_000_000
 REQUEST = "8f507cfc-xmpl-4697-b07a-ac58fc914c95".replace("xmpl", "0000")
@@ -20,7 +21,7 @@ REPORT = (
 )
 
 
-def asked(query: str, *messages: str | dict[str, object], seconds: float = 5) -> list[dict[str, str]]:
+def asked(query: str, *messages: str | Mapping[str, object], seconds: float = 5) -> list[dict[str, str]]:
     """The rows' fields; events come a second apart."""
     rows = [
         Row(
@@ -34,11 +35,11 @@ def asked(query: str, *messages: str | dict[str, object], seconds: float = 5) ->
         )
         for place, message in enumerate(messages)
     ]
-    told, _ = carried_out(parsed(query), rows, 10_000, Budget(seconds))
-    return [{one["field"]: one["value"] for one in row if one["field"] != "@ptr"} for row in told]
+    results, _ = carried_out(parsed(query), rows, 10_000, QueryBudget(seconds))
+    return [{one["field"]: one["value"] for one in row if one["field"] != "@ptr"} for row in results]
 
 
-def values(query: str, *messages: str | dict[str, object]) -> list[list[str]]:
+def values(query: str, *messages: str | Mapping[str, object]) -> list[list[str]]:
     return [list(row.values()) for row in asked(query, *messages)]
 
 
@@ -99,7 +100,7 @@ def test_lambdas_report_is_discovered() -> None:
     ],
 )
 def test_filter(condition: str, expected: list[str]) -> None:
-    events: list[dict[str, object]] = [
+    events: list[Mapping[str, object]] = [
         {"n": 1, "name": "one"},
         {"n": "2", "name": "two"},
         {"n": 3, "name": "three", "extra": 1},
@@ -222,7 +223,7 @@ def test_what_is_malformed_is_said_with_its_place(query: str, words: str) -> Non
     if not words:
         parsed(query)
         return
-    with pytest.raises(Malformed, match=words.replace("(", r"\(")) as caught:
+    with pytest.raises(MalformedQuery, match=words.replace("(", r"\(")) as caught:
         parsed(query)
     assert 0 <= caught.value.begin <= caught.value.end <= len(query) + 1
 
