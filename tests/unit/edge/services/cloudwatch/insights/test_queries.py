@@ -147,7 +147,7 @@ def test_parse_by_a_glob_and_by_a_regular_expression() -> None:
 
 
 def test_stats_by_bin_and_field() -> None:
-    events = [{"ms": ms, "route": "/a" if ms < 30 else "/b"} for ms in (10, 20, 30, 40)]
+    events: list[Mapping[str, object]] = [{"ms": ms, "route": "/a" if ms < 30 else "/b"} for ms in (10, 20, 30, 40)]
     query = (
         "stats count(*) as n, sum(ms), avg(ms) as mean, min(ms), max(ms), pct(ms, 50) as p50, earliest(ms), "
         "latest(ms), count_distinct(route) by bin(1h) as hour, route | sort route asc"
@@ -174,7 +174,7 @@ def test_stats_by_bin_and_field() -> None:
 
 
 def test_sort_limit_display_and_dedup() -> None:
-    events = [{"a": 1, "b": "x"}, {"a": 10, "b": "x"}, {"a": 9, "b": "y"}, {"b": "z"}]
+    events: list[Mapping[str, object]] = [{"a": 1, "b": "x"}, {"a": 10, "b": "x"}, {"a": 9, "b": "y"}, {"b": "z"}]
     assert values("sort a desc | limit 2 | display a", *events) == [["10"], ["9"]]
     assert values("fields a, b | sort a asc | dedup b | display b", *events) == [["z"], ["x"], ["y"]]
 
