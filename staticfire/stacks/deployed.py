@@ -102,6 +102,26 @@ class Archive:
         return any(name == pattern or _matches(name, pattern) for pattern in self.excludes)
 
 
+@dataclass(frozen=True)
+class Prebuilt:
+    """A zip that lies in the repository: somebody builds it anew there."""
+
+    file: Path
+
+    @property
+    def label(self) -> str:
+        return self.file.name
+
+    def places(self) -> Sequence[Path]:
+        return [self.file]
+
+    def entries(self) -> Mapping[str, Path]:
+        return {}
+
+    def seen(self, root: str) -> Mapping[str, Path]:
+        return {}
+
+
 def _matches(name: str, pattern: str) -> bool:
     """As the provider's doublestar: `*` stays within a name, `**` goes through directories."""
     return _parts_match(name.split("/"), pattern.rstrip("/").split("/"))
@@ -171,7 +191,7 @@ class _Reading:
         packages = [
             CodePackage(
                 file=file,
-                contents=contents.get(file),
+                contents=contents.get(file) or self._in_the_repository(file),
                 functions=tuple(sorted(attributes["arn"] for attributes in functions.get(file, ()))),
                 layers=tuple(sorted(attributes["arn"] for attributes in layers.get(file, ()))),
                 runtimes=tuple(sorted(_runtimes(functions.get(file, ()), layers.get(file, ())))),
@@ -180,6 +200,10 @@ class _Reading:
         ]
         layers_of = {attributes["arn"]: attributes.get("layers") or () for attributes in self._all("managed", FUNCTION)}
         return Deployed(tuple(packages), layers_of)
+
+    def _in_the_repository(self, file: Path) -> Prebuilt | None:
+        original = self._copy.original(str(file))
+        return Prebuilt(original) if original.is_file() and original != file else None
 
     def _contents(self) -> Iterator[tuple[Path, Contents]]:
         settings, stack = self._stack.settings, self._stack.stack_settings

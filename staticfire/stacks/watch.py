@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from staticfire import hcl
 from staticfire.errors import StaticfireError
 from staticfire.roots import NEVER_READ, modules_of
 
-from .deployed import CodePackage, Contents, Deployed
+from .deployed import CodePackage, Contents, Deployed, Prebuilt
 from .live import deployed_hashes, put, sha256_of
 from .packages import pack
 from .stack import Stack
@@ -38,14 +38,19 @@ VARIABLES = (".tfvars", ".tfvars.json")
 LEFT_ENDINGS = (".pyc", ".pyo", ".swp", ".swo", ".swx", ".tmp", "~", ".DS_Store")
 
 
-class _Saved(BaseFilter):
-    """Files that somebody may have saved."""
+class Saved(BaseFilter):
+    """Files below these directories that somebody may have saved."""
+
+    def __init__(self, directories: Iterable[Path]) -> None:
+        super().__init__()
+        self._directories = [f"{directory}{os.sep}" for directory in directories]
 
     def __call__(self, change: Change, path: str) -> bool:
         name = os.path.basename(path)
         if name.endswith(LEFT_ENDINGS) or name.startswith((".#", "#")) or name == "4913":  # vim's, emacs'
             return False
-        return not NEVER_READ.intersection(path.split(os.sep))
+        below = next((path.removeprefix(top) for top in self._directories if path.startswith(top)), path)
+        return not NEVER_READ.intersection(below.split(os.sep))
 
 
 @dataclass
@@ -66,11 +71,13 @@ class _Watched:
 
     def build(self) -> bytes:
         """The zip as Terraform has it, where its content is the same; else a new one."""
+        if isinstance(self.contents, Prebuilt):
+            return self.contents.file.read_bytes()
         for attempt in range(ATTEMPTS):
             try:
                 entries = self.contents.entries()
-                self.links = _links(entries)
-                return _unchanged(self.package.file, entries) or pack(entries)
+                self.links = links_in(entries)
+                return unchanged(self.package.file, entries) or pack(entries)
             except FileNotFoundError:
                 if attempt == ATTEMPTS - 1:
                     raise
@@ -113,7 +120,7 @@ class Watcher:
             paths = self._paths()
             for changes in watch(
                 *paths,
-                watch_filter=_Saved(),
+                watch_filter=Saved(paths),
                 debounce=DEBOUNCE_MILLISECONDS,
                 step=STEP_MILLISECONDS,
                 stop_event=stop,
@@ -150,8 +157,8 @@ class Watcher:
                     continue
                 own = {arn: hashes[arn] for arn in (*package.functions, *package.layers) if arn in hashes}
                 places = [place.resolve() for place in package.contents.places()]
-                ignored = bool(_ignored(places))
-                links = _links(_entries(package.contents))
+                ignored = bool(ignored_by_git(places))
+                links = links_in(_entries(package.contents))
                 self._watched.append(_Watched(stack, package, package.contents, places, links, ignored, own))
 
     def _was_applied_elsewhere(self) -> bool:
@@ -180,7 +187,7 @@ class Watcher:
 
     def _changed(self, paths: set[Path]) -> None:
         began = time.monotonic()
-        ignored = _ignored(sorted(paths))
+        ignored = ignored_by_git(sorted(paths))
         for watched in self._watched:
             own = {path for path in paths if watched.holds(path) and (watched.ignored or path not in ignored)}
             if own:
@@ -219,7 +226,7 @@ class Watcher:
     def _terraform_changed(self, stack: Stack, paths: set[Path]) -> None:
         directories = set(modules_of(stack.stack_settings.root))
         var_files = {file.resolve() for file in stack.stack_settings.var_files}
-        own = sorted(path for path in paths if path in var_files or path.parent in directories)
+        own = sorted(path for path in paths if path in var_files or _is_terraforms(path, directories))
         if own:
             first = stack.name not in self._waiting
             self._waiting[stack.name] = stack
@@ -251,6 +258,14 @@ class Watcher:
         self._load()
 
 
+def _is_terraforms(path: Path, directories: set[Path]) -> bool:
+    """Whether it is a file of one of these modules, or below it and named in its text, as an OpenAPI document is."""
+    if path.parent in directories and hcl_or_variables(path):
+        return True
+    modules = [directory for directory in directories if path.is_relative_to(directory)]
+    return any(path.name in file.read_text(errors="replace") for top in modules for file in hcl.files_in(top))
+
+
 def hcl_or_variables(path: Path) -> bool:
     """Whether a file is Terraform's own."""
     return path.name.endswith((*hcl.SUFFIXES, *VARIABLES))
@@ -277,12 +292,12 @@ def _entries(contents: Contents) -> Mapping[str, Path]:
         return {}  # it is said when it is built
 
 
-def _links(entries: Mapping[str, Path]) -> set[Path]:
+def links_in(entries: Mapping[str, Path]) -> set[Path]:
     """Files that lie elsewhere, and are in the package by a symbolic link."""
     return {path.resolve() for path in entries.values() if path.is_symlink()}
 
 
-def _unchanged(file: Path, entries: Mapping[str, Path]) -> bytes | None:
+def unchanged(file: Path, entries: Mapping[str, Path]) -> bytes | None:
     """The zip at `file`, where it holds just these entries."""
     try:
         with zipfile.ZipFile(file) as archive:
@@ -298,7 +313,7 @@ def _unchanged(file: Path, entries: Mapping[str, Path]) -> bytes | None:
         return None
 
 
-def _ignored(paths: Sequence[Path]) -> set[Path]:
+def ignored_by_git(paths: Sequence[Path]) -> set[Path]:
     """Those of these paths that git ignores; none where there is no git, or no repository of it."""
     by_directory: dict[Path, list[Path]] = {}
     for path in paths:

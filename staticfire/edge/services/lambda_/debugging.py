@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from staticfire.edge.aws.calls import AwsError
+from staticfire.host.ports import port_is_free
 
 from .model import FunctionConfig
 
@@ -28,6 +29,9 @@ class Holder(Protocol):
     """The execution environment that has the port."""
 
     gone: Event
+    state: str
+
+    def end(self, why: str) -> None: ...
 
     def snapshot(self) -> dict[str, Any]: ...
 
@@ -62,7 +66,12 @@ class DebugSession:
             )
 
     def keep(self) -> None:
+        """Somebody still wants it. Where the debugger's side has ended alone, as debugpy's may when an editor is killed
+        and another attaches at that instant, the execution environment is ended as well: the next one has it again."""
         self.until = time.monotonic() + LEASE_SECONDS
+        holder = self.holder
+        if holder is not None and holder.state == "idle" and port_is_free("127.0.0.1", self.port):
+            holder.end("the debugger has ended")
 
     async def port_is_free(self) -> None:
         """Wait until the execution environment that has the port is gone."""
