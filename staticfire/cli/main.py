@@ -60,6 +60,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     ),
     "debug": ("debug", "configure", "Have a function carry a debugger, for your editor to attach to."),
     "logs": ("logs", "configure", "Print the functions' logs, from CloudWatch Logs."),
+    "trace": ("trace", "configure", "Draw what a request did: functions, AWS calls, errors, times."),
     "mail": ("mail", "configure", "Print what SNS and SES sent by e-mail, newest first. Nothing leaves this machine."),
     "reset": (
         "stacks",

@@ -101,13 +101,13 @@ def _follow(settings: Settings, running: Running, stacks: Sequence[Stack], argum
     """The logs, and the sources watched beside them."""
     since = time.time()
     if arguments.no_watch:
-        print_logs(running, None, since, follow=True)
+        print_logs(running, (), since, follow=True)
         return
     failed: list[Exception] = []
 
     def follow() -> None:
         try:
-            print_logs(running, None, since, follow=True)
+            print_logs(running, (), since, follow=True)
         except (
             StaticfireError,
             ClientError,
