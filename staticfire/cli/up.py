@@ -16,7 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from staticfire.errors import UsageError
+from staticfire.console.process import ConsoleProcess
+from staticfire.errors import StaticfireError, UsageError
 from staticfire.host.locks import command_lock
 from staticfire.layout import Layout
 from staticfire.progress import Progress, progress
@@ -68,10 +69,12 @@ def _up(settings: Settings, arguments: argparse.Namespace) -> int:
         with command_lock(layout, "up"), progress(verbose=arguments.verbose) as display, ThreadPoolExecutor(1) as pool:
             building = pool.submit(_build, settings, names, display)
             running = place.start(display)
+            console = _begin_console(settings)
             packages = building.result()
             stacks = [Stack(settings, name, running) for name in names]
             for stack in stacks:
                 bring_up(stack, display, packages[stack.name])
+            _await(console)
         if arguments.json:
             print(json.dumps(as_object(settings, running), indent=2))
             return 0
@@ -88,6 +91,24 @@ def _up(settings: Settings, arguments: argparse.Namespace) -> int:
                 place.undo(display)
         raise
     return 0
+
+
+def _begin_console(settings: Settings) -> ConsoleProcess | None:
+    """It starts while the stacks are applied."""
+    if not settings.console:
+        return None
+    console = ConsoleProcess(settings)
+    console.begin()
+    return console
+
+
+def _await(console: ConsoleProcess | None) -> None:
+    """Nobody is without a stack because its page does not start."""
+    if console is not None:
+        try:
+            console.wait()
+        except StaticfireError as error:
+            print(f"note: {error}", file=sys.stderr)
 
 
 def _existing(files: Sequence[Path]) -> list[Path]:
