@@ -29,6 +29,9 @@ in it, each Terraform root (roots.py) in or below the working directory is a sta
 | idle_time           | STATICFIRE_IDLE_TIME           | 5m                 |
 | account_concurrency | STATICFIRE_ACCOUNT_CONCURRENCY | 1000               |
 | enforce_iam         | STATICFIRE_ENFORCE_IAM         | false              |
+| traces              | STATICFIRE_TRACES              | true               |
+| traces_file         | STATICFIRE_TRACES_FILE         | none: in memory    |
+| otlp                | STATICFIRE_OTLP                | none               |
 | allow_unsupported   | STATICFIRE_ALLOW_UNSUPPORTED   | false              |
 | strict              | STATICFIRE_STRICT              | false              |
 | allow_origins       | STATICFIRE_ALLOW_ORIGINS       | none               |
@@ -146,6 +149,9 @@ class Settings:
     idle_time: float = 300.0  # in seconds
     account_concurrency: int = 1000
     enforce_iam: bool = False
+    traces: bool = True
+    traces_file: Path | None = None  # where each span is written besides, a JSON document a line
+    otlp: str = ""  # the base URL of an OTLP/HTTP receiver
     allow_unsupported: bool = False  # apply what cannot run here too
     strict: bool = False  # apply only what runs here
     allow_origins: tuple[str, ...] = ()
@@ -206,6 +212,9 @@ FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "idle_time": timespan,
     "account_concurrency": integer(1, 100000),
     "enforce_iam": switch,
+    "traces": switch,
+    "traces_file": path,
+    "otlp": text,
     "allow_unsupported": switch,
     "strict": switch,
     "allow_origins": strings,
@@ -224,7 +233,7 @@ GONE = {
     "compile_client": "Remove it: functions run under AWS's runtime client as AWS published it.",
     "prewarm": "Remove it: pre-warmed execution environments are gone; each starts a process of its own.",
 }
-_PATHS = ("state_dir", "cache_dir", "postgres_bin", "provider_mirror")
+_PATHS = ("state_dir", "cache_dir", "postgres_bin", "provider_mirror", "traces_file")
 
 
 def find_project(start: Path) -> Path | None:

@@ -55,6 +55,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "apply": ("stacks", "configure_apply", "Apply stacks to the running target, even when nothing changed."),
     "destroy": ("stacks", "configure_destroy", "Destroy stacks and their databases."),
     "logs": ("logs", "configure", "Print the functions' logs, from CloudWatch Logs."),
+    "trace": ("trace", "configure", "Draw what a request did: functions, AWS calls, errors, times."),
     "mail": ("mail", "configure", "Print what SNS and SES sent by e-mail, newest first. Nothing leaves this machine."),
     "reset": (
         "stacks",

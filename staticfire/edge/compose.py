@@ -36,6 +36,8 @@ from staticfire.edge.services.pipes.service import Pipes
 from staticfire.edge.services.rds.service import Rds
 from staticfire.edge.services.sts.service import Sts
 from staticfire.edge.store import Store
+from staticfire.edge.traces import Traces
+from staticfire.edge.traces.recorder import KEEP as TRACES
 from staticfire.host.files import secret
 from staticfire.layout import CONTROL_TOKEN
 
@@ -62,7 +64,8 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     kept = KeptWithEmulator(store)
     await kept.follow(await ministack.instance())
     access_keys = AccessKeys(_token(config))
-    functions = _functions(config, emulator, access_keys, port, store)
+    traces = Traces(TRACES if config.traces else 0)
+    functions = _functions(config, emulator, access_keys, port, store, traces)
     ending.push_async_callback(functions.close)
     mappings = await _mappings(store, emulator, functions, ending)
     pipes = await _pipes(store, emulator, functions, ending)
@@ -83,7 +86,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
         "sts": Sts(emulator, access_keys),
         **_rds(config, emulator),
     }
-    router = Router(emulator, services=services, faults=faults, access_keys=access_keys)
+    router = Router(emulator, services=services, faults=faults, access_keys=access_keys, traces=traces)
     endpoints = Endpoints(
         token=_token(config),
         emulator=ministack,
@@ -96,6 +99,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
         gate=gate,
         faults=faults,
         router=router,
+        traces=traces,
         mails=mailbox,
         listeners={
             "mail": mailbox.sent,
@@ -133,7 +137,8 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     if life := await localstack_state.instance():
         await kept.follow(life)
     access_keys = AccessKeys(_token(config))
-    functions = _functions(config, emulator, access_keys, port, store)
+    traces = Traces(TRACES if config.traces else 0)
+    functions = _functions(config, emulator, access_keys, port, store, traces)
     ending.push_async_callback(functions.close)
     mappings = await _mappings(store, emulator, functions, ending)
     pipes = await _pipes(store, emulator, functions, ending)
@@ -156,7 +161,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
         **in_front.services,
         **_rds(config, emulator),
     }
-    router = Router(emulator, services=services, faults=faults, access_keys=access_keys)
+    router = Router(emulator, services=services, faults=faults, access_keys=access_keys, traces=traces)
     state = PairedState(localstack_state, filler)
     endpoints = Endpoints(
         token=_token(config),
@@ -171,6 +176,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
         gate=gate,
         faults=faults,
         router=router,
+        traces=traces,
         mails=LocalStackMail(emulator, mailbox),
         listeners={"mail": mailbox.sent, "notification": mailbox.notification},
     )
@@ -212,7 +218,9 @@ def _ministack(
     )
 
 
-def _functions(config: EdgeConfig, emulator: Emulator, access_keys: AccessKeys, port: int, store: Store) -> Functions:
+def _functions(
+    config: EdgeConfig, emulator: Emulator, access_keys: AccessKeys, port: int, store: Store, traces: Traces
+) -> Functions:
     settings = LambdaSettings(
         state_dir=config.state_dir,
         endpoint=f"http://127.0.0.1:{port}",
@@ -222,7 +230,7 @@ def _functions(config: EdgeConfig, emulator: Emulator, access_keys: AccessKeys, 
         idle_seconds=config.idle_seconds,
         enforce_iam=config.enforce_iam,
     )
-    functions = Functions(emulator, settings, access_keys, store)
+    functions = Functions(emulator, settings, access_keys, store, traces)
     functions.resume()
     return functions
 
@@ -271,7 +279,14 @@ async def _pipes(store: Store, emulator: Emulator, functions: Functions, ending:
 
 
 def _http_apis(config: EdgeConfig, emulator: Emulator, functions: Functions, port: int) -> HttpApis:
-    return HttpApis(emulator, functions, public_host=config.public_host, port=port, state_dir=config.state_dir)
+    return HttpApis(
+        emulator,
+        functions,
+        public_host=config.public_host,
+        port=port,
+        state_dir=config.state_dir,
+        traces=functions.traces,
+    )
 
 
 def _token(config: EdgeConfig) -> str:

@@ -1,12 +1,11 @@
-"""API Gateway HTTP APIs: the data plane, learned from the control plane of the emulator behind the edge.
+"""API Gateway: HTTP, REST and WebSocket APIs.
 
-    address -> catalog -> (stage, path) -> CORS preflight -> route -> throttle -> authorizer -> integration -> answer
-
-`address` says which API a request means, `catalog` knows that API compiled, `handler` takes the steps in AWS's order.
-Each other module is one step. What AWS documents is named in the module that does it.
+http    HTTP APIs' data plane
+domains which API, stage and path an address means
+common  what is there once for all kinds
 """
 
-from .address import Address
-from .handler import HttpApis
+from .domains.address import Address
+from .http.handler import HttpApis
 
 __all__ = ["Address", "HttpApis"]

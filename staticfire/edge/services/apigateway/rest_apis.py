@@ -11,9 +11,9 @@ import re
 from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.http1.messages import BodyTooLarge, Response
 
-from .address import Address
-from .integration import MAX_BODY
-from .refusal import too_large
+from .common.limits import MAX_BODY
+from .common.refusal import too_large
+from .domains.address import Address
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
 # What emulators answer for an API that they do not have either.

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 from staticfire.edge.http1.hop_by_hop import HOP_BY_HOP
 from staticfire.edge.http1.messages import Request
-from staticfire.edge.services.apigateway.event import encode, is_text
+from staticfire.edge.services.apigateway.http.event import encode, is_text
 
 from .authorization import Signer
 

@@ -20,9 +20,9 @@ from typing import Any
 from staticfire.edge.aws.access_keys import AccessKeys
 from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.http1.messages import BodyTooLarge, Request, Response
-from staticfire.edge.services.apigateway.cors import CorsPolicy
-from staticfire.edge.services.apigateway.model import Cors
-from staticfire.edge.services.apigateway.response import Malformed
+from staticfire.edge.services.apigateway.common.cors import CorsPolicy
+from staticfire.edge.services.apigateway.common.settings import Cors
+from staticfire.edge.services.apigateway.http.response import Malformed
 from staticfire.edge.services.lambda_ import FunctionRef, Functions
 from staticfire.edge.services.lambda_.service import Streaming
 from staticfire.edge.traces.trace_id import continued

@@ -14,6 +14,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from staticfire.edge.traces import Traces
+
 from .catalog import FunctionCatalog
 from .code import CodeStore
 from .credentials import Credentials, OfEdge, OfEmulator
@@ -58,13 +60,17 @@ class Starter:
         runtimes: Runtimes,
         logs: FunctionLogs,
         code: CodeStore,
+        traces: Traces,
     ) -> None:
+        self._traces = traces
         self._endpoint = settings.endpoint
         self._catalog = catalog
         self._runtimes = runtimes
         self._logs = logs
         self._code = code
-        self._credentials: Credentials = OfEmulator(emulator) if settings.enforce_iam else OfEdge(access_keys)
+        self._credentials: Credentials = (
+            OfEmulator(emulator, access_keys) if settings.enforce_iam else OfEdge(access_keys)
+        )
         self._directory = settings.state_dir / "functions" / "run"
         # What an edge that was killed left behind; no execution environment outlives its edge.
         shutil.rmtree(self._directory, ignore_errors=True)
@@ -112,7 +118,9 @@ class Starter:
         if program is not None:
             settings["program"] = program
         launch = Launch(runtime.launcher, settings, variables)
-        return ExecutionEnvironment(config, runtime, launch, directory=directory, stream=stream, owner=pool)
+        return ExecutionEnvironment(
+            config, runtime, launch, directory=directory, stream=stream, owner=pool, traces=self._traces
+        )
 
     def _wrap(self, settings: LaunchSettings, variables: dict[str, str], directory: Path) -> None:
         """What the wrapper is to start. It is told by variables alone, as nothing stands between it and the runtime."""

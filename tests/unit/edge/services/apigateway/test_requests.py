@@ -11,7 +11,7 @@ import pytest
 
 from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.http1.messages import Headers, Request
-from staticfire.edge.services.apigateway.address import api_domain
+from staticfire.edge.services.apigateway.domains.address import api_domain
 from tests.unit.edge.services.apigateway.kit import ACCOUNT, REGION, Answer, Lab
 
 INTERNAL = {"message": "Internal Server Error"}

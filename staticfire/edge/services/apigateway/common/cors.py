@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from staticfire.edge.http1.messages import HeaderList, Request, Response
 
-from .model import Cors
+from .settings import Cors
 
 
 class CorsPolicy:

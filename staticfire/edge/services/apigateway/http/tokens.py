@@ -23,10 +23,10 @@ from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.http1.client import Client
 from staticfire.edge.http1.messages import BodyTooLarge
+from staticfire.edge.services.apigateway.common.refusal import forbidden, unauthorized
 
 from .exchange import Exchange
 from .model import Authorizer
-from .refusal import forbidden, unauthorized
 
 log = logging.getLogger(__name__)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from staticfire.edge.aws.calls import Scope
 from staticfire.edge.services.lambda_ import FunctionRef, Functions, Outcome
 
-from .exchange import Exchange
-from .expressions import with_stage_variables
+from .texts import with_stage_variables
 
 PRINCIPAL = "apigateway.amazonaws.com"
 
@@ -35,21 +36,29 @@ class Callee:
         self._credentials = credentials
         self._fixed = FunctionRef.parse(function_text(uri), scope) if "${" not in uri else None
 
-    def ref(self, exchange: Exchange) -> FunctionRef:
+    def ref(self, stage_variables: Mapping[str, str]) -> FunctionRef:
         if self._fixed is not None:
             return self._fixed
-        uri = with_stage_variables(self._uri, exchange.stage.variables)
+        uri = with_stage_variables(self._uri, stage_variables)
         return FunctionRef.parse(function_text(uri), self._scope)
 
-    async def call(self, exchange: Exchange, payload: bytes, source_arn: str, seconds: float) -> Outcome:
+    async def call(
+        self,
+        payload: bytes,
+        source_arn: str,
+        seconds: float,
+        *,
+        stage_variables: Mapping[str, str],
+        trace_id: str,
+    ) -> Outcome:
         """The function's answer, unless it is not allowed or too late. An AwsError says that it could not run."""
-        ref = self.ref(exchange)
+        ref = self.ref(stage_variables)
         # With a role in `credentials` the role's policy decides, not the function's: not checked here.
         if self._credentials is None and not await self._functions.allows(ref, PRINCIPAL, source_arn):
             raise NotAllowed(
                 f"{ref.arn} has no permission for {PRINCIPAL} with source {source_arn}: add an aws_lambda_permission"
             )
         try:
-            return await self._functions.invoke(ref, payload, trace_id=exchange.trace_id, patience=seconds)
+            return await self._functions.invoke(ref, payload, trace_id=trace_id, patience=seconds)
         except TimeoutError as error:
             raise TimedOut(f"{ref.arn} has not answered within {seconds:g} s") from error

@@ -7,7 +7,7 @@ settings or the stage's default ones; either way it has a bucket of its own. A l
 
 from __future__ import annotations
 
-from .model import RouteSettings
+from .settings import RouteSettings
 
 UNLIMITED = 1e12
 

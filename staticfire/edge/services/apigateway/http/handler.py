@@ -18,20 +18,29 @@ from staticfire.edge.aws.calls import AwsError, Call, Scope
 from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.http1.client import Client
 from staticfire.edge.http1.messages import BodyTooLarge, Request, Response
+from staticfire.edge.services.apigateway.common.limits import MAX_BODY
+from staticfire.edge.services.apigateway.common.metrics import ApiMetrics
+from staticfire.edge.services.apigateway.common.refusal import (
+    Refused,
+    not_found,
+    not_yet_again,
+    too_large,
+    too_many_requests,
+    unsupported,
+)
+from staticfire.edge.services.apigateway.common.request_ids import new_request_id
+from staticfire.edge.services.apigateway.domains.address import Address, Addresses, api_domain
+from staticfire.edge.services.apigateway.rest_apis import RestApis
 from staticfire.edge.services.cloudwatch.log_writer import LogWriter
 from staticfire.edge.services.lambda_ import Functions
+from staticfire.edge.traces import Traces
 
-from .address import Address, Addresses, api_domain
 from .catalog import ApiCatalog
 from .control_plane import ControlPlane
 from .earlier_apis import EarlierApis
-from .exchange import Exchange, new_request_id
-from .integration import MAX_BODY
-from .metrics import ApiMetrics
+from .exchange import Exchange
 from .model import DEFAULT_STAGE
 from .prepared import PreparedApi, PreparedRoute, PreparedStage, Preparer
-from .refusal import Refused, not_found, not_yet_again, too_large, too_many_requests, unsupported
-from .rest_apis import RestApis
 from .tokens import KeySource
 
 log = logging.getLogger(__name__)
@@ -52,7 +61,9 @@ class HttpApis:
         port: int,
         state_dir: Path,
         client: Client | None = None,
+        traces: Traces | None = None,
     ) -> None:
+        self._traces = traces if traces is not None else Traces(0)
         client = client or Client()
         self._port = str(port)
         domain = api_domain(public_host)
@@ -169,7 +180,7 @@ class HttpApis:
                     size,
                 )
         if stage.access_log is not None:
-            stage.access_log.write(exchange)
+            stage.access_log.write(exchange, exchange.epoch_ms)
 
     async def answer(self, call: Call) -> Response | None:
         """An API Gateway call: those of HTTP APIs are passed on here, others (None) by the router."""

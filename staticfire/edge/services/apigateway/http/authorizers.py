@@ -19,14 +19,14 @@ from typing import Any, Protocol
 
 from staticfire.edge.aws import iam_policy
 from staticfire.edge.aws.calls import AwsError, Scope
+from staticfire.edge.services.apigateway.common.function_call import Callee, NotAllowed, TimedOut
+from staticfire.edge.services.apigateway.common.refusal import Refused, failed, forbidden, unauthorized
 from staticfire.edge.services.lambda_ import Functions
 
 from . import event
 from .exchange import Exchange, api_arn
 from .expressions import compile_value
-from .function_call import Callee, NotAllowed, TimedOut
 from .model import Authorizer, Route
-from .refusal import Refused, failed, forbidden, unauthorized
 from .tokens import JwtAuthorizer, KeySource
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,13 @@ class LambdaGuard:
         build = event.authorizer_2 if self._authorizer.payload_version == "2.0" else event.authorizer_1
         started = time.monotonic()
         try:
-            outcome = await self._callee.call(exchange, build(exchange, identities), self._source_arn, TIMEOUT_SECONDS)
+            outcome = await self._callee.call(
+                build(exchange, identities),
+                self._source_arn,
+                TIMEOUT_SECONDS,
+                stage_variables=exchange.stage.variables,
+                trace_id=exchange.trace_id,
+            )
         except (AwsError, NotAllowed, TimedOut) as error:
             raise self._failed(exchange, str(error)) from error
         exchange.authorizer_latency = round((time.monotonic() - started) * 1000)

@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-mappings.h
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import NamedTuple
@@ -16,11 +17,23 @@ from urllib.parse import unquote
 
 from staticfire.edge.aws.calls import Scope
 from staticfire.edge.http1.messages import Request
-
-from .model import ApiMapping
+from staticfire.edge.services.apigateway.common.settings import Json
 
 PATH_PREFIX = "/_aws/execute-api/"
 HOST_MARK = ".execute-api."
+
+
+@dataclass(frozen=True, slots=True)
+class ApiMapping:
+    """One API mapping of a custom domain: the requests below `key` go to a stage of an API."""
+
+    key: str
+    api_id: str
+    stage: str
+
+    @classmethod
+    def parse(cls, data: Json) -> ApiMapping:
+        return cls(key=data.get("apiMappingKey") or "", api_id=data["apiId"], stage=data["stage"])
 
 
 class Address(NamedTuple):

@@ -9,17 +9,19 @@ from typing import NamedTuple
 
 from staticfire.edge.aws.calls import Scope
 from staticfire.edge.http1.client import Client
+from staticfire.edge.services.apigateway.common.access_log import AccessLog, access_log
+from staticfire.edge.services.apigateway.common.cors import CorsPolicy
+from staticfire.edge.services.apigateway.common.settings import RouteSettings
+from staticfire.edge.services.apigateway.common.throttle import Bucket, Buckets
 from staticfire.edge.services.cloudwatch.log_writer import LogWriter
 from staticfire.edge.services.cloudwatch.metric_writer import Dimensions
 from staticfire.edge.services.lambda_ import Functions
 
-from .access_log import AccessLog, access_log
 from .authorizers import RouteGuard, guard_for, route_guard
-from .cors import CorsPolicy
+from .exchange import Exchange, context_getter
 from .integration import Responder, responder_for
-from .model import Api, Authorizer, Integration, Route, RouteSettings, Stage
+from .model import Api, Authorizer, Integration, Route, Stage
 from .routes import RouteTable
-from .throttle import Bucket, Buckets
 from .tokens import KeySource
 
 log = logging.getLogger(__name__)
@@ -57,7 +59,7 @@ class PreparedStage(NamedTuple):
     stage: Stage
     table: RouteTable[PreparedRoute]
     dimensions: Dimensions
-    access_log: AccessLog | None
+    access_log: AccessLog[Exchange] | None
 
 
 class PreparedApi(NamedTuple):
@@ -106,7 +108,7 @@ class Preparer:
             stage,
             RouteTable(routes),
             (("ApiId", api_id), ("Stage", stage.name)),
-            access_log(stage.access_log, api_id, stage.name, self._logs) if stage.access_log else None,
+            access_log(stage.access_log, api_id, stage.name, self._logs, context_getter) if stage.access_log else None,
         )
 
     def _route(

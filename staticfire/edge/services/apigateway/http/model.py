@@ -4,38 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-Json = Mapping[str, Any]
+from staticfire.edge.services.apigateway.common.settings import AccessLogSettings, Cors, Json, RouteSettings, texts
 
 DEFAULT_STAGE = "$default"
 DEFAULT_ROUTE = "$default"
 MAX_TIMEOUT_SECONDS = 30.0
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    return tuple(str(item) for item in value or ())
-
-
-@dataclass(frozen=True, slots=True)
-class Cors:
-    allow_origins: tuple[str, ...] = ()
-    allow_methods: tuple[str, ...] = ()
-    allow_headers: tuple[str, ...] = ()
-    expose_headers: tuple[str, ...] = ()
-    allow_credentials: bool = False
-    max_age: int | None = None
-
-    @classmethod
-    def parse(cls, data: Json) -> Cors:
-        return cls(
-            allow_origins=_texts(data.get("allowOrigins")),
-            allow_methods=_texts(data.get("allowMethods")),
-            allow_headers=_texts(data.get("allowHeaders")),
-            expose_headers=_texts(data.get("exposeHeaders")),
-            allow_credentials=bool(data.get("allowCredentials")),
-            max_age=data.get("maxAge"),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +46,7 @@ class Route:
             integration_id=target.removeprefix("integrations/") or None,
             authorization=data.get("authorizationType") or "NONE",
             authorizer_id=data.get("authorizerId"),
-            scopes=_texts(data.get("authorizationScopes")),
+            scopes=texts(data.get("authorizationScopes")),
         )
 
     @property
@@ -120,35 +94,12 @@ class Integration:
 
 
 @dataclass(frozen=True, slots=True)
-class RouteSettings:
-    """Throttling is off unless a rate or a burst is set; one that is not set does not limit."""
-
-    rate: float | None = None
-    burst: int | None = None
-    detailed_metrics: bool = False
-
-    @classmethod
-    def parse(cls, data: Json) -> RouteSettings:
-        return cls(
-            rate=data.get("throttlingRateLimit"),
-            burst=data.get("throttlingBurstLimit"),
-            detailed_metrics=bool(data.get("detailedMetricsEnabled")),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class AccessLogSettings:
-    destination: str
-    format: str
-
-
-@dataclass(frozen=True, slots=True)
 class Stage:
     name: str
     auto_deploy: bool = False
     deployment_id: str | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
-    default_settings: RouteSettings = RouteSettings()
+    default_settings: RouteSettings = field(default_factory=RouteSettings)
     route_settings: Mapping[str, RouteSettings] = field(default_factory=dict)
     access_log: AccessLogSettings | None = None
 
@@ -189,25 +140,12 @@ class Authorizer:
         return cls(
             id=data["authorizerId"],
             type=data.get("authorizerType", "REQUEST"),
-            identity_sources=_texts([sources] if isinstance(sources, str) else sources),
+            identity_sources=texts([sources] if isinstance(sources, str) else sources),
             issuer=(jwt.get("issuer") or "").rstrip("/"),
-            audience=_texts(jwt.get("audience")),
+            audience=texts(jwt.get("audience")),
             uri=data.get("authorizerUri") or "",
             payload_version=data.get("authorizerPayloadFormatVersion") or "1.0",
             ttl=float(data.get("authorizerResultTtlInSeconds") or 0),
             simple_responses=bool(data.get("enableSimpleResponses")),
             credentials=data.get("authorizerCredentialsArn") or None,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class ApiMapping:
-    """One API mapping of a custom domain: the requests below `key` go to a stage of an API."""
-
-    key: str
-    api_id: str
-    stage: str
-
-    @classmethod
-    def parse(cls, data: Json) -> ApiMapping:
-        return cls(key=data.get("apiMappingKey") or "", api_id=data["apiId"], stage=data["stage"])

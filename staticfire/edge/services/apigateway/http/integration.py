@@ -18,17 +18,17 @@ from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.http1.client import Client
 from staticfire.edge.http1.hop_by_hop import end_to_end
 from staticfire.edge.http1.messages import BodyTooLarge, HeaderList, Response
+from staticfire.edge.services.apigateway.common.function_call import Callee, NotAllowed, TimedOut
+from staticfire.edge.services.apigateway.common.limits import MAX_BODY
+from staticfire.edge.services.apigateway.common.refusal import Refused, failed, too_large, unavailable, unsupported
+from staticfire.edge.services.apigateway.common.texts import with_stage_variables
 from staticfire.edge.services.lambda_ import Functions
 
 from . import event, response
 from .exchange import Exchange, api_arn
-from .expressions import with_stage_variables
-from .function_call import Callee, NotAllowed, TimedOut
 from .mapping import RequestMapping, ResponseMapping
 from .model import DEFAULT_ROUTE, Integration, Route
-from .refusal import Refused, failed, too_large, unavailable, unsupported
 
-MAX_BODY = 10 * 1024 * 1024
 MAX_EVENT = 6_291_556
 _THROTTLED = ("TooManyRequestsException", "ServiceException", "ServiceUnavailable")
 _EXCERPT = 500
@@ -68,7 +68,13 @@ class LambdaResponder:
             raise too_large(f"the event for the function is {len(payload)} bytes, Lambda takes {MAX_EVENT}")
         started = time.perf_counter()
         try:
-            outcome = await self._callee.call(exchange, payload, self._source_arn(exchange), self._timeout)
+            outcome = await self._callee.call(
+                payload,
+                self._source_arn(exchange),
+                self._timeout,
+                stage_variables=exchange.stage.variables,
+                trace_id=exchange.trace_id,
+            )
         except AwsError as error:
             exchange.integration_status = error.status
             raise self._refusal(exchange, error) from error

@@ -8,25 +8,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from staticfire.edge.http1.messages import Response
+from staticfire.edge.services.apigateway.common.texts import text_of
 
 from .exchange import Exchange, context_getter, decoded_path
 
 Value = Callable[[Exchange, Response | None], str | None]
 
 _EMBEDDED = re.compile(r"\$(?:\{([^}]*)\}|((?:request|response|context|stageVariables)\.[\w.\[\]'-]*[\w\]]))")
-_STAGE_VARIABLE = re.compile(r"\$\{stageVariables\.([^}]*)\}")
 _JSON_STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]|\['([^']*)'\]")
-
-
-def text_of(value: Any) -> str | None:
-    """A value as text: strings as they are, other JSON as JSON."""
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, separators=(",", ":"))
 
 
 def _json_path(body: bytes, path: str) -> str | None:
@@ -99,8 +91,3 @@ def compile_value(text: str) -> Value:
 
 def _constant(text: str) -> Value:
     return lambda _exchange, _r: text
-
-
-def with_stage_variables(text: str, variables: Mapping[str, str]) -> str:
-    """`${stageVariables.name}` in a URI replaced."""
-    return _STAGE_VARIABLE.sub(lambda variable: variables.get(variable[1], ""), text)

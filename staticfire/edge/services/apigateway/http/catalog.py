@@ -23,8 +23,9 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from staticfire.edge.aws.calls import AwsError, Scope
+from staticfire.edge.services.apigateway.domains.address import ApiMapping
 
-from .model import Api, ApiMapping, Authorizer, Integration, Route, Stage
+from .model import Api, Authorizer, Integration, Route, Stage
 from .prepared import Definition, Description, PreparedApi
 
 log = logging.getLogger(__name__)

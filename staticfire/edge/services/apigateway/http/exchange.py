@@ -8,8 +8,6 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-va
 
 from __future__ import annotations
 
-import binascii
-import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +17,7 @@ from urllib.parse import parse_qsl, unquote
 from staticfire.edge.aws.calls import Scope
 from staticfire.edge.http1.hop_by_hop import HOP_BY_HOP
 from staticfire.edge.http1.messages import Request
+from staticfire.edge.services.apigateway.common.request_ids import clock, new_request_id
 from staticfire.edge.services.cloudwatch.metric_writer import Dimensions
 from staticfire.edge.traces.trace_id import new_root
 
@@ -26,37 +25,6 @@ from .model import DEFAULT_STAGE, Route, Stage
 
 # Between client and gateway only: a function does not see them.
 _NOT_THE_FUNCTIONS = HOP_BY_HOP | {"expect"}
-
-_URL_SAFE = bytes.maketrans(b"+/", b"-_")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
-def new_request_id() -> str:
-    """API Gateway's form: 15 characters of base64 and a `=`."""
-    random_bytes = random.getrandbits(88).to_bytes(11, "big")
-    return binascii.b2a_base64(random_bytes, newline=False).translate(_URL_SAFE).decode("ascii")
-
-
-class _Clock:
-    """`12/Mar/2020:19:03:58 +0000`, made once a second."""
-
-    def __init__(self) -> None:
-        self._second = -1
-        self._text = ""
-
-    def text(self, now: float) -> str:
-        second = int(now)
-        if second != self._second:
-            t = time.gmtime(second)
-            self._second = second
-            self._text = (
-                f"{t.tm_mday:02d}/{_MONTHS[t.tm_mon - 1]}/{t.tm_year}"
-                f":{t.tm_hour:02d}:{t.tm_min:02d}:{t.tm_sec:02d} +0000"
-            )
-        return self._text
-
-
-_clock = _Clock()
 
 
 def decoded_path(path: str) -> str:
@@ -167,7 +135,7 @@ class Exchange:
 
     @property
     def time(self) -> str:
-        return _clock.text(self.now)
+        return clock.text(self.now)
 
     @property
     def epoch_ms(self) -> int:

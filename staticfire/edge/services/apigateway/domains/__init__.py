@@ -1,0 +1,1 @@
+"""Which API, stage and path an address means."""
