@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from staticfire import __version__
 from staticfire.errors import StaticfireError
 from staticfire.host.files import read_json, secret, write_atomically, write_json
 from staticfire.host.ports import free_port, port_is_free, port_taken
@@ -104,7 +105,7 @@ class ConsoleProcess:
     def _config(self) -> dict[str, Any]:
         values = {name: getattr(self.settings, name) for name in OVERRIDES}
         values["state_dir"] = str(self.settings.state_dir)
-        return {"project": str(self.settings.project), "overrides": values}
+        return {"version": __version__, "project": str(self.settings.project), "overrides": values}
 
 
 def port_for(settings: Settings) -> int:

@@ -17,7 +17,10 @@ class Requests:
         self._edge = edge
 
     def recent(self, **chosen: Any) -> dict[str, Any]:
-        return {"traces": [], "kept": 0}
+        return {"traces": list(self._edge().traces(**chosen))}
 
     def one(self, identifier: str) -> dict[str, Any]:
-        raise NoSuchTrace(f"No trace of {identifier!r} is kept.")
+        trace = self._edge().trace(identifier)
+        if trace is None:
+            raise NoSuchTrace(f"No trace of {identifier!r} is kept. The edge keeps the newest ones, in memory.")
+        return dict(trace)
