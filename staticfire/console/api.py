@@ -105,9 +105,7 @@ class Api:
         return {"removed": self.edge().remove_mails()}
 
     def faults(self) -> Any:
-        return {
-            "faults": [{**fault, "words": fault_in_words(fault)} for fault in self.edge().faults()["faults"]]
-        }
+        return {"faults": [{**fault, "words": fault_in_words(fault)} for fault in self.edge().faults()["faults"]]}
 
     def add_fault(self, **fault: Any) -> Any:
         try:

@@ -27,7 +27,6 @@ class Field:
     least: float | None = None
     most: float | None = None
     longest: int = 2000
-    pattern: str = ""
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -59,9 +58,15 @@ class Field:
                 raise BadInput(f"{self.name} is longer than {self.longest} characters.")
             if "\0" in value:
                 raise BadInput(f"{self.name} holds a NUL.")
-        if (self.least is not None and value < self.least) or (self.most is not None and value > self.most):
-            raise BadInput(f"{self.name} must be from {self.least:g} to {self.most:g}.")
+        if isinstance(value, int | float):
+            self._check_size(value)
         return value
+
+    def _check_size(self, value: float) -> None:
+        if self.least is not None and value < self.least:
+            raise BadInput(f"{self.name} must be {self.least:g} at least.")
+        if self.most is not None and not value <= self.most:  # NaN is not, either
+            raise BadInput(f"{self.name} must be {self.most:g} at most.")
 
 
 KINDS: Mapping[str, type | tuple[type, ...]] = {

@@ -19,7 +19,9 @@ POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 # Of a load report: one page with its own style sheet, known to its own, stricter policy, and nothing that runs.
-REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+REPORT_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 COMMON = (
     ("cache-control", "no-store"),
     ("cross-origin-opener-policy", "same-origin"),
@@ -60,7 +62,9 @@ class Perimeter:
         if site in ("", "none", "same-origin"):
             return None
         # A link or a file of this machine may open the page itself; the answer is out of its reach.
-        opens = request.headers.get("sec-fetch-mode") == "navigate" and request.headers.get("sec-fetch-dest") == "document"
+        opens = (
+            request.headers.get("sec-fetch-mode") == "navigate" and request.headers.get("sec-fetch-dest") == "document"
+        )
         if opens and request.method in SAFE and path == "/":
             return None
         return refused("A page of another site may not call the console.")

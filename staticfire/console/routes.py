@@ -136,7 +136,9 @@ ROUTES: tuple[Route, ...] = (
         "The traces of the last requests, newest first; `before` asks for older ones.",
         query=(
             Field("text", "Looked for in names, ids, functions and errors.", default="", longest=200),
-            Field("outcome", "What came of them.", default="", choices=("", "ok", "failed", "error", "fault", "throttle")),
+            Field(
+                "outcome", "What came of them.", default="", choices=("", "ok", "failed", "error", "fault", "throttle")
+            ),
             Field("function", "Those that ran this function.", default="", longest=140),
             Field("source", "What they came from, as `api` or `sqs`.", default="", longest=20),
             Field("before", "The number of the oldest that is there already.", "integer", default=0, least=0),
@@ -164,7 +166,12 @@ ROUTES: tuple[Route, ...] = (
         *("POST", "/api/send", "send"),
         "Send a request to an API of the running stack: again, or edited.",
         body=(
-            Field("method", "HTTP's method.", required=True, choices=("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")),
+            Field(
+                "method",
+                "HTTP's method.",
+                required=True,
+                choices=("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"),
+            ),
             Field("url", "At the edge's endpoint.", required=True, longest=8000),
             Field("headers", "Names and values.", "object", default={}),
             Field("body", "Text.", default="", longest=1_000_000),

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 THREADS = 12
 MAX_BODY = 2 * 1024 * 1024
+FAILED = "The console failed. Its log says why: logs/console.log in the state directory."
 KINDS = {
     "html": "text/html; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
@@ -55,23 +56,20 @@ class Console:
         if file is None or request.method not in ("GET", "HEAD"):
             return _json(404, {"message": "There is no such page."})
         kind, data = file
-        return Response(200, [("content-type", kind), ("content-security-policy", POLICY), *COMMON], data)
+        return Response(200, _headers(kind), data)
 
     async def _api_call(self, request: Request, path: str) -> Response:
         routes = routes_of(path)
         if not routes:
             return _json(404, {"message": f"There is no {path}."})
-        for route, names in routes:
-            if route.method == request.method:
-                break
-        else:
+        route, names = next((one for one in routes if one[0].method == request.method), (None, {}))
+        if route is None:
             allowed = ", ".join(sorted(route.method for route, _ in routes))
             return _json(405, {"message": f"{path} takes {allowed}."}, ("allow", allowed))
         try:
             values = await self._values(route, names, request)
             if route.name == "live":
-                headers = [("content-type", route.kind), ("content-security-policy", POLICY), *COMMON]
-                return Response(200, headers, self._live.stream())
+                return Response(200, _headers(route.kind), self._live.stream())
             answer = await self._run(lambda: getattr(self._api, route.name)(**values))
         except BadInput as error:
             return _json(400, {"message": str(error)})
@@ -89,9 +87,9 @@ class Console:
             raise
         except Exception:
             log.exception("%s %s failed", request.method, path)
-            return _json(500, {"message": "The console failed. Its log says why: logs/console.log in the state directory."})
+            return _json(500, {"message": FAILED})
         if isinstance(answer, bytes):
-            return Response(200, [("content-type", KINDS["html"]), ("content-security-policy", REPORT_POLICY), *COMMON], answer)
+            return Response(200, _headers(KINDS["html"], REPORT_POLICY), answer)
         return _json(200, answer)
 
     async def _values(self, route: Route, names: Mapping[str, str], request: Request) -> dict[str, Any]:
@@ -108,7 +106,11 @@ class Console:
 
 def _json(status: int, document: Any, *headers: tuple[str, str]) -> Response:
     body = json.dumps(document, allow_nan=False).encode()
-    return Response(status, [("content-type", KINDS["json"]), ("content-security-policy", POLICY), *COMMON, *headers], body)
+    return Response(status, [*_headers(KINDS["json"]), *headers], body)
+
+
+def _headers(kind: str, policy: str = POLICY) -> list[tuple[str, str]]:
+    return [("content-type", kind), ("content-security-policy", policy), *COMMON]
 
 
 def _files() -> dict[str, tuple[str, bytes]]:

@@ -19,6 +19,8 @@ from staticfire.targets.postgres.server import RunningPostgres
 from .aws import CallFailed, to_json
 
 ROWS = 500
+SYNTAX, READ_ONLY = "42601", "25006"
+LOCKED = ". While it is locked, it takes one SELECT, VALUES, TABLE, EXPLAIN or SHOW"
 STATEMENT_MS = 5000
 CELL = 20_000  # characters of a value
 DATABASES = "SELECT datname, pg_database_size(datname) FROM pg_database WHERE NOT datistemplate ORDER BY datname"
@@ -40,7 +42,9 @@ def databases(server: RunningPostgres) -> list[dict[str, Any]]:
 def tables(server: RunningPostgres, database: str) -> list[dict[str, Any]]:
     with _connected(server, database) as connection:
         rows = connection.run(TABLES)
-    return [{"schema": schema, "name": name, "rows": max(0, count), "bytes": size} for schema, name, count, size in rows]
+    return [
+        {"schema": schema, "name": name, "rows": max(0, count), "bytes": size} for schema, name, count, size in rows
+    ]
 
 
 def query(server: RunningPostgres, database: str, sql: str, *, unlocked: bool) -> dict[str, Any]:
@@ -55,7 +59,7 @@ def query(server: RunningPostgres, database: str, sql: str, *, unlocked: bool) -
             else:
                 columns, rows = _read(connection, sql)
         except (DatabaseError, InterfaceError) as error:
-            raise _failed(error) from error
+            raise _failed(error, "" if unlocked else LOCKED) from error
     return {
         "columns": columns,
         "rows": [[_cell(value) for value in row] for row in rows[:ROWS]],
@@ -101,10 +105,11 @@ class _connected:
         self._connection.close()
 
 
-def _failed(error: Exception) -> CallFailed:
+def _failed(error: Exception, beside: str = "") -> CallFailed:
     said = error.args[0] if error.args else str(error)
     if isinstance(said, dict):
-        return CallFailed(said.get("C", "Postgres"), said.get("M", str(said)))
+        code = said.get("C", "Postgres")
+        return CallFailed(code, said.get("M", str(said)) + (beside if code in (SYNTAX, READ_ONLY) else ""))
     return CallFailed("Postgres", str(said))
 
 

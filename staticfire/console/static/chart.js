@@ -17,7 +17,7 @@ function ticks(most) {
 
 /** `series`: [{label, points: [[seconds, value]]}]; `span`: [from, to] in seconds; `lines`: [[value, label]]. */
 export function lines(title, series, { span, unit = "", marks = [], height = 190 } = {}) {
-  const width = 560;
+  const width = 500;
   const [left, right, top, bottom] = [44, 10, 10, 24];
   const values = series.flatMap((one) => one.points.map((point) => point[1]));
   const scale = ticks(Math.max(0, ...values, ...marks.map(([value]) => value)));

@@ -2,7 +2,7 @@
 
 import { get, stack } from "./api.js";
 import { spark } from "./chart.js";
-import { card, chip, h, heading, later, show, snippet, table } from "./dom.js";
+import { card, chip, h, heading, show, snippet, table } from "./dom.js";
 import { number, plural } from "./format.js";
 
 const WITH_URL = ["HTTP API", "REST API", "WebSocket API", "function URL"];
@@ -12,9 +12,11 @@ export function overviewPage({ box, live, signal }) {
   const now = h("div", { class: "tiles" });
   const parts = h("div", { class: "parts" });
   const running = h("div");
-  const stacks = later(get("overview", { account: stack.account }, signal), (said) => {
+  const stacks = h("div", {}, stacksOf(stack.overview));
+  get("overview", { account: stack.account }, signal).then((said) => {
+    const same = JSON.stringify(said.stacks) === JSON.stringify(stack.overview.stacks);
     stack.overview = said;
-    return stacksOf(said);
+    if (!same) show(stacks, stacksOf(said));
   });
   show(box, heading("Overview", `${stack.overview.endpoint} · ${stack.overview.region} · account ${stack.account}`), now, parts, stacks, card("Functions that ran", running));
   const draw = () => {
@@ -42,7 +44,7 @@ function tile(name, value, beside, tone = "") {
 
 function partCard(name, part) {
   const well = ["running", "none"].includes(part.state);
-  const details = { edge: stack.overview.endpoint, emulator: part.name, postgres: part.port && `${part.host}:${part.port}`, functions: part.isolation && `isolation: ${part.isolation}` }[name];
+  const details = { emulator: part.name, postgres: part.port && `${part.host}:${part.port}`, functions: part.isolation && `isolation: ${part.isolation}` }[name];
   return h(
     "div",
     { class: "part" },
