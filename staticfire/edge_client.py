@@ -130,6 +130,30 @@ class EdgeClient:
         """End the functions' execution environments, empty their queues and the mailbox, clear the faults."""
         self._ask("POST", "reset")
 
+    def debug(self, function: str, port: int, *, waits: bool, debugger: str) -> Mapping[str, Any]:
+        """Have a function (its ARN) carry a debugger; a UsageError where it cannot."""
+        wish = {"function": function, "port": port, "waits": waits, "debugger": debugger}
+        status, answer = self._request("POST", "debug", wish)
+        if status >= 300:
+            raise UsageError(str(answer.get("message", answer)))
+        return answer
+
+    def keep_debugging(self, function: str) -> Mapping[str, Any] | None:
+        """Go on with it; how it is. None: it has ended."""
+        status, answer = self._request("POST", "debug/keep", {"function": function})
+        return answer if status < 300 else None
+
+    def end_debugging(self, function: str) -> None:
+        self._ask("DELETE", f"debug?{urlencode({'function': function})}")
+
+    def put_code(self, functions: Sequence[str], layers: Sequence[str], data: bytes) -> Mapping[str, Any]:
+        """Put a zip into functions and layer versions, by their ARNs; what became of each."""
+        query = urlencode({"function": functions, "layer": layers}, doseq=True)
+        status, answer = self._request("PUT", f"code?{query}", data)
+        if status >= 300:
+            raise StaticfireError(f"The edge refused the code: {answer.get('message', answer)}")
+        return answer
+
     def layers(self) -> Mapping[str, str]:
         """CodeSha256 of the layers of other accounts that were brought, by `ARN RUNTIME`."""
         return self._ask("GET", "layers")

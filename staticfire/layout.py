@@ -153,11 +153,13 @@ class Layout:
 
     def forget_applied(self) -> list[str]:
         """Forget what was applied, since what it was applied to is gone; what was removed."""
-        return self._remove("applied", "planned", "terraform")
+        return self._remove("applied", "planned", "live", "terraform")
 
     def forget_emulator(self) -> None:
         """Of a stopped embedded stack: the emulator begins from nothing, and the edge with it."""
-        self._remove("applied", "before-apply", "ministack", "edge.sqlite", "edge.sqlite-shm", "edge.sqlite-wal")
+        self._remove(
+            "applied", "live", "before-apply", "ministack", "edge.sqlite", "edge.sqlite-shm", "edge.sqlite-wal"
+        )
 
     def wipe(self) -> list[str]:
         """Remove all of a stack's state; what was removed. Packages, reports and the state of test runs stay."""
@@ -180,6 +182,10 @@ class Layout:
 
     def applied(self, account: str, stack: str) -> Path:
         return self.state / "applied" / account / f"{stack}.json"
+
+    def live(self, account: str, stack: str) -> Path:
+        """What got other code than Terraform deployed, while its sources were watched."""
+        return self.state / "live" / account / f"{stack}.json"
 
     @property
     def applied_records(self) -> list[Path]:

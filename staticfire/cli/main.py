@@ -54,6 +54,12 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "init": ("init", "configure", "Write down what `up` takes from the Terraform, as a commented staticfire.toml."),
     "apply": ("stacks", "configure_apply", "Apply stacks to the running target, even when nothing changed."),
     "destroy": ("stacks", "configure_destroy", "Destroy stacks and their databases."),
+    "watch": (
+        "watch",
+        "configure",
+        "Put what you save into the running functions at once; what `up` does in the foreground.",
+    ),
+    "debug": ("debug", "configure", "Have a function carry a debugger, for your editor to attach to."),
     "logs": ("logs", "configure", "Print the functions' logs, from CloudWatch Logs."),
     "trace": ("trace", "configure", "Draw what a request did: functions, AWS calls, errors, times."),
     "mail": ("mail", "configure", "Print what SNS and SES sent by e-mail, newest first. Nothing leaves this machine."),

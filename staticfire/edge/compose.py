@@ -22,12 +22,15 @@ from staticfire.edge.emulators.pair import PairedEmulator, PairedState
 from staticfire.edge.http1.client import Client
 from staticfire.edge.services.apigateway import HttpApis
 from staticfire.edge.services.cloudwatch.embedded_metrics import EmbeddedInCalls
+from staticfire.edge.services.cloudwatch.insights import Insights
+from staticfire.edge.services.cloudwatch.logs import Logs
 from staticfire.edge.services.cloudwatch.service import CloudWatch
 from staticfire.edge.services.function_urls import FunctionUrls
 from staticfire.edge.services.lambda_ import Functions, LambdaSettings
 from staticfire.edge.services.lambda_.api import LambdaApi
 from staticfire.edge.services.lambda_.code_locations import CodeLocations
 from staticfire.edge.services.lambda_.control_plane import LambdaControlPlane
+from staticfire.edge.services.lambda_.live_code import LiveCode
 from staticfire.edge.services.lambda_.mappings.operations import MappingOperations
 from staticfire.edge.services.lambda_.mappings.service import EventSourceMappings
 from staticfire.edge.services.lambda_.mappings.writes import StreamWrites
@@ -35,6 +38,7 @@ from staticfire.edge.services.mail.mailbox import Mailbox
 from staticfire.edge.services.pipes.service import Pipes
 from staticfire.edge.services.rds.service import Rds
 from staticfire.edge.services.sts.service import Sts
+from staticfire.edge.services.xray import Xray
 from staticfire.edge.store import Store
 from staticfire.edge.traces import Traces
 from staticfire.edge.traces.recorder import KEEP as TRACES
@@ -61,6 +65,8 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     ending.push_async_callback(cloudwatch.close)
     embedded_metrics = EmbeddedInCalls(emulator)
     ending.push_async_callback(embedded_metrics.close)
+    insights = Insights(emulator)
+    ending.push_async_callback(insights.close)
     kept = KeptWithEmulator(store)
     await kept.follow(await ministack.instance())
     access_keys = AccessKeys(_token(config))
@@ -75,15 +81,17 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     faults = Faults()
     gate = Gate(functions.busy)
     locations = _locations(config, functions, port)
+    lambda_api = _lambda(config, emulator, functions, mappings, locations, port)
     services: dict[str, Service] = {
-        "lambda": _lambda(config, emulator, functions, mappings, locations, port),
+        "lambda": lambda_api,
         "dynamodb": StreamWrites(mappings, "dynamodb"),
         "kinesis": StreamWrites(mappings, "kinesis"),
         "pipes": pipes,
         "apigateway": http_apis,
         "monitoring": cloudwatch,
-        "logs": embedded_metrics,
+        "logs": Logs(embedded_metrics, insights),
         "sts": Sts(emulator, access_keys),
+        "xray": Xray(traces),
         **_rds(config, emulator),
     }
     router = Router(emulator, services=services, faults=faults, access_keys=access_keys, traces=traces)
@@ -93,6 +101,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
         kept=kept,
         postgres=config.postgres,
         functions=functions,
+        live_code=LiveCode(lambda_api.control_plane, functions),
         mappings=mappings,
         pipes=pipes,
         http_apis=http_apis,
@@ -132,6 +141,8 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     emulator = PairedEmulator(localstack, await filler.start())
     embedded_metrics = EmbeddedInCalls(emulator)
     ending.push_async_callback(embedded_metrics.close)
+    insights = Insights(emulator)
+    ending.push_async_callback(insights.close)
     localstack_state = LocalStackState(localstack)
     kept = KeptWithEmulator(store)
     if life := await localstack_state.instance():
@@ -150,14 +161,16 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     faults = Faults()
     gate = Gate(functions.busy)
     locations = _locations(config, functions, port)
+    lambda_api = _lambda(config, emulator, functions, mappings, locations, port)
     services: dict[str, Service] = {
-        "lambda": _lambda(config, emulator, functions, mappings, locations, port),
+        "lambda": lambda_api,
         "dynamodb": StreamWrites(mappings, "dynamodb"),
         "kinesis": StreamWrites(mappings, "kinesis"),
         "pipes": pipes,
         "apigateway": http_apis,
-        "logs": embedded_metrics,
+        "logs": Logs(embedded_metrics, insights),
         "sts": Sts(emulator, access_keys),
+        "xray": Xray(traces),
         **in_front.services,
         **_rds(config, emulator),
     }
@@ -170,6 +183,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
         filler=filler,
         postgres=config.postgres,
         functions=functions,
+        live_code=LiveCode(lambda_api.control_plane, functions),
         mappings=mappings,
         pipes=pipes,
         http_apis=http_apis,

@@ -14,8 +14,12 @@ POST   functions/invoke   an invocation that MiniStack would make itself
 *      lambda/...         a call of the Lambda API that MiniStack makes, for whoever waits for it
 POST   emulator/NAME      what MiniStack reports of alarms and mails
 POST   runtimes           make a Lambda runtime before a function needs it: {"runtime": NAME}; what to say of it
+POST   debug              have a function carry a debugger: {"function": ARN, "port", "waits", "debugger": DIRECTORY}
+POST   debug/keep         go on with that, which ends by itself otherwise: {"function": ARN}; how it is
+DELETE debug              end it: ?function=ARN
 POST   functions/kill     kill -9 the process of an execution environment: {"environment": ID}
 GET    layers             CodeSha256 of the layers of other accounts, by "ARN RUNTIME"
+PUT    code               put a zip into functions and layers: ?function=ARN&layer=ARN, each as often as needed
 PUT    layers             keep one: ?arn=ARN&runtime=RUNTIME, the zip as the body
 GET    faults             the faults that are set, with how often each has struck
 POST   faults             set one
@@ -47,6 +51,8 @@ from staticfire.edge.emulators.state import EmulatorState
 from staticfire.edge.http1.messages import Request, Response
 from staticfire.edge.services.apigateway import HttpApis
 from staticfire.edge.services.lambda_ import FunctionRef, Functions
+from staticfire.edge.services.lambda_.debugging import DebugSession
+from staticfire.edge.services.lambda_.live_code import LiveCode
 from staticfire.edge.services.lambda_.mappings.service import EventSourceMappings
 from staticfire.edge.services.lambda_.tracing import begun_by_event
 from staticfire.edge.services.mail.mailbox import Mails
@@ -85,6 +91,7 @@ class Endpoints:
         filler: MiniStack | None = None,
         postgres: PostgresConfig | None,
         functions: Functions,
+        live_code: LiveCode,
         mappings: EventSourceMappings,
         pipes: Pipes,
         http_apis: HttpApis,
@@ -102,6 +109,7 @@ class Endpoints:
         self._filler = filler
         self._postgres = postgres
         self._functions = functions
+        self._live_code = live_code
         self._mappings = mappings
         self._pipes = pipes
         self._http_apis = http_apis
@@ -140,6 +148,10 @@ class Endpoints:
             return await self._kill(request)
         if route == ("GET", "layers"):
             return _json(200, self._functions.brought_layers.kept())
+        if name in ("debug", "debug/keep") and method in ("POST", "DELETE"):
+            return await self._debug(request, name)
+        if route == ("PUT", "code"):
+            return await self._put_code(request)
         if route == ("PUT", "layers"):
             return await self._keep_layer(request)
         if route == ("GET", "faults"):
@@ -245,6 +257,38 @@ class Endpoints:
         except AwsError as error:
             return _json(error.status, {"message": error.message})
         return _json(200, {"changed": changed})
+
+    async def _debug(self, request: Request, name: str) -> Response:
+        try:
+            if request.method == "DELETE":
+                ref = FunctionRef.parse(parse_qs(request.query)["function"][0], Scope())
+                return _json(200, {"ended": self._functions.end_debugging(ref)})
+            asked_for = json.loads(await request.body(MAX_BODY))
+            ref = FunctionRef.parse(asked_for["function"], Scope())
+            if name == "debug":
+                session: DebugSession | None = await self._functions.debug(
+                    ref, int(asked_for["port"]), waits=bool(asked_for["waits"]), debugger=str(asked_for["debugger"])
+                )
+            else:
+                session = self._functions.debugged(ref)
+        except (ValueError, KeyError, TypeError, IndexError):
+            example = '{"function": ARN, "port": 5678, "waits": false, "debugger": DIRECTORY}'
+            message = f"The body says what to debug: {example}."
+            return _json(400, {"message": message})
+        except AwsError as error:
+            return _json(error.status, {"message": error.message})
+        if session is None:
+            return _json(404, {"message": f"{ref.name} is not debugged."})
+        session.keep()
+        return _json(200, session.describe())
+
+    async def _put_code(self, request: Request) -> Response:
+        parameters = parse_qs(request.query)
+        functions, layers = parameters.get("function", []), parameters.get("layer", [])
+        try:
+            return _json(200, await self._live_code.put(request, functions, layers, await request.body(MAX_LAYER)))
+        except AwsError as error:
+            return _json(error.status, {"message": error.message})
 
     async def _prepare(self, request: Request) -> Response:
         try:

@@ -1,4 +1,4 @@
-"""Who is let in to the console: nobody without its token, no page of another origin, no frame, no other name of this machine."""
+"""Who is let in to the console: nobody without its token, no page of another origin, no frame, by no other name."""
 
 from __future__ import annotations
 

@@ -28,7 +28,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from staticfire.edge.traces import Traces
+from staticfire.edge.traces.segments import DAEMON_PORT, DaemonPort
 
+from .debugging import LONG_SECONDS, DebugSession
 from .extensions import Extensions
 from .function_logs import FunctionLog
 from .function_process import FunctionProcess, Launch
@@ -86,18 +88,21 @@ class ExecutionEnvironment:
         stream: FunctionLog,
         owner: ExecutionEnvironmentOwner,
         traces: Traces,
+        debug: DebugSession | None = None,
     ) -> None:
         self.id = directory.name
         self.config = config
         self.state = "starting"
         self.idle_since = time.monotonic()
         self.initialised = False
+        self._debug = debug
         self._runs_on = runtime.name
         self._launch = launch
         self._directory = directory
         self._stream = stream
         self._owner = owner
         self._traces = traces
+        self._daemon: DaemonPort | None = None
         self._delivered_at = 0.0
         self._platform = PlatformLog(config, runtime.label)
         self._memory = MemoryWatch(config.memory)
@@ -140,7 +145,12 @@ class ExecutionEnvironment:
             "runtime": self.config.runtime,
             "runs_on": self._runs_on,
             "memory_bytes": self._memory.peak_bytes,
+            **({"debug_port": self._debug.port} if self._is_debugged and self._debug is not None else {}),
         }
+
+    @property
+    def _is_debugged(self) -> bool:
+        return self._debug is not None and not self._debug.ended
 
     # -- what the owner does
 
@@ -154,10 +164,14 @@ class ExecutionEnvironment:
             self._telemetry.host = host
             self._telemetry.emit("platform.initStart", self._platform.described("init"))
             self._write(self._platform.init_start())
+            if self._traces.on:
+                self._daemon = DaemonPort(self._traces, host, self._loop)
+            daemon_port = self._daemon.port if self._daemon is not None else DAEMON_PORT
             own = {
                 "AWS_LAMBDA_RUNTIME_API": f"{host}:{port}",
-                "AWS_XRAY_DAEMON_ADDRESS": f"{host}:2000",
+                "AWS_XRAY_DAEMON_ADDRESS": f"{host}:{daemon_port}",
                 "_AWS_XRAY_DAEMON_ADDRESS": host,
+                "_AWS_XRAY_DAEMON_PORT": str(daemon_port),
             }
             self._process = FunctionProcess(
                 self._launch,
@@ -202,9 +216,18 @@ class ExecutionEnvironment:
         else:
             self._process.kill()
 
+    def end_debugging(self) -> Invocation | None:
+        """What runs has its time-out from now on; else it ends, and hands back what it had not begun."""
+        if self._current is not None and self._delivered:
+            self._limit(time.monotonic() + self.config.timeout)
+            return None
+        undelivered, self._current = self._current, None
+        self.end("debugging ended")
+        return undelivered
+
     def look_after(self, now: float) -> None:
         """Kill what works and uses too much memory, as AWS does; freeze what is idle."""
-        if self._process is None or self.state == "dead":
+        if self._process is None or self.state == "dead" or self._is_debugged:
             return
         if self.state == "idle":
             if now - self.idle_since > FREEZE_AFTER:
@@ -317,7 +340,8 @@ class ExecutionEnvironment:
         self._delivered = True
         self._began = time.monotonic()
         self._delivered_at = time.time()
-        deadline = int((self._delivered_at + self.config.timeout) * 1000)
+        seconds = LONG_SECONDS if self._is_debugged else self.config.timeout
+        deadline = int((self._delivered_at + seconds) * 1000)
         reply(
             event(
                 invocation.request_id,
@@ -406,6 +430,8 @@ class ExecutionEnvironment:
 
     def _limit(self, deadline: float) -> None:
         """Deadlines only move on while a timer is set: an initialisation's is taken back before an invocation's."""
+        if self._is_debugged:
+            return
         self._deadline = deadline
         if self._timer is None:
             self._timer = self._loop.call_later(deadline - time.monotonic(), self._rings)
@@ -518,6 +544,8 @@ class ExecutionEnvironment:
 
     async def _clean(self) -> None:
         self._traces.running.pop(self.id, None)
+        if self._daemon is not None:
+            self._daemon.close()
         self.gone.set()
         self._api.close()
         self._telemetry.close()

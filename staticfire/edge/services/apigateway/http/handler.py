@@ -42,6 +42,7 @@ from .exchange import Exchange
 from .model import DEFAULT_STAGE
 from .prepared import PreparedApi, PreparedRoute, PreparedStage, Preparer
 from .tokens import KeySource
+from .tracing import note
 
 log = logging.getLogger(__name__)
 
@@ -181,6 +182,8 @@ class HttpApis:
                 )
         if stage.access_log is not None:
             stage.access_log.write(exchange, exchange.epoch_ms)
+        if self._traces.on:
+            note(self._traces, exchange, response, time.perf_counter() - started)
 
     async def answer(self, call: Call) -> Response | None:
         """An API Gateway call: those of HTTP APIs are passed on here, others (None) by the router."""
