@@ -9,23 +9,18 @@ export function requestOf(trace) {
   const span = trace.waterfall.find((one) => one.kind === "api" && one.facts.method);
   if (!span) return null;
   const facts = span.facts;
-  const path = facts.path.startsWith("/_aws/") || !facts.api_id ? facts.path : `/_aws/execute-api/${facts.api_id}/${encodeURIComponent(facts.stage)}${withoutStage(facts)}`;
+  const place = facts.api_type === "url" ? `/_aws/lambda-url/${facts.api_id}` : `/_aws/execute-api/${facts.api_id}/${encodeURIComponent(facts.stage)}`;
   const headers = Array.isArray(facts.headers) ? facts.headers : Object.entries(facts.headers ?? {});
   const body = typeof facts.body === "string" ? facts.body : facts.body?.base64 ? atob(facts.body.base64) : "";
   return {
     method: facts.method,
-    url: `${stack.overview.endpoint}${path}${facts.query ? `?${facts.query}` : ""}`,
-    path: withoutStage(facts),
+    url: `${stack.overview.endpoint}${facts.api_id ? place : ""}${facts.path}${facts.query ? `?${facts.query}` : ""}`,
+    path: facts.path,
     query: facts.query ?? "",
     headers: headers.filter(([name]) => !OF_THE_WAY.has(name.toLowerCase())),
     body,
     status: span.status,
   };
-}
-
-function withoutStage(facts) {
-  const [, first, ...rest] = facts.path.split("/");
-  return facts.stage && first === facts.stage ? `/${rest.join("/")}` : facts.path;
 }
 
 const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);

@@ -17,6 +17,7 @@ export function requestsPage({ box, rest, live, signal }) {
   let asking = false;
   let paused = false;
   let turn = 0;
+  let opened = new AbortController();
   const counted = h("span", { class: "muted", role: "status" });
   const trouble = h("div");
   const side = h("aside", { class: "detail", "aria-label": "The request", hidden: true });
@@ -31,7 +32,7 @@ export function requestsPage({ box, rest, live, signal }) {
       ["AWS calls", (row) => number(row.calls), "c-calls figure"],
       ["Duration", (row) => ms(row.milliseconds), "c-ms figure mono"],
     ],
-    { key: (row) => row.id, open: (row) => (location.hash = `#/requests/${encodeURIComponent(row.id)}`), more: () => more() },
+    { key: (row) => row.id, open: (row) => open(row.id, true), more: () => more() },
   );
 
   const pause = button("Pause", () => {
@@ -136,7 +137,19 @@ export function requestsPage({ box, rest, live, signal }) {
     drawn();
   }
 
+  /** Beside the list, which stays where it is. */
+  function open(id, noted = false) {
+    if (noted) history.pushState(null, "", `#/requests/${encodeURIComponent(id)}`);
+    side.hidden = false;
+    split.classList.add("open");
+    grid.at = id;
+    opened.abort();
+    opened = new AbortController();
+    tracePanel(side, id, close, opened.signal);
+  }
+
   function close() {
+    opened.abort();
     history.replaceState(null, "", "#/requests");
     side.hidden = true;
     split.classList.remove("open");
@@ -154,10 +167,6 @@ export function requestsPage({ box, rest, live, signal }) {
   live.addEventListener("state", names, { signal });
   names();
   restart();
-  if (rest[0]) {
-    side.hidden = false;
-    split.classList.add("open");
-    grid.at = rest[0];
-    tracePanel(side, rest[0], close, signal);
-  }
+  signal.addEventListener("abort", () => opened.abort());
+  if (rest[0]) open(rest[0]);
 }

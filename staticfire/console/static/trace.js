@@ -1,6 +1,6 @@
 // One request: its waterfall, event and answer, logs, what failed where in the source; to be sent again, or kept as a test.
 
-import { aws, get, post, stack } from "./api.js";
+import { aws, get, post } from "./api.js";
 import { button, chip, copy, field, h, icon, later, problem, select, show, tabs } from "./dom.js";
 import { clock, moment, ms, plural, pretty } from "./format.js";
 import { asCurl, asPytest, requestOf } from "./again.js";
@@ -55,7 +55,7 @@ function waterfall(trace) {
       h(
         "button",
         { type: "button", class: "span", "aria-label": `${KINDS[span.kind]} ${span.name}, ${ms(span.milliseconds)}, ${span.outcome}`, onclick: () => show(detail, spanDetail(span)) },
-        h("span", { class: "span-name" }, span.name, span.facts.cold ? chip("cold", "info") : null),
+        h("span", { class: "span-name", title: span.name }, span.name, span.facts.cold ? chip("cold", "info") : null),
         h("span", { class: "span-lane" }, h("span", { class: `span-bar ${tone}`, style: { left: `${left}%`, width: `${width}%` } })),
         h("span", { class: "span-ms mono" }, ms(span.milliseconds)),
       ),
@@ -214,5 +214,3 @@ function again(first) {
     result,
   ];
 }
-
-export { stack };
