@@ -79,7 +79,9 @@ function items(of) {
     show(places, field(`${first} (${kinds[first]})`, hash), range && field(`${second} begins with`, range));
   };
   fields();
+  let turn = 0;
   const load = async (start, before = []) => {
+    const asked = (turn += 1);
     const [first, second] = keysOf(indexes[index.value]);
     const common = { TableName: of.TableName, Limit: 100, ...(index.value ? { IndexName: index.value } : {}), ...(start ? { ExclusiveStartKey: start } : {}) };
     try {
@@ -95,10 +97,11 @@ function items(of) {
         }
         answer = await aws("dynamodb", "Query", { ...common, KeyConditionExpression: condition, ExpressionAttributeNames: names, ExpressionAttributeValues: values });
       } else answer = await aws("dynamodb", "Scan", common);
+      if (asked !== turn) return;
       const list = [...before, ...answer.Items];
       show(result, listed(list), answer.LastEvaluatedKey ? button("More", () => load(answer.LastEvaluatedKey, list)) : null);
     } catch (error) {
-      show(result, problem(error));
+      if (asked === turn) show(result, problem(error));
     }
   };
   const listed = (list) => {
@@ -150,17 +153,20 @@ function postgres() {
     const list = h("div", { class: "choices", role: "group", "aria-label": "Tables" });
     const unlocked = h("input", { type: "checkbox" });
     const database = select(names, first, () => tables());
+    let turn = 0;
     const run = async () => {
+      const asked = (turn += 1);
       show(result, h("p", { class: "empty" }, "Running…"));
       try {
         const answer = await post("postgres/query", { database: database.value, sql: sql.value, unlocked: unlocked.checked });
+        if (asked !== turn) return;
         show(
           result,
           h("p", { class: "muted" }, `${plural(answer.rows.length, "row")}${answer.more ? " and more, which are not shown" : ""} in ${answer.milliseconds} ms`),
           answer.columns.length ? table("Rows", answer.columns.map((name, place) => [name, (row) => (row[place] === null ? h("span", { class: "muted" }, "null") : h("span", { class: "value" }, typeof row[place] === "object" ? JSON.stringify(row[place]) : String(row[place])))]), answer.rows) : h("p", { class: "empty" }, "Done; it answered no rows."),
         );
       } catch (error) {
-        show(result, problem(error));
+        if (asked === turn) show(result, problem(error));
       }
     };
     const tables = async () => {
