@@ -67,7 +67,7 @@ class Api:
         running = self.now.running()
         parameters = {"account": _checked_account(account), "region": region or running.region, "QueueUrl": queue}
         url = f"{running.endpoint}/_ministack/sqs/messages?{urlencode(parameters)}"
-        status, _, body = _exchange(urllib.request.Request(url), EDGE_SECONDS)
+        status, _, body = _answer_of(urllib.request.Request(url), EDGE_SECONDS)
         try:
             of_accounts = json.loads(body)["messages"] if status == 200 else None
         except (ValueError, KeyError, TypeError):
@@ -144,11 +144,9 @@ class Api:
                 if name.lower() not in _OF_A_CONNECTION:
                     request.add_header(name, str(value))
             began = time.monotonic()
-            status, answered, data = _exchange(request, SEND_SECONDS)
-        except (ValueError, UnicodeError, http.client.HTTPException) as error:
+            status, answered, data = _answer_of(request, SEND_SECONDS)
+        except ValueError as error:
             raise CallFailed(type(error).__name__, f"This cannot be sent: {error}") from error
-        except OSError as error:
-            raise CallFailed("NoAnswer", f"No whole answer came: {error}") from error
         return {
             "status": status,
             "headers": answered,
@@ -195,6 +193,16 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
+
+
+def _answer_of(request: urllib.request.Request, seconds: float) -> tuple[int, list[list[str]], bytes]:
+    """Status, headers and body, whatever the status; a CallFailed where no whole answer comes."""
+    try:
+        return _exchange(request, seconds)
+    except http.client.InvalidURL as error:
+        raise BadInput(f"This is not an address: {error}") from error
+    except (OSError, http.client.HTTPException) as error:
+        raise CallFailed("NoAnswer", f"No whole answer came: {error}") from error
 
 
 def _exchange(request: urllib.request.Request, seconds: float) -> tuple[int, list[list[str]], bytes]:

@@ -174,7 +174,7 @@ ROUTES: tuple[Route, ...] = (
             ),
             Field("url", "At the edge's endpoint.", required=True, longest=8000),
             Field("headers", "Names and values.", "object", default={}),
-            Field("body", "Text.", default="", longest=1_000_000),
+            Field("body", "Text.", default="", longest=500_000),
         ),
         failures=(422, 503),
         answer={"type": "object", "required": ["status", "headers", "body", "milliseconds"]},

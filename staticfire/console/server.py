@@ -23,7 +23,7 @@ from .routes import Route, routes_of
 log = logging.getLogger(__name__)
 
 THREADS = 12
-MAX_BODY = 2 * 1024 * 1024
+MAX_BODY = 8 * 1024 * 1024
 FAILED = "The console failed. Its log says why: logs/console.log in the state directory."
 KINDS = {
     "html": "text/html; charset=utf-8",
