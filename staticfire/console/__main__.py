@@ -17,7 +17,7 @@ from staticfire.layout import Layout
 from staticfire.settings import Settings, load
 from staticfire.stacks.options import remembered
 
-from .api import Api
+from .api import ConsoleApi
 from .perimeter import Perimeter
 from .process import HOST, port_for
 from .server import Console
@@ -47,7 +47,7 @@ async def _serve(settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
     layout = Layout.of(settings)
     port = port_for(settings)
-    console = Console(Api(settings), Perimeter(secret(layout.console_token), port))
+    console = Console(ConsoleApi(settings), Perimeter(secret(layout.console_token), port))
     server = await serve(console.handle, HOST, port)
     write_json(layout.console, {"pid": os.getpid(), "port": port})
     await stop.wait()

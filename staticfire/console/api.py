@@ -21,7 +21,7 @@ from .aws import AwsCalls, CallFailed, to_json
 from .fields import BadInput
 from .loads import Loads, NoSuchRun
 from .openapi import document
-from .requests import NoSuchTrace, Requests
+from .traces import ConsoleTraces, NoSuchTrace
 from .stack_now import StackNow, overview
 
 SEND_SECONDS = 120.0
@@ -35,13 +35,13 @@ _OF_A_CONNECTION = frozenset(
 )
 
 
-class Api:
+class ConsoleApi:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.now = StackNow(settings)
         self._calls = AwsCalls()
         self._loads = Loads(Layout.of(settings))
-        self.requests = Requests(self.edge)
+        self.traces_kept = ConsoleTraces(self.edge)
 
     def edge(self) -> EdgeClient:
         return self.now.running().edge(timeout=EDGE_SECONDS)
@@ -123,10 +123,10 @@ class Api:
         return {}
 
     def traces(self, **chosen: Any) -> Any:
-        return self.requests.recent(**chosen)
+        return self.traces_kept.recent(**chosen)
 
     def trace(self, id: str) -> Any:
-        return self.requests.one(id)
+        return self.traces_kept.one(id)
 
     def source(self, file: str, line: int) -> Any:
         lines = source.lines_around(self._settings, file, line)

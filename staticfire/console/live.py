@@ -12,7 +12,7 @@ from typing import Any
 
 from staticfire.errors import StaticfireError
 
-from .api import Api
+from .api import ConsoleApi
 
 TICK_SECONDS = 0.5
 HEARTBEAT_TICKS = 20
@@ -26,7 +26,7 @@ class TooManyPages(Exception):
 
 
 class Live:
-    def __init__(self, api: Api, run: Callable[..., Awaitable[Any]]) -> None:
+    def __init__(self, api: ConsoleApi, run: Callable[..., Awaitable[Any]]) -> None:
         """`run` runs a blocking function in a thread."""
         self._api = api
         self._run = run
@@ -74,7 +74,7 @@ class Live:
 
     def _traces(self) -> dict[str, Any]:
         try:
-            return self._api.requests.recent(limit=NEWEST)
+            return self._api.traces_kept.recent(limit=NEWEST)
         except StaticfireError:
             return {"traces": []}  # `state` says why
 

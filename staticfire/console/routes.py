@@ -19,7 +19,7 @@ OBJECT = {"type": "object"}
 
 @dataclass(frozen=True)
 class Route:
-    """`name` is the method of Api that answers it."""
+    """`name` is the method of ConsoleApi that answers it."""
 
     method: str
     path: str

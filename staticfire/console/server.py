@@ -35,7 +35,7 @@ KINDS = {
 
 
 class Console:
-    def __init__(self, api: Api, perimeter: Perimeter) -> None:
+    def __init__(self, api: ConsoleApi, perimeter: Perimeter) -> None:
         self._api = api
         self._perimeter = perimeter
         self._threads = ThreadPoolExecutor(THREADS, "console")

@@ -218,6 +218,18 @@ def test_a_request_becomes_a_line_of_curl_and_a_test(console: Shown, stack: Stac
     assert calls == [("POST", "/it's?a=1&b=2", '{"name": "d\'été"}'.encode())]
 
 
+def test_a_frame_of_a_stack_trace_shows_the_line_of_its_source(console: Shown) -> None:
+    page = console.to("overview")
+    page.evaluate(
+        """async () => {
+            const { frame } = await import("./trace.js");
+            document.querySelector("main").append(frame('  File "/var/task/tasks/api.py", line 1, in handler'));
+        }"""
+    )
+    expect(page.locator(".source")).to_contain_text("service/tasks/api.py:1")
+    expect(page.locator(".source .hit")).to_contain_text('"""')
+
+
 def test_the_list_of_requests_is_walked_by_keys(console: Shown) -> None:
     page = console.to("requests")
     expect(page.locator(".vbody .vrow").first).to_be_visible()

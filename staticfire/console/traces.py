@@ -12,7 +12,7 @@ class NoSuchTrace(Exception):
     """Nothing of that id is kept."""
 
 
-class Requests:
+class ConsoleTraces:
     def __init__(self, edge: Callable[[], EdgeClient]) -> None:
         self._edge = edge
 
