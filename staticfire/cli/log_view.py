@@ -32,7 +32,7 @@ SAID = frozenset(
     (
         *("timestamp", "level", "levelname", "message", "msg", "requestId", "AWSRequestId", "function_request_id"),
         *("stackTrace", "stack_trace", "exception", "traceback", "stack", "exc_info", "xray_trace_id", "cold_start"),
-        *("function_arn", "function_memory_size", "function_name", "errorType", "errorMessage"),
+        *("function_arn", "function_memory_size", "function_name", "errorType", "errorMessage", "_aws"),
     )
 )
 _FRAME = re.compile(r'(File ")([^"]+)(", line )(\d+)|\((/[^():]+):(\d+):(\d+)\)|\bat (/[^():\s]+):(\d+)')

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 from staticfire.edge.aws.access_keys import AccessKeys
 from staticfire.edge.aws.calls import Service
 from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.aws.faults import Faults
+from staticfire.edge.aws.identity_policies import IdentityPolicies
+from staticfire.edge.aws.issued_keys import IssuedKeys, KeyMaker
 from staticfire.edge.aws.router import Router
+from staticfire.edge.aws.signed_callers import SignedCallers
 from staticfire.edge.emulators.life import KeptWithEmulator
 from staticfire.edge.emulators.localstack import LocalStack
 from staticfire.edge.emulators.localstack.mail import LocalStackMail
@@ -20,12 +24,17 @@ from staticfire.edge.emulators.localstack.state import LocalStackState
 from staticfire.edge.emulators.ministack import MiniStack
 from staticfire.edge.emulators.pair import PairedEmulator, PairedState
 from staticfire.edge.http1.client import Client
-from staticfire.edge.services.apigateway import HttpApis
+from staticfire.edge.services.apigateway import ApiGateway
+from staticfire.edge.services.apigateway.build import api_gateway
+from staticfire.edge.services.apigateway.common.service_calls import ServiceCalls
+from staticfire.edge.services.apigateway.rest.records import RestRecords
+from staticfire.edge.services.apigateway.v2.records import V2Records
 from staticfire.edge.services.cloudwatch.embedded_metrics import EmbeddedInCalls
 from staticfire.edge.services.cloudwatch.insights import Insights
 from staticfire.edge.services.cloudwatch.logs import Logs
 from staticfire.edge.services.cloudwatch.service import CloudWatch
 from staticfire.edge.services.function_urls import FunctionUrls
+from staticfire.edge.services.iam.service import Iam
 from staticfire.edge.services.lambda_ import Functions, LambdaSettings
 from staticfire.edge.services.lambda_.api import LambdaApi
 from staticfire.edge.services.lambda_.code_locations import CodeLocations
@@ -37,10 +46,12 @@ from staticfire.edge.services.lambda_.mappings.writes import StreamWrites
 from staticfire.edge.services.mail.mailbox import Mailbox
 from staticfire.edge.services.pipes.service import Pipes
 from staticfire.edge.services.rds.service import Rds
+from staticfire.edge.services.sqs import TracedMessages
 from staticfire.edge.services.sts.service import Sts
 from staticfire.edge.services.xray import Xray
 from staticfire.edge.store import Store
 from staticfire.edge.traces import Traces
+from staticfire.edge.traces.exporting import IntoFile, Otlp
 from staticfire.edge.traces.recorder import KEEP as TRACES
 from staticfire.host.files import secret
 from staticfire.layout import CONTROL_TOKEN
@@ -68,18 +79,23 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     insights = Insights(emulator)
     ending.push_async_callback(insights.close)
     kept = KeptWithEmulator(store)
+    v2_records = V2Records(store)
     await kept.follow(await ministack.instance())
+    await v2_records.follow()
     access_keys = AccessKeys(_token(config))
-    traces = Traces(TRACES if config.traces else 0)
+    iam = Identities(emulator, access_keys, store)
+    traces = _traces(config, ending)
     functions = _functions(config, emulator, access_keys, port, store, traces)
     ending.push_async_callback(functions.close)
     mappings = await _mappings(store, emulator, functions, ending)
     pipes = await _pipes(store, emulator, functions, ending)
-    http_apis = _http_apis(config, emulator, functions, port)
-    ending.push_async_callback(http_apis.close)
+    calls = ServiceCalls(port)
+    gate = Gate(functions.busy)
+    rest_records = RestRecords(store)
+    apis = _api_gateway(config, v2_records, rest_records, emulator, functions, iam.callers, calls, port, gate)
+    ending.push_async_callback(apis.close)
     mailbox = _mailbox(config)
     faults = Faults()
-    gate = Gate(functions.busy)
     locations = _locations(config, functions, port)
     lambda_api = _lambda(config, emulator, functions, mappings, locations, port)
     services: dict[str, Service] = {
@@ -87,14 +103,16 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
         "dynamodb": StreamWrites(mappings, "dynamodb"),
         "kinesis": StreamWrites(mappings, "kinesis"),
         "pipes": pipes,
-        "apigateway": http_apis,
+        "apigateway": apis,
         "monitoring": cloudwatch,
         "logs": Logs(embedded_metrics, insights),
-        "sts": Sts(emulator, access_keys),
         "xray": Xray(traces),
+        **({"sqs": TracedMessages()} if traces.on else {}),
+        **iam.services,
         **_rds(config, emulator),
     }
     router = Router(emulator, services=services, faults=faults, access_keys=access_keys, traces=traces)
+    calls.through(router.handle)
     endpoints = Endpoints(
         token=_token(config),
         emulator=ministack,
@@ -104,7 +122,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
         live_code=LiveCode(lambda_api.control_plane, functions),
         mappings=mappings,
         pipes=pipes,
-        http_apis=http_apis,
+        apis=apis,
         gate=gate,
         faults=faults,
         router=router,
@@ -118,8 +136,8 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
         },
     )
     return App(
-        http_apis=http_apis,
-        function_urls=FunctionUrls(functions, access_keys, port),
+        apis=apis,
+        function_urls=FunctionUrls(functions, iam.callers, port),
         gate=gate,
         code_locations=locations,
         guard=_guard(config),
@@ -145,21 +163,26 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     ending.push_async_callback(insights.close)
     localstack_state = LocalStackState(localstack)
     kept = KeptWithEmulator(store)
+    v2_records = V2Records(store)
     if life := await localstack_state.instance():
         await kept.follow(life)
+    await v2_records.follow()
     access_keys = AccessKeys(_token(config))
-    traces = Traces(TRACES if config.traces else 0)
+    iam = Identities(emulator, access_keys, store)
+    traces = _traces(config, ending)
     functions = _functions(config, emulator, access_keys, port, store, traces)
     ending.push_async_callback(functions.close)
     mappings = await _mappings(store, emulator, functions, ending)
     pipes = await _pipes(store, emulator, functions, ending)
-    http_apis = _http_apis(config, emulator, functions, port)
-    ending.push_async_callback(http_apis.close)
+    calls = ServiceCalls(port)
+    gate = Gate(functions.busy)
+    rest_records = RestRecords(store)
+    apis = _api_gateway(config, v2_records, rest_records, emulator, functions, iam.callers, calls, port, gate)
+    ending.push_async_callback(apis.close)
     in_front = LocalStack(emulator, functions, config.state_dir)
     ending.push_async_callback(in_front.close)
     mailbox = _mailbox(config)
     faults = Faults()
-    gate = Gate(functions.busy)
     locations = _locations(config, functions, port)
     lambda_api = _lambda(config, emulator, functions, mappings, locations, port)
     services: dict[str, Service] = {
@@ -167,14 +190,16 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
         "dynamodb": StreamWrites(mappings, "dynamodb"),
         "kinesis": StreamWrites(mappings, "kinesis"),
         "pipes": pipes,
-        "apigateway": http_apis,
+        "apigateway": apis,
         "logs": Logs(embedded_metrics, insights),
-        "sts": Sts(emulator, access_keys),
         "xray": Xray(traces),
+        **({"sqs": TracedMessages()} if traces.on else {}),
+        **iam.services,
         **in_front.services,
         **_rds(config, emulator),
     }
     router = Router(emulator, services=services, faults=faults, access_keys=access_keys, traces=traces)
+    calls.through(router.handle)
     state = PairedState(localstack_state, filler)
     endpoints = Endpoints(
         token=_token(config),
@@ -186,7 +211,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
         live_code=LiveCode(lambda_api.control_plane, functions),
         mappings=mappings,
         pipes=pipes,
-        http_apis=http_apis,
+        apis=apis,
         gate=gate,
         faults=faults,
         router=router,
@@ -202,14 +227,24 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
 
     state.lost = lost
     return App(
-        http_apis=http_apis,
-        function_urls=FunctionUrls(functions, access_keys, port),
+        apis=apis,
+        function_urls=FunctionUrls(functions, iam.callers, port),
         gate=gate,
         code_locations=locations,
         guard=_guard(config),
         endpoints=endpoints,
         router=router,
     )
+
+
+class Identities:
+    """Who signs what, and what they may: keys that IAM and STS made, and IAM's policies."""
+
+    def __init__(self, emulator: Emulator, access_keys: AccessKeys, store: Store) -> None:
+        issued, policies = IssuedKeys(store), IdentityPolicies(emulator)
+        keys = KeyMaker(emulator, issued)
+        self.callers = SignedCallers(access_keys, issued, policies)
+        self.services: dict[str, Service] = {"iam": Iam(keys, policies), "sts": Sts(emulator, access_keys, keys)}
 
 
 def _ministack(
@@ -230,6 +265,15 @@ def _ministack(
         keep=keep,
         died=died,
     )
+
+
+def _traces(config: EdgeConfig, ending: AsyncExitStack) -> Traces:
+    traces = Traces(TRACES if config.traces else 0)
+    if traces.on and config.traces_file:
+        ending.push_async_callback(IntoFile(traces, Path(config.traces_file)).close)
+    if traces.on and config.otlp:
+        ending.push_async_callback(Otlp(traces, config.otlp).close)
+    return traces
 
 
 def _functions(
@@ -292,13 +336,28 @@ async def _pipes(store: Store, emulator: Emulator, functions: Functions, ending:
     return pipes
 
 
-def _http_apis(config: EdgeConfig, emulator: Emulator, functions: Functions, port: int) -> HttpApis:
-    return HttpApis(
+def _api_gateway(
+    config: EdgeConfig,
+    records: V2Records,
+    rest_records: RestRecords,
+    emulator: Emulator,
+    functions: Functions,
+    callers: SignedCallers,
+    calls: ServiceCalls,
+    port: int,
+    gate: Gate,
+) -> ApiGateway:
+    return api_gateway(
+        records,
+        rest_records,
         emulator,
         functions,
+        callers,
+        calls,
         public_host=config.public_host,
         port=port,
-        state_dir=config.state_dir,
+        gate=gate,
+        guard=_guard(config).refusal,
         traces=functions.traces,
     )
 

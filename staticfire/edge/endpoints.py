@@ -12,6 +12,7 @@ GET    mail               what was sent by e-mail, newest first; ?to=ADDRESS and
 DELETE mail               remove mails, chosen the same way
 POST   functions/invoke   an invocation that MiniStack would make itself
 *      lambda/...         a call of the Lambda API that MiniStack makes, for whoever waits for it
+*      apigateway/...     a call of API Gateway that MiniStack makes
 POST   emulator/NAME      what MiniStack reports of alarms and mails
 POST   runtimes           make a Lambda runtime before a function needs it: {"runtime": NAME}; what to say of it
 POST   debug              have a function carry a debugger: {"function": ARN, "port", "waits", "debugger": DIRECTORY}
@@ -49,7 +50,7 @@ from staticfire.edge.emulators.life import KeptWithEmulator
 from staticfire.edge.emulators.ministack import MiniStack
 from staticfire.edge.emulators.state import EmulatorState
 from staticfire.edge.http1.messages import Request, Response
-from staticfire.edge.services.apigateway import HttpApis
+from staticfire.edge.services.apigateway import ApiGateway
 from staticfire.edge.services.lambda_ import FunctionRef, Functions
 from staticfire.edge.services.lambda_.debugging import DebugSession
 from staticfire.edge.services.lambda_.live_code import LiveCode
@@ -94,7 +95,7 @@ class Endpoints:
         live_code: LiveCode,
         mappings: EventSourceMappings,
         pipes: Pipes,
-        http_apis: HttpApis,
+        apis: ApiGateway,
         gate: Gate,
         faults: Faults,
         router: Router,
@@ -112,7 +113,7 @@ class Endpoints:
         self._live_code = live_code
         self._mappings = mappings
         self._pipes = pipes
-        self._http_apis = http_apis
+        self._apis = apis
         self._gate = gate
         self._faults = faults
         self._router = router
@@ -135,8 +136,8 @@ class Endpoints:
             return answer_about_traces(self._traces, request, name.removeprefix("traces").removeprefix("/"))
         if name == "mail" and method in ("GET", "DELETE"):
             return await self._mail(request)
-        if name.startswith("lambda/"):
-            request.path = request.path.removeprefix(f"{PREFIX}lambda")
+        if name.startswith(("lambda/", "apigateway/")):
+            request.path = f"/{name.partition('/')[2]}"
             return await self._router.handle(request)
         if method == "POST" and name.startswith("emulator/"):
             return await self._reported(request, name.removeprefix("emulator/"))
@@ -195,7 +196,7 @@ class Endpoints:
     async def forget(self) -> None:
         await self._mappings.reset()
         await self._pipes.reset()
-        await self._http_apis.reset()
+        await self._apis.reset()
         await self._functions.forget()
 
     async def _health(self) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
@@ -10,6 +11,8 @@ END_OF_HEAD = b"\r\n\r\n"
 BODILESS = (204, 304)
 
 HeaderList = list[tuple[str, str]]
+# Who speaks on a connection after a 101; None: the connection is gone, or about to go.
+Takeover = Callable[[asyncio.Transport | None], asyncio.Protocol | None]
 
 
 class BodyTooLarge(Exception):
@@ -161,6 +164,12 @@ class Request:
             return self.raw.partition(END_OF_HEAD)[2]
         return self._body
 
+    def replace_body(self, body: bytes) -> None:
+        """Another body in the place of the one that was read."""
+        self._body, self._source, self.raw = body, None, b""
+        if "content-length" in self.headers:
+            self.headers.replace("content-length", str(len(body)))
+
     async def gone(self) -> None:
         """Wait until the client has closed its side; it may have done so and still wait for the response."""
         if self._gone is None:
@@ -179,10 +188,11 @@ class Request:
 class Response:
     """One response. The server adds `content-length` or chunking, `date` and `connection` by itself.
 
-    `raw` is the whole of somebody else's response, which goes on without being taken apart (see raw.py).
+    `raw` is the whole of somebody else's response, which goes on without being taken apart (see raw.py). With a
+    `takeover` it is the end of HTTP on its connection: another protocol goes on.
     """
 
-    __slots__ = ("body", "headers", "raw", "status")
+    __slots__ = ("body", "headers", "raw", "status", "takeover")
 
     def __init__(
         self,
@@ -191,11 +201,13 @@ class Response:
         body: bytes | AsyncIterator[bytes] = b"",
         *,
         raw: bytes = b"",
+        takeover: Takeover | None = None,
     ) -> None:
         self.status = status
         self.headers = list(headers)
         self.body = body
         self.raw = raw
+        self.takeover = takeover
 
 
 Handler = Callable[[Request], Awaitable[Response]]

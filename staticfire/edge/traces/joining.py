@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from .model import Outcome, Record, Span, TraceSummary
-from .unfolding import source_of, unfolded
+from .unfolding import unfolded
 
 DEPTH = 40
 
@@ -75,11 +75,11 @@ def _break_circles(parents: dict[str, str]) -> None:
         safe.update(path)
 
 
-def summarised(root: str, number: int, records: Sequence[Record], linked: bool) -> TraceSummary:
+def summarised(root: str, number: int, records: Sequence[Record]) -> TraceSummary:
     """What a list of traces says of it. Records are not taken apart but the one that counts."""
     first = min(records, key=_weight)
     start, end = min(record[4] for record in records), max(record[5] for record in records)
-    functions = tuple(dict.fromkeys(record[9][2] for record in records if record[0] == "function"))
+    functions = tuple(dict.fromkeys(record[3] for record in records if record[0] == "function"))
     span = unfolded(first)
     outcome, error = span.outcome, span.error
     if outcome == "ok":
@@ -93,8 +93,8 @@ def summarised(root: str, number: int, records: Sequence[Record], linked: bool) 
         status=span.status,
         outcome=outcome,
         error=error,
-        cold=any(record[0] == "function" and record[9][6] for record in records),
-        source=_source(first),
+        cold=any(record[0] == "init" for record in records),
+        source=_source(span),
         functions=functions,
         calls=sum(record[0] == "call" for record in records),
         spans=len(records),
@@ -107,12 +107,10 @@ def _weight(record: Record) -> tuple[int, float]:
     return ("api", "function").index(record[0]) if record[0] in ("api", "function") else 2, record[4]
 
 
-def _source(record: Record) -> str:
-    if record[0] == "api":
-        return "api"
-    if record[0] == "function":
-        return source_of(record[9][15])[0] or "invoke"
-    return record[0]
+def _source(span: Span) -> str:
+    if span.kind == "function":
+        return str(span.facts["source"]) or "invoke"
+    return span.kind
 
 
 def _worst(records: Sequence[Record]) -> tuple[Outcome, str]:

@@ -5,7 +5,8 @@
     Link     another trace: the one that sent what this one was set off by, or one that this one set off
 
 A record is a span as it is noted: a plain tuple (KIND, ID, PARENT, NAME, START, END, STATUS, ERROR, REQUEST_ID, FACTS),
-whose facts are a tuple in the order of FACTS[kind].
+whose facts are a tuple in the order of FACTS[kind]; or a function and its arguments, which gives that tuple when
+somebody reads: what thousands of records share (a function's configuration) is held on to instead of copied.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class Span(NamedTuple):
             return "throttle"
         if self.status >= 500:
             return "fault"
-        if self.status >= 400:
+        if self.status >= 400 or self.facts.get("is_error"):
             return "error"
         return "fault" if self.error else "ok"
 

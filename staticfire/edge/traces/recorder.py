@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -68,22 +69,13 @@ class Working(Protocol):
 class Kept:
     """What was noted of one root."""
 
-    __slots__ = ("came_from", "dropped", "number", "records", "root", "set_off", "size", "summary")
+    __slots__ = ("number", "records", "root", "size")
 
     def __init__(self, root: str, number: int) -> None:
         self.root = root
         self.number = number
         self.records: list[Record] = []
         self.size = 0
-        self.dropped = 0
-        self.came_from: tuple[Link, ...] = ()
-        self.set_off: tuple[Link, ...] = ()
-        self.summary: tuple[int, TraceSummary] | None = None  # and of how many records it is
-
-    def summarise(self) -> TraceSummary:
-        if self.summary is None or self.summary[0] != len(self.records):
-            self.summary = len(self.records), summarised(self.root, self.number, self.records, bool(self.came_from))
-        return self.summary[1]
 
 
 class Traces:
@@ -94,6 +86,13 @@ class Traces:
         self._keep = keep
         self._keep_bytes = keep_bytes
         self._traces: dict[str, Kept] = {}
+        # In the order in which they began: the first of a dict is far to look for once many before it are gone.
+        self._order: deque[Kept] = deque()
+        # What few have: links, what had no room, a summary that somebody read and of how many records it is.
+        self._came_from: dict[str, tuple[Link, ...]] = {}
+        self._set_off: dict[str, tuple[Link, ...]] = {}
+        self._dropped: Counter[str] = Counter()
+        self._summaries: dict[str, tuple[int, TraceSummary]] = {}
         self._size = 0
         self._numbers = itertools.count(1)
         self._marks: dict[str, str] = {}
@@ -113,7 +112,7 @@ class Traces:
         if kept is None:
             kept = self._new(root)
         elif len(kept.records) >= RECORDS_OF_A_TRACE:
-            kept.dropped += 1
+            self._dropped[root] += 1
             return
         size = RECORD_BYTES + bodies
         kept.records.append(record)
@@ -123,8 +122,9 @@ class Traces:
             self._evict()
         if self._subscriptions:
             self._tell(root)
-        for listener in self.listeners:
-            listener(root, record)
+        if self.listeners:
+            for listener in self.listeners:
+                listener(root, record)
 
     def mark(self, root: str, marks: Sequence[str]) -> None:
         """`root` sent what has these marks (`sqs:MESSAGE-ID`): what they set off is linked to it."""
@@ -146,29 +146,46 @@ class Traces:
                 self._link(sender, root, by, "")
 
     def _link(self, sender: str, root: str, by: str, what: str) -> None:
-        before = self._traces.get(sender)
-        if before is None:
+        if sender not in self._traces:
             return  # it had to go
-        after = self._traces.get(root) or self._new(root)
-        if len(after.came_from) < LINKS_OF_A_TRACE and all(link.trace != sender for link in after.came_from):
-            after.came_from += (Link(sender, by, what),)
-        if len(before.set_off) < LINKS_OF_A_TRACE and all(link.trace != root for link in before.set_off):
-            before.set_off += (Link(root, by, what),)
+        if root not in self._traces:
+            self._new(root)
+        for links, one, link in (
+            (self._came_from, root, Link(sender, by, what)),
+            (self._set_off, sender, Link(root, by, what)),
+        ):
+            present = links.get(one, ())
+            if len(present) < LINKS_OF_A_TRACE and all(one_link.trace != link.trace for one_link in present):
+                links[one] = (*present, link)
         if self._subscriptions:
             self._tell(sender)
 
     def _new(self, root: str) -> Kept:
         if len(self._traces) >= self._keep:
-            self._drop(next(iter(self._traces)))
+            self._drop()
         kept = self._traces[root] = Kept(root, next(self._numbers))
+        self._order.append(kept)
         return kept
 
     def _evict(self) -> None:
         while self._size > self._keep_bytes and len(self._traces) > 1:
-            self._drop(next(iter(self._traces)))
+            self._drop()
 
-    def _drop(self, root: str) -> None:
-        self._size -= self._traces.pop(root).size
+    def _drop(self) -> None:
+        kept = self._order.popleft()
+        root = kept.root
+        del self._traces[root]
+        self._size -= kept.size
+        for few in (self._came_from, self._set_off, self._dropped, self._summaries):
+            if few:
+                few.pop(root, None)
+
+    def _summary(self, kept: Kept) -> TraceSummary:
+        count, root = len(kept.records), kept.root
+        made = self._summaries.get(root)
+        if made is None or made[0] != count:
+            made = self._summaries[root] = count, summarised(root, kept.number, kept.records)
+        return made[1]
 
     # -- what is read
 
@@ -185,9 +202,9 @@ class Traces:
         return list(itertools.islice(self._recent(chosen or TraceFilter(), before), limit))
 
     def _recent(self, chosen: TraceFilter, before: int) -> Iterator[TraceSummary]:
-        for kept in reversed(list(self._traces.values())):
+        for kept in reversed(tuple(self._order)):
             if kept.records and not 0 < before <= kept.number:
-                summary = kept.summarise()
+                summary = self._summary(kept)
                 if chosen.takes(summary):
                     yield summary
 
@@ -199,11 +216,18 @@ class Traces:
         if kept is None or not kept.records:
             return None
         spans, depths = joined(kept.root, kept.records)
-        return Trace(kept.summarise(), spans, kept.came_from, kept.set_off, kept.dropped, depths)
+        return Trace(
+            self._summary(kept),
+            spans,
+            self._came_from.get(kept.root, ()),
+            self._set_off.get(kept.root, ()),
+            self._dropped.get(kept.root, 0),
+            depths,
+        )
 
     def _searched(self, identifier: str) -> Kept | None:
         bare = identifier.replace("-", "")
-        for kept in reversed(list(self._traces.values())):
+        for kept in reversed(tuple(self._order)):
             if kept.root.replace("-", "")[1:] == bare:  # OpenTelemetry's form
                 return kept
             for record in kept.records:
@@ -221,8 +245,9 @@ class Traces:
 
     def clear(self) -> int:
         count = len(self._traces)
-        self._traces.clear()
-        self._marks.clear()
+        for what in (self._traces, self._order, self._marks, self._came_from, self._set_off, self._dropped):
+            what.clear()
+        self._summaries.clear()
         self._size = 0
         return count
 
@@ -239,7 +264,7 @@ class Traces:
     def _tell_all(self) -> None:
         self._timer = None
         changed, self._changed = self._changed, {}
-        summaries = [kept.summarise() for root in changed if (kept := self._traces.get(root)) and kept.records]
+        summaries = [self._summary(kept) for root in changed if (kept := self._traces.get(root)) and kept.records]
         for subscription in self._subscriptions:
             subscription.put(summaries)
 

@@ -67,7 +67,7 @@ def _flattened(segment: Mapping[str, Any], parent: str, depth: int) -> Iterator[
     if not _is_time(own.get("end_time")) and not own.get("in_progress"):
         raise BadSegment("MissingEndTime", identifier)
     yield own, parent
-    within = segment.get("subsegments") or ()
+    within = segment.get("subsegments") or []
     if not isinstance(within, list) or depth > NESTED:
         raise BadSegment("ParseError", identifier)
     for inner in within:

@@ -44,6 +44,8 @@ _MESSAGES = (
 def unfolded(record: Record) -> Span:
     """The span that a record is."""
     kind, identifier, parent, name, start, end, status, error, request_id, values = record
+    if callable(values[0]):
+        values = values[0](*values[1:])
     facts: dict[str, Any] = dict(zip(FACTS[kind], values, strict=True))
     if kind == "call":
         name, error = _call(facts, status, error)
@@ -165,4 +167,5 @@ def _segment(document: bytes) -> dict[str, Any]:
         "cause": segment.get("cause") or {},
         "in_progress": bool(segment.get("in_progress")),
         "throttled": bool(segment.get("throttle")),
+        "is_error": bool(segment.get("error")) and not segment.get("fault"),
     }

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from staticfire.edge.aws.calls import MAX_BODY, AwsError, Call
-from staticfire.edge.aws.models import Model, Operation, model
+from staticfire.edge.aws.models import Model, Operation, model, single_model
 from staticfire.edge.http1.messages import BodyTooLarge, Response
 
 from . import query, rest_json
@@ -24,9 +24,15 @@ Carry = Callable[[Call, Params], Awaitable[Mapping[str, Any] | None]]
 
 
 class Operations:
-    """`table` is by the operations' names; `wording` is where the service's own words differ from its model's."""
+    """`table` is by the operations' names; `wording` is where the service's own words differ from its model's.
 
-    def __init__(self, service: str, table: Mapping[str, Carry], wording: Wording | None = None) -> None:
+    `alone`: the service's model without others of its credential scope, whose operations may have the same names.
+    """
+
+    def __init__(
+        self, service: str, table: Mapping[str, Carry], wording: Wording | None = None, *, alone: bool = False
+    ) -> None:
+        self._read = single_model if alone else model
         self._service = service
         self._table = dict(table)
         self._wording = wording or Wording()
@@ -54,8 +60,10 @@ class Operations:
             message = f"Request must be smaller than {limit} bytes for the {operation.name} operation"
             raise AwsError(413, "RequestEntityTooLargeException", message) from None
         is_query = operation.protocol == "query"
-        read = query.read if is_query else rest_json.read
-        params = read(operation, call.request, labels, body)
+        if is_query:
+            params = query.read(operation, call.request, labels, body)
+        else:
+            params = rest_json.read(operation, call.request, labels, body, older=self._wording.older)
         check(operation, params, self._wording)
         call.carried_out = operation.name
         result = await self._table[operation.name](call, params) or {}
@@ -65,7 +73,7 @@ class Operations:
     async def _known(self) -> Model:
         """The model, which is read when it is first asked for."""
         if self._model is None:
-            self._model = await asyncio.to_thread(model, self._service)
+            self._model = await asyncio.to_thread(self._read, self._service)
         return self._model
 
     def _operation(self, known: Model, call: Call) -> tuple[Operation | None, dict[str, str]]:

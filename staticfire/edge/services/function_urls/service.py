@@ -12,23 +12,26 @@ import asyncio
 import json
 import logging
 import re
+import time
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from staticfire.edge.aws.access_keys import AccessKeys
 from staticfire.edge.aws.calls import AwsError, Scope
+from staticfire.edge.aws.signed_callers import SignedCaller, SignedCallers
 from staticfire.edge.http1.messages import BodyTooLarge, Request, Response
 from staticfire.edge.services.apigateway.common.cors import CorsPolicy
 from staticfire.edge.services.apigateway.common.settings import Cors
 from staticfire.edge.services.apigateway.http.response import Malformed
 from staticfire.edge.services.lambda_ import FunctionRef, Functions
 from staticfire.edge.services.lambda_.service import Streaming
+from staticfire.edge.traces import Traces
+from staticfire.edge.traces.requests import Served, note_request
 from staticfire.edge.traces.trace_id import continued
 
 from .answers import BrokenOff, streamed, whole
-from .authorization import BadSignature, permits, signer
+from .authorization import permits, signer
 from .event import event
 
 log = logging.getLogger(__name__)
@@ -38,6 +41,7 @@ PATH_PREFIX = "/_aws/lambda-url/"
 _PATH = re.compile(rf"{PATH_PREFIX}([a-z0-9]{{32}})(/.*)?", re.DOTALL)
 _HOST = re.compile(r"([a-z0-9]{32})\.lambda-url\.")
 
+EXCERPT = 500
 FORBIDDEN = (
     "Forbidden. For troubleshooting Function URL authorization issues, see: "
     "https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"
@@ -67,9 +71,9 @@ class Url:
 
 
 class FunctionUrls:
-    def __init__(self, functions: Functions, access_keys: AccessKeys, port: int) -> None:
+    def __init__(self, functions: Functions, callers: SignedCallers, port: int) -> None:
         self._functions = functions
-        self._access_keys = access_keys
+        self._callers = callers
         self._port = str(port)
 
     async def serve(self, request: Request) -> Response | None:
@@ -88,7 +92,10 @@ class FunctionUrls:
             preflight = url.cors.preflight(request)
             if preflight is not None:
                 return Response(200, preflight.headers)
+        began = time.time()
         response = await self._answered(url, request, path)
+        if self._functions.traces.on:
+            _note(self._functions.traces, url, request, path, response, began)
         if url.cors is not None:
             response.headers = url.cors.apply(request, response.headers)
         return response
@@ -103,16 +110,18 @@ class FunctionUrls:
                 "RequestEntityTooLargeException",
                 f"Request must be smaller than {MAX_BODY} bytes for the InvokeFunction operation",
             )
-        signed_by = None
+        signed_by: SignedCaller | None = None
         if url.auth_type == "AWS_IAM":
             try:
-                signed_by = signer(request, body, self._access_keys)
-            except BadSignature as error:
-                return _refused(403, "SignatureDoesNotMatch", str(error), name="message")
+                signed_by = signer(self._callers, request, body, url.ref)
+            except AwsError as error:
+                return _refused(403, error.code, error.message, name="message")
             if signed_by is None:
                 return _refused(403, "AccessDeniedException", FORBIDDEN)
-        if not permits(await self._functions.policy(url.ref), url.ref, url.auth_type, signed_by):
-            log.info("%s: no permission lambda:InvokeFunctionUrl: add an aws_lambda_permission", url.ref.arn)
+        policy = await self._functions.policy(url.ref)
+        if not await permits(self._callers, policy, url.ref, url.auth_type, signed_by, request.peer):
+            whose = signed_by.arn if signed_by is not None else "anybody"
+            log.info("%s: no policy grants lambda:InvokeFunctionUrl to %s", url.ref.arn, whose)
             return _refused(403, "AccessDeniedException", FORBIDDEN)
         payload = event(
             request,
@@ -145,6 +154,31 @@ class FunctionUrls:
             return _broken() if result.failed else Response(200, [("content-type", "application/json")], result.payload)
         outcome = await self._functions.invoke(url.ref, payload, request_id=request_id, trace_id=trace_id)
         return _broken() if outcome.error is not None else whole(outcome.payload)
+
+
+def _note(traces: Traces, url: Url, request: Request, path: str, response: Response, began: float) -> None:
+    """Its trace: the function's request id is the URL's own. What is streamed is over when its function is."""
+    told = dict(response.headers)
+    answer = response.body if isinstance(response.body, bytes) else b""
+    served = Served("url", *url.ref.scope, url.id, "", url.ref.name, url.domain, request.peer)
+    served.error = answer[:EXCERPT].decode("utf-8", "replace") if response.status >= 400 else ""
+    header = told.get("x-amzn-trace-id", "") or request.headers.get("x-amzn-trace-id")
+    note_request(
+        traces,
+        header,
+        told.get("x-amzn-requestid", ""),
+        request.method,
+        path,
+        request.query,
+        request.headers.items(),
+        request.arrived,
+        response.status,
+        response.headers,
+        answer,
+        began,
+        time.time(),
+        served,
+    )
 
 
 async def _until_done(streaming: Streaming) -> AsyncIterator[bytes]:

@@ -398,12 +398,12 @@ class ExecutionEnvironment:
                 self.config,
                 invocation,
                 result,
-                execution_environment=self.id,
-                log_stream=self._stream.name,
-                began=began or time.time() - result.seconds,
-                waited=waited,
-                init_seconds=init_seconds,
-                memory_bytes=self._memory.peak_bytes,
+                self.id,
+                self._stream.name,
+                began or time.time() - result.seconds,
+                waited,
+                init_seconds,
+                self._memory.peak_bytes,
             )
         records = self._platform.end(
             invocation.request_id,

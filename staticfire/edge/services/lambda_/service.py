@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from staticfire.edge.aws.calls import AwsError, Scope
+from staticfire.edge.aws.issued_keys import IssuedKeys
 from staticfire.edge.traces import Traces
 from staticfire.edge.traces.trace_id import entered, new_trace
 
@@ -101,6 +102,7 @@ class Functions:
             logs=self._logs,
             code=self.code,
             traces=self.traces,
+            issued=IssuedKeys(store),
         )
         self._events = EventQueue(
             emulator, self._catalog, self._metrics, self._invoke_event, settings.retry_seconds, store

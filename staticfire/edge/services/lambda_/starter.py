@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from staticfire.edge.aws.issued_keys import IssuedKeys
 from staticfire.edge.traces import Traces
 
 from .catalog import FunctionCatalog
@@ -64,6 +65,7 @@ class Starter:
         logs: FunctionLogs,
         code: CodeStore,
         traces: Traces,
+        issued: IssuedKeys,
     ) -> None:
         self._traces = traces
         self._endpoint = settings.endpoint
@@ -71,8 +73,9 @@ class Starter:
         self._runtimes = runtimes
         self._logs = logs
         self._code = code
+        of_emulator = settings.enforce_iam
         self._credentials: Credentials = (
-            OfEmulator(emulator, access_keys) if settings.enforce_iam else OfEdge(access_keys)
+            OfEmulator(emulator, issued, access_keys) if of_emulator else OfEdge(access_keys)
         )
         self._directory = settings.state_dir / "functions" / "run"
         # What an edge that was killed left behind; no execution environment outlives its edge.

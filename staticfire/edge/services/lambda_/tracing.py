@@ -11,7 +11,7 @@ import orjson
 
 from staticfire.edge.aws.calls import AwsError
 from staticfire.edge.traces import Traces
-from staticfire.edge.traces.recorder import clipped
+from staticfire.edge.traces.recorder import BODY, clipped
 from staticfire.edge.traces.trace_id import new_trace, root_of
 
 from .invocation import Invocation, Result
@@ -25,7 +25,6 @@ def note_invocation(
     config: FunctionConfig,
     invocation: Invocation,
     result: Result,
-    *,
     execution_environment: str,
     log_stream: str,
     began: float,
@@ -34,28 +33,47 @@ def note_invocation(
     memory_bytes: int,
 ) -> None:
     """One that ended. Its initialisation, if it had one, is a span before it."""
-    init_ms = round(init_seconds * 1000, 3) if init_seconds is not None else 0.0
-    event, answer = clipped(invocation.payload), clipped(result.payload)
-    milliseconds = result.seconds * 1000
-    facts = (
-        *(config.scope.account, config.scope.region, config.name, config.version, invocation.ref.arn),
-        *(execution_environment, init_seconds is not None, init_ms, round(waited * 1000, 3)),
-        *(-int(-(milliseconds + init_ms) // 1), config.memory, -(-memory_bytes // 1048576), config.timeout),
-        *(result.status, result.error_type or result.function_error, event, answer),
-        *(config.logging.group, log_stream),
-    )
+    event, answer = invocation.payload, result.payload
+    size = len(event) + len(answer)
+    if size > BODY:
+        event, answer = event[:BODY], answer[:BODY]
+        size = len(event) + len(answer)
+    root, span, name = invocation.root, invocation.span, config.name
     error = (result.error_type or result.function_error or "Unhandled") if result.failed else ""
-    end = began + result.seconds
-    name, root, span = config.name, invocation.root, invocation.span
-    record = (
-        *("function", span, invocation.parent, name, began, end),
-        *(500 if error else 200, error, invocation.request_id, facts),
-    )
-    traces.add(root, record, len(event) + len(answer))
+    seconds = result.seconds
+    why = result.error_type or result.function_error
+    qualifier, status = invocation.ref.qualifier, result.status
+    about = (_unfolded, config, qualifier, execution_environment, init_seconds, waited, seconds, memory_bytes)
+    facts = (*about, status, why, event, answer, log_stream)
+    end, code = began + seconds, 500 if error else 200
+    record = ("function", span, invocation.parent, name, began, end, code, error, invocation.request_id, facts)
+    traces.add(root, record, size)
     if init_seconds is not None:
-        about = (name, config.version, execution_environment)
+        whose = (name, config.version, execution_environment)
         started = began - init_seconds
-        traces.add(root, ("init", f"{span}-init"[-21:], span, f"{name} init", started, began, 0, "", "", about))
+        traces.add(root, ("init", f"{int(span, 16) ^ 2:016x}", span, f"{name} init", started, began, 0, "", "", whose))
+
+
+def _unfolded(
+    config: FunctionConfig,
+    qualifier: str | None,
+    execution_environment: str,
+    init_seconds: float | None,
+    waited: float,
+    seconds: float,
+    memory_bytes: int,
+    *rest: Any,
+) -> tuple[Any, ...]:
+    """The facts of an invocation, in the order of FACTS."""
+    status, why, event, answer, log_stream = rest
+    init_ms = round(init_seconds * 1000, 3) if init_seconds is not None else 0.0
+    arn = f"{config.arn}:{qualifier}" if qualifier else config.arn
+    return (
+        *(config.scope.account, config.scope.region, config.name, config.version, arn),
+        *(execution_environment, init_seconds is not None, init_ms, round(waited * 1000, 3)),
+        *(-int(-(seconds * 1000 + init_ms) // 1), config.memory, -(-memory_bytes // 1048576), config.timeout),
+        *(status, why, event, answer, config.logging.group, log_stream),
+    )
 
 
 def note_refusal(

@@ -252,7 +252,7 @@ def _of_function(span: Span, trace: Trace) -> list[dict[str, Any]]:
 
 
 def _initialisation(span: Span) -> dict[str, Any]:
-    return {**_base(span, "Initialization"), "id": f"{hash(span.id) & (1 << 64) - 1:016x}"}
+    return _base(span, "Initialization")
 
 
 def _call(span: Span) -> dict[str, Any]:
@@ -278,7 +278,8 @@ def _as_sent(span: Span, root: str) -> dict[str, Any]:
         for name in ("annotations", "metadata", "namespace", "aws", "http", "sql", "cause")
         if facts[name]
     }
-    document = {**_base(span, span.name), **kept, "trace_id": root}
+    base = {name: value for name, value in _base(span, span.name).items() if name != "cause"}
+    document = {**base, **kept, "trace_id": root}
     if span.parent:
         document |= {"parent_id": span.parent, "type": "subsegment"}
     return document

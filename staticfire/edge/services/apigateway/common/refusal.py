@@ -6,6 +6,8 @@ import json
 
 from staticfire.edge.http1.messages import HeaderList, Response
 
+from .request_ids import new_request_id
+
 JSON_TYPE = ("content-type", "application/json")
 
 
@@ -23,6 +25,12 @@ class Refused(Exception):
     def response(self) -> Response:
         body = json.dumps({"message": self.message}, separators=(",", ":")).encode()
         return Response(self.status, [JSON_TYPE, *self.headers], body)
+
+
+def identified(response: Response) -> Response:
+    """An answer to a request that no API has come to know: it gets an id all the same."""
+    response.headers.append(("apigw-requestid", new_request_id()))
+    return response
 
 
 def not_found(reason: str = "") -> Refused:

@@ -26,12 +26,12 @@ class Cors:
     @classmethod
     def parse(cls, data: Json) -> Cors:
         return cls(
-            allow_origins=texts(data.get("allowOrigins")),
-            allow_methods=texts(data.get("allowMethods")),
-            allow_headers=texts(data.get("allowHeaders")),
-            expose_headers=texts(data.get("exposeHeaders")),
-            allow_credentials=bool(data.get("allowCredentials")),
-            max_age=data.get("maxAge"),
+            allow_origins=texts(data.get("AllowOrigins")),
+            allow_methods=texts(data.get("AllowMethods")),
+            allow_headers=texts(data.get("AllowHeaders")),
+            expose_headers=texts(data.get("ExposeHeaders")),
+            allow_credentials=bool(data.get("AllowCredentials")),
+            max_age=data.get("MaxAge"),
         )
 
 
@@ -46,9 +46,9 @@ class RouteSettings:
     @classmethod
     def parse(cls, data: Json) -> RouteSettings:
         return cls(
-            rate=data.get("throttlingRateLimit"),
-            burst=data.get("throttlingBurstLimit"),
-            detailed_metrics=bool(data.get("detailedMetricsEnabled")),
+            rate=data.get("ThrottlingRateLimit"),
+            burst=data.get("ThrottlingBurstLimit"),
+            detailed_metrics=bool(data.get("DetailedMetricsEnabled")),
         )
 
 

@@ -1,10 +1,13 @@
 """Which API, stage and path a request means.
 
-    http://{api}.execute-api.localhost:4566/[{stage}/]...      any host with `.execute-api.` after its first label
-    http://localhost:4566/_aws/execute-api/{api}/{stage}/...   the stage is always named; `$default` too
-    http://{domain}/[{mapping key}/]...                        custom domains, by their API mappings
+    http://{api}.execute-api.localhost:4566/[{stage}/]...            any host with `.execute-api.` after its first label
+    http://localhost:4566/_aws/execute-api/{api}/{stage}/...         the stage is always named; `$default` too
+    http://localhost:4566/restapis/{api}/{stage}/_user_request_/...  LocalStack's
+    http://{domain}/[{mapping key}/]...                              custom domains, by their mappings
+    http://localhost:4566/@connections/{connection}                  what boto3 makes of AWS_ENDPOINT_URL
 
-https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-mappings.html: the longest mapping key wins.
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-mappings.html: the longest mapping key wins. Of
+which kind the API is, those that serve know.
 """
 
 from __future__ import annotations
@@ -15,25 +18,28 @@ from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from staticfire.edge.aws.calls import Scope
 from staticfire.edge.http1.messages import Request
-from staticfire.edge.services.apigateway.common.settings import Json
+from staticfire.edge.services.apigateway.v2.records import V2Records
+
+from .mappings import Mappings
+from .names import KIND
 
 PATH_PREFIX = "/_aws/execute-api/"
 HOST_MARK = ".execute-api."
+LOCALSTACK_PREFIX = "/restapis/"
+LOCALSTACK_MARK = "_user_request_"
+CONNECTIONS = ("/@connections/", "/%40connections/")
+# In an API's place: the connection tells which API it is.
+OF_A_CONNECTION = "@connections"
 
 
 @dataclass(frozen=True, slots=True)
 class ApiMapping:
-    """One API mapping of a custom domain: the requests below `key` go to a stage of an API."""
+    """`stage` None: the first segment of the path below the key names it."""
 
-    key: str
     api_id: str
-    stage: str
-
-    @classmethod
-    def parse(cls, data: Json) -> ApiMapping:
-        return cls(key=data.get("apiMappingKey") or "", api_id=data["apiId"], stage=data["stage"])
+    stage: str | None
+    key: str
 
 
 class Address(NamedTuple):
@@ -69,26 +75,14 @@ def api_domain(public_host: str) -> str:
 
 
 class Addresses:
-    """Tells requests to HTTP APIs from all others. Custom domains are those of the accounts that were asked."""
+    """Tells requests to APIs from all others. Custom domains are kept in memory, and read anew when one changes."""
 
-    def __init__(self, domain: str) -> None:
+    def __init__(self, domain: str, records: V2Records, mappings: Mappings) -> None:
         self._domain = domain
-        self._domains: dict[str, list[ApiMapping]] = {}
-        self._of_scope: dict[Scope, dict[str, list[ApiMapping]]] = {}
-
-    def learn(self, scope: Scope, domains: dict[str, list[ApiMapping]]) -> None:
-        """The custom domains of an account, in place of those known of it."""
-        self._of_scope[scope] = {
-            name: sorted(mappings, key=lambda mapping: -len(mapping.key)) for name, mappings in domains.items()
-        }
-        self._domains = {name: mappings for own in self._of_scope.values() for name, mappings in own.items()}
-
-    def knows(self, scope: Scope) -> bool:
-        return scope in self._of_scope
-
-    def reset(self) -> None:
-        self._domains = {}
-        self._of_scope = {}
+        self._records = records
+        self._mappings = mappings
+        self._domains = self._read()
+        records.listen(self._changed)
 
     def match(self, request: Request) -> Address | None:
         path = request.path
@@ -100,8 +94,35 @@ class Addresses:
         api_id, mark, _ = host.partition(HOST_MARK)
         if mark and "." not in api_id:
             return Address(request, api_id, None, path, host)
+        if path.startswith(CONNECTIONS):
+            return Address(request, OF_A_CONNECTION, "", path, host)
+        if path.startswith(LOCALSTACK_PREFIX) and LOCALSTACK_MARK in path:
+            return self._of_localstack(request)
+        if not self._domains:
+            return None
         mappings = self._domains.get(host)
+        if mappings is None:
+            mappings = self._domains.get(f"*.{host.partition('.')[2]}")
         return None if mappings is None else _mapped(request, host, mappings)
+
+    def _of_localstack(self, request: Request) -> Address | None:
+        parts = request.path[len(LOCALSTACK_PREFIX) :].split("/", 3)
+        if len(parts) < 3 or parts[2] != LOCALSTACK_MARK:
+            return None
+        rest = parts[3] if len(parts) > 3 else ""
+        return Address(request, parts[0], unquote(parts[1]), f"/{rest}", f"{parts[0]}.{self._domain}")
+
+    def _changed(self, name: str) -> None:
+        """Ids of APIs have no dots, names of domains have."""
+        if not name or "." in name:
+            self._domains = self._read()
+
+    def _read(self) -> dict[str, list[ApiMapping]]:
+        domains: dict[str, list[ApiMapping]] = {key.id: [] for key in self._records.everywhere(KIND)}
+        for name, mapping in self._mappings.by_domain():
+            key = mapping["ApiMappingKey"]
+            domains.setdefault(name, []).append(ApiMapping(mapping["ApiId"], mapping.get("Stage"), key))
+        return {name: sorted(mappings, key=lambda one: -len(one.key)) for name, mappings in domains.items()}
 
 
 def _mapped(request: Request, host: str, mappings: list[ApiMapping]) -> Address:

@@ -5,8 +5,7 @@ identity source is 401 without a call; answers are cached by the identity source
 answer allows or denies, an IAM policy is evaluated against each request's own route; a denial is 403. A function that
 fails is a 500, apart from one that fails with exactly `Unauthorized`, which is 401.
 
-AWS_IAM needs the signature of the request checked, which cannot be done without the callers' secret keys: such routes
-answer 403 and say so in the edge's log.
+AWS_IAM: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-access-control-iam.html.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from typing import Any, Protocol
 
 from staticfire.edge.aws import iam_policy
 from staticfire.edge.aws.calls import AwsError, Scope
+from staticfire.edge.aws.signed_callers import SignedCallers
 from staticfire.edge.services.apigateway.common.function_call import Callee, NotAllowed, TimedOut
 from staticfire.edge.services.apigateway.common.refusal import Refused, failed, forbidden, unauthorized
 from staticfire.edge.services.lambda_ import Functions
@@ -43,11 +43,27 @@ class RouteGuard(Protocol):
 
 
 class IamGuard:
+    """AWS_IAM: the signature is computed anew, the caller's policies must allow the route."""
+
+    def __init__(self, callers: SignedCallers) -> None:
+        self._callers = callers
+
     async def check(self, exchange: Exchange) -> None:
-        raise forbidden(
-            "the route has AWS_IAM authorization, which cannot be checked here (it needs the callers' secret keys): "
-            "use a JWT or Lambda authorizer, or authorization NONE, in local stacks"
-        )
+        try:
+            caller = self._callers.caller(
+                exchange.request, exchange.body, service="execute-api", region=exchange.scope.region
+            )
+            facts = {"aws:sourceip": exchange.request.peer}
+            refusal = await self._callers.refusal(caller, INVOKE, exchange.route_arn, facts=facts)
+        except AwsError as error:
+            if error.status >= 500:
+                raise failed(f"the caller's policies cannot be read: {error}") from error
+            refusal = error
+        if refusal is not None:
+            exchange.authorizer_error = refusal.message
+            raise forbidden(refusal.message)
+        exchange.authorizer = {"iam": caller.described()}
+        exchange.principal = caller.user_id
 
 
 class JwtGuard:
@@ -155,11 +171,11 @@ def guard_for(authorizer: Authorizer, scope: Scope, api_id: str, functions: Func
         return BrokenGuard(f"authorizer {authorizer.id}: {error.message}")
 
 
-def route_guard(route: Route, guards: Mapping[str, RouteGuard]) -> RouteGuard | None:
+def route_guard(route: Route, guards: Mapping[str, RouteGuard], callers: SignedCallers) -> RouteGuard | None:
     """What stands before the route's integration; None where the route is open."""
     if route.authorization == "NONE":
         return None
     if route.authorization == "AWS_IAM":
-        return IamGuard()
+        return IamGuard(callers)
     guard = guards.get(route.authorizer_id or "")
     return guard or BrokenGuard(f"route {route.key!r} names the authorizer {route.authorizer_id}, which does not exist")

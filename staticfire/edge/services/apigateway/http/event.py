@@ -164,6 +164,8 @@ def _request_1(exchange: Exchange, head: dict[str, Any]) -> dict[str, Any]:
     query: dict[str, list[str]] = {}
     for name, value in exchange.query:
         query.setdefault(name, []).append(value)
+    signed = (exchange.authorizer or {}).get("iam") or {}
+    authorized = exchange.authorizer is not None and not signed
     return {
         **head,
         "resource": resource,
@@ -176,15 +178,15 @@ def _request_1(exchange: Exchange, head: dict[str, Any]) -> dict[str, Any]:
         "requestContext": {
             "accountId": exchange.scope.account,
             "apiId": exchange.api_id,
-            **({"authorizer": _authorizer_1(exchange)} if exchange.authorizer is not None else {}),
+            **({"authorizer": _authorizer_1(exchange)} if authorized else {}),
             "domainName": exchange.domain_name,
             "domainPrefix": exchange.domain_prefix,
             "extendedRequestId": exchange.request_id,
             "httpMethod": exchange.request.method,
             "identity": {
-                "accessKey": None,
-                "accountId": None,
-                "caller": None,
+                "accessKey": signed.get("accessKey"),
+                "accountId": signed.get("accountId"),
+                "caller": signed.get("callerId"),
                 "cognitoAmr": None,
                 "cognitoAuthenticationProvider": None,
                 "cognitoAuthenticationType": None,
@@ -192,9 +194,9 @@ def _request_1(exchange: Exchange, head: dict[str, Any]) -> dict[str, Any]:
                 "cognitoIdentityPoolId": None,
                 "principalOrgId": None,
                 "sourceIp": exchange.request.peer,
-                "user": None,
+                "user": signed.get("userId"),
                 "userAgent": exchange.user_agent,
-                "userArn": None,
+                "userArn": signed.get("userArn"),
             },
             "path": path,
             "protocol": exchange.protocol,

@@ -168,6 +168,10 @@ def _claim(exchange: Exchange, name: str) -> Any:
     return claims.get(name)
 
 
+def _iam(exchange: Exchange, name: str) -> Any:
+    return ((exchange.authorizer or {}).get("iam") or {}).get(name)
+
+
 _CONTEXT: Mapping[str, Callable[[Exchange], Any]] = {
     "accountId": lambda exchange: exchange.scope.account,
     "apiId": lambda exchange: exchange.api_id,
@@ -185,6 +189,10 @@ _CONTEXT: Mapping[str, Callable[[Exchange], Any]] = {
     "error.responseType": lambda exchange: exchange.error_kind,
     "extendedRequestId": lambda exchange: exchange.request_id,
     "httpMethod": lambda exchange: exchange.request.method,
+    "identity.accountId": lambda exchange: _iam(exchange, "accountId"),
+    "identity.caller": lambda exchange: _iam(exchange, "callerId"),
+    "identity.user": lambda exchange: _iam(exchange, "userId"),
+    "identity.userArn": lambda exchange: _iam(exchange, "userArn"),
     "identity.sourceIp": lambda exchange: exchange.request.peer,
     "identity.userAgent": lambda exchange: exchange.user_agent,
     "integration.error": lambda exchange: exchange.integration_error,

@@ -216,11 +216,9 @@ def responder_for(
     if integration.type == "HTTP_PROXY":
         return HttpResponder(integration, client)
     if integration.type == "AWS_PROXY":
-        if integration.subtype or ":lambda:" not in integration.uri:
-            what = integration.subtype or integration.uri or "without a URI"
-            return UnservedResponder(
-                f"AWS service integrations are not served here ({what}): call the service in a function"
-            )
+        if ":lambda:" not in integration.uri:
+            what = integration.uri or "no URI"
+            return BrokenResponder(f"integration {integration.id} has {what}, which is no function of Lambda")
         try:
             return LambdaResponder(integration, route, scope, api_id, functions)
         except AwsError as error:

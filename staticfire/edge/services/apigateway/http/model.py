@@ -21,12 +21,12 @@ class Api:
 
     @classmethod
     def parse(cls, data: Json) -> Api:
-        cors = data.get("corsConfiguration")
+        cors = data.get("CorsConfiguration")
         return cls(
-            id=data["apiId"],
-            protocol=data.get("protocolType", "HTTP"),
+            id=data["ApiId"],
+            protocol=data.get("ProtocolType", "HTTP"),
             cors=Cors.parse(cors) if cors else None,
-            endpoint_disabled=bool(data.get("disableExecuteApiEndpoint")),
+            endpoint_disabled=bool(data.get("DisableExecuteApiEndpoint")),
         )
 
 
@@ -40,13 +40,13 @@ class Route:
 
     @classmethod
     def parse(cls, data: Json) -> Route:
-        target = data.get("target") or ""
+        target = data.get("Target") or ""
         return cls(
-            key=data["routeKey"],
+            key=data["RouteKey"],
             integration_id=target.removeprefix("integrations/") or None,
-            authorization=data.get("authorizationType") or "NONE",
-            authorizer_id=data.get("authorizerId"),
-            scopes=texts(data.get("authorizationScopes")),
+            authorization=data.get("AuthorizationType") or "NONE",
+            authorizer_id=data.get("AuthorizerId"),
+            scopes=texts(data.get("AuthorizationScopes")),
         )
 
     @property
@@ -77,18 +77,18 @@ class Integration:
     @classmethod
     def parse(cls, data: Json) -> Integration:
         return cls(
-            id=data["integrationId"],
-            type=data.get("integrationType", "AWS_PROXY"),
-            uri=data.get("integrationUri") or "",
-            method=data.get("integrationMethod") or "POST",
-            payload_version=data.get("payloadFormatVersion") or "1.0",
-            timeout=min((data.get("timeoutInMillis") or 30_000) / 1000, MAX_TIMEOUT_SECONDS),
-            connection_type=data.get("connectionType") or "INTERNET",
-            subtype=data.get("integrationSubtype"),
-            credentials=data.get("credentialsArn"),
-            request_parameters=dict(data.get("requestParameters") or {}),
+            id=data["IntegrationId"],
+            type=data.get("IntegrationType", "AWS_PROXY"),
+            uri=data.get("IntegrationUri") or "",
+            method=data.get("IntegrationMethod") or "POST",
+            payload_version=data.get("PayloadFormatVersion") or "1.0",
+            timeout=min((data.get("TimeoutInMillis") or 30_000) / 1000, MAX_TIMEOUT_SECONDS),
+            connection_type=data.get("ConnectionType") or "INTERNET",
+            subtype=data.get("IntegrationSubtype"),
+            credentials=data.get("CredentialsArn"),
+            request_parameters=dict(data.get("RequestParameters") or {}),
             response_parameters={
-                status: dict(mapping) for status, mapping in (data.get("responseParameters") or {}).items()
+                status: dict(mapping) for status, mapping in (data.get("ResponseParameters") or {}).items()
             },
         )
 
@@ -105,18 +105,18 @@ class Stage:
 
     @classmethod
     def parse(cls, data: Json) -> Stage:
-        log = data.get("accessLogSettings") or {}
-        complete = log.get("destinationArn") and log.get("format")
+        log = data.get("AccessLogSettings") or {}
+        complete = log.get("DestinationArn") and log.get("Format")
         return cls(
-            name=data["stageName"],
-            auto_deploy=bool(data.get("autoDeploy")),
-            deployment_id=data.get("deploymentId"),
-            variables=dict(data.get("stageVariables") or {}),
-            default_settings=RouteSettings.parse(data.get("defaultRouteSettings") or {}),
+            name=data["StageName"],
+            auto_deploy=bool(data.get("AutoDeploy")),
+            deployment_id=data.get("DeploymentId"),
+            variables=dict(data.get("StageVariables") or {}),
+            default_settings=RouteSettings.parse(data.get("DefaultRouteSettings") or {}),
             route_settings={
-                key: RouteSettings.parse(value) for key, value in (data.get("routeSettings") or {}).items()
+                key: RouteSettings.parse(value) for key, value in (data.get("RouteSettings") or {}).items()
             },
-            access_log=AccessLogSettings(log["destinationArn"], log["format"]) if complete else None,
+            access_log=AccessLogSettings(log["DestinationArn"], log["Format"]) if complete else None,
         )
 
 
@@ -135,17 +135,17 @@ class Authorizer:
 
     @classmethod
     def parse(cls, data: Json) -> Authorizer:
-        jwt = data.get("jwtConfiguration") or {}
-        sources = data.get("identitySource") or ()
+        jwt = data.get("JwtConfiguration") or {}
+        sources = data.get("IdentitySource") or ()
         return cls(
-            id=data["authorizerId"],
-            type=data.get("authorizerType", "REQUEST"),
+            id=data["AuthorizerId"],
+            type=data.get("AuthorizerType", "REQUEST"),
             identity_sources=texts([sources] if isinstance(sources, str) else sources),
-            issuer=(jwt.get("issuer") or "").rstrip("/"),
-            audience=texts(jwt.get("audience")),
-            uri=data.get("authorizerUri") or "",
-            payload_version=data.get("authorizerPayloadFormatVersion") or "1.0",
-            ttl=float(data.get("authorizerResultTtlInSeconds") or 0),
-            simple_responses=bool(data.get("enableSimpleResponses")),
-            credentials=data.get("authorizerCredentialsArn") or None,
+            issuer=(jwt.get("Issuer") or "").rstrip("/"),
+            audience=texts(jwt.get("Audience")),
+            uri=data.get("AuthorizerUri") or "",
+            payload_version=data.get("AuthorizerPayloadFormatVersion") or "1.0",
+            ttl=float(data.get("AuthorizerResultTtlInSeconds") or 0),
+            simple_responses=bool(data.get("EnableSimpleResponses")),
+            credentials=data.get("AuthorizerCredentialsArn") or None,
         )

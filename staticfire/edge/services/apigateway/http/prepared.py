@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from staticfire.edge.aws.calls import Scope
+from staticfire.edge.aws.signed_callers import SignedCallers
 from staticfire.edge.http1.client import Client
 from staticfire.edge.services.apigateway.common.access_log import AccessLog, access_log
 from staticfire.edge.services.apigateway.common.cors import CorsPolicy
+from staticfire.edge.services.apigateway.common.service_calls import ServiceCalls
 from staticfire.edge.services.apigateway.common.settings import RouteSettings
 from staticfire.edge.services.apigateway.common.throttle import Bucket, Buckets
 from staticfire.edge.services.cloudwatch.log_writer import LogWriter
@@ -22,6 +24,7 @@ from .exchange import Exchange, context_getter
 from .integration import Responder, responder_for
 from .model import Api, Authorizer, Integration, Route, Stage
 from .routes import RouteTable
+from .service_integration import ServiceResponder
 from .tokens import KeySource
 
 log = logging.getLogger(__name__)
@@ -69,13 +72,21 @@ class PreparedApi(NamedTuple):
     stages: Mapping[str, PreparedStage]
 
 
+class Neighbours(NamedTuple):
+    """What APIs call: functions, anybody on the network, AWS's services; and who tells callers apart."""
+
+    functions: Functions
+    client: Client
+    keys: KeySource
+    services: ServiceCalls
+    callers: SignedCallers
+
+
 class Preparer:
     """Knows what APIs call, and keeps what outlives one preparation."""
 
-    def __init__(self, functions: Functions, client: Client, keys: KeySource, logs: LogWriter) -> None:
-        self._functions = functions
-        self._client = client
-        self._keys = keys
+    def __init__(self, neighbours: Neighbours, logs: LogWriter) -> None:
+        self._neighbours = neighbours
         self._logs = logs
         self._buckets = Buckets()
 
@@ -97,19 +108,32 @@ class Preparer:
     ) -> PreparedStage:
         for authorizer in definition.authorizers.values():
             if authorizer not in guards:
-                guards[authorizer] = guard_for(authorizer, scope, api_id, self._functions, self._keys)
+                guards[authorizer] = guard_for(
+                    authorizer, scope, api_id, self._neighbours.functions, self._neighbours.keys
+                )
         by_id = {authorizer.id: guards[authorizer] for authorizer in definition.authorizers.values()}
         routes = []
         for route in definition.routes:
             integration = definition.integrations.get(route.integration_id or "")
-            responder = responder_for(route, integration, scope, api_id, self._functions, self._client)
-            routes.append((route.key, self._route(api_id, stage, route, route_guard(route, by_id), responder)))
+            responder = self._responder(route, integration, scope, api_id)
+            routes.append(
+                (
+                    route.key,
+                    self._route(api_id, stage, route, route_guard(route, by_id, self._neighbours.callers), responder),
+                )
+            )
         return PreparedStage(
             stage,
             RouteTable(routes),
             (("ApiId", api_id), ("Stage", stage.name)),
             access_log(stage.access_log, api_id, stage.name, self._logs, context_getter) if stage.access_log else None,
         )
+
+    def _responder(self, route: Route, integration: Integration | None, scope: Scope, api_id: str) -> Responder:
+        neighbours = self._neighbours
+        if integration is not None and integration.subtype:
+            return ServiceResponder(integration, scope, neighbours.services)
+        return responder_for(route, integration, scope, api_id, neighbours.functions, neighbours.client)
 
     def _route(
         self, api_id: str, stage: Stage, route: Route, guard: RouteGuard | None, responder: Responder
