@@ -82,7 +82,7 @@ KINDS: Mapping[str, type | tuple[type, ...]] = {
 def of_query(query: str, fields: Sequence[Field]) -> dict[str, Any]:
     """The parameters of a query string; numbers and switches are text in it."""
     values: dict[str, Any] = {}
-    known_fields = {field.name: field for field in fields}
+    of_name = {field.name: field for field in fields}
     try:
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=50)
     except ValueError as error:
@@ -90,7 +90,7 @@ def of_query(query: str, fields: Sequence[Field]) -> dict[str, Any]:
     for name, text in pairs:
         if name in values:
             raise BadInput(f"{name} is there twice.")
-        values[name] = _of_text(known_fields[name], text) if name in known_fields else text
+        values[name] = _of_text(of_name[name], text) if name in of_name else text
     return checked(values, fields)
 
 

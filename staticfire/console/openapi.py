@@ -8,7 +8,7 @@ from typing import Any
 from staticfire import __version__
 
 from .fields import Field
-from .routes import ROUTES, Route
+from .routes import ROUTES, ConsoleRoute
 
 FAILURES = {
     400: "The call cannot be meant: a field is missing, unknown or wrong.",
@@ -48,7 +48,7 @@ def document() -> dict[str, Any]:
     }
 
 
-def _operation(route: Route) -> dict[str, Any]:
+def _operation(route: ConsoleRoute) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": route.name,
         "summary": route.says,

@@ -18,7 +18,7 @@ OBJECT = {"type": "object"}
 
 
 @dataclass(frozen=True)
-class Route:
+class ConsoleRoute:
     """`name` is the method of ConsoleApi that answers it."""
 
     method: str
@@ -38,22 +38,22 @@ class Route:
 
 
 NAME = Field("name", "The directory of the run.", required=True, longest=80)
-ROUTES: tuple[Route, ...] = (
-    Route("GET", "/api/openapi.json", "openapi", "This document."),
-    Route(
+ROUTES: tuple[ConsoleRoute, ...] = (
+    ConsoleRoute("GET", "/api/openapi.json", "openapi", "This document."),
+    ConsoleRoute(
         *("GET", "/api/overview", "overview"),
         "What runs: parts, stacks with their APIs and examples, databases. As `staticfire status --json`, and more.",
         query=(ACCOUNT,),
         failures=(503,),
         answer={"type": "object", "required": ["state", "endpoint", "region", "parts", "stacks", "apis"]},
     ),
-    Route(
+    ConsoleRoute(
         *("GET", "/api/functions", "functions"),
         "Functions that ran, with their counters and execution environments.",
         failures=(503,),
         answer={"type": "object", "required": ["functions"]},
     ),
-    Route(
+    ConsoleRoute(
         *("POST", "/api/aws/{service}/{operation}", "aws"),
         "Make an AWS API call of the running stack. The parameters and the answer are those of AWS; bytes are text, "
         'or `{"base64": ...}`.',
@@ -64,20 +64,20 @@ ROUTES: tuple[Route, ...] = (
         body=(ACCOUNT, REGION, Field("parameters", "As AWS's API takes them.", "object", default={})),
         failures=(422, 503),
     ),
-    Route(
+    ConsoleRoute(
         *("GET", "/api/queues/messages", "messages"),
         "Look at a queue's messages; none is received by it.",
         query=(ACCOUNT, REGION, Field("queue", "The queue's URL.", required=True)),
         failures=(422, 503),
         answer={"type": "object", "required": ["messages"]},
     ),
-    Route(
+    ConsoleRoute(
         *("GET", "/api/postgres", "databases"),
         "The databases of the Postgres server, or the tables of one.",
         query=(Field("database", "Whose tables are listed.", default="", longest=63),),
         failures=(422, 503),
     ),
-    Route(
+    ConsoleRoute(
         *("POST", "/api/postgres/query", "query"),
         "Run one SQL statement. It reads in a read-only transaction for at most 5 s, unless it is unlocked.",
         body=(
@@ -88,20 +88,20 @@ ROUTES: tuple[Route, ...] = (
         failures=(422, 503),
         answer={"type": "object", "required": ["columns", "rows", "more", "milliseconds"]},
     ),
-    Route(
+    ConsoleRoute(
         *("GET", "/api/mail", "mail"),
         "What SNS and SES sent by e-mail, newest first.",
         failures=(503,),
         answer={"type": "object", "required": ["mails"]},
     ),
-    Route("DELETE", "/api/mail", "remove_mail", "Empty the mailbox.", failures=(503,)),
-    Route(
+    ConsoleRoute("DELETE", "/api/mail", "remove_mail", "Empty the mailbox.", failures=(503,)),
+    ConsoleRoute(
         *("GET", "/api/faults", "faults"),
         "The faults that are set, with how often each has struck.",
         failures=(503,),
         answer={"type": "object", "required": ["faults"]},
     ),
-    Route(
+    ConsoleRoute(
         *("POST", "/api/faults", "add_fault"),
         "Set a fault.",
         body=(
@@ -119,19 +119,19 @@ ROUTES: tuple[Route, ...] = (
         ),
         failures=(422, 503),
     ),
-    Route(
+    ConsoleRoute(
         *("DELETE", "/api/faults/{id}", "clear_fault"),
         "Clear a fault; `all` clears every one.",
         path_fields=(Field("id", "The fault's id.", required=True, longest=60),),
         failures=(503,),
     ),
-    Route(
+    ConsoleRoute(
         *("POST", "/api/environments/{id}/kill", "kill"),
         "Kill the process of an execution environment, as a crash would.",
         path_fields=(Field("id", "The execution environment's id.", required=True, longest=60),),
         failures=(503,),
     ),
-    Route(
+    ConsoleRoute(
         *("GET", "/api/traces", "traces"),
         "The traces of the last requests, newest first; `before` asks for older ones.",
         query=(
@@ -147,13 +147,13 @@ ROUTES: tuple[Route, ...] = (
         failures=(503,),
         answer={"type": "object", "required": ["traces"]},
     ),
-    Route(
+    ConsoleRoute(
         *("GET", "/api/traces/{id}", "trace"),
         "A trace, by any id of it: its own, a request's, a message's.",
         path_fields=(Field("id", "The id.", required=True, longest=200),),
         failures=(404, 503),
     ),
-    Route(
+    ConsoleRoute(
         *("GET", "/api/source", "source"),
         "The lines of the project's sources that a frame of a stack trace is in.",
         query=(
@@ -162,7 +162,7 @@ ROUTES: tuple[Route, ...] = (
         ),
         failures=(404,),
     ),
-    Route(
+    ConsoleRoute(
         *("POST", "/api/send", "send"),
         "Send a request to an API of the running stack: again, or edited.",
         body=(
@@ -179,12 +179,12 @@ ROUTES: tuple[Route, ...] = (
         failures=(422, 503),
         answer={"type": "object", "required": ["status", "headers", "body", "milliseconds"]},
     ),
-    Route(
+    ConsoleRoute(
         *("GET", "/api/loads", "loads"),
         "The load runs of the project, newest first.",
         answer={"type": "object", "required": ["runs"]},
     ),
-    Route(
+    ConsoleRoute(
         *("GET", "/api/loads/compared", "compared"),
         "Two load runs side by side, with a verdict where it is beyond their noise.",
         query=(
@@ -194,27 +194,27 @@ ROUTES: tuple[Route, ...] = (
         failures=(404,),
         answer={"type": "object", "required": ["comparison"]},
     ),
-    Route(
+    ConsoleRoute(
         *("GET", "/api/loads/{name}", "load"),
         "The report of a load run, as docs/load-report.schema.json describes it.",
         path_fields=(NAME,),
         failures=(404,),
     ),
-    Route(
+    ConsoleRoute(
         *("GET", "/api/loads/{name}/progress", "progress"),
         "What a load run measured in its last two minutes, while it runs.",
         path_fields=(NAME,),
         failures=(404,),
         answer={"type": "object", "required": ["seconds", "ended"]},
     ),
-    Route(
+    ConsoleRoute(
         *("GET", "/api/loads/{name}/report.html", "report"),
         "The page of a load run.",
         path_fields=(NAME,),
         failures=(404,),
         kind="text/html",
     ),
-    Route(
+    ConsoleRoute(
         *("GET", "/api/live", "live"),
         "Server-sent events: `state` with the functions, `traces` with the traces that are new or went on.",
         failures=(503,),
@@ -224,7 +224,7 @@ ROUTES: tuple[Route, ...] = (
 _PATTERNS = [(route.pattern, route) for route in ROUTES]
 
 
-def routes_of(path: str) -> list[tuple[Route, dict[str, str]]]:
+def routes_of(path: str) -> list[tuple[ConsoleRoute, dict[str, str]]]:
     """The routes whose path that is, whatever the method; a fixed path before one with a name in it."""
     matches = [(route, match.groupdict()) for pattern, route in _PATTERNS if (match := pattern.fullmatch(path))]
     least = min((len(values) for _, values in matches), default=0)

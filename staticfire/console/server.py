@@ -18,7 +18,7 @@ from .aws import CallFailed
 from .fields import BadInput, checked, of_body, of_query
 from .live import Live, TooManyPages
 from .perimeter import COMMON, POLICY, REPORT_POLICY, Perimeter
-from .routes import Route, routes_of
+from .routes import ConsoleRoute, routes_of
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ class Console:
             return Response(200, _headers(KINDS["html"], REPORT_POLICY), answer)
         return _json(200, answer)
 
-    async def _values(self, route: Route, names: Mapping[str, str], request: Request) -> dict[str, Any]:
+    async def _values(self, route: ConsoleRoute, names: Mapping[str, str], request: Request) -> dict[str, Any]:
         values = {**checked(names, route.path_fields), **of_query(request.query, route.query)}
         if route.body is not None:
             if request.headers.get("content-type").partition(";")[0].strip().lower() != "application/json":
