@@ -21,8 +21,8 @@ from .aws import AwsCalls, CallFailed, to_json
 from .fields import BadInput
 from .loads import Loads, NoSuchRun
 from .openapi import document
-from .traces import ConsoleTraces, NoSuchTrace
 from .stack_now import StackNow, overview
+from .traces import ConsoleTraces, NoSuchTrace
 
 SEND_SECONDS = 120.0
 MOST = 4 * 1024 * 1024  # of an answer that is shown

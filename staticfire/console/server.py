@@ -13,7 +13,7 @@ from typing import Any
 from staticfire.edge.http1.messages import BodyTooLarge, BrokenBody, Request, Response
 from staticfire.errors import NotRunningError, StaticfireError
 
-from .api import Api, NotThere
+from .api import ConsoleApi, NotThere
 from .aws import CallFailed
 from .fields import BadInput, checked, of_body, of_query
 from .live import Live, TooManyPages
