@@ -44,7 +44,7 @@ class UserFiles(Protocol):
     def user_file(self, function: str, path: str) -> Path | None: ...
 
 
-class View(Protocol):
+class LogView(Protocol):
     def lines(self, line: Line) -> Iterator[str]: ...
 
 
@@ -151,12 +151,12 @@ def _platform(line: Line) -> str:
     record = line.document["record"]
     kind = str(line.document["type"]).removeprefix("platform.")
     metrics = record.get("metrics") if isinstance(record.get("metrics"), dict) else {}
-    told = [
+    figures = [
         f"{value:g} ms" if name == "durationMs" else f"{_words(name)} {value:g}" for name, value in _numbers(metrics)
     ]
     status = record.get("status")
     said = [str(record[name]) for name in ("requestId", "errorType") if record.get(name)]
-    return " ".join(filter(None, (kind, *said, ", ".join(told), status if status not in (None, "success") else "")))
+    return " ".join(filter(None, (kind, *said, ", ".join(figures), status if status not in (None, "success") else "")))
 
 
 def _numbers(metrics: Mapping[str, Any]) -> list[tuple[str, float]]:
@@ -167,7 +167,7 @@ def _words(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower().replace(" mb", "").replace(" ms", "")
 
 
-def chosen_view(how: str, paint: Paint, files: Callable[[], UserFiles | None]) -> View:
+def chosen_view(how: str, paint: Paint, files: Callable[[], UserFiles | None]) -> LogView:
     """`how`: pretty, json, raw, or empty: pretty on a terminal, plain elsewhere."""
     if how == "json":
         return JsonView()
@@ -178,6 +178,6 @@ def chosen_view(how: str, paint: Paint, files: Callable[[], UserFiles | None]) -
     return PlainView()
 
 
-def printed(view: View, lines: Sequence[Line]) -> Iterator[str]:
+def printed(view: LogView, lines: Sequence[Line]) -> Iterator[str]:
     for line in lines:
         yield from view.lines(line)

@@ -24,7 +24,7 @@ from staticfire.timespan import parse_timespan
 
 from .colour import Paint
 from .log_lines import Line, Requests, read_line
-from .log_view import UserFiles, View, chosen_view
+from .log_view import LogView, UserFiles, chosen_view
 
 LATE_MILLISECONDS = 60_000
 LOG_GROUPS = "/aws/lambda/"
@@ -119,7 +119,7 @@ def print_logs(
     since: float,
     *,
     follow: bool,
-    view: View | None = None,
+    view: LogView | None = None,
     chosen: Chosen | None = None,
 ) -> None:
     """Print log events in the order of their time; with `follow`, look for new ones until Ctrl-C."""

@@ -106,8 +106,10 @@ def test_metrics(lab: Lab) -> None:
 @recorded(AREA, "TestInvokeMethod runs a method as it stands, and tells the log of it", "2024-04-15")
 def test_trials(lab: Lab, echo: str) -> None:
     api = Rest(lab)
-    api.mock("GET /pets/{petId}", "{\"petId\": \"$input.params('petId')\"}")
-    api.method("GET /", {"type": "HTTP", "integrationHttpMethod": "GET", "uri": "http://${stageVariables.x}/"}, {"200": {}})
+    api.mock("GET /pets/{petId}", '{"petId": "$input.params(\'petId\')"}')
+    api.method(
+        "GET /", {"type": "HTTP", "integrationHttpMethod": "GET", "uri": "http://${stageVariables.x}/"}, {"200": {}}
+    )
     place = {"restApiId": api.id, "resourceId": api.resource("/pets/{petId}"), "httpMethod": "GET"}
     tried = api.client.test_invoke_method(**place, pathWithQueryString="/pets/123?foo=bar")
     assert (tried["status"], json.loads(tried["body"])) == (200, {"petId": "123"})

@@ -143,9 +143,9 @@ def test_segments_are_put(lab: Lab) -> None:
     good, nameless = segment(subsegments=[inner]), segment(name="")
     unprocessed = put(lab, good, "{not json", nameless)
     assert [one["ErrorCode"] for one in unprocessed] == ["ParseError", "MissingName"]
-    told = {one["name"]: one for one in documents(lab, good["trace_id"])}
-    assert told["db"]["parent_id"] == good["id"]
-    assert told["db"]["error"] is True
+    by_name = {one["name"]: one for one in documents(lab, good["trace_id"])}
+    assert by_name["db"]["parent_id"] == good["id"]
+    assert by_name["db"]["error"] is True
 
 
 @documented(AREA, "Filter expressions choose traces by times, statuses, annotations, services", FILTERS)
@@ -199,7 +199,7 @@ def test_the_service_graph(lab: Lab, traced: str) -> None:
     assert "SQS" in eventually(edges, "the function in the graph")
 
 
-@documented(AREA, "The default sampling rule is told", SAMPLING, "it samples everything: nothing is lost here")
+@documented(AREA, "The default sampling rule is by_name", SAMPLING, "it samples everything: nothing is lost here")
 def test_sampling_rules(lab: Lab) -> None:
     (record,) = lab.aws("xray").get_sampling_rules()["SamplingRuleRecords"]
     assert record["SamplingRule"]["RuleName"] == "Default"

@@ -140,9 +140,9 @@ def document(spans: Sequence[tuple[str, Span]]) -> dict[str, Any]:
         "resourceSpans": [
             {
                 "resource": {"attributes": _attributes({"service.name": name})},
-                "scopeSpans": [{"scope": {"name": "staticfire"}, "spans": told}],
+                "scopeSpans": [{"scope": {"name": "staticfire"}, "spans": of_service}],
             }
-            for name, told in services.items()
+            for name, of_service in services.items()
         ]
     }
 

@@ -158,15 +158,15 @@ class FunctionUrls:
 
 def _note(traces: Traces, url: Url, request: Request, path: str, response: Response, began: float) -> None:
     """Its trace: the function's request id is the URL's own. What is streamed is over when its function is."""
-    told = dict(response.headers)
+    answered = dict(response.headers)
     answer = response.body if isinstance(response.body, bytes) else b""
     served = Served("url", *url.ref.scope, url.id, "", url.ref.name, url.domain, request.peer)
     served.error = answer[:EXCERPT].decode("utf-8", "replace") if response.status >= 400 else ""
-    header = told.get("x-amzn-trace-id", "") or request.headers.get("x-amzn-trace-id")
+    header = answered.get("x-amzn-trace-id", "") or request.headers.get("x-amzn-trace-id")
     note_request(
         traces,
         header,
-        told.get("x-amzn-requestid", ""),
+        answered.get("x-amzn-requestid", ""),
         request.method,
         path,
         request.query,

@@ -128,25 +128,25 @@ def _annotation(value: str | float | bool) -> dict[str, Any]:
 
 def seen(trace: Trace) -> Seen:
     """What a filter expression looks at."""
-    told = summary(trace)
+    answer = summary(trace)
     return Seen(
         booleans={
-            "ok": not (told["HasFault"] or told["HasError"] or told["HasThrottle"]),
-            "fault": told["HasFault"],
-            "error": told["HasError"],
-            "throttle": told["HasThrottle"],
+            "ok": not (answer["HasFault"] or answer["HasError"] or answer["HasThrottle"]),
+            "fault": answer["HasFault"],
+            "error": answer["HasError"],
+            "throttle": answer["HasThrottle"],
         },
         numbers={
-            "duration": told["Duration"],
-            "responsetime": told["ResponseTime"],
+            "duration": answer["Duration"],
+            "responsetime": answer["ResponseTime"],
             "coldstart": float(trace.summary.cold),
-            **({"http.status": float(told["Http"]["HttpStatus"])} if "HttpStatus" in told["Http"] else {}),
+            **({"http.status": float(answer["Http"]["HttpStatus"])} if "HttpStatus" in answer["Http"] else {}),
         },
         texts={
-            "http.url": [str(told["Http"].get("HttpURL") or "")],
-            "http.method": [str(told["Http"].get("HttpMethod") or "")],
-            "http.useragent": [str(told["Http"].get("UserAgent") or "")],
-            "http.clientip": [str(told["Http"].get("ClientIp") or "")],
+            "http.url": [str(answer["Http"].get("HttpURL") or "")],
+            "http.method": [str(answer["Http"].get("HttpMethod") or "")],
+            "http.useragent": [str(answer["Http"].get("UserAgent") or "")],
+            "http.clientip": [str(answer["Http"].get("ClientIp") or "")],
             "name": [name for name, _ in _services(trace.spans)],
             "message": [span.error for span in trace.spans if span.error],
         },

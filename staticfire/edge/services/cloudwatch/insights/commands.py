@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .events import Row, Value, number, text
-from .expressions import Expression, FieldOf
+from .expressions import FieldOf, QueryExpression
 from .functions import is_true
-from .patterns import Budget, Pattern
+from .patterns import Pattern, QueryBudget
 
 GROUPS = 100_000
 CHECK_EVERY = 1000
@@ -29,12 +29,12 @@ class Columns:
 @dataclass(frozen=True)
 class Named:
     name: str
-    expression: Expression
+    expression: QueryExpression
 
 
 @dataclass(frozen=True)
 class Command:
-    def run(self, rows: list[Row], columns: Columns, budget: Budget) -> list[Row]:
+    def run(self, rows: list[Row], columns: Columns, budget: QueryBudget) -> list[Row]:
         raise NotImplementedError
 
 
@@ -42,7 +42,7 @@ class Command:
 class Fields(Command):
     named: tuple[Named, ...]
 
-    def run(self, rows: list[Row], columns: Columns, budget: Budget) -> list[Row]:
+    def run(self, rows: list[Row], columns: Columns, budget: QueryBudget) -> list[Row]:
         _compute(self.named, rows, budget)
         columns.add([column.name for column in self.named])
         return rows
@@ -52,13 +52,13 @@ class Fields(Command):
 class Display(Command):
     named: tuple[Named, ...]
 
-    def run(self, rows: list[Row], columns: Columns, budget: Budget) -> list[Row]:
+    def run(self, rows: list[Row], columns: Columns, budget: QueryBudget) -> list[Row]:
         _compute(self.named, rows, budget)
         columns.displayed = [column.name for column in self.named]
         return rows
 
 
-def _compute(named: Sequence[Named], rows: list[Row], budget: Budget) -> None:
+def _compute(named: Sequence[Named], rows: list[Row], budget: QueryBudget) -> None:
     computed = [column for column in named if not _is_itself(column)]
     for place, row in enumerate(rows if computed else ()):
         if place % CHECK_EVERY == 0:
@@ -73,9 +73,9 @@ def _is_itself(column: Named) -> bool:
 
 @dataclass(frozen=True)
 class Filter(Command):
-    condition: Expression
+    condition: QueryExpression
 
-    def run(self, rows: list[Row], columns: Columns, budget: Budget) -> list[Row]:
+    def run(self, rows: list[Row], columns: Columns, budget: QueryBudget) -> list[Row]:
         kept = []
         for place, row in enumerate(rows):
             if place % CHECK_EVERY == 0:
@@ -89,12 +89,12 @@ class Filter(Command):
 class Parse(Command):
     """Rows that the pattern does not fit stay, without its fields."""
 
-    subject: Expression
+    subject: QueryExpression
     pattern: Pattern
     names: tuple[str, ...]
     named: bool
 
-    def run(self, rows: list[Row], columns: Columns, budget: Budget) -> list[Row]:
+    def run(self, rows: list[Row], columns: Columns, budget: QueryBudget) -> list[Row]:
         for row in rows:
             subject = self.subject.value(row, budget)
             match = self.pattern.search(text(subject), budget) if subject is not None else None
@@ -110,7 +110,7 @@ class Stats(Command):
     named: tuple[Named, ...]
     by: tuple[Named, ...]
 
-    def run(self, rows: list[Row], columns: Columns, budget: Budget) -> list[Row]:
+    def run(self, rows: list[Row], columns: Columns, budget: QueryBudget) -> list[Row]:
         groups: dict[tuple[Value, ...], list[Row]] = {}
         for place, row in enumerate(rows):
             if place % CHECK_EVERY == 0:
@@ -137,9 +137,9 @@ class Stats(Command):
 
 @dataclass(frozen=True)
 class Sort(Command):
-    keys: tuple[tuple[Expression, bool], ...]
+    keys: tuple[tuple[QueryExpression, bool], ...]
 
-    def run(self, rows: list[Row], columns: Columns, budget: Budget) -> list[Row]:
+    def run(self, rows: list[Row], columns: Columns, budget: QueryBudget) -> list[Row]:
         budget.left()
         for expression, descending in reversed(self.keys):
             rows.sort(key=lambda row: _order(expression.value(row, budget)), reverse=descending)
@@ -158,7 +158,7 @@ def _order(value: Value) -> tuple[int, float, str]:
 class Limit(Command):
     count: int
 
-    def run(self, rows: list[Row], columns: Columns, budget: Budget) -> list[Row]:
+    def run(self, rows: list[Row], columns: Columns, budget: QueryBudget) -> list[Row]:
         return rows[: self.count]
 
 
@@ -166,9 +166,9 @@ class Limit(Command):
 class Dedup(Command):
     """The first row of each; rows in which one of the fields is not there all stay, as AWS documents."""
 
-    keys: tuple[Expression, ...]
+    keys: tuple[QueryExpression, ...]
 
-    def run(self, rows: list[Row], columns: Columns, budget: Budget) -> list[Row]:
+    def run(self, rows: list[Row], columns: Columns, budget: QueryBudget) -> list[Row]:
         seen: set[tuple[str, ...]] = set()
         kept = []
         for row in rows:

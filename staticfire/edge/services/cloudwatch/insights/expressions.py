@@ -9,21 +9,21 @@ from dataclasses import dataclass
 from .aggregates import AGGREGATES
 from .events import Row, Value, number, text
 from .functions import FUNCTIONS, Function, is_true
-from .patterns import Budget, Pattern
+from .patterns import Pattern, QueryBudget
 
 
 @dataclass(frozen=True)
-class Expression:
+class QueryExpression:
     """`source` is its text in the query: what `stats` named so is looked up by it."""
 
     source: str
 
-    def value(self, row: Row, budget: Budget) -> Value:
+    def value(self, row: Row, budget: QueryBudget) -> Value:
         if self.source in row.computed:
             return row.computed[self.source]
         return self.on(row, budget)
 
-    def on(self, row: Row, budget: Budget) -> Value:
+    def on(self, row: Row, budget: QueryBudget) -> Value:
         raise NotImplementedError
 
     def aggregates(self) -> list[AggregateOf]:
@@ -31,29 +31,29 @@ class Expression:
 
 
 @dataclass(frozen=True)
-class FieldOf(Expression):
+class FieldOf(QueryExpression):
     name: str
 
-    def on(self, row: Row, budget: Budget) -> Value:
+    def on(self, row: Row, budget: QueryBudget) -> Value:
         return row.get(self.name)
 
 
 @dataclass(frozen=True)
-class Literal(Expression):
+class LiteralValue(QueryExpression):
     literal: Value
 
-    def on(self, row: Row, budget: Budget) -> Value:
+    def on(self, row: Row, budget: QueryBudget) -> Value:
         return self.literal
 
 
 @dataclass(frozen=True)
-class Computed(Expression):
+class Computed(QueryExpression):
     """A function of other expressions."""
 
     function: Function
-    arguments: tuple[Expression, ...]
+    arguments: tuple[QueryExpression, ...]
 
-    def on(self, row: Row, budget: Budget) -> Value:
+    def on(self, row: Row, budget: QueryBudget) -> Value:
         return self.function([argument.value(row, budget) for argument in self.arguments])
 
     def aggregates(self) -> list[AggregateOf]:
@@ -61,21 +61,21 @@ class Computed(Expression):
 
 
 @dataclass(frozen=True)
-class Bin(Expression):
+class Bin(QueryExpression):
     period: str
 
-    def on(self, row: Row, budget: Budget) -> Value:
+    def on(self, row: Row, budget: QueryBudget) -> Value:
         return FUNCTIONS["datefloor"][2]([row.get("@timestamp"), self.period])
 
 
 @dataclass(frozen=True)
-class Junction(Expression):
+class Junction(QueryExpression):
     """`and`, `or`, `not`."""
 
     how: str
-    parts: tuple[Expression, ...]
+    parts: tuple[QueryExpression, ...]
 
-    def on(self, row: Row, budget: Budget) -> Value:
+    def on(self, row: Row, budget: QueryBudget) -> Value:
         if self.how == "not":
             return int(not is_true(self.parts[0].value(row, budget)))
         hold = (is_true(part.value(row, budget)) for part in self.parts)
@@ -83,15 +83,15 @@ class Junction(Expression):
 
 
 @dataclass(frozen=True)
-class Matches(Expression):
+class Matches(QueryExpression):
     """`like`, `=~`: a text holds another, or a pattern is in it."""
 
-    subject: Expression
+    subject: QueryExpression
     pattern: Pattern | None
     part: str
     negated: bool
 
-    def on(self, row: Row, budget: Budget) -> Value:
+    def on(self, row: Row, budget: QueryBudget) -> Value:
         subject = self.subject.value(row, budget)
         if subject is None:
             return int(self.negated)
@@ -101,12 +101,12 @@ class Matches(Expression):
 
 
 @dataclass(frozen=True)
-class Among(Expression):
-    subject: Expression
-    choices: tuple[Expression, ...]
+class Among(QueryExpression):
+    subject: QueryExpression
+    choices: tuple[QueryExpression, ...]
     negated: bool
 
-    def on(self, row: Row, budget: Budget) -> Value:
+    def on(self, row: Row, budget: QueryBudget) -> Value:
         subject = self.subject.value(row, budget)
         if subject is None:
             return int(self.negated)
@@ -115,20 +115,20 @@ class Among(Expression):
 
 
 @dataclass(frozen=True)
-class AggregateOf(Expression):
+class AggregateOf(QueryExpression):
     """Counted by `stats` before a row has it: then it is looked up by its text."""
 
     name: str
-    argument: Expression | None  # None: each row
+    argument: QueryExpression | None  # None: each row
     parameter: float
 
-    def on(self, row: Row, budget: Budget) -> Value:
+    def on(self, row: Row, budget: QueryBudget) -> Value:
         return None
 
     def aggregates(self) -> list[AggregateOf]:
         return [self]
 
-    def over(self, rows: Sequence[Row], budget: Budget) -> Value:
+    def over(self, rows: Sequence[Row], budget: QueryBudget) -> Value:
         budget.left()
         if self.argument is None:
             return len(rows)

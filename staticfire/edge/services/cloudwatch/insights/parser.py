@@ -13,15 +13,15 @@ from .expressions import (
     Among,
     Bin,
     Computed,
-    Expression,
     FieldOf,
     Junction,
-    Literal,
+    LiteralValue,
     Matches,
+    QueryExpression,
 )
 from .functions import FUNCTIONS, floor_of
 from .patterns import Pattern, of_glob
-from .tokens import LONGEST, Malformed, Token, tokens
+from .tokens import LONGEST, MalformedQuery, Token, tokens
 
 DEEPEST = 50
 COMMANDS = ("fields", "filter", "stats", "sort", "limit", "display", "parse", "dedup")
@@ -30,9 +30,9 @@ MOST = 10_000
 
 
 def parsed(query: str) -> list[Command]:
-    """The commands; Malformed says what is wrong, and where."""
+    """The commands; MalformedQuery says what is wrong, and where."""
     if len(query) > LONGEST:
-        raise Malformed(f"the query is longer than {LONGEST} characters", 0, len(query))
+        raise MalformedQuery(f"the query is longer than {LONGEST} characters", 0, len(query))
     return _Parser(query).commands()
 
 
@@ -65,10 +65,10 @@ class _Parser:
         if not self._takes(word):
             raise self._unexpected(f"{word!r}")
 
-    def _unexpected(self, instead: str) -> Malformed:
+    def _unexpected(self, instead: str) -> MalformedQuery:
         token = self._here
         what = f"unexpected symbol found {token.text}" if token.kind else "the query ends too early"
-        return Malformed(f"{what}: expected {instead}", token.begin, max(token.end, token.begin + 1))
+        return MalformedQuery(f"{what}: expected {instead}", token.begin, max(token.end, token.begin + 1))
 
     # -- commands
 
@@ -81,16 +81,16 @@ class _Parser:
             if self._here.kind:
                 self._want("|")
         if not commands:
-            raise Malformed("the query is empty", 0, 1)
+            raise MalformedQuery("the query is empty", 0, 1)
         return commands
 
     def _command(self) -> Command:
         token = self._next()
         if token.word in ELSEWHERE:
             message = f"the command {token.text!r} is not served here: {', '.join(COMMANDS)} are"
-            raise Malformed(message, token.begin, token.end)
+            raise MalformedQuery(message, token.begin, token.end)
         if token.word not in COMMANDS:
-            raise Malformed(f"unexpected symbol found {token.text}: expected a command", token.begin, token.end)
+            raise MalformedQuery(f"unexpected symbol found {token.text}: expected a command", token.begin, token.end)
         made: Command = getattr(self, f"_{token.word}")()
         return made
 
@@ -124,7 +124,7 @@ class _Parser:
     def _limit(self) -> Command:
         token = self._next()
         if token.kind != "number" or not token.text.isdecimal() or not 1 <= int(token.text) <= MOST:
-            raise Malformed(
+            raise MalformedQuery(
                 f"limit takes a whole number from 1 to {MOST}", token.begin, max(token.end, token.begin + 1)
             )
         return Limit(int(token.text))
@@ -133,12 +133,12 @@ class _Parser:
         return Dedup(tuple(column.expression for column in self._named()))
 
     def _parse(self) -> Command:
-        subject: Expression = FieldOf("@message", "@message")
+        subject: QueryExpression = FieldOf("@message", "@message")
         if self._here.kind in ("name", "quoted"):
             subject = self._primary()
         token = self._next()
         if token.kind not in ("text", "regex"):
-            raise Malformed(
+            raise MalformedQuery(
                 "parse takes a text with * or a /regular expression/", token.begin, max(token.end, token.begin + 1)
             )
         pattern = self._pattern(of_glob(_unquoted(token)) if token.kind == "text" else token.text, token)
@@ -149,9 +149,9 @@ class _Parser:
                 names.append(self._name())
             if pattern.names or len(names) != pattern.groups:
                 what = f"the pattern has {pattern.groups} parts, and {len(names)} names are given"
-                raise Malformed(what, token.begin, token.end)
+                raise MalformedQuery(what, token.begin, token.end)
         elif not names:
-            raise Malformed("parse needs names: `as a, b`, or groups (?<a>...)", token.begin, token.end)
+            raise MalformedQuery("parse needs names: `as a, b`, or groups (?<a>...)", token.begin, token.end)
         return Parse(subject, pattern, tuple(names), named=bool(pattern.names))
 
     def _named(self) -> list[Named]:
@@ -168,15 +168,15 @@ class _Parser:
     def _name(self) -> str:
         token = self._next()
         if token.kind not in ("name", "quoted"):
-            raise Malformed(f"{token.text!r} is not a name", token.begin, max(token.end, token.begin + 1))
+            raise MalformedQuery(f"{token.text!r} is not a name", token.begin, max(token.end, token.begin + 1))
         return token.text.strip("`")
 
     # -- expressions, from what binds least
 
-    def _expression(self) -> Expression:
+    def _expression(self) -> QueryExpression:
         self._depth += 1
         if self._depth > DEEPEST:
-            raise Malformed("the query is nested too deeply", self._here.begin, self._here.begin + 1)
+            raise MalformedQuery("the query is nested too deeply", self._here.begin, self._here.begin + 1)
         begin = self._at
         parts = [self._and()]
         while self._takes("or"):
@@ -184,21 +184,21 @@ class _Parser:
         self._depth -= 1
         return parts[0] if len(parts) == 1 else Junction(self._source(begin), "or", tuple(parts))
 
-    def _and(self) -> Expression:
+    def _and(self) -> QueryExpression:
         begin = self._at
         parts = [self._not()]
         while self._takes("and"):
             parts.append(self._not())
         return parts[0] if len(parts) == 1 else Junction(self._source(begin), "and", tuple(parts))
 
-    def _not(self) -> Expression:
+    def _not(self) -> QueryExpression:
         begin, count = self._at, 0
         while self._takes("not"):
             count += 1
         inner = self._comparison()
         return Junction(self._source(begin), "not", (inner,)) if count % 2 else inner
 
-    def _comparison(self) -> Expression:
+    def _comparison(self) -> QueryExpression:
         begin = self._at
         left = self._sum()
         negated = self._takes("not")
@@ -208,7 +208,9 @@ class _Parser:
                 return Matches(self._source(begin), left, self._pattern(token.text, token), "", negated)
             if token.kind == "text":
                 return Matches(self._source(begin), left, None, _unquoted(token), negated)
-            raise Malformed("like takes a text or a /regular expression/", token.begin, max(token.end, token.begin + 1))
+            raise MalformedQuery(
+                "like takes a text or a /regular expression/", token.begin, max(token.end, token.begin + 1)
+            )
         if self._takes("in"):
             self._want("[")
             choices = [self._sum()]
@@ -224,23 +226,23 @@ class _Parser:
                 return Computed(self._source(begin), function, (left, right))
         return left
 
-    def _sum(self) -> Expression:
+    def _sum(self) -> QueryExpression:
         return self._left_to_right(("+", "-"), self._product)
 
-    def _product(self) -> Expression:
+    def _product(self) -> QueryExpression:
         return self._left_to_right(("*", "/", "%"), self._power)
 
-    def _left_to_right(self, signs: tuple[str, ...], operand: object) -> Expression:
+    def _left_to_right(self, signs: tuple[str, ...], operand: object) -> QueryExpression:
         assert callable(operand)
         begin = self._at
-        left: Expression = operand()
+        left: QueryExpression = operand()
         while self._here.kind == "sign" and self._here.text in signs:
             sign = self._next().text
-            right: Expression = operand()
+            right: QueryExpression = operand()
             left = Computed(self._source(begin), OPERATIONS[sign], (left, right))
         return left
 
-    def _power(self) -> Expression:
+    def _power(self) -> QueryExpression:
         begin = self._at
         base = self._unary()
         if self._takes("^"):
@@ -250,28 +252,32 @@ class _Parser:
             return Computed(self._source(begin), OPERATIONS["^"], (base, exponent))
         return base
 
-    def _unary(self) -> Expression:
+    def _unary(self) -> QueryExpression:
         begin = self._at
         count = 0
         while self._takes("-"):
             count += 1
         inner = self._primary()
-        zero = Literal("0", 0)
+        zero = LiteralValue("0", 0)
         return Computed(self._source(begin), OPERATIONS["-"], (zero, inner)) if count % 2 else inner
 
-    def _primary(self) -> Expression:
+    def _primary(self) -> QueryExpression:
         begin, token = self._at, self._next()
         if token.kind == "number":
             value = float(token.text) if any(mark in token.text for mark in ".eE") else int(token.text[:18])
-            return Literal(token.text, value)
+            return LiteralValue(token.text, value)
         if token.kind in ("text", "period"):
-            return Literal(token.text, _unquoted(token) if token.kind == "text" else token.text)
+            return LiteralValue(token.text, _unquoted(token) if token.kind == "text" else token.text)
         if token.kind == "quoted":
             return FieldOf(token.text.strip("`"), token.text.strip("`"))
         if token.kind == "name" and self._here.text == "(":
             return self._call(token, begin)
         if token.kind == "name" and token.word not in ("and", "or", "by", "as", "like", "in"):
-            return Literal(token.text, int(token.word == "true")) if token.word in ("true", "false") else _field(token)
+            return (
+                LiteralValue(token.text, int(token.word == "true"))
+                if token.word in ("true", "false")
+                else _field(token)
+            )
         if token.text == "(":
             inner = self._expression()
             self._want(")")
@@ -279,12 +285,12 @@ class _Parser:
         self._at = begin
         raise self._unexpected("a field, a value or a function")
 
-    def _call(self, name: Token, begin: int) -> Expression:
+    def _call(self, name: Token, begin: int) -> QueryExpression:
         self._want("(")
         word = name.word
         if word in AGGREGATES:
             return self._aggregate(word, begin)
-        arguments: list[Expression] = []
+        arguments: list[QueryExpression] = []
         while not self._takes(")"):
             if arguments:
                 self._want(",")
@@ -293,17 +299,17 @@ class _Parser:
             period = arguments[0].source if len(arguments) == 1 else ""
             return Bin(self._source(begin), self._checked_period(period, name))
         if word not in FUNCTIONS:
-            raise Malformed(f"invalid function name {name.text}", name.begin, name.end)
+            raise MalformedQuery(f"invalid function name {name.text}", name.begin, name.end)
         fewest, most, function = FUNCTIONS[word]
         if not fewest <= len(arguments) <= most:
             message = f"{name.text} takes {fewest} to {most} arguments, not {len(arguments)}"
-            raise Malformed(message, name.begin, name.end)
+            raise MalformedQuery(message, name.begin, name.end)
         if word in ("datefloor", "dateceil"):
             self._checked_period(arguments[1].source, name)
         return Computed(self._source(begin), function, tuple(arguments))
 
-    def _aggregate(self, word: str, begin: int) -> Expression:
-        argument: Expression | None = None
+    def _aggregate(self, word: str, begin: int) -> QueryExpression:
+        argument: QueryExpression | None = None
         parameter = 0.0
         token = self._here
         if self._takes(")"):
@@ -316,11 +322,11 @@ class _Parser:
                 self._want(",")
                 number = self._next()
                 if number.kind != "number" or not 0 <= float(number.text) <= 100:
-                    raise Malformed("a percentile is a number from 0 to 100", number.begin, number.end)
+                    raise MalformedQuery("a percentile is a number from 0 to 100", number.begin, number.end)
                 parameter = float(number.text)
             self._want(")")
         if argument is None and word != "count":
-            raise Malformed(f"{word} takes a field", token.begin, token.end)
+            raise MalformedQuery(f"{word} takes a field", token.begin, token.end)
         return AggregateOf(self._source(begin), word, argument, parameter)
 
     def _checked_period(self, period: str, name: Token) -> str:
@@ -328,14 +334,14 @@ class _Parser:
             floor_of(0, period)
         except ValueError:
             message = f"{name.text} takes a period, as 30s, 5m, 1h or 1d"
-            raise Malformed(message, name.begin, name.end) from None
+            raise MalformedQuery(message, name.begin, name.end) from None
         return period
 
     def _pattern(self, text: str, token: Token) -> Pattern:
         try:
             return Pattern(text)
         except ValueError as error:
-            raise Malformed(f"invalid regular expression: {error}", token.begin, token.end) from error
+            raise MalformedQuery(f"invalid regular expression: {error}", token.begin, token.end) from error
 
     def _source(self, begin: int) -> str:
         return self._query[self._tokens[begin].begin : self._tokens[self._at - 1].end]
@@ -343,7 +349,7 @@ class _Parser:
     def _deeper(self) -> None:
         self._depth += 1
         if self._depth > DEEPEST:
-            raise Malformed("the query is nested too deeply", self._here.begin, self._here.begin + 1)
+            raise MalformedQuery("the query is nested too deeply", self._here.begin, self._here.begin + 1)
 
 
 def _field(token: Token) -> FieldOf:

@@ -13,7 +13,7 @@ class Late(Exception):
     """The query has used up its time."""
 
 
-class Budget:
+class QueryBudget:
     """How long a query may work. It is stopped by `stop`, from another thread too."""
 
     def __init__(self, seconds: float) -> None:
@@ -44,7 +44,7 @@ class Pattern:
         self.names = tuple(sorted(self._pattern.groupindex, key=self._pattern.groupindex.__getitem__))
         self.groups: int = self._pattern.groups
 
-    def search(self, text: str, budget: Budget) -> regex.Match[str] | None:
+    def search(self, text: str, budget: QueryBudget) -> regex.Match[str] | None:
         try:
             return self._pattern.search(text, timeout=budget.left(), concurrent=True)
         except TimeoutError:

@@ -25,8 +25,8 @@ from staticfire.edge.http1.messages import Response
 from .commands import Columns, Command, Dedup, Sort, Stats
 from .events import Row, text
 from .parser import MOST, parsed
-from .patterns import Budget, Late
-from .tokens import Malformed
+from .patterns import Late, QueryBudget
+from .tokens import MalformedQuery
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class Query:
     matched: int = 0
     scanned: int = 0
     scanned_bytes: int = 0
-    budget: Budget = field(default_factory=lambda: Budget(SECONDS))
+    budget: QueryBudget = field(default_factory=lambda: QueryBudget(SECONDS))
     task: asyncio.Task[None] | None = None
 
 
@@ -136,7 +136,7 @@ class Insights:
             raise _invalid("queryString is missing.")
         try:
             commands = parsed(string)
-        except Malformed as problem:
+        except MalformedQuery as problem:
             place = {"startCharOffset": problem.begin, "endCharOffset": problem.end}
             error = {"location": place, "message": str(problem)}
             message = f"{problem} ([{problem.begin},{problem.end}])"
@@ -182,7 +182,7 @@ class Insights:
         ]
         most = params.get("maxResults") or KEPT
         first = int(params.get("nextToken") or 0)
-        told = [
+        listed = [
             {
                 "queryLanguage": "CWLI",
                 "queryId": query.id,
@@ -193,7 +193,7 @@ class Insights:
             }
             for query in chosen[first : first + most]
         ]
-        return {"queries": told, **({"nextToken": str(first + most)} if first + most < len(chosen) else {})}
+        return {"queries": listed, **({"nextToken": str(first + most)} if first + most < len(chosen) else {})}
 
     def _known(self, scope: Scope, params: Mapping[str, Any]) -> Query:
         query = self._queries.get(str(params.get("queryId")))
@@ -247,7 +247,7 @@ class Insights:
 
 
 def carried_out(
-    commands: list[Command], rows: list[Row], limit: int, budget: Budget
+    commands: list[Command], rows: list[Row], limit: int, budget: QueryBudget
 ) -> tuple[list[list[dict[str, str]]], int]:
     """The rows that are told, and how many events matched."""
     columns = Columns()
@@ -260,11 +260,11 @@ def carried_out(
     names = columns.displayed if columns.displayed is not None else columns.names or ["@timestamp", "@message"]
     if not columns.of_stats:
         names = [*names, *([] if "@ptr" in names else ["@ptr"])]
-    told = []
+    listed = []
     for row in rows[:limit]:
         values = ((name, row.get(name)) for name in names)
-        told.append([{"field": name, "value": _told(value)} for name, value in values if value is not None])
-    return told, matched if matched is not None else len(rows)
+        listed.append([{"field": name, "value": _told(value)} for name, value in values if value is not None])
+    return listed, matched if matched is not None else len(rows)
 
 
 def _told(value: str | float | int | None) -> str:

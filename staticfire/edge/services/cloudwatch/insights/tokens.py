@@ -22,7 +22,7 @@ _REGEX = re.compile(r"/((?:[^/\\\n]|\\.)+)/")
 _BEFORE_REGEX = frozenset(("like", "=~", "parse", ",", "(", "not"))
 
 
-class Malformed(Exception):
+class MalformedQuery(Exception):
     """What is wrong with a query, and where: `begin` and `end` are characters of it."""
 
     def __init__(self, message: str, begin: int, end: int) -> None:
@@ -57,7 +57,7 @@ def tokens(query: str) -> list[Token]:
         else:
             match = _TOKEN.match(query, at)
             if match is None:
-                raise Malformed(f"unexpected symbol found {query[at]!r}", at, at + 1)
+                raise MalformedQuery(f"unexpected symbol found {query[at]!r}", at, at + 1)
             kind = match.lastgroup or ""
             if kind != "space":
                 result.append(Token(kind, match[0], at, match.end()))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import pytest
 
 from staticfire.edge.services.cloudwatch.insights.events import Row
 from staticfire.edge.services.cloudwatch.insights.parser import parsed
-from staticfire.edge.services.cloudwatch.insights.patterns import Budget, Late
+from staticfire.edge.services.cloudwatch.insights.patterns import Late, QueryBudget
 from staticfire.edge.services.cloudwatch.insights.service import carried_out
-from staticfire.edge.services.cloudwatch.insights.tokens import Malformed
+from staticfire.edge.services.cloudwatch.insights.tokens import MalformedQuery
 
 MOMENT = 1_796_000_000_000
 REQUEST = "8f507cfc-xmpl-4697-b07a-ac58fc914c95".replace("xmpl", "0000")
@@ -20,7 +21,7 @@ REPORT = (
 )
 
 
-def asked(query: str, *messages: str | dict[str, object], seconds: float = 5) -> list[dict[str, str]]:
+def asked(query: str, *messages: str | Mapping[str, object], seconds: float = 5) -> list[dict[str, str]]:
     """The rows' fields; events come a second apart."""
     rows = [
         Row(
@@ -34,11 +35,11 @@ def asked(query: str, *messages: str | dict[str, object], seconds: float = 5) ->
         )
         for place, message in enumerate(messages)
     ]
-    told, _ = carried_out(parsed(query), rows, 10_000, Budget(seconds))
-    return [{one["field"]: one["value"] for one in row if one["field"] != "@ptr"} for row in told]
+    results, _ = carried_out(parsed(query), rows, 10_000, QueryBudget(seconds))
+    return [{one["field"]: one["value"] for one in row if one["field"] != "@ptr"} for row in results]
 
 
-def values(query: str, *messages: str | dict[str, object]) -> list[list[str]]:
+def values(query: str, *messages: str | Mapping[str, object]) -> list[list[str]]:
     return [list(row.values()) for row in asked(query, *messages)]
 
 
@@ -99,7 +100,7 @@ def test_lambdas_report_is_discovered() -> None:
     ],
 )
 def test_filter(condition: str, expected: list[str]) -> None:
-    events: list[dict[str, object]] = [
+    events: list[Mapping[str, object]] = [
         {"n": 1, "name": "one"},
         {"n": "2", "name": "two"},
         {"n": 3, "name": "three", "extra": 1},
@@ -146,7 +147,7 @@ def test_parse_by_a_glob_and_by_a_regular_expression() -> None:
 
 
 def test_stats_by_bin_and_field() -> None:
-    events = [{"ms": ms, "route": "/a" if ms < 30 else "/b"} for ms in (10, 20, 30, 40)]
+    events: list[Mapping[str, object]] = [{"ms": ms, "route": "/a" if ms < 30 else "/b"} for ms in (10, 20, 30, 40)]
     query = (
         "stats count(*) as n, sum(ms), avg(ms) as mean, min(ms), max(ms), pct(ms, 50) as p50, earliest(ms), "
         "latest(ms), count_distinct(route) by bin(1h) as hour, route | sort route asc"
@@ -173,7 +174,7 @@ def test_stats_by_bin_and_field() -> None:
 
 
 def test_sort_limit_display_and_dedup() -> None:
-    events = [{"a": 1, "b": "x"}, {"a": 10, "b": "x"}, {"a": 9, "b": "y"}, {"b": "z"}]
+    events: list[Mapping[str, object]] = [{"a": 1, "b": "x"}, {"a": 10, "b": "x"}, {"a": 9, "b": "y"}, {"b": "z"}]
     assert values("sort a desc | limit 2 | display a", *events) == [["10"], ["9"]]
     assert values("fields a, b | sort a asc | dedup b | display b", *events) == [["z"], ["x"], ["y"]]
 
@@ -222,7 +223,7 @@ def test_what_is_malformed_is_said_with_its_place(query: str, words: str) -> Non
     if not words:
         parsed(query)
         return
-    with pytest.raises(Malformed, match=words.replace("(", r"\(")) as caught:
+    with pytest.raises(MalformedQuery, match=words.replace("(", r"\(")) as caught:
         parsed(query)
     assert 0 <= caught.value.begin <= caught.value.end <= len(query) + 1
 
