@@ -88,7 +88,7 @@ class Loads:
         return {
             "before": self._line(self._run(before)),
             "after": self._line(self._run(after)),
-            "comparison": to_json(compare(earlier, later, later.knee)),
+            "comparison": to_json(compare(earlier, later, later.held)),
         }
 
     def progress(self, name: str) -> dict[str, Any]:
