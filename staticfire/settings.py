@@ -36,6 +36,8 @@ in it, each Terraform root (roots.py) in or below the working directory is a sta
 | strict              | STATICFIRE_STRICT              | false              |
 | allow_origins       | STATICFIRE_ALLOW_ORIGINS       | none               |
 | allow_hosts         | STATICFIRE_ALLOW_HOSTS         | none               |
+| console             | STATICFIRE_CONSOLE             | true               |
+| console_port        | STATICFIRE_CONSOLE_PORT        | 0: after the edge's |
 """
 
 from __future__ import annotations
@@ -155,6 +157,8 @@ class Settings:
     strict: bool = False  # apply only what runs here
     allow_origins: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
+    console: bool = True  # `up` starts it
+    console_port: int = 0
     layers: Mapping[str, Path] = field(default_factory=dict)  # zips of other accounts' layers, by ARN
     stacks: Mapping[str, StackSettings] = field(default_factory=dict)
 
@@ -216,6 +220,8 @@ FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "strict": switch,
     "allow_origins": strings,
     "allow_hosts": strings,
+    "console": switch,
+    "console_port": integer(0, 65535),
 }
 STACK = (
     *("root", "default", "database", "variables", "var_files", "workspace"),

@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import glob
 import hashlib
 import logging
 import os
@@ -23,7 +22,9 @@ import stat
 import tempfile
 import time
 import zipfile
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -207,14 +208,14 @@ def _extract(path: Path, tree: Path, limit: int, before: Path | None, fresh: lis
                 if entry.is_dir():
                     os.makedirs(target, exist_ok=True)
                     continue
-                os.makedirs(os.path.dirname(target), exist_ok=True)
+                _made(os.path.dirname(target))
                 if stat.S_ISLNK(mode):
                     links.append((archive.read(entry).decode(), target))
                     continue
                 if os.path.lexists(target):  # it may be a file of another tree: nothing is written into it
                     os.unlink(target)
                 mode = (stat.S_IMODE(mode) & 0o777 or 0o644) | 0o444
-                if before is not None and _taken_over(archive, entry, before, tree, Path(target), mode):
+                if before is not None and _taken_over(archive, entry, before, target[len(root) + 1 :], target, mode):
                     written += entry.file_size
                     if written > limit:
                         raise _too_large()
@@ -238,25 +239,45 @@ def _extract(path: Path, tree: Path, limit: int, before: Path | None, fresh: lis
 
 
 def _taken_over(
-    archive: zipfile.ZipFile, entry: zipfile.ZipInfo, before: Path, tree: Path, target: Path, mode: int
+    archive: zipfile.ZipFile, entry: zipfile.ZipInfo, before: Path, below: str, target: str, mode: int
 ) -> bool:
     """Whether the file is the same in the tree `before`: then it is that file, and its byte code too."""
-    old = before / target.relative_to(os.path.realpath(tree))
+    old = f"{before}/{below}"
     try:
-        status = old.lstat()
+        status = os.lstat(old)
     except OSError:
         return False
     same = stat.S_ISREG(status.st_mode) and status.st_size == entry.file_size <= COMPARED
-    if not same or stat.S_IMODE(status.st_mode) != mode or old.read_bytes() != archive.read(entry):
+    if not same or stat.S_IMODE(status.st_mode) != mode:
         return False
+    with open(old, "rb") as file:
+        if file.read() != archive.read(entry):
+            return False
     os.link(old, target)
-    if target.suffix == ".py":
-        for byte_code in (old.parent / "__pycache__").glob(f"{glob.escape(target.stem)}.cpython-*.pyc"):
-            place = target.parent / "__pycache__" / byte_code.name
-            place.parent.mkdir(exist_ok=True)
-            if not place.exists():
-                os.link(byte_code, place)
+    directory, name = os.path.split(target)
+    if name.endswith(".py"):
+        compiled = os.path.dirname(old)
+        for byte_code in _byte_code(compiled).get(name.removesuffix(".py"), ()):
+            with suppress(FileExistsError):  # the zip has its own
+                os.link(f"{compiled}/__pycache__/{byte_code}", f"{_made(f'{directory}/__pycache__')}/{byte_code}")
     return True
+
+
+@lru_cache(4096)
+def _made(directory: str) -> str:
+    """The directory, which is made the first time: trees are new, and each has a name of its own."""
+    os.makedirs(directory, exist_ok=True)
+    return directory
+
+
+@lru_cache(4096)
+def _byte_code(directory: str) -> Mapping[str, Sequence[str]]:
+    """The names of the compiled files of a directory, by their module. Trees do not change once they are finished."""
+    by_module: dict[str, list[str]] = {}
+    compiled = f"{directory}/__pycache__"
+    for name in os.listdir(compiled) if os.path.isdir(compiled) else ():
+        by_module.setdefault(name.partition(".")[0], []).append(name)
+    return by_module
 
 
 def _too_large() -> AwsError:

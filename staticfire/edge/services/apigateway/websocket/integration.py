@@ -60,7 +60,7 @@ class IntegrationAnswer:
     binary: bool = False
 
 
-class Integrations:
+class WebSocketIntegrations:
     """All integrations of WebSocket APIs at work."""
 
     def __init__(self, functions: Functions, client: HttpClient) -> None:

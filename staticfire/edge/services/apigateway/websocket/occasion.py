@@ -43,7 +43,7 @@ _SPELLED = {
 
 
 @dataclass(slots=True, eq=False)
-class Client:
+class WebSocketClient:
     """Who is connected: what every request of the connection tells of it."""
 
     id: str
@@ -102,7 +102,7 @@ class Occasion:
     """`kind` is CONNECT, MESSAGE or DISCONNECT."""
 
     kind: str
-    client: Client
+    client: WebSocketClient
     stage: WebSocketStage
     route_key: str = ""
     body: str = ""
@@ -128,7 +128,7 @@ class Occasion:
         self.trace_id = self.client.trace_id if self.kind == "CONNECT" else new_root(self.now)
 
     @classmethod
-    def message(cls, client: Client, stage: WebSocketStage, body: str) -> Occasion:
+    def message(cls, client: WebSocketClient, stage: WebSocketStage, body: str) -> Occasion:
         return cls("MESSAGE", client, stage, body=body, message_id=new_request_id(), document=json_of(body))
 
     @property
