@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -102,12 +103,14 @@ def test_workers_elsewhere_make_one_record_and_one_journal(elsewhere: str, tmp_p
             text=True,
         )
         join = ["ip", "netns", "exec", elsewhere, *locust, "--worker", "--master-host", HERE, "--master-port", PORT]
-        workers = [subprocess.Popen(join, env=kept, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT) for _ in "12"]
+        workers: list[subprocess.Popen[Any]] = [
+            subprocess.Popen(join, env=kept, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT) for _ in "12"
+        ]
         try:
             said, _ = master.communicate(timeout=120)
         finally:
             server.kill()
-            for process in (master, *workers):
+            for process in [*workers, master]:
                 process.kill()
                 process.wait()
     assert master.returncode == 0, said

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from staticfire.edge.services.apigateway.rest.serving import proxy_answer, usage
-from staticfire.edge.services.apigateway.rest.serving.gateway_responses import Refusal
+from staticfire.edge.services.apigateway.rest.serving.gateway_responses import GatewayRefusal
 from staticfire.edge.services.apigateway.rest.serving.media_types import is_binary
 from staticfire.edge.services.apigateway.rest.serving.routing import ResourceTable
 
@@ -48,7 +48,7 @@ def test_bytes_are_for_who_accepts_them() -> None:
     ],
 )
 def test_answers_that_are_none(payload: bytes) -> None:
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(GatewayRefusal) as refused:
         proxy_answer.response(payload, "", ())
     assert (refused.value.status, refused.value.kind) == (502, "DEFAULT_5XX")
 

@@ -19,9 +19,13 @@ from staticfire.edge.services.apigateway.common.texts import with_stage_variable
 from staticfire.edge.services.apigateway.rest.serving.compiled import ApiSettings, Json
 from staticfire.edge.services.apigateway.rest.serving.exchange import NOT_FORWARDED, RestExchange
 from staticfire.edge.services.apigateway.rest.serving.execution_log import received, sent
-from staticfire.edge.services.apigateway.rest.serving.gateway_responses import failed, internal, timed_out
+from staticfire.edge.services.apigateway.rest.serving.gateway_responses import internal, timed_out, unreachable
 from staticfire.edge.services.apigateway.rest.serving.media_types import response_payload
-from staticfire.edge.services.apigateway.rest.serving.parameters import EndpointAnswer, MappedRequest, RequestParameters
+from staticfire.edge.services.apigateway.rest.serving.parameters import (
+    EndpointAnswer,
+    MappedParameters,
+    RequestParameters,
+)
 
 from .answers import ResponseMapper
 from .lambda_proxy import seconds
@@ -78,7 +82,7 @@ class _Endpoint:
             raise internal(exchange.integration_error) from error
         except (OSError, ValueError) as error:
             exchange.integration_error = f"{url.netloc} cannot be reached: {error}"
-            raise failed(exchange.integration_error, 500) from error
+            raise unreachable(exchange.integration_error) from error
         finally:
             exchange.integration_latency = round((time.perf_counter() - started) * 1000)
         exchange.endpoint_status = exchange.integration_status = answer.status
@@ -129,7 +133,7 @@ def _passed(headers: HeaderList) -> HeaderList:
     return kept
 
 
-class HttpResponder:
+class RestHttpResponder:
     def __init__(self, integration: Json, client: Client, request: RequestMapper, response: ResponseMapper) -> None:
         self._endpoint = _Endpoint(integration, client)
         self._request = request
@@ -149,7 +153,7 @@ class HttpResponder:
         return await self._response.map(exchange, answer, str(answer.status))
 
 
-def _headers(exchange: RestExchange, mapped: MappedRequest, method: str) -> HeaderList:
+def _headers(exchange: RestExchange, mapped: MappedParameters, method: str) -> HeaderList:
     """Nothing of the client's goes along but what is mapped, and its content type."""
     headers = [(name, value) for name, value in mapped.header.items() if name.lower() not in NOT_FORWARDED]
     names = {name.lower() for name, _ in headers}

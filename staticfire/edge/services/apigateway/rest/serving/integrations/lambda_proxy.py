@@ -20,7 +20,7 @@ from staticfire.edge.services.apigateway.rest.serving.compiled import ApiSetting
 from staticfire.edge.services.apigateway.rest.serving.exchange import RestExchange
 from staticfire.edge.services.apigateway.rest.serving.execution_log import received, sent
 from staticfire.edge.services.apigateway.rest.serving.gateway_responses import (
-    Refusal,
+    GatewayRefusal,
     internal,
     malformed,
     timed_out,
@@ -36,7 +36,7 @@ PRELUDE_LIMIT = 64 * 1024
 _EXCERPT = 500
 
 
-class BrokenOff(Exception):
+class StreamBrokenOff(Exception):
     """The response has begun and will never be whole: the client's connection ends without its end."""
 
 
@@ -136,7 +136,7 @@ async def _until_done(streaming: Streaming) -> AsyncIterator[bytes]:
     finally:
         streaming.response.abandon()
     if (await asyncio.shield(streaming.done)).failed:
-        raise BrokenOff(f"{streaming.request_id}: the function failed after its response had begun")
+        raise StreamBrokenOff(f"{streaming.request_id}: the function failed after its response had begun")
 
 
 async def called(callee: Callee, exchange: RestExchange, payload: bytes, limit: float) -> Outcome:
@@ -171,7 +171,7 @@ async def called(callee: Callee, exchange: RestExchange, payload: bytes, limit: 
     return outcome
 
 
-def refusal_of(exchange: RestExchange, error: AwsError) -> Refusal:
+def refusal_of(exchange: RestExchange, error: AwsError) -> GatewayRefusal:
     """Lambda did not run it."""
     exchange.endpoint_status = error.status
     exchange.integration_error = error.message

@@ -23,8 +23,8 @@ from staticfire.edge.services.apigateway.common.texts import with_stage_variable
 from staticfire.edge.services.apigateway.rest.serving.compiled import Json
 from staticfire.edge.services.apigateway.rest.serving.exchange import RestExchange
 from staticfire.edge.services.apigateway.rest.serving.execution_log import received, sent
-from staticfire.edge.services.apigateway.rest.serving.gateway_responses import failed, internal, timed_out
-from staticfire.edge.services.apigateway.rest.serving.parameters import EndpointAnswer, MappedRequest
+from staticfire.edge.services.apigateway.rest.serving.gateway_responses import internal, timed_out, unreachable
+from staticfire.edge.services.apigateway.rest.serving.parameters import EndpointAnswer, MappedParameters
 
 from .answers import ResponseMapper
 from .lambda_proxy import seconds
@@ -66,7 +66,7 @@ class ServiceCall(NamedTuple):
     body: bytes
 
 
-class ServiceResponder:
+class AwsServiceResponder:
     def __init__(
         self,
         integration: Json,
@@ -97,7 +97,7 @@ class ServiceResponder:
             raise timed_out(exchange.integration_error) from error
         except (OSError, AwsError) as error:
             exchange.integration_error = f"{self._uri} cannot be called: {error}"
-            raise failed(exchange.integration_error, 500) from error
+            raise unreachable(exchange.integration_error) from error
         finally:
             exchange.integration_latency = round((time.perf_counter() - started) * 1000)
         assert isinstance(response.body, bytes)
@@ -107,7 +107,7 @@ class ServiceResponder:
         exchange.integration_request_id = answer.header("x-amzn-requestid")
         return await self._response.map(exchange, answer, str(answer.status))
 
-    def _call(self, exchange: RestExchange, mapped: MappedRequest, payload: bytes) -> ServiceCall:
+    def _call(self, exchange: RestExchange, mapped: MappedParameters, payload: bytes) -> ServiceCall:
         text = with_stage_variables(self._uri, exchange.stage_variables)
         uri = _URI.fullmatch(_PLACE.sub(lambda place: _filled(place[1], mapped, exchange), text))
         if uri is None:
@@ -165,7 +165,7 @@ def _speaks_query(service: str, query: str, payload: bytes) -> bool:
     return service == "sqs" and bool(query) and not payload.lstrip().startswith(b"{")
 
 
-def _filled(name: str, mapped: MappedRequest, exchange: RestExchange) -> str:
+def _filled(name: str, mapped: MappedParameters, exchange: RestExchange) -> str:
     value = mapped.path.get(name)
     if value is None:
         raise internal(f"Invalid endpoint address: nothing is mapped to {{{name}}}")
