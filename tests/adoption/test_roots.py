@@ -83,6 +83,6 @@ def test_terraform_in_json(project: Repository) -> None:
 def test_an_http_api_of_a_document(project: Repository) -> None:
     """`body = templatefile(...)`: an OpenAPI document that names a function which is not made yet."""
     outputs = _is_applied(project, "openapi")
-    with urllib.request.urlopen(f"{outputs['url']}/orders/7", timeout=30) as response:
+    with urllib.request.urlopen(f"{outputs['url'].rstrip('/')}/orders/7", timeout=30) as response:
         assert json.load(response)["pathParameters"] == {"id": "7"}
     _goes(project, "openapi")

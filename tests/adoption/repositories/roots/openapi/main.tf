@@ -25,9 +25,11 @@ resource "aws_lambda_function" "function" {
   source_code_hash = data.archive_file.function.output_base64sha256
 }
 
+# Without it the provider takes the document's version away again, on AWS too.
 resource "aws_apigatewayv2_api" "api" {
   name          = "openapi"
   protocol_type = "HTTP"
+  version       = "1.0"
   body          = templatefile("${path.module}/openapi.yaml", { function = aws_lambda_function.function.invoke_arn })
 }
 
