@@ -77,6 +77,7 @@ PINS := staticfire/toolchain/requirements
 lock: setup ## Pin the dependencies anew; LOCK_ARGS=--upgrade takes newer ones
 	$(COMPILE) $(LOCK_ARGS) --python-version 3.11 requirements/dev.in -o requirements/dev.txt
 	$(COMPILE) $(LOCK_ARGS) --python-version 3.10 $(PINS)/runtime.in -o $(PINS)/runtime.txt
+	$(COMPILE) $(LOCK_ARGS) --python-version 3.10 $(PINS)/debugpy.in -o $(PINS)/debugpy.txt
 	for name in ministack postgres node-20 node-22 node-24; do $(COMPILE) $(LOCK_ARGS) --python-version 3.11 $(PINS)/$$name.in -o $(PINS)/$$name.txt; done
 	$(COMPILE) $(LOCK_ARGS) --python-version 3.11 requirements/awscli.in -o requirements/awscli.txt
 	for path in requirements/cli requirements/load $(PINS)/uv; do \

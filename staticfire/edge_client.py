@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from .errors import NotRunningError, StaticfireError, UsageError
 
@@ -57,6 +57,21 @@ class EdgeClient:
         """AWS API calls since the edge started: account, service, operation (null for REST services), count."""
         calls: Sequence[Mapping[str, Any]] = self._ask("GET", "calls")["calls"]
         return calls
+
+    def traces(self, **chosen: str | int | float) -> Sequence[Mapping[str, Any]]:
+        """The newest traces, as GET /_staticfire/traces chooses them."""
+        query = urlencode({name: value for name, value in chosen.items() if value})
+        traces: Sequence[Mapping[str, Any]] = self._ask("GET", f"traces?{query}")["traces"]
+        return traces
+
+    def trace(self, identifier: str) -> Mapping[str, Any] | None:
+        """One trace by any of its ids; None where none has it."""
+        status, answer = self._request("GET", f"traces/{quote(identifier, safe='')}")
+        if status == 404:
+            return None
+        if status >= 300:
+            raise StaticfireError(str(answer.get("message", answer)))
+        return answer
 
     def kill_execution_environment(self, identity: str) -> None:
         """kill -9 what runs there; one that is gone is not an error."""
@@ -114,6 +129,30 @@ class EdgeClient:
     def reset(self) -> None:
         """End the functions' execution environments, empty their queues and the mailbox, clear the faults."""
         self._ask("POST", "reset")
+
+    def debug(self, function: str, port: int, *, waits: bool, debugger: str) -> Mapping[str, Any]:
+        """Have a function (its ARN) carry a debugger; a UsageError where it cannot."""
+        wish = {"function": function, "port": port, "waits": waits, "debugger": debugger}
+        status, answer = self._request("POST", "debug", wish)
+        if status >= 300:
+            raise UsageError(str(answer.get("message", answer)))
+        return answer
+
+    def keep_debugging(self, function: str) -> Mapping[str, Any] | None:
+        """Go on with it; how it is. None: it has ended."""
+        status, answer = self._request("POST", "debug/keep", {"function": function})
+        return answer if status < 300 else None
+
+    def end_debugging(self, function: str) -> None:
+        self._ask("DELETE", f"debug?{urlencode({'function': function})}")
+
+    def put_code(self, functions: Sequence[str], layers: Sequence[str], data: bytes) -> Mapping[str, Any]:
+        """Put a zip into functions and layer versions, by their ARNs; what became of each."""
+        query = urlencode({"function": functions, "layer": layers}, doseq=True)
+        status, answer = self._request("PUT", f"code?{query}", data)
+        if status >= 300:
+            raise StaticfireError(f"The edge refused the code: {answer.get('message', answer)}")
+        return answer
 
     def layers(self) -> Mapping[str, str]:
         """CodeSha256 of the layers of other accounts that were brought, by `ARN RUNTIME`."""

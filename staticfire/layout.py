@@ -27,6 +27,7 @@ STATE = (
     *("edge.sqlite", "edge.sqlite-shm", "edge.sqlite-wal"),
     *("compose.json", "containers.json", "terraform.rc", "provider-mirror", "applying"),
     *(CONTROL_TOKEN, f".{CONTROL_TOKEN}.lock", "bin", "options"),
+    *("console.json", "console-config.json", "console-token", ".console-token.lock", "console.html"),
     *("functions", "logs", "ministack", "postgres", "processes"),
 )
 
@@ -84,6 +85,20 @@ class Layout:
         return self.state / CONTROL_TOKEN
 
     @property
+    def console(self) -> Path:
+        """Written by the console once it serves."""
+        return self.state / "console.json"
+
+    @property
+    def console_config(self) -> Path:
+        return self.state / "console-config.json"
+
+    @property
+    def console_token(self) -> Path:
+        """What the console's address holds; readable by the user alone."""
+        return self.state / "console-token"
+
+    @property
     def postgres(self) -> Path:
         return self.state / "postgres"
 
@@ -138,11 +153,13 @@ class Layout:
 
     def forget_applied(self) -> list[str]:
         """Forget what was applied, since what it was applied to is gone; what was removed."""
-        return self._remove("applied", "planned", "terraform")
+        return self._remove("applied", "planned", "live", "terraform")
 
     def forget_emulator(self) -> None:
         """Of a stopped embedded stack: the emulator begins from nothing, and the edge with it."""
-        self._remove("applied", "before-apply", "ministack", "edge.sqlite", "edge.sqlite-shm", "edge.sqlite-wal")
+        self._remove(
+            "applied", "live", "before-apply", "ministack", "edge.sqlite", "edge.sqlite-shm", "edge.sqlite-wal"
+        )
 
     def wipe(self) -> list[str]:
         """Remove all of a stack's state; what was removed. Packages, reports and the state of test runs stay."""
@@ -165,6 +182,10 @@ class Layout:
 
     def applied(self, account: str, stack: str) -> Path:
         return self.state / "applied" / account / f"{stack}.json"
+
+    def live(self, account: str, stack: str) -> Path:
+        """What got other code than Terraform deployed, while its sources were watched."""
+        return self.state / "live" / account / f"{stack}.json"
 
     @property
     def applied_records(self) -> list[Path]:

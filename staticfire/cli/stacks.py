@@ -11,6 +11,7 @@ from staticfire.host.locks import command_lock
 from staticfire.layout import Layout
 from staticfire.progress import Progress, progress
 from staticfire.settings import Settings
+from staticfire.stacks.live import settle
 from staticfire.stacks.packages import build
 from staticfire.stacks.reset import reset
 from staticfire.stacks.stack import SAVE_SECONDS, Stack, chosen_stacks
@@ -74,6 +75,7 @@ def bring_up(
     """Apply it, so that a crash in the middle is undone by the next `up`; the state directory is locked."""
     if stack.settings.target != EMBEDDED:
         stack.up(display, packages, force=force)
+        settle(stack)
         return
     copies, edge = Copies(stack.settings), stack.running.edge(timeout=SAVE_SECONDS)
     try:
@@ -84,6 +86,8 @@ def bring_up(
             copies.forget()
         raise
     copies.forget()
+    if settled := settle(stack):
+        display.line(f"{stack.name}: {settled} that had been saved live have what Terraform deployed again")
 
 
 def _destroy(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -1,7 +1,8 @@
 """`staticfire up`: start what does not run yet, apply the stacks, say how to reach them.
 
 What it starts outlives it: the edge and Postgres are detached processes (see targets/). `--detach` ends the command
-once all is up; without it, on a terminal, the functions' logs follow until Ctrl-C, which ends the stack as `down` does.
+once all is up; without it, on a terminal, the functions' logs follow until Ctrl-C, which ends the stack as `down` does,
+and the sources are watched (stacks/watch.py).
 """
 
 from __future__ import annotations
@@ -10,13 +11,17 @@ import argparse
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from staticfire.errors import UsageError
+from botocore.exceptions import BotoCoreError, ClientError
+
+from staticfire.console.process import ConsoleProcess
+from staticfire.errors import StaticfireError, UsageError
 from staticfire.host.locks import command_lock
 from staticfire.layout import Layout
 from staticfire.progress import Progress, progress
@@ -26,13 +31,14 @@ from staticfire.stacks.packages import build
 from staticfire.stacks.stack import Stack
 from staticfire.stacks.terraform.finding import find_provider, find_terraform
 from staticfire.stacks.terraform.working_copy import in_order
-from staticfire.targets.base import TARGETS, target
+from staticfire.targets.base import TARGETS, Running, target
 from staticfire.toolchain.runtimes import runtimes_in_use
 
 from .down import end
 from .logs import print_logs
 from .stacks import bring_up, what_may_be_applied
 from .summary import as_object, own_name, print_summary
+from .watch import applies, watch_stacks
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +52,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     var = "a variable for Terraform"
     parser.add_argument("-var", "--var", metavar="NAME=VALUE", help=var, **repeated)
     parser.add_argument("--detach", action="store_true", help="end once all is up, instead of following the logs")
+    parser.add_argument("--no-watch", action="store_true", help="do not put what you save into the functions at once")
+    applies(parser)
     parser.add_argument("--json", action="store_true", help="print one object instead of text; implies --detach")
     targets = ", ".join(TARGETS)
     parser.add_argument("--target", metavar="NAME", help=f"where to run: {targets} (default: the setting `target`)")
@@ -68,10 +76,12 @@ def _up(settings: Settings, arguments: argparse.Namespace) -> int:
         with command_lock(layout, "up"), progress(verbose=arguments.verbose) as display, ThreadPoolExecutor(1) as pool:
             building = pool.submit(_build, settings, names, display)
             running = place.start(display)
+            console = _begin_console(settings)
             packages = building.result()
             stacks = [Stack(settings, name, running) for name in names]
             for stack in stacks:
                 bring_up(stack, display, packages[stack.name])
+            _await(console)
         if arguments.json:
             print(json.dumps(as_object(settings, running), indent=2))
             return 0
@@ -79,15 +89,62 @@ def _up(settings: Settings, arguments: argparse.Namespace) -> int:
         if not arguments.detach and sys.stdout.isatty():
             print("\nThe functions' logs follow. Ctrl-C ends the stack.", file=sys.stderr)
             follows = True
-            print_logs(running, None, time.time(), follow=True)
+            _follow(settings, running, stacks, arguments)
     except KeyboardInterrupt:
         if follows:
             end(settings, arguments.verbose)
         else:
             with command_lock(layout, "up"), progress(verbose=arguments.verbose) as display:
                 place.undo(display)
+                if place.describe() is None:
+                    ConsoleProcess(settings).stop()
         raise
     return 0
+
+
+def _begin_console(settings: Settings) -> ConsoleProcess | None:
+    """It starts while the stacks are applied."""
+    if not settings.console:
+        return None
+    console = ConsoleProcess(settings)
+    console.begin()
+    return console
+
+
+def _await(console: ConsoleProcess | None) -> None:
+    """Nobody is without a stack because its page does not start."""
+    if console is not None:
+        try:
+            console.wait()
+        except StaticfireError as error:
+            print(f"note: {error}", file=sys.stderr)
+
+
+def _follow(settings: Settings, running: Running, stacks: Sequence[Stack], arguments: argparse.Namespace) -> None:
+    """The logs, and the sources watched beside them."""
+    since = time.time()
+    if arguments.no_watch:
+        print_logs(running, (), since, follow=True)
+        return
+    failed: list[Exception] = []
+
+    def follow() -> None:
+        try:
+            print_logs(running, (), since, follow=True)
+        except (
+            StaticfireError,
+            ClientError,
+            BotoCoreError,
+            OSError,
+        ) as error:  # it ends the command, in the main thread
+            failed.append(error)
+
+    def look() -> None:
+        if failed:
+            raise failed[0]
+
+    threading.Thread(target=follow, name="logs", daemon=True).start()
+    watch_stacks(settings, stacks, arguments.apply, arguments.verbose, look)
 
 
 def _existing(files: Sequence[Path]) -> list[Path]:

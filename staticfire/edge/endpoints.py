@@ -4,6 +4,9 @@ All but health want the token that lies in the state directory: in the header `x
 
 GET    health             each part's state; 200 when all are well, else 503
 GET    functions          functions with their counters and execution environments
+GET    traces             the newest; ?before, limit, text, outcome, function, source, status, slower, since choose
+GET    traces/ID          one, by any of its ids, with its waterfall
+DELETE traces             forget them all
 GET    calls              how many AWS API calls came in, by account, service and operation
 GET    mail               what was sent by e-mail, newest first; ?to=ADDRESS and ?account=NUMBER choose
 DELETE mail               remove mails, chosen the same way
@@ -12,8 +15,12 @@ POST   functions/invoke   an invocation that MiniStack would make itself
 *      apigateway/...     a call of API Gateway that MiniStack makes
 POST   emulator/NAME      what MiniStack reports of alarms and mails
 POST   runtimes           make a Lambda runtime before a function needs it: {"runtime": NAME}; what to say of it
+POST   debug              have a function carry a debugger: {"function": ARN, "port", "waits", "debugger": DIRECTORY}
+POST   debug/keep         go on with that, which ends by itself otherwise: {"function": ARN}; how it is
+DELETE debug              end it: ?function=ARN
 POST   functions/kill     kill -9 the process of an execution environment: {"environment": ID}
 GET    layers             CodeSha256 of the layers of other accounts, by "ARN RUNTIME"
+PUT    code               put a zip into functions and layers: ?function=ARN&layer=ARN, each as often as needed
 PUT    layers             keep one: ?arn=ARN&runtime=RUNTIME, the zip as the body
 GET    faults             the faults that are set, with how often each has struck
 POST   faults             set one
@@ -45,10 +52,15 @@ from staticfire.edge.emulators.state import EmulatorState
 from staticfire.edge.http1.messages import Request, Response
 from staticfire.edge.services.apigateway import ApiGateway
 from staticfire.edge.services.lambda_ import FunctionRef, Functions
+from staticfire.edge.services.lambda_.debugging import DebugSession
+from staticfire.edge.services.lambda_.live_code import LiveCode
 from staticfire.edge.services.lambda_.mappings.service import EventSourceMappings
+from staticfire.edge.services.lambda_.tracing import begun_by_event
 from staticfire.edge.services.mail.mailbox import Mails
 from staticfire.edge.services.pipes.service import Pipes
 from staticfire.edge.services.rds.health import said_by_postgres, write_something
+from staticfire.edge.traces import Traces
+from staticfire.edge.traces.endpoint import answer_about_traces
 from staticfire.layout import CONTROL_TOKEN
 
 from .config import PostgresConfig
@@ -80,12 +92,14 @@ class Endpoints:
         filler: MiniStack | None = None,
         postgres: PostgresConfig | None,
         functions: Functions,
+        live_code: LiveCode,
         mappings: EventSourceMappings,
         pipes: Pipes,
         apis: ApiGateway,
         gate: Gate,
         faults: Faults,
         router: Router,
+        traces: Traces | None = None,
         mails: Mails,
         listeners: Mapping[str, Listener],
     ) -> None:
@@ -96,12 +110,14 @@ class Endpoints:
         self._filler = filler
         self._postgres = postgres
         self._functions = functions
+        self._live_code = live_code
         self._mappings = mappings
         self._pipes = pipes
         self._apis = apis
         self._gate = gate
         self._faults = faults
         self._router = router
+        self._traces = traces if traces is not None else Traces(0)
         self._mails = mails
         self._listeners = listeners
 
@@ -116,6 +132,8 @@ class Endpoints:
             return _json(200, self._functions.snapshot())
         if route == ("GET", "calls"):
             return _json(200, {"calls": self._router.calls()})
+        if name == "traces" or name.startswith("traces/"):
+            return answer_about_traces(self._traces, request, name.removeprefix("traces").removeprefix("/"))
         if name == "mail" and method in ("GET", "DELETE"):
             return await self._mail(request)
         if name.startswith(("lambda/", "apigateway/")):
@@ -131,6 +149,10 @@ class Endpoints:
             return await self._kill(request)
         if route == ("GET", "layers"):
             return _json(200, self._functions.brought_layers.kept())
+        if name in ("debug", "debug/keep") and method in ("POST", "DELETE"):
+            return await self._debug(request, name)
+        if route == ("PUT", "code"):
+            return await self._put_code(request)
         if route == ("PUT", "layers"):
             return await self._keep_layer(request)
         if route == ("GET", "faults"):
@@ -158,6 +180,7 @@ class Endpoints:
 
     async def _reset(self) -> Response:
         self._faults.clear()
+        self._traces.clear()
         await self._functions.reset()
         try:
             await self._mails.remove()
@@ -236,6 +259,38 @@ class Endpoints:
             return _json(error.status, {"message": error.message})
         return _json(200, {"changed": changed})
 
+    async def _debug(self, request: Request, name: str) -> Response:
+        try:
+            if request.method == "DELETE":
+                ref = FunctionRef.parse(parse_qs(request.query)["function"][0], Scope())
+                return _json(200, {"ended": self._functions.end_debugging(ref)})
+            asked_for = json.loads(await request.body(MAX_BODY))
+            ref = FunctionRef.parse(asked_for["function"], Scope())
+            if name == "debug":
+                session: DebugSession | None = await self._functions.debug(
+                    ref, int(asked_for["port"]), waits=bool(asked_for["waits"]), debugger=str(asked_for["debugger"])
+                )
+            else:
+                session = self._functions.debugged(ref)
+        except (ValueError, KeyError, TypeError, IndexError):
+            example = '{"function": ARN, "port": 5678, "waits": false, "debugger": DIRECTORY}'
+            message = f"The body says what to debug: {example}."
+            return _json(400, {"message": message})
+        except AwsError as error:
+            return _json(error.status, {"message": error.message})
+        if session is None:
+            return _json(404, {"message": f"{ref.name} is not debugged."})
+        session.keep()
+        return _json(200, session.describe())
+
+    async def _put_code(self, request: Request) -> Response:
+        parameters = parse_qs(request.query)
+        functions, layers = parameters.get("function", []), parameters.get("layer", [])
+        try:
+            return _json(200, await self._live_code.put(request, functions, layers, await request.body(MAX_LAYER)))
+        except AwsError as error:
+            return _json(error.status, {"message": error.message})
+
     async def _prepare(self, request: Request) -> Response:
         try:
             name = json.loads(await request.body(MAX_BODY))["runtime"]
@@ -281,9 +336,10 @@ class Endpoints:
         payload = str(invocation["payload"]).encode()
         try:
             ref = FunctionRef.parse(invocation["function"], Scope())
+            trace_id = begun_by_event(self._traces, payload)
             if invocation["type"] == "Event":
-                return _json(202, {"request_id": await self._functions.enqueue(ref, payload)})
-            outcome = await self._functions.invoke(ref, payload, tail=True)
+                return _json(202, {"request_id": await self._functions.enqueue(ref, payload, trace_id=trace_id)})
+            outcome = await self._functions.invoke(ref, payload, tail=True, trace_id=trace_id)
         except AwsError as error:
             return _json(error.status, {"__type": error.code, "message": error.message, **error.fields})
         answer = {

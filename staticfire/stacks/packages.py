@@ -57,6 +57,16 @@ def targets_of(package: Zip, settings: Settings, stack: StackSettings, *, for_aw
 
 
 def build_zip(package: Zip, layout: Layout, targets: Sequence[WheelTarget] = ()) -> Path:
+    data = pack(entries_of(package, layout, targets))
+    target = layout.build / f"{package.name}.zip"
+    with file_lock(layout.build / f".{package.name}.lock"):
+        if not target.exists() or target.read_bytes() != data:
+            write_atomically(target, data)
+    return target
+
+
+def entries_of(package: Zip, layout: Layout, targets: Sequence[WheelTarget] = ()) -> dict[str, Path]:
+    """What goes into the package: each file by its name in there."""
     if not package.source.is_dir():
         raise StaticfireError(
             f"The sources of the package {package.name!r} are missing.",
@@ -71,12 +81,7 @@ def build_zip(package: Zip, layout: Layout, targets: Sequence[WheelTarget] = ())
     if package.requirements:
         installed = {target: install(package.requirements, layout, target) for target in targets}
         entries |= {f"{root}{name}": path for name, path in _together(package, installed).items()}
-    data = pack(entries)
-    target = layout.build / f"{package.name}.zip"
-    with file_lock(layout.build / f".{package.name}.lock"):
-        if not target.exists() or target.read_bytes() != data:
-            write_atomically(target, data)
-    return target
+    return entries
 
 
 def sources(package: Zip) -> Iterator[Path]:

@@ -30,7 +30,13 @@ from staticfire.stacks.terraform.obstacle import Obstacle, Weight
 from staticfire.stacks.terraform.output import Resource
 from staticfire.stacks.terraform.plan_check import obstacles
 from staticfire.stacks.terraform.running import state_bucket, state_object
-from staticfire.stacks.terraform.state import functions_in, outputs_of, sensitive_outputs, whole_state
+from staticfire.stacks.terraform.state import (
+    functions_in,
+    outputs_of,
+    read_state,
+    sensitive_outputs,
+    whole_state,
+)
 from staticfire.stacks.terraform.variables import DEFAULT_ACCOUNT, users_terraform_variables, users_workspace
 from staticfire.stacks.terraform.working_copy import WorkingCopy
 from staticfire.targets.base import Running
@@ -340,6 +346,15 @@ class Stack:
                     checked=[f"payload: {payload}"],
                     remedy=f"See `staticfire logs --function {name}`, then run `staticfire apply {self.name}`.",
                 )
+
+    @cached_property
+    def working_copy(self) -> WorkingCopy:
+        """Where its Terraform runs."""
+        return WorkingCopy(self.settings, self.stack_settings, self.account, self.running.endpoint)
+
+    def state(self) -> Mapping[str, Any] | None:
+        """Terraform's state, as it lies in the emulator's S3 now."""
+        return read_state(self.client("s3"), state_bucket(self.account), state_object(self.stack_settings))
 
     def client(self, service: str, **config: Any) -> Any:
         """A boto3 client of this stack's account."""

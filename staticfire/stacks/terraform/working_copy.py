@@ -79,6 +79,23 @@ class WorkingCopy:
         above = os.path.relpath(self.settings.project, self.stack.root)
         return {name: f"./{above}/{self.BUILD}/{path.name}" for name, path in built.items()}
 
+    def there(self, path: str) -> Path:
+        """A path that Terraform knows, which may begin at its root."""
+        return Path(os.path.normpath(self.root / path))
+
+    def original(self, path: str) -> Path:
+        """The same in the repository, where Terraform sees the copy of it."""
+        there = self.there(path)
+        for copy in (self._mirror.copy, self._mirror.copy.resolve()):
+            if there.is_relative_to(copy):
+                return self._mirror.base / there.relative_to(copy)
+        return there
+
+    @property
+    def tree(self) -> Path:
+        """The directory of the repository that is copied."""
+        return self._mirror.tree
+
     def digest(self) -> str:
         return self._mirror.digest()
 

@@ -47,13 +47,13 @@ class Functions:
         self.queued: list[tuple[FunctionRef, bytes]] = []
         self.resets = 0
 
-    async def invoke(self, ref: FunctionRef, payload: bytes, *, tail: bool = False) -> Outcome:
+    async def invoke(self, ref: FunctionRef, payload: bytes, *, tail: bool = False, trace_id: str = "") -> Outcome:
         if self.error:
             raise self.error
         self.invoked.append((ref, payload))
         return Outcome("id-1", b'"done"', None, "3", "the log")
 
-    async def enqueue(self, ref: FunctionRef, payload: bytes) -> str:
+    async def enqueue(self, ref: FunctionRef, payload: bytes, *, trace_id: str = "") -> str:
         self.queued.append((ref, payload))
         return "id-2"
 
@@ -97,6 +97,13 @@ class Mails:
         return len(await self.find(to, account))
 
 
+class LiveCode:
+    """Takes any zip, for the functions that it is told."""
+
+    async def put(self, request: Any, functions: list[str], layers: list[str], data: bytes) -> dict[str, Any]:
+        return {"functions": functions, "layers": layers, "size": len(data)}
+
+
 class Kept:
     """What the edge keeps beside the emulator's state."""
 
@@ -116,6 +123,7 @@ def control(
         kept=cast(Any, Kept()),
         postgres=postgres,
         functions=cast(Any, functions or Functions()),
+        live_code=cast(Any, LiveCode()),
         mappings=cast(Any, Mappings()),
         pipes=cast(Any, Mappings()),
         apis=cast(Any, HttpApis()),

@@ -53,16 +53,17 @@ class Admission:
         self._account_concurrency = account_concurrency
         self._accounts: defaultdict[Scope, Concurrency] = defaultdict(Concurrency)
 
-    def take(self, ref: FunctionRef, config: FunctionConfig, function: Concurrency) -> Lease:
-        """Count an invocation in, or refuse it."""
+    def take(self, ref: FunctionRef, config: FunctionConfig, function: Concurrency, *, waits: bool = False) -> Lease:
+        """Count an invocation in, or refuse it: unless it `waits` for its turn."""
         account, on_demand = None, not config.is_provisioned
         if config.reserved is None:
             account = self._accounts[config.scope]
-            if account.in_flight >= self._account_concurrency - self._catalog.reserved(config.scope):
+            if not waits and account.in_flight >= self._account_concurrency - self._catalog.reserved(config.scope):
                 raise self._throttle(ref, function, "ConcurrentInvocationLimitExceeded")
             account.in_flight += 1
-        elif function.in_flight >= config.reserved or (
-            on_demand and function.on_demand >= config.reserved - config.provisioned
+        elif not waits and (
+            function.in_flight >= config.reserved
+            or (on_demand and function.on_demand >= config.reserved - config.provisioned)
         ):
             raise self._throttle(ref, function, "ReservedFunctionConcurrentInvocationLimitExceeded")
         function.in_flight += 1

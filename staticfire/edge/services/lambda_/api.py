@@ -21,7 +21,7 @@ class LambdaApi:
     """The `lambda` service, all of it."""
 
     def __init__(self, functions: Functions, control_plane: LambdaControlPlane) -> None:
-        self._control_plane = control_plane
+        self.control_plane = control_plane
         invocations = Invocations(functions)
         self._invocations = {
             "/invocations": invocations.invoke,
@@ -33,10 +33,10 @@ class LambdaApi:
         match = PATH.fullmatch(call.request.path) if call.request.method == "POST" else None
         invoke = self._invocations.get(match["operation"]) if match is not None else None
         if match is None or invoke is None:
-            return await self._control_plane.answer(call)
+            return await self.control_plane.answer(call)
         name = unquote(match["name"])
         if not PLAIN.fullmatch(name) or "Qualifier=" in call.request.query:
-            await self._control_plane.check(call)
+            await self.control_plane.check(call)
         return await invoke(call, name)
 
     async def passed(self, call: Call, status: int) -> None:

@@ -22,7 +22,9 @@ import stat
 import tempfile
 import time
 import zipfile
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -37,6 +39,11 @@ Fetch = Callable[[], Awaitable[bytes]]
 # AWS's limit for a function with its layers, unpacked.
 UNPACKED_LIMIT = 250 * 1024 * 1024
 
+# So many files are finished while their code runs already.
+FEW = 50
+# A file that is larger is not compared with the one before it.
+COMPARED = 16 * 1024 * 1024
+
 UNFINISHED = "partial-"
 KEPT_SECONDS = 7 * 24 * 60 * 60
 
@@ -48,6 +55,7 @@ class CodeStore:
         """`described`: the CodeSha256 of everything that may be deployed again."""
         self._directory = directory
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._finishing: set[asyncio.Task[None]] = set()
         self._tidy({f"{hexadecimal(sha256)}.zip" for sha256 in described})
 
     def _tidy(self, zips: Collection[str]) -> None:
@@ -91,26 +99,52 @@ class CodeStore:
             os.utime(path)
         return path
 
-    async def tree(self, sha256: str, runtime: Runtime, fetch: Fetch) -> Path:
-        """The unpacked code."""
-        return await self._unpacked("code", [(sha256, fetch)], runtime)
+    async def tree(self, sha256: str, runtime: Runtime, fetch: Fetch, like: str = "") -> Path:
+        """The unpacked code. What it has in common with the code `like`, where that is here, is taken from there."""
+        return await self._unpacked("code", [(sha256, fetch)], runtime, [like] if like else [])
 
-    async def layers(self, layers: Sequence[tuple[str, Fetch]], runtime: Runtime) -> Path:
-        """Layers, later ones over earlier ones."""
-        return await self._unpacked("layers", layers, runtime)
+    async def forget(self, sha256: str) -> None:
+        """A zip and what was unpacked of it alone: nothing describes it any more, and nothing runs it."""
+        digest = hexadecimal(sha256)
+        trees = [tree for kind in ("code", "layers") for tree in (self._directory / kind).glob(f"{digest}-*")]
+        async with self._lock(f"{digest}.zip"):
+            self.zip(digest).unlink(missing_ok=True)
+            for tree in trees:
+                await asyncio.to_thread(shutil.rmtree, tree, ignore_errors=True)
 
-    async def _unpacked(self, kind: str, zips: Sequence[tuple[str, Fetch]], runtime: Runtime) -> Path:
-        key = hashlib.sha256("".join(sha for sha, _ in zips).encode()).hexdigest()
-        name = hexadecimal(zips[0][0]) if len(zips) == 1 else key
-        tree = self._directory / kind / f"{name}-{runtime.name}"
+    async def layers(self, layers: Sequence[tuple[str, Fetch]], runtime: Runtime, like: Sequence[str] = ()) -> Path:
+        """Layers, later ones over earlier ones; `like`: the CodeSha256 of those that were there before."""
+        return await self._unpacked("layers", layers, runtime, like)
+
+    async def _unpacked(
+        self, kind: str, zips: Sequence[tuple[str, Fetch]], runtime: Runtime, like: Sequence[str] = ()
+    ) -> Path:
+        tree = self._tree(kind, [sha for sha, _ in zips], runtime)
         async with self._lock(f"{kind}/{tree.name}"):
             if not tree.exists():
                 paths = [await self.fetch(sha, fetch) for sha, fetch in zips]
-                made = await asyncio.to_thread(_unpack, paths, tree.parent)
-                await runtime.finish(made)
-                made.rename(tree)
+                before = self._tree(kind, like, runtime) if like else None
+                made, fresh = await asyncio.to_thread(_unpack, paths, tree.parent, before)
+                if before is None or len(fresh) > FEW:
+                    await runtime.finish(made)
+                    made.rename(tree)
+                else:
+                    made.rename(tree)
+                    self._finish_later(runtime, tree, [tree / path.relative_to(made) for path in fresh])
             os.utime(tree)
         return tree
+
+    def _tree(self, kind: str, zips: Sequence[str], runtime: Runtime) -> Path:
+        key = hashlib.sha256("".join(zips).encode()).hexdigest()
+        name = hexadecimal(zips[0]) if len(zips) == 1 else key
+        return self._directory / kind / f"{name}-{runtime.name}"
+
+    def _finish_later(self, runtime: Runtime, tree: Path, fresh: Sequence[Path]) -> None:
+        """Few files are new: code can run before they are finished, which makes later starts faster and no more."""
+        if fresh:
+            task = asyncio.get_running_loop().create_task(runtime.finish(tree, fresh))
+            self._finishing.add(task)
+            task.add_done_callback(self._finishing.discard)
 
     def _lock(self, name: str) -> asyncio.Lock:
         return self._locks.setdefault(name, asyncio.Lock())
@@ -141,21 +175,25 @@ def _write(path: Path, data: bytes) -> None:
         os.close(directory)
 
 
-def _unpack(zips: Sequence[Path], parent: Path) -> Path:
+def _unpack(zips: Sequence[Path], parent: Path, before: Path | None = None) -> tuple[Path, list[Path]]:
+    """A new tree with what these zips hold, and the files in it that are not those of the tree `before`."""
     parent.mkdir(parents=True, exist_ok=True)
     tree = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=parent))
     tree.chmod(0o755)
+    fresh: list[Path] = []
+    if before is not None and not before.is_dir():
+        before = None
     try:
         left = UNPACKED_LIMIT
         for path in zips:
-            left -= _extract(path, tree, left)
+            left -= _extract(path, tree, left, before, fresh)
     except BaseException:
         shutil.rmtree(tree, ignore_errors=True)
         raise
-    return tree
+    return tree, fresh
 
 
-def _extract(path: Path, tree: Path, limit: int) -> int:
+def _extract(path: Path, tree: Path, limit: int, before: Path | None, fresh: list[Path]) -> int:
     """Unpack with the files' modes; refuse what would leave the tree."""
     root = os.path.realpath(tree)
     links: list[tuple[str, str]] = []
@@ -170,17 +208,26 @@ def _extract(path: Path, tree: Path, limit: int) -> int:
                 if entry.is_dir():
                     os.makedirs(target, exist_ok=True)
                     continue
-                os.makedirs(os.path.dirname(target), exist_ok=True)
+                _made(os.path.dirname(target))
                 if stat.S_ISLNK(mode):
                     links.append((archive.read(entry).decode(), target))
+                    continue
+                if os.path.lexists(target):  # it may be a file of another tree: nothing is written into it
+                    os.unlink(target)
+                mode = (stat.S_IMODE(mode) & 0o777 or 0o644) | 0o444
+                if before is not None and _taken_over(archive, entry, before, target[len(root) + 1 :], target, mode):
+                    written += entry.file_size
+                    if written > limit:
+                        raise _too_large()
                     continue
                 with archive.open(entry) as source, open(target, "wb") as sink:
                     while piece := source.read(1 << 20):
                         written += len(piece)
                         if written > limit:
-                            raise _invalid("it is larger than 262144000 bytes unpacked, AWS's limit with all layers")
+                            raise _too_large()
                         sink.write(piece)
-                os.chmod(target, (stat.S_IMODE(mode) & 0o777 or 0o644) | 0o444)
+                os.chmod(target, mode)
+                fresh.append(Path(target))
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
         raise _invalid(f"it cannot be unpacked: {error}") from error
     # Links come last, so that no entry is ever written through one.
@@ -189,6 +236,52 @@ def _extract(path: Path, tree: Path, limit: int) -> int:
             os.unlink(target)
         os.symlink(destination, target)
     return written
+
+
+def _taken_over(
+    archive: zipfile.ZipFile, entry: zipfile.ZipInfo, before: Path, below: str, target: str, mode: int
+) -> bool:
+    """Whether the file is the same in the tree `before`: then it is that file, and its byte code too."""
+    old = f"{before}/{below}"
+    try:
+        status = os.lstat(old)
+    except OSError:
+        return False
+    same = stat.S_ISREG(status.st_mode) and status.st_size == entry.file_size <= COMPARED
+    if not same or stat.S_IMODE(status.st_mode) != mode:
+        return False
+    with open(old, "rb") as file:
+        if file.read() != archive.read(entry):
+            return False
+    os.link(old, target)
+    directory, name = os.path.split(target)
+    if name.endswith(".py"):
+        compiled = os.path.dirname(old)
+        for byte_code in _byte_code(compiled).get(name.removesuffix(".py"), ()):
+            with suppress(FileExistsError):  # the zip has its own
+                os.link(f"{compiled}/__pycache__/{byte_code}", f"{_made(f'{directory}/__pycache__')}/{byte_code}")
+    return True
+
+
+@lru_cache(4096)
+def _made(directory: str) -> str:
+    """The directory, which is made the first time: trees are new, and each has a name of its own."""
+    os.makedirs(directory, exist_ok=True)
+    return directory
+
+
+@lru_cache(4096)
+def _byte_code(directory: str) -> Mapping[str, Sequence[str]]:
+    """The names of the compiled files of a directory, by their module. Trees do not change once they are finished."""
+    by_module: dict[str, list[str]] = {}
+    compiled = f"{directory}/__pycache__"
+    for name in os.listdir(compiled) if os.path.isdir(compiled) else ():
+        by_module.setdefault(name.partition(".")[0], []).append(name)
+    return by_module
+
+
+def _too_large() -> AwsError:
+    return _invalid("it is larger than 262144000 bytes unpacked, AWS's limit with all layers")
 
 
 def _invalid(why: str) -> AwsError:

@@ -77,7 +77,8 @@ if TYPE_CHECKING:
         """What the edge says of it; `layers` and `runtime` are empty where there are none.
 
         `shown` says what of the machine is seen, and where, and `links` which symbolic links there are: where the
-        function is not this interpreter's. `bootstrap` is there for an exec wrapper of a Python function alone.
+        function is not this interpreter's. `bootstrap` is there for an exec wrapper of a Python function alone. What is
+        `beside` is seen in any case.
         """
 
         code: str
@@ -85,6 +86,7 @@ if TYPE_CHECKING:
         runtime: str
         tmp_mb: int
         bootstrap: NotRequired[str]
+        beside: NotRequired[dict[str, str]]
         shown: NotRequired[dict[str, str]]
         links: NotRequired[dict[str, str]]
 
@@ -140,7 +142,7 @@ def enter_namespaces() -> None:
 def make_root(place: Place) -> None:
     """Build the file system that the function sees, and make it the root."""
     root = "/tmp"  # anywhere: it is covered in this mount namespace alone
-    mounted = place["shown"] if "shown" in place else interpreter_paths()
+    mounted = {**(place["shown"] if "shown" in place else interpreter_paths()), **place.get("beside", {})}
     links = place.get("links", {"/var/lang": sys.base_prefix})
     sources = (*mounted.values(), place["code"], place["layers"], place["runtime"])
     opened = {path: os.open(path, os.O_PATH) for path in sources if path}

@@ -30,6 +30,13 @@ if TYPE_CHECKING:
         edge: int
         records: NotRequired[int]
 
+    class Debug(TypedDict):
+        """Where debugpy lies, the port it listens at, and whether the code waits for a debugger."""
+
+        path: str
+        port: int
+        waits: bool
+
     class LaunchSettings(TypedDict):
         """What the edge says; `place` where the process is isolated; `layers` is empty without layers; `program`
         where the runtime is not this Python; `bootstrap` is what an exec wrapper of a Python function is to start."""
@@ -42,6 +49,7 @@ if TYPE_CHECKING:
         bootstrap: NotRequired[str]
         program: NotRequired[program.Program]
         place: NotRequired[isolation.Place]
+        debug: NotRequired[Debug]
         pipes: NotRequired[Pipes]
 
 else:
@@ -99,6 +107,25 @@ def search(settings: LaunchSettings) -> None:
     os.environ["PYTHONPATH"] = f"{own}{os.pathsep}{runtime}" if own else runtime
 
 
+def carry_debugger(debug: Debug) -> None:
+    """Listen for a debugger on this machine alone; its modules are found by nothing but this."""
+    from importlib import import_module
+
+    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # a warning about Python's own modules
+    sys.path.append(debug["path"])
+    try:
+        debugpy = import_module("debugpy")
+        debugpy.configure(subProcess=False, python=sys.executable)
+        debugpy.listen(("127.0.0.1", debug["port"]))
+    except (ImportError, OSError, RuntimeError) as error:
+        print(f"The debugger cannot listen at 127.0.0.1:{debug['port']}: {error}", flush=True)
+        sys.exit(1)
+    finally:
+        sys.path.remove(debug["path"])
+    if debug["waits"]:
+        debugpy.wait_for_client()
+
+
 def lambdas_python() -> str:
     """This interpreter as Lambda names it, where that is seen."""
     path = "/var/lang/bin/python{}.{}".format(*sys.version_info[:2])
@@ -131,6 +158,8 @@ def main() -> None:
     if wrapper:
         program.become_wrapper(wrapper, [lambdas_python(), settings["bootstrap"]])
     search(settings)
+    if "debug" in settings:
+        carry_debugger(settings["debug"])
     become_runtime(settings)
 
 

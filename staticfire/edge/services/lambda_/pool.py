@@ -25,6 +25,7 @@ from collections.abc import Awaitable, Callable
 
 from staticfire.edge.aws.calls import AwsError
 
+from .debugging import DebugSession
 from .execution_environment import ExecutionEnvironment
 from .invocation import Invocation, Result
 from .model import FunctionConfig
@@ -51,8 +52,10 @@ class Pool:
         *,
         on_finished: Callable[[Invocation, Result | None], None],
         on_init: Callable[[bool], None],
+        debug: DebugSession | None = None,
     ) -> None:
         self.config = config
+        self.debug = debug
         self.execution_environments: set[ExecutionEnvironment] = set()
         self._retired = False
         self._closed_for = ""
@@ -91,8 +94,25 @@ class Pool:
         for execution_environment in list(self.execution_environments):
             execution_environment.look_after(now)
         # The one that was used last is freed last: the longest idle come first.
-        while self._free and self._free[0].idle_since < idle_since:
+        while self._free and self._free[0].idle_since < idle_since and self.debug is None:
             self._free.pop(0).end("idle")
+
+    def start(self) -> None:
+        """Have an execution environment before anything is invoked."""
+        self._launch(None)
+
+    def end_debugging(self) -> list[Invocation]:
+        """End what carries the debugger: at once, or once it has ended what it runs. The invocations that wait."""
+        waiting = list(self._waiting)
+        self._waiting.clear()
+        self.retire()
+        for task in list(self._tasks):
+            task.cancel()
+        for execution_environment in list(self.execution_environments):
+            undelivered = execution_environment.end_debugging()
+            if undelivered is not None:
+                waiting.insert(0, undelivered)
+        return waiting
 
     @property
     def empty(self) -> bool:
@@ -130,6 +150,9 @@ class Pool:
         self._quickest_seconds = min(result.seconds, self._quickest_seconds * 1.005)
         self._on_finished(invocation, result)
 
+    def first_in_line(self) -> tuple[str, str]:
+        return (self._waiting[0].root, self._waiting[0].span) if self._waiting else ("", "")
+
     def ended(
         self, execution_environment: ExecutionEnvironment, undelivered: Invocation | None, init_error: bool
     ) -> None:
@@ -144,6 +167,9 @@ class Pool:
             self._waiting.appendleft(undelivered)
         if self._closed_for:
             self._refuse_waiting()
+        again = self.debug is not None and not (self._retired or self._waiting or init_error)
+        if again and execution_environment.initialised:
+            self._launch(None)
         if init_error and self._waiting:
             # AWS starts once more, now as part of the invocation and with its time-out.
             self._launch(self._waiting.popleft())
@@ -165,6 +191,8 @@ class Pool:
         self._grow_later()
 
     def _grow(self) -> None:
+        if self.debug is not None and (self.execution_environments or self._starting):
+            return  # the one that carries the debugger is alone
         if len(self._waiting) > self._starting and self._starting < STARTING_AT_ONCE:
             self._launch(None)
 
@@ -176,12 +204,18 @@ class Pool:
 
     def _launch_ended(self, task: asyncio.Task[None], first: Invocation | None) -> None:
         self._tasks.discard(task)
+        if task.cancelled() and self.debug is not None:
+            self._starting -= 1
         if task.cancelled() and first is not None:
             self._waiting.append(first)  # close() is at work: it refuses what waits
 
     async def _launched(self, first: Invocation | None) -> None:
         try:
+            if self.debug is not None:
+                await self.debug.port_is_free()
             execution_environment = await self._prepare(self)
+            if self.debug is not None:
+                self.debug.holder = execution_environment
             self.execution_environments.add(execution_environment)
             try:
                 await execution_environment.launch(first)

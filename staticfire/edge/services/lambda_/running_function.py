@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .admission import Concurrency
+from .debugging import DebugSession
 from .invocation import Invocation, Result
 from .metrics import FunctionMetrics
 from .model import FunctionConfig
@@ -19,6 +20,7 @@ class RunningFunction:
 
     def __init__(self, prepare: Prepare, metrics: FunctionMetrics) -> None:
         self.concurrency = Concurrency()
+        self.debug: DebugSession | None = None
         self._prepare = prepare
         self._metrics = metrics
         self._pools: dict[str, Pool] = {}
@@ -35,12 +37,47 @@ class RunningFunction:
     def submit(self, config: FunctionConfig, invocation: Invocation) -> None:
         pool = self._pools.get(config.version)
         if pool is None or (pool.config is not config and pool.config != config):
-            if pool is not None:
-                pool.retire()
-                self._retired.append(pool)
-            pool = Pool(config, self._prepare, on_finished=self._finished, on_init=self._initialised)
-            self._pools[config.version] = pool
+            pool = self._new_pool(config)
         pool.submit(invocation)
+
+    def _new_pool(self, config: FunctionConfig) -> Pool:
+        """In the place of the one of that version, which ends as its execution environments become idle."""
+        before = self._pools.get(config.version)
+        if before is not None:
+            before.retire()
+            self._retired.append(before)
+        debug = self.debug if self.debug is not None and self.debug.config.version == config.version else None
+        pool = Pool(config, self._prepare, on_finished=self._finished, on_init=self._initialised, debug=debug)
+        self._pools[config.version] = pool
+        return pool
+
+    def begin_debugging(self, session: DebugSession) -> None:
+        """The next execution environment of that version carries the debugger, and is started at once."""
+        self.debug = session
+        self._new_pool(session.config).start()
+
+    def renew_debugging(self, config: FunctionConfig) -> None:
+        """What is debugged was changed: the debugger goes over to an execution environment with the change."""
+        if self.debug is not None and self.debug.config.version == config.version and self.debug.config != config:
+            self.debug.config = config
+            self._new_pool(config).start()
+
+    def end_debugging(self) -> None:
+        """What waits goes on without a debugger."""
+        session, self.debug = self.debug, None
+        if session is None:
+            return
+        session.ended = True
+        waiting: list[Invocation] = []
+        for version, pool in list(self._pools.items()):
+            if pool.debug is session:
+                waiting += pool.end_debugging()
+                self._retired.append(self._pools.pop(version))
+        for pool in self._retired:
+            if pool.debug is session:
+                waiting += pool.end_debugging()
+        for invocation in waiting:
+            self.submit(session.config, invocation)
 
     def retire(self) -> None:
         for pool in self.pools:

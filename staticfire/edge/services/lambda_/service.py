@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,13 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.aws.issued_keys import IssuedKeys
-from staticfire.edge.traces.trace_id import new_trace
+from staticfire.edge.traces import Traces
+from staticfire.edge.traces.trace_id import entered, new_trace
 
 from .admission import Admission
 from .brought_layers import ARN, BroughtLayers
 from .caller_deadlines import CallerDeadlines
 from .catalog import FunctionCatalog
 from .code import CodeStore
+from .debugging import LEASE_SECONDS, DebugSession
 from .event_queue import EventQueue
 from .function_logs import FunctionLogs
 from .invocation import Invocation, Result
@@ -34,6 +37,7 @@ from .running_function import RunningFunction
 from .runtimes import Runtimes
 from .starter import Starter
 from .sweeper import Sweeper
+from .tracing import note_refusal
 
 if TYPE_CHECKING:
     from staticfire.edge.aws.access_keys import AccessKeys
@@ -69,7 +73,15 @@ def _allowed(policy: str, ref: FunctionRef, principal: str, source_arn: str | No
 class Functions:
     """The functions of all accounts and regions that were invoked since the start, or the last reset."""
 
-    def __init__(self, emulator: Emulator, settings: LambdaSettings, access_keys: AccessKeys, store: Store) -> None:
+    def __init__(
+        self,
+        emulator: Emulator,
+        settings: LambdaSettings,
+        access_keys: AccessKeys,
+        store: Store,
+        traces: Traces | None = None,
+    ) -> None:
+        self.traces = traces if traces is not None else Traces(0)
         self._functions: dict[tuple[Scope, str], RunningFunction] = {}
         self._store = store
         self._urls: Mapping[str, Mapping[str, Any]] | None = None
@@ -89,6 +101,7 @@ class Functions:
             runtimes=self._runtimes,
             logs=self._logs,
             code=self.code,
+            traces=self.traces,
             issued=IssuedKeys(store),
         )
         self._events = EventQueue(
@@ -98,6 +111,7 @@ class Functions:
         self._deadlines: dict[float, CallerDeadlines] = {}
         self._loop = asyncio.get_running_loop()
         self._closed = False
+        self._debugged: dict[tuple[Scope, str], DebugSession] = {}
 
     async def invoke(
         self,
@@ -115,7 +129,7 @@ class Functions:
         if config is None:
             config = await asyncio.wait_for(self._catalog.resolve(ref), patience)
         invocation = self._begin(ref, config, payload, trace_id, client_context, tail, request_id, None)
-        if patience is None:
+        if patience is None or (self._debugged and (config.scope, config.name) in self._debugged):
             result = await invocation.done
         else:
             deadlines = self._deadlines_of(patience)
@@ -158,16 +172,28 @@ class Functions:
         stream: ResponseStream | None,
     ) -> Invocation:
         function = self._function(config)
+        header, root, span, parent = entered(
+            trace_id if trace_id and trace_id.isprintable() else "", config.active_tracing
+        )
+        request_id = request_id or _new_request_id()
+        try:
+            lease = self._admission.take(ref, config, function.concurrency, waits=function.debug is not None)
+        except AwsError as error:
+            note_refusal(self.traces, config, root, span, parent, request_id, payload, error)
+            raise
         invocation = Invocation(
             ref,
-            request_id or _new_request_id(),
+            request_id,
             payload,
-            trace_id if trace_id and trace_id.isprintable() else new_trace(),
+            header,
             client_context,
             [] if tail else None,
-            self._admission.take(ref, config, function.concurrency),
+            lease,
             self._loop.create_future(),
             stream,
+            root,
+            span,
+            parent,
         )
         function.submit(config, invocation)
         self._sweeper.wake()
@@ -218,6 +244,50 @@ class Functions:
         """What is described of it was changed: it takes effect on the next invocation."""
         self._catalog.forget(ref.scope, ref.name)
         self._urls = None
+        session = self._debugged.get((ref.scope, ref.name))
+        function = self._functions.get((ref.scope, ref.name))
+        if session is not None and function is not None:
+            function.renew_debugging(await self._catalog.resolve(ref._replace(qualifier=session.config.version)))
+
+    async def debug(self, ref: FunctionRef, port: int, *, waits: bool, debugger: str = "") -> DebugSession:
+        """Have the next execution environment of a function carry a debugger; see debugging.py."""
+        config = await self.describe(ref)
+        key = (config.scope, config.name)
+        for (_, name), other in self._debugged.items():
+            if other.port == port or (other.config.scope, name) == key:
+                raise AwsError(
+                    409, "ResourceConflictException", f"{name} is debugged already, at the port {other.port}"
+                )
+        session = DebugSession(config, port, waits, debugger)
+        session.check()
+        self._debugged[key] = session
+        self._function(config).begin_debugging(session)
+        self._sweeper.wake()
+        self._loop.call_later(LEASE_SECONDS, self._end_debugging_unless_kept, key)
+        return session
+
+    def debugged(self, ref: FunctionRef) -> DebugSession | None:
+        return self._debugged.get((ref.scope, ref.name))
+
+    def end_debugging(self, ref: FunctionRef) -> bool:
+        """Have the function as it was before; whether it was debugged."""
+        key = (ref.scope, ref.name)
+        if self._debugged.pop(key, None) is None:
+            return False
+        function = self._functions.get(key)
+        if function is not None:
+            function.end_debugging()
+        return True
+
+    def _end_debugging_unless_kept(self, key: tuple[Scope, str]) -> None:
+        session = self._debugged.get(key)
+        if session is None:
+            return
+        left = session.until - time.monotonic()
+        if left > 0:
+            self._loop.call_later(left, self._end_debugging_unless_kept, key)
+        else:
+            self.end_debugging(FunctionRef(*key))
 
     async def keep_layer(self, arn: str, runtime: str, data: bytes) -> bool:
         """Keep the content of another account's layer; whether it changed: what runs with it then starts anew."""
@@ -225,14 +295,31 @@ class Functions:
         if layer is None:
             raise AwsError(400, "InvalidParameterValueException", f"{arn!r} is not the ARN of a layer version")
         changed = await self.brought_layers.keep(layer, runtime, data)
-        for function in self._functions.values() if changed else ():
-            function.renew(arn)
+        if changed:
+            self.renew_layer(arn)
         return changed
+
+    async def unpack(self, ref: FunctionRef, code_before: str, layers_before: Mapping[str, str] = {}) -> None:
+        """Have the code of a function ready to run; what it and its layers had `before` need not be unpacked again."""
+        config = await self.configuration(ref)
+        if config.runtime and config.package_type == "Zip":
+            await self._starter.unpack(config, code_before, layers_before)
+
+    def renew_layer(self, arn: str) -> None:
+        """A layer version has other content: what runs with it ends once it is idle, and starts anew."""
+        for function in self._functions.values():
+            function.renew(arn)
+
+    def runs(self, sha256: str) -> bool:
+        """Whether anything that runs was started from this code."""
+        pools = [pool for function in self._functions.values() for pool in function.pools]
+        return any(pool.config.code_sha256 == sha256 and not pool.empty for pool in pools)
 
     async def deleted(self, ref: FunctionRef) -> None:
         """It is gone: its execution environments end."""
         self._catalog.forget(ref.scope, ref.name)
         self._urls = None
+        self.end_debugging(ref)
         function = self._functions.pop((ref.scope, ref.name), None)
         if function is not None:
             function.retire()
@@ -273,6 +360,7 @@ class Functions:
     async def _end(self, why: str) -> None:
         pools = [pool for function in self._functions.values() for pool in function.pools]
         self._functions.clear()
+        self._debugged.clear()
         self._catalog.forget_all()
         await asyncio.gather(*(pool.close(why) for pool in pools))
         await self._logs.flush()

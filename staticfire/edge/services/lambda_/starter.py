@@ -11,20 +11,24 @@ import itertools
 import logging
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from staticfire.edge.aws.issued_keys import IssuedKeys
+from staticfire.edge.traces import Traces
 
 from .catalog import FunctionCatalog
 from .code import CodeStore
 from .credentials import Credentials, OfEdge, OfEmulator
+from .debugging import WRAPPER, DebugSession
 from .execution_environment import ExecutionEnvironment
 from .function_logs import FunctionLogs
 from .function_process import Launch
 from .model import FunctionConfig, LambdaSettings
 from .pool import Pool
 from .runtimes import Paths, Runtime, Runtimes
+from .runtimes.node import NodeRuntime
 
 if TYPE_CHECKING:
     from staticfire.edge.aws.access_keys import AccessKeys
@@ -36,7 +40,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
-WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
+DEBUGGER = "/var/staticfire/debugger"  # where an isolated function sees it
 
 
 def _extensions(layers: Path | None) -> list[str]:
@@ -60,19 +64,32 @@ class Starter:
         runtimes: Runtimes,
         logs: FunctionLogs,
         code: CodeStore,
+        traces: Traces,
         issued: IssuedKeys,
     ) -> None:
+        self._traces = traces
         self._endpoint = settings.endpoint
         self._catalog = catalog
         self._runtimes = runtimes
         self._logs = logs
         self._code = code
         of_emulator = settings.enforce_iam
-        self._credentials: Credentials = OfEmulator(emulator, issued) if of_emulator else OfEdge(access_keys)
+        self._credentials: Credentials = (
+            OfEmulator(emulator, issued, access_keys) if of_emulator else OfEdge(access_keys)
+        )
         self._directory = settings.state_dir / "functions" / "run"
         # What an edge that was killed left behind; no execution environment outlives its edge.
         shutil.rmtree(self._directory, ignore_errors=True)
         self._numbers = itertools.count(1)
+
+    async def unpack(self, config: FunctionConfig, code_before: str, layers_before: Mapping[str, str]) -> None:
+        """Unpack its code and its layers as far as they differ from those before: starts do not wait for it then."""
+        runtime = await self._runtimes.find(config)
+        await self._code.tree(config.code_sha256, runtime, self._catalog.code_of(config), code_before)
+        if config.layers:
+            contents = [await self._catalog.layer(config, arn) for arn in config.layers]
+            before = [layers_before.get(arn, sha256) for arn, (sha256, _) in zip(config.layers, contents, strict=True)]
+            await self._code.layers(contents, runtime, before)
 
     async def prepare(self, pool: Pool) -> ExecutionEnvironment:
         config = pool.config
@@ -115,8 +132,19 @@ class Starter:
         program = runtime.program(config, paths)
         if program is not None:
             settings["program"] = program
+        if pool.debug is not None:
+            _add_debugger(settings, pool.debug, runtime)
         launch = Launch(runtime.launcher, settings, variables)
-        return ExecutionEnvironment(config, runtime, launch, directory=directory, stream=stream, owner=pool)
+        return ExecutionEnvironment(
+            config,
+            runtime,
+            launch,
+            directory=directory,
+            stream=stream,
+            owner=pool,
+            traces=self._traces,
+            debug=pool.debug,
+        )
 
     def _wrap(self, settings: LaunchSettings, variables: dict[str, str], directory: Path) -> None:
         """What the wrapper is to start. It is told by variables alone, as nothing stands between it and the runtime."""
@@ -162,11 +190,23 @@ class Starter:
             "AWS_LAMBDA_LOG_STREAM_NAME": stream,
             **of_json,
             "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
-            "_AWS_XRAY_DAEMON_PORT": "2000",
             "LAMBDA_TASK_ROOT": paths.task,
             "LAMBDA_RUNTIME_DIR": paths.runtime,
             "AWS_ENDPOINT_URL": own.get("AWS_ENDPOINT_URL", self._endpoint),
         }
+
+
+def _add_debugger(settings: LaunchSettings, debug: DebugSession, runtime: Runtime) -> None:
+    """Beside the code, which stays as it was deployed."""
+    if "program" in settings and isinstance(runtime, NodeRuntime):
+        node, *arguments = settings["program"]["commands"][0]
+        settings["program"]["commands"] = [[node, runtime.inspecting(debug.port, debug.waits), *arguments]]
+        return
+    path = debug.debugger
+    if "place" in settings:
+        path = DEBUGGER
+        settings["place"]["beside"] = {DEBUGGER: debug.debugger}
+    settings["debug"] = {"path": path, "port": debug.port, "waits": debug.waits}
 
 
 def _where_it_is(program: str, paths: Paths) -> str:

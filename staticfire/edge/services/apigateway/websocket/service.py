@@ -35,6 +35,7 @@ from staticfire.edge.services.apigateway.rest.records import RestRecords
 from staticfire.edge.services.apigateway.v2.records import V2Records
 from staticfire.edge.services.cloudwatch.log_writer import LogWriter
 from staticfire.edge.services.lambda_ import Functions
+from staticfire.edge.traces import Traces
 from staticfire.edge.traces.trace_id import new_root
 
 from .authorizers import Authorizers, HandshakeRefused
@@ -46,6 +47,7 @@ from .model import CONNECT, DEFAULT, DISCONNECT, WebSocketRoute, WebSocketStage,
 from .occasion import Occasion, WebSocketClient, context_getter
 from .selection import selected
 from .socket import BufferFull, SocketLimits
+from .tracing import note
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +82,9 @@ class WebSocketApis:
         guard: Callable[[Request], Response | None],
         client: HttpClient | None = None,
         limits: SocketLimits = _DEFAULT_LIMITS,
+        traces: Traces | None = None,
     ) -> None:
+        self._traces = traces if traces is not None else Traces(0)
         self._records = records
         self._port = str(port)
         self._gate = gate
@@ -353,6 +357,8 @@ class WebSocketApis:
 
     def _finish(self, occasion: Occasion) -> None:
         self._metrics.add(occasion)
+        if self._traces.on:
+            note(self._traces, occasion)
         kept = self._stages.get((occasion.stage.api_id, occasion.stage.name))
         if kept is not None and kept[1] is not None:
             kept[1].write(occasion, occasion.epoch_ms)

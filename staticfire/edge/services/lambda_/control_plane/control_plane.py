@@ -42,10 +42,13 @@ class LambdaControlPlane:
         port: int,
         account_concurrency: int,
     ) -> None:
-        packages = Packages(emulator, code)
-        functions = FunctionOperations(records, packages, Configurations(emulator, records), running, locations.address)
+        self.packages = packages = Packages(emulator, code)
+        self.records = records
+        self.functions = functions = FunctionOperations(
+            records, packages, Configurations(emulator, records), running, locations.address
+        )
         layers = LayerOperations(records, packages, locations.address)
-        aliases = AliasOperations(records, running)
+        self.aliases = aliases = AliasOperations(records, running)
         permissions = PermissionOperations(records, running)
         concurrency = ConcurrencyOperations(records, running, account_concurrency)
         event_invoke = EventInvokeOperations(records)

@@ -107,14 +107,15 @@ class FunctionOperations:
         answer = {**latest, "Version": "1"} if params.get("Publish") else latest
         return answer
 
-    async def update_code(self, call: Call, params: Params) -> Record:
+    async def update_code(self, call: Call, params: Params, package: Package | None = None) -> Record:
+        """With a `package` that was taken already."""
         ref = ref_of(self._records, call, params)
         scope, name = ref.scope, ref.name
         async with self._records.changing(scope, name):
             function = function_of(self._records, ref)
             latest = settled(function["latest"])
             _check_image(latest, params)
-            package = await self._packages.take(scope, params)
+            package = package or await self._packages.take(scope, params)
             check_revision(params.get("RevisionId"), latest["RevisionId"])
             changed = _with_package({**latest, "LastModified": stamp()}, package)
             if params.get("Architectures"):

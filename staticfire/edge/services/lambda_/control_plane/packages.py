@@ -62,6 +62,10 @@ class Packages:
                 raise invalid("Uploaded file must be a non-empty zip")
         else:
             raise invalid("Please provide a source for function code.")
+        return await self.keep(data)
+
+    async def keep(self, data: bytes) -> Package:
+        """Take a zip of whatever size."""
         unpacked = await asyncio.to_thread(_unpacked_size, data)
         if unpacked > UNPACKED_LIMIT:
             raise invalid(f"Unzipped size must be smaller than {UNPACKED_LIMIT} bytes")

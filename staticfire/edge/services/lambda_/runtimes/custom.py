@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,7 +43,7 @@ class CustomRuntime:
     def lang(self) -> str:
         return ""
 
-    async def finish(self, tree: Path) -> None:
+    async def finish(self, tree: Path, fresh: Sequence[Path] | None = None) -> None:
         return None
 
     def view(self, layers: Path | None) -> View:

@@ -55,7 +55,7 @@ class NodeRuntime:
     def lang(self) -> str:
         return str(Path(self.node).parent.parent)
 
-    async def finish(self, tree: Path) -> None:
+    async def finish(self, tree: Path, fresh: Sequence[Path] | None = None) -> None:
         return None
 
     def view(self, layers: Path | None) -> View:
@@ -91,6 +91,12 @@ class NodeRuntime:
         )
         command = [node, *memory, *switched_off, f"{paths.runtime}/{self.start}"]
         return {"commands": [command], "architecture": config.architecture, "connects": True}
+
+    def inspecting(self, port: int, waits: bool) -> str:
+        """The option by which Node carries a debugger; those before it can wait stop at their first line instead."""
+        major, minor = (int(part) for part in self.version.split(".")[:2])
+        waiting = "wait" if (major, minor) >= (22, 2) or (major == 20 and minor >= 15) else "brk"
+        return f"--inspect{f'-{waiting}' if waits else ''}=127.0.0.1:{port}"
 
     def variables(self, config: FunctionConfig, paths: Paths) -> Mapping[str, str]:
         opt = paths.opt

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,12 +41,15 @@ class PythonRuntime:
     def lang(self) -> str:
         return str(Path(self.python).parent.parent)
 
-    async def finish(self, tree: Path) -> None:
+    async def finish(self, tree: Path, fresh: Sequence[Path] | None = None) -> None:
         """Byte code beside the source. The hash-based kind needs no check of the source's time at every import."""
+        if fresh is not None and not any(path.suffix == ".py" for path in fresh):
+            return  # without a name, compileall would take all of sys.path
         process = await asyncio.create_subprocess_exec(
             self.python,
             "-I",
-            *("-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(tree)),
+            *("-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"),
+            *([str(tree)] if fresh is None else [str(path) for path in fresh if path.suffix == ".py"]),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,

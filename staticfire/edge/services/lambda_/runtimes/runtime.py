@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -57,8 +57,8 @@ class Runtime(Protocol):
     def lang(self) -> str:
         """The directory whose `bin` has the runtime's programs, where the function is not isolated; or empty."""
 
-    async def finish(self, tree: Path) -> None:
-        """Do with unpacked code what makes starts faster."""
+    async def finish(self, tree: Path, fresh: Sequence[Path] | None = None) -> None:
+        """Do with unpacked code what makes starts faster; with `fresh`, with these files of it only."""
 
     def view(self, layers: Path | None) -> View | None:
         """None: what launch.py's own Python needs."""

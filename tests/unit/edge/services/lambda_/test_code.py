@@ -19,6 +19,7 @@ from staticfire.edge.services.lambda_ import FunctionRef
 from staticfire.edge.services.lambda_.code import CodeStore
 from staticfire.edge.services.lambda_.policy import allows
 from staticfire.edge.services.lambda_.runtimes.python import PythonRuntime
+from tests.unit.edge.services.lambda_.kit import packed
 
 RUNTIME = PythonRuntime(sys.executable, "{}.{}".format(*sys.version_info[:2]))
 
@@ -178,3 +179,28 @@ def test_a_permission_of_an_alias_is_none_of_the_function() -> None:
     allow = {"Effect": "Allow", "Principal": "*", "Action": "lambda:InvokeFunction", "Resource": f"{FUNCTION}:live"}
     assert not allows({"Statement": [allow]}, FUNCTION, GATEWAY, SOURCE)
     assert allows({"Statement": [allow]}, f"{FUNCTION}:live", GATEWAY, SOURCE)
+
+
+async def test_what_did_not_change_is_taken_over_from_the_code_before(
+    store: CodeStore, code_digest: Callable[[bytes], str]
+) -> None:
+    old = packed({"same.py": "X = 1", "other.py": "Y = 1", "gone.py": "", "run.py": "#!/bin/sh"})
+    new = packed({"same.py": "X = 1", "other.py": "Y = 2", "run.py": "no program any more"})
+    before = await store.tree(code_digest(old), RUNTIME, serving(old, []))
+    (before / "__pycache__").mkdir(exist_ok=True)
+    (before / "__pycache__" / "same.cpython-311.pyc").write_bytes(b"compiled")
+    after = await store.tree(code_digest(new), RUNTIME, serving(new, []), code_digest(old))
+    assert (after / "same.py").samefile(before / "same.py")
+    assert (after / "__pycache__" / "same.cpython-311.pyc").read_bytes() == b"compiled"
+    assert ((before / "other.py").read_text(), (after / "other.py").read_text()) == ("Y = 1", "Y = 2")
+    assert not (after / "gone.py").exists()
+    assert (after / "run.py").stat().st_mode & 0o777 == 0o644
+
+
+async def test_what_is_forgotten_is_gone(store: CodeStore, tmp_path: Path, code_digest: Callable[[bytes], str]) -> None:
+    data = packed({"a.py": ""})
+    await store.keep(data)
+    tree = await store.tree(code_digest(data), RUNTIME, serving(data, []))
+    await store.forget(code_digest(data))
+    assert not tree.exists()
+    assert list((tmp_path / "zips").iterdir()) == []
