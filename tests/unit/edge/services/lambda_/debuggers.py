@@ -14,7 +14,7 @@ from websockets.sync.client import connect
 SECONDS = 60
 
 
-class Refused(Exception):
+class DebuggerRefused(Exception):
     """What the debugger's side answered instead of doing it."""
 
 
@@ -103,7 +103,7 @@ class PythonDebugger:
                     if message["success"]:
                         answer.set_result(message.get("body"))
                     else:
-                        answer.set_exception(Refused(message.get("message")))
+                        answer.set_exception(DebuggerRefused(message.get("message")))
         except (asyncio.IncompleteReadError, ConnectionError):
             for answer in self._answers.values():
                 if not answer.done():
