@@ -116,7 +116,7 @@ class NodeDebugger:
     def __init__(self, port: int) -> None:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=SECONDS) as response:
             address = json.load(response)[0]["webSocketDebuggerUrl"]
-        self._socket = connect(address, max_size=None, proxy=None)
+        self._socket = connect(address, max_size=None, proxy=None).__enter__()
         self._sent = 0
         self._events: list[dict[str, Any]] = []
         self._scripts: dict[str, str] = {}

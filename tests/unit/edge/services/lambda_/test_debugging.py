@@ -22,7 +22,7 @@ from staticfire.layout import Layout
 from staticfire.settings import load
 from staticfire.toolchain.venvs import lock_file, virtual_environment
 from tests.unit.edge.services.lambda_.conftest import ROOT
-from tests.unit.edge.services.lambda_.debuggers import NodeDebugger, PythonDebugger, DebuggerRefused, line_of, written
+from tests.unit.edge.services.lambda_.debuggers import DebuggerRefused, NodeDebugger, PythonDebugger, line_of, written
 from tests.unit.edge.services.lambda_.kit import Change, Lab, Said, Together
 
 SOURCE = """
