@@ -48,7 +48,9 @@ def main() -> int:
 def made(running: Running) -> str:
     """An API whose one route answers what the template says."""
     client: Any = boto.client(running.endpoint, "us-east-1", ACCOUNT, "apigatewayv2")
-    api = client.create_api(Name="b", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action")["ApiId"]
+    api = client.create_api(Name="b", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action")[
+        "ApiId"
+    ]
     integration = client.create_integration(
         ApiId=api, IntegrationType="MOCK", RequestTemplates={"$default": '{"statusCode": 200}'}
     )["IntegrationId"]

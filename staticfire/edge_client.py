@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from .errors import NotRunningError, StaticfireError, UsageError
 
@@ -57,6 +57,21 @@ class EdgeClient:
         """AWS API calls since the edge started: account, service, operation (null for REST services), count."""
         calls: Sequence[Mapping[str, Any]] = self._ask("GET", "calls")["calls"]
         return calls
+
+    def traces(self, **chosen: str | int | float) -> Sequence[Mapping[str, Any]]:
+        """The newest traces, as GET /_staticfire/traces chooses them."""
+        query = urlencode({name: value for name, value in chosen.items() if value})
+        traces: Sequence[Mapping[str, Any]] = self._ask("GET", f"traces?{query}")["traces"]
+        return traces
+
+    def trace(self, identifier: str) -> Mapping[str, Any] | None:
+        """One trace by any of its ids; None where none has it."""
+        status, answer = self._request("GET", f"traces/{quote(identifier, safe='')}")
+        if status == 404:
+            return None
+        if status >= 300:
+            raise StaticfireError(str(answer.get("message", answer)))
+        return answer
 
     def kill_execution_environment(self, identity: str) -> None:
         """kill -9 what runs there; one that is gone is not an error."""

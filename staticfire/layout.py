@@ -27,6 +27,7 @@ STATE = (
     *("edge.sqlite", "edge.sqlite-shm", "edge.sqlite-wal"),
     *("compose.json", "containers.json", "terraform.rc", "provider-mirror", "applying"),
     *(CONTROL_TOKEN, f".{CONTROL_TOKEN}.lock", "bin", "options"),
+    *("console.json", "console-config.json", "console-token", ".console-token.lock", "console.html"),
     *("functions", "logs", "ministack", "postgres", "processes"),
 )
 
@@ -82,6 +83,20 @@ class Layout:
     def control_token(self) -> Path:
         """What whoever steers the edge shows it; readable by the user alone."""
         return self.state / CONTROL_TOKEN
+
+    @property
+    def console(self) -> Path:
+        """Written by the console once it serves."""
+        return self.state / "console.json"
+
+    @property
+    def console_config(self) -> Path:
+        return self.state / "console-config.json"
+
+    @property
+    def console_token(self) -> Path:
+        """What the console's address holds; readable by the user alone."""
+        return self.state / "console-token"
 
     @property
     def postgres(self) -> Path:

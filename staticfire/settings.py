@@ -29,10 +29,15 @@ in it, each Terraform root (roots.py) in or below the working directory is a sta
 | idle_time           | STATICFIRE_IDLE_TIME           | 5m                 |
 | account_concurrency | STATICFIRE_ACCOUNT_CONCURRENCY | 1000               |
 | enforce_iam         | STATICFIRE_ENFORCE_IAM         | false              |
+| traces              | STATICFIRE_TRACES              | true               |
+| traces_file         | STATICFIRE_TRACES_FILE         | none: in memory    |
+| otlp                | STATICFIRE_OTLP                | none               |
 | allow_unsupported   | STATICFIRE_ALLOW_UNSUPPORTED   | false              |
 | strict              | STATICFIRE_STRICT              | false              |
 | allow_origins       | STATICFIRE_ALLOW_ORIGINS       | none               |
 | allow_hosts         | STATICFIRE_ALLOW_HOSTS         | none               |
+| console             | STATICFIRE_CONSOLE             | true               |
+| console_port        | STATICFIRE_CONSOLE_PORT        | 0: after the edge's |
 """
 
 from __future__ import annotations
@@ -145,10 +150,15 @@ class Settings:
     idle_time: float = 300.0  # in seconds
     account_concurrency: int = 1000
     enforce_iam: bool = False
+    traces: bool = True
+    traces_file: Path | None = None  # where each span is written besides, a JSON document a line
+    otlp: str = ""  # the base URL of an OTLP/HTTP receiver
     allow_unsupported: bool = False  # apply what cannot run here too
     strict: bool = False  # apply only what runs here
     allow_origins: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
+    console: bool = True  # `up` starts it
+    console_port: int = 0
     layers: Mapping[str, Path] = field(default_factory=dict)  # zips of other accounts' layers, by ARN
     stacks: Mapping[str, StackSettings] = field(default_factory=dict)
 
@@ -203,10 +213,15 @@ FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "idle_time": timespan,
     "account_concurrency": integer(1, 100000),
     "enforce_iam": switch,
+    "traces": switch,
+    "traces_file": path,
+    "otlp": text,
     "allow_unsupported": switch,
     "strict": switch,
     "allow_origins": strings,
     "allow_hosts": strings,
+    "console": switch,
+    "console_port": integer(0, 65535),
 }
 STACK = (
     *("root", "default", "database", "variables", "var_files", "workspace"),
@@ -219,7 +234,7 @@ GONE = {
     "compile_client": "Remove it: functions run under AWS's runtime client as AWS published it.",
     "prewarm": "Remove it: pre-warmed execution environments are gone; each starts a process of its own.",
 }
-_PATHS = ("state_dir", "cache_dir", "postgres_bin", "provider_mirror")
+_PATHS = ("state_dir", "cache_dir", "postgres_bin", "provider_mirror", "traces_file")
 
 
 def find_project(start: Path) -> Path | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from staticfire.console.process import ConsoleProcess
 from staticfire.host.locks import command_lock
 from staticfire.layout import Layout
 from staticfire.progress import progress
@@ -21,6 +22,7 @@ def end(settings: Settings, verbose: bool, *, wipe: bool = False) -> int:
     layout = Layout.of(settings)
     with command_lock(layout, "down"), progress(verbose=verbose) as display:
         place = target(settings)
+        ConsoleProcess(settings).stop()
         if not place.stop(display):
             display.line("Nothing was running.")
         if wipe:

@@ -49,6 +49,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
         "configure",
         "Say what runs, and whether it is well.",
     ),
+    "open": ("open", "configure", "Open the console, the page of the running stack, in a browser."),
     "url": ("url", "configure", "Print the address of a stack's API."),
     "init": ("init", "configure", "Write down what `up` takes from the Terraform, as a commented staticfire.toml."),
     "apply": ("stacks", "configure_apply", "Apply stacks to the running target, even when nothing changed."),
@@ -60,6 +61,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     ),
     "debug": ("debug", "configure", "Have a function carry a debugger, for your editor to attach to."),
     "logs": ("logs", "configure", "Print the functions' logs, from CloudWatch Logs."),
+    "trace": ("trace", "configure", "Draw what a request did: functions, AWS calls, errors, times."),
     "mail": ("mail", "configure", "Print what SNS and SES sent by e-mail, newest first. Nothing leaves this machine."),
     "reset": (
         "stacks",

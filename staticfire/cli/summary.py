@@ -7,10 +7,11 @@ import shlex
 import shutil
 import sysconfig
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from staticfire.console.process import ConsoleProcess
+from staticfire.console.stack_now import as_object as described
 from staticfire.settings import Settings
 from staticfire.stacks.stack import Stack, chosen_stacks
 from staticfire.stacks.terraform.variables import DEFAULT_ACCOUNT
@@ -19,6 +20,8 @@ from staticfire.targets.base import Running
 
 def print_summary(settings: Settings, running: Running, stacks: Sequence[Stack]) -> None:
     print(f"\nendpoint  {running.endpoint}  (region {running.region}, account {DEFAULT_ACCOUNT})")
+    if console := ConsoleProcess(settings).address:
+        print(f"console   {console}")
     for stack in stacks:
         print("", *stack.summary(), sep="\n")
     notes = [*running.notes, *(f"{stack.name}: {note}" for stack in stacks for note in stack.notes)]
@@ -32,34 +35,8 @@ def print_summary(settings: Settings, running: Running, stacks: Sequence[Stack])
 def as_object(settings: Settings, running: Running) -> dict[str, Any]:
     """The one object of `up --json` and `status --json`."""
     stacks = [stack for stack in chosen_stacks(settings, running) if stack.present is not None]
-    server = running.postgres
-    return {
-        "target": settings.target,
-        "state": "degraded" if running.health.sick else "running",
-        "endpoint": running.endpoint,
-        "region": running.region,
-        "account": DEFAULT_ACCOUNT,
-        "instance": running.instance,
-        "parts": running.health.parts,
-        "postgres": None
-        if server is None
-        else {
-            "host": server.host,
-            "port": server.port,
-            "version": server.version,
-            "tls": server.tls,
-            "databases": {stack.name: stack.database.url for stack in stacks if stack.database is not None},
-        },
-        "stacks": {
-            stack.name: {
-                "outputs": {name: value for name, value in stack.outputs.items() if name not in stack.sensitive},
-                "resources": [asdict(resource) for resource in stack.made],
-            }
-            for stack in stacks
-        },
-        "apis": {stack.name: stack.url for stack in stacks if stack.url is not None},
-        "notes": list(running.notes),
-    }
+    console = ConsoleProcess(settings).address
+    return {**described(settings, running, stacks), "console": console}
 
 
 def own_name() -> str:

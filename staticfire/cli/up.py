@@ -20,6 +20,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from staticfire.console.process import ConsoleProcess
 from staticfire.errors import StaticfireError, UsageError
 from staticfire.host.locks import command_lock
 from staticfire.layout import Layout
@@ -75,10 +76,12 @@ def _up(settings: Settings, arguments: argparse.Namespace) -> int:
         with command_lock(layout, "up"), progress(verbose=arguments.verbose) as display, ThreadPoolExecutor(1) as pool:
             building = pool.submit(_build, settings, names, display)
             running = place.start(display)
+            console = _begin_console(settings)
             packages = building.result()
             stacks = [Stack(settings, name, running) for name in names]
             for stack in stacks:
                 bring_up(stack, display, packages[stack.name])
+            _await(console)
         if arguments.json:
             print(json.dumps(as_object(settings, running), indent=2))
             return 0
@@ -93,21 +96,41 @@ def _up(settings: Settings, arguments: argparse.Namespace) -> int:
         else:
             with command_lock(layout, "up"), progress(verbose=arguments.verbose) as display:
                 place.undo(display)
+                if place.describe() is None:
+                    ConsoleProcess(settings).stop()
         raise
     return 0
+
+
+def _begin_console(settings: Settings) -> ConsoleProcess | None:
+    """It starts while the stacks are applied."""
+    if not settings.console:
+        return None
+    console = ConsoleProcess(settings)
+    console.begin()
+    return console
+
+
+def _await(console: ConsoleProcess | None) -> None:
+    """Nobody is without a stack because its page does not start."""
+    if console is not None:
+        try:
+            console.wait()
+        except StaticfireError as error:
+            print(f"note: {error}", file=sys.stderr)
 
 
 def _follow(settings: Settings, running: Running, stacks: Sequence[Stack], arguments: argparse.Namespace) -> None:
     """The logs, and the sources watched beside them."""
     since = time.time()
     if arguments.no_watch:
-        print_logs(running, None, since, follow=True)
+        print_logs(running, (), since, follow=True)
         return
     failed: list[Exception] = []
 
     def follow() -> None:
         try:
-            print_logs(running, None, since, follow=True)
+            print_logs(running, (), since, follow=True)
         except (
             StaticfireError,
             ClientError,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 from staticfire.edge.aws.access_keys import AccessKeys
 from staticfire.edge.aws.calls import Service
@@ -29,6 +30,8 @@ from staticfire.edge.services.apigateway.common.service_calls import ServiceCall
 from staticfire.edge.services.apigateway.rest.records import RestRecords
 from staticfire.edge.services.apigateway.v2.records import V2Records
 from staticfire.edge.services.cloudwatch.embedded_metrics import EmbeddedInCalls
+from staticfire.edge.services.cloudwatch.insights import Insights
+from staticfire.edge.services.cloudwatch.logs import Logs
 from staticfire.edge.services.cloudwatch.service import CloudWatch
 from staticfire.edge.services.function_urls import FunctionUrls
 from staticfire.edge.services.iam.service import Iam
@@ -43,8 +46,13 @@ from staticfire.edge.services.lambda_.mappings.writes import StreamWrites
 from staticfire.edge.services.mail.mailbox import Mailbox
 from staticfire.edge.services.pipes.service import Pipes
 from staticfire.edge.services.rds.service import Rds
+from staticfire.edge.services.sqs import TracedMessages
 from staticfire.edge.services.sts.service import Sts
+from staticfire.edge.services.xray import Xray
 from staticfire.edge.store import Store
+from staticfire.edge.traces import Traces
+from staticfire.edge.traces.exporting import IntoFile, Otlp
+from staticfire.edge.traces.recorder import KEEP as TRACES
 from staticfire.host.files import secret
 from staticfire.layout import CONTROL_TOKEN
 
@@ -68,13 +76,16 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     ending.push_async_callback(cloudwatch.close)
     embedded_metrics = EmbeddedInCalls(emulator)
     ending.push_async_callback(embedded_metrics.close)
+    insights = Insights(emulator)
+    ending.push_async_callback(insights.close)
     kept = KeptWithEmulator(store)
     v2_records = V2Records(store)
     await kept.follow(await ministack.instance())
     await v2_records.follow()
     access_keys = AccessKeys(_token(config))
     iam = Identities(emulator, access_keys, store)
-    functions = _functions(config, emulator, access_keys, port, store)
+    traces = _traces(config, ending)
+    functions = _functions(config, emulator, access_keys, port, store, traces)
     ending.push_async_callback(functions.close)
     mappings = await _mappings(store, emulator, functions, ending)
     pipes = await _pipes(store, emulator, functions, ending)
@@ -94,11 +105,13 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
         "pipes": pipes,
         "apigateway": apis,
         "monitoring": cloudwatch,
-        "logs": embedded_metrics,
+        "logs": Logs(embedded_metrics, insights),
+        "xray": Xray(traces),
+        **({"sqs": TracedMessages()} if traces.on else {}),
         **iam.services,
         **_rds(config, emulator),
     }
-    router = Router(emulator, services=services, faults=faults, access_keys=access_keys)
+    router = Router(emulator, services=services, faults=faults, access_keys=access_keys, traces=traces)
     calls.through(router.handle)
     endpoints = Endpoints(
         token=_token(config),
@@ -113,6 +126,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
         gate=gate,
         faults=faults,
         router=router,
+        traces=traces,
         mails=mailbox,
         listeners={
             "mail": mailbox.sent,
@@ -145,6 +159,8 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     emulator = PairedEmulator(localstack, await filler.start())
     embedded_metrics = EmbeddedInCalls(emulator)
     ending.push_async_callback(embedded_metrics.close)
+    insights = Insights(emulator)
+    ending.push_async_callback(insights.close)
     localstack_state = LocalStackState(localstack)
     kept = KeptWithEmulator(store)
     v2_records = V2Records(store)
@@ -153,7 +169,8 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     await v2_records.follow()
     access_keys = AccessKeys(_token(config))
     iam = Identities(emulator, access_keys, store)
-    functions = _functions(config, emulator, access_keys, port, store)
+    traces = _traces(config, ending)
+    functions = _functions(config, emulator, access_keys, port, store, traces)
     ending.push_async_callback(functions.close)
     mappings = await _mappings(store, emulator, functions, ending)
     pipes = await _pipes(store, emulator, functions, ending)
@@ -174,12 +191,14 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
         "kinesis": StreamWrites(mappings, "kinesis"),
         "pipes": pipes,
         "apigateway": apis,
-        "logs": embedded_metrics,
+        "logs": Logs(embedded_metrics, insights),
+        "xray": Xray(traces),
+        **({"sqs": TracedMessages()} if traces.on else {}),
         **iam.services,
         **in_front.services,
         **_rds(config, emulator),
     }
-    router = Router(emulator, services=services, faults=faults, access_keys=access_keys)
+    router = Router(emulator, services=services, faults=faults, access_keys=access_keys, traces=traces)
     calls.through(router.handle)
     state = PairedState(localstack_state, filler)
     endpoints = Endpoints(
@@ -196,6 +215,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
         gate=gate,
         faults=faults,
         router=router,
+        traces=traces,
         mails=LocalStackMail(emulator, mailbox),
         listeners={"mail": mailbox.sent, "notification": mailbox.notification},
     )
@@ -247,7 +267,18 @@ def _ministack(
     )
 
 
-def _functions(config: EdgeConfig, emulator: Emulator, access_keys: AccessKeys, port: int, store: Store) -> Functions:
+def _traces(config: EdgeConfig, ending: AsyncExitStack) -> Traces:
+    traces = Traces(TRACES if config.traces else 0)
+    if traces.on and config.traces_file:
+        ending.push_async_callback(IntoFile(traces, Path(config.traces_file)).close)
+    if traces.on and config.otlp:
+        ending.push_async_callback(Otlp(traces, config.otlp).close)
+    return traces
+
+
+def _functions(
+    config: EdgeConfig, emulator: Emulator, access_keys: AccessKeys, port: int, store: Store, traces: Traces
+) -> Functions:
     settings = LambdaSettings(
         state_dir=config.state_dir,
         endpoint=f"http://127.0.0.1:{port}",
@@ -257,7 +288,7 @@ def _functions(config: EdgeConfig, emulator: Emulator, access_keys: AccessKeys, 
         idle_seconds=config.idle_seconds,
         enforce_iam=config.enforce_iam,
     )
-    functions = Functions(emulator, settings, access_keys, store)
+    functions = Functions(emulator, settings, access_keys, store, traces)
     functions.resume()
     return functions
 
@@ -327,6 +358,7 @@ def _api_gateway(
         port=port,
         gate=gate,
         guard=_guard(config).refusal,
+        traces=functions.traces,
     )
 
 

@@ -46,6 +46,9 @@ class EdgeConfig:
     account_concurrency: int = 1000
     idle_seconds: float = 300.0
     enforce_iam: bool = False
+    traces: bool = True
+    traces_file: str = ""
+    otlp: str = ""
     public_host: str = "127.0.0.1"
     allow_origins: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()

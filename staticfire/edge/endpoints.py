@@ -4,6 +4,9 @@ All but health want the token that lies in the state directory: in the header `x
 
 GET    health             each part's state; 200 when all are well, else 503
 GET    functions          functions with their counters and execution environments
+GET    traces             the newest; ?before, limit, text, outcome, function, source, status, slower, since choose
+GET    traces/ID          one, by any of its ids, with its waterfall
+DELETE traces             forget them all
 GET    calls              how many AWS API calls came in, by account, service and operation
 GET    mail               what was sent by e-mail, newest first; ?to=ADDRESS and ?account=NUMBER choose
 DELETE mail               remove mails, chosen the same way
@@ -52,9 +55,12 @@ from staticfire.edge.services.lambda_ import FunctionRef, Functions
 from staticfire.edge.services.lambda_.debugging import DebugSession
 from staticfire.edge.services.lambda_.live_code import LiveCode
 from staticfire.edge.services.lambda_.mappings.service import EventSourceMappings
+from staticfire.edge.services.lambda_.tracing import begun_by_event
 from staticfire.edge.services.mail.mailbox import Mails
 from staticfire.edge.services.pipes.service import Pipes
 from staticfire.edge.services.rds.health import said_by_postgres, write_something
+from staticfire.edge.traces import Traces
+from staticfire.edge.traces.endpoint import answer_about_traces
 from staticfire.layout import CONTROL_TOKEN
 
 from .config import PostgresConfig
@@ -93,6 +99,7 @@ class Endpoints:
         gate: Gate,
         faults: Faults,
         router: Router,
+        traces: Traces | None = None,
         mails: Mails,
         listeners: Mapping[str, Listener],
     ) -> None:
@@ -110,6 +117,7 @@ class Endpoints:
         self._gate = gate
         self._faults = faults
         self._router = router
+        self._traces = traces if traces is not None else Traces(0)
         self._mails = mails
         self._listeners = listeners
 
@@ -124,6 +132,8 @@ class Endpoints:
             return _json(200, self._functions.snapshot())
         if route == ("GET", "calls"):
             return _json(200, {"calls": self._router.calls()})
+        if name == "traces" or name.startswith("traces/"):
+            return answer_about_traces(self._traces, request, name.removeprefix("traces").removeprefix("/"))
         if name == "mail" and method in ("GET", "DELETE"):
             return await self._mail(request)
         if name.startswith(("lambda/", "apigateway/")):
@@ -170,6 +180,7 @@ class Endpoints:
 
     async def _reset(self) -> Response:
         self._faults.clear()
+        self._traces.clear()
         await self._functions.reset()
         try:
             await self._mails.remove()
@@ -325,9 +336,10 @@ class Endpoints:
         payload = str(invocation["payload"]).encode()
         try:
             ref = FunctionRef.parse(invocation["function"], Scope())
+            trace_id = begun_by_event(self._traces, payload)
             if invocation["type"] == "Event":
-                return _json(202, {"request_id": await self._functions.enqueue(ref, payload)})
-            outcome = await self._functions.invoke(ref, payload, tail=True)
+                return _json(202, {"request_id": await self._functions.enqueue(ref, payload, trace_id=trace_id)})
+            outcome = await self._functions.invoke(ref, payload, tail=True, trace_id=trace_id)
         except AwsError as error:
             return _json(error.status, {"__type": error.code, "message": error.message, **error.fields})
         answer = {

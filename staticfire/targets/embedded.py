@@ -176,6 +176,9 @@ class Embedded:
             "account_concurrency": settings.account_concurrency,
             "idle_seconds": settings.idle_time,
             "enforce_iam": settings.enforce_iam,
+            "traces": settings.traces,
+            "traces_file": str(settings.traces_file or ""),
+            "otlp": settings.otlp or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
             "allow_origins": list(settings.allow_origins),
             "allow_hosts": list(settings.allow_hosts),
         }

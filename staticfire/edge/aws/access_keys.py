@@ -42,6 +42,7 @@ class AccessKeys:
     def __init__(self, secret: str) -> None:
         self._secret = secret.encode()
         self._callers: dict[str, Caller] = {}
+        self._of_emulator: dict[str, str] = {}
 
     def issue(self, caller: Caller) -> TemporaryCredentials:
         """Temporary credentials of the caller's own."""
@@ -58,6 +59,15 @@ class AccessKeys:
     def caller(self, key: str) -> Caller | None:
         """Whom the key was given to since the edge started."""
         return self._callers.get(key)
+
+    def handed_out(self, key: str, execution_environment: str) -> None:
+        """The emulator's STS made a key for an execution environment; all else of it the emulator knows."""
+        self._of_emulator[key] = execution_environment
+
+    def execution_environment(self, key: str) -> str:
+        """Which execution environment signs with a key, whoever made it; empty: none that runs here."""
+        caller = self._callers.get(key)
+        return caller.execution_environment if caller is not None else self._of_emulator.get(key, "")
 
     def account(self, key: str) -> str:
         """The account of a key that this state directory's edge gave; empty for any other."""

@@ -63,7 +63,8 @@ class AwsError(Exception):
 class Call:
     """One AWS API call. `operation` comes from X-Amz-Target, the path (CBOR) or Action; REST services have none.
 
-    `carried_out` is its name by AWS's model, whatever the protocol, where the edge carries it out by that.
+    `carried_out` is its name by AWS's model, whatever the protocol, where the edge carries it out by that. `root`,
+    `span` and `parent` are its place in the trace of the invocation that makes it.
     """
 
     request: Request
@@ -72,6 +73,10 @@ class Call:
     operation: str | None = None
     caller: Caller | None = None  # a function, where it signed
     carried_out: str = ""
+    execution_environment: str = ""
+    root: str = ""
+    span: str = ""
+    parent: str = ""
 
     async def body(self) -> bytes:
         return await self.request.body(MAX_BODY)
@@ -125,14 +130,22 @@ class Callers:
     async def call(self, request: Request) -> Call:
         key, region, service = _credential(request)
         account = key if len(key) == 12 and key.isdecimal() else DEFAULT_ACCOUNT
-        caller = None
+        caller, execution_environment = None, ""
         if key.startswith("ASIA"):
+            execution_environment = self._access_keys.execution_environment(key)
             caller, given_for = self._access_keys.caller(key), self._access_keys.account(key)
             if given_for:
                 show_account(request, key, given_for)
             account = given_for or await self._session_account(request, key, region)
         operation = await _operation(request)
-        return Call(request, service or _guess(request), Scope(account, region or DEFAULT_REGION), operation, caller)
+        return Call(
+            request,
+            service or _guess(request),
+            Scope(account, region or DEFAULT_REGION),
+            operation,
+            caller,
+            execution_environment=execution_environment,
+        )
 
     async def _session_account(self, request: Request, key: str, region: str) -> str:
         account = self._sessions.get(key)

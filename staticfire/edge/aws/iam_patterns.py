@@ -18,9 +18,9 @@ def with_variables(pattern: Any, facts: Facts) -> str:
         name, _, default = match[1].partition(",")
         if name in ("*", "?", "$"):
             return name
-        known_as = facts.get(name.strip().lower())
-        if isinstance(known_as, str):
-            return known_as
+        fact = facts.get(name.strip().lower())
+        if isinstance(fact, str):
+            return fact
         return default.strip().strip("'") if default else "\0"
 
     text = str(pattern)

@@ -12,12 +12,14 @@ import logging
 from collections import Counter
 from collections.abc import Mapping
 
-from staticfire.edge.http1.messages import Request, Response
+from staticfire.edge.http1.messages import DropConnection, Request, Response
+from staticfire.edge.traces import Traces
 
 from .access_keys import AccessKeys
 from .calls import AwsError, Call, Callers, Scope, Service, error_response
 from .emulator import Emulator
-from .faults import Faults
+from .faults import Fault, Faults
+from .tracing import CallTracing
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +30,15 @@ class Router:
     """`services`: parts of the edge, by the credential scope's service."""
 
     def __init__(
-        self, emulator: Emulator, *, services: Mapping[str, Service], faults: Faults, access_keys: AccessKeys
+        self,
+        emulator: Emulator,
+        *,
+        services: Mapping[str, Service],
+        faults: Faults,
+        access_keys: AccessKeys,
+        traces: Traces | None = None,
     ) -> None:
+        self._tracing = CallTracing(traces if traces is not None else Traces(0))
         self._emulator = emulator
         self._services = services
         self._faults = faults
@@ -45,21 +54,34 @@ class Router:
 
     async def handle(self, request: Request) -> Response:
         call = Call(request, "", UNKNOWN)
+        fault = None
         try:
             call = await self._callers.call(request)
             self._calls[call.scope.account, call.service, call.operation] += 1
-            fault = self._faults.take(call) if self._faults else None
-            if fault is None:
-                return await self._answer(call)
-            log.info("fault %s (%s) strikes %s %s", fault.id, fault.kind, call.service, call.operation or request.path)
-            if fault.when == "before":
-                await fault.strike(call)
-                return await self._answer(call)
-            response = await self._answer(call)
-            await fault.strike(call)
+            began = self._tracing.begin(call)
+            try:
+                fault = self._faults.take(call) if self._faults else None
+                response = await (self._answer(call) if fault is None else self._struck(fault, call))
+            except AwsError as error:
+                response = error_response(error, call)
+            except DropConnection:
+                if began:
+                    self._tracing.end(call, began, None, fault.id if fault is not None else "")
+                raise
+            if began:
+                self._tracing.end(call, began, response, fault.id if fault is not None else "")
             return response
         except AwsError as error:
             return error_response(error, call)
+
+    async def _struck(self, fault: Fault, call: Call) -> Response:
+        log.info("fault %s (%s) strikes %s %s", fault.id, fault.kind, call.service, call.operation or call.request.path)
+        if fault.when == "before":
+            await fault.strike(call)
+            return await self._answer(call)
+        response = await self._answer(call)
+        await fault.strike(call)
+        return response
 
     async def _answer(self, call: Call) -> Response:
         service = self._services.get(call.service)

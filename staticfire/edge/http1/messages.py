@@ -157,6 +157,19 @@ class Request:
             raise BodyTooLarge
         return self._body
 
+    @property
+    def arrived(self) -> bytes:
+        """The body as far as it is in hand: nothing of one that somebody reads, or that nobody has read."""
+        if self._source is not None and self.raw:
+            return self.raw.partition(END_OF_HEAD)[2]
+        return self._body
+
+    def replace_body(self, body: bytes) -> None:
+        """Another body in the place of the one that was read."""
+        self._body, self._source, self.raw = body, None, b""
+        if "content-length" in self.headers:
+            self.headers.replace("content-length", str(len(body)))
+
     async def gone(self) -> None:
         """Wait until the client has closed its side; it may have done so and still wait for the response."""
         if self._gone is None:

@@ -47,6 +47,9 @@ def test_a_function_cannot_steer_the_terminal(monkeypatch: pytest.MonkeyPatch) -
     event: dict[str, Any] = {"eventId": "1", "timestamp": 0, "function": "f", "message": EVIL}
     monkeypatch.setattr(logs, "_client", lambda running: None)
     monkeypatch.setattr(logs, "_events", lambda *of: [event])
+    monkeypatch.setattr(logs, "_of_apis", lambda *of: [])
+    monkeypatch.setenv("NO_COLOR", "1")
     with contextlib.redirect_stdout(Terminal()) as terminal:
-        logs.print_logs(RUNNING, None, 0, follow=False)
-    assert terminal.getvalue().endswith(f" f: {PLAIN}\n")
+        logs.print_logs(RUNNING, (), 0, follow=False)
+    # A carriage return in a line of Lambda's is a line feed of the text.
+    assert terminal.getvalue().endswith(f" f {PLAIN}\n".replace(r"\r", "\n    "))

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[3]
 PACKAGE = ROOT / "staticfire"
 DOCUMENT = ROOT / "docs" / "architecture.md"
 # From the top: what stands on a floor uses what stands below it.
-FLOORS = ("cli", "load", "testing", "stacks", "targets", "toolchain", "edge", "host")
+FLOORS = ("cli", "console", "load", "testing", "stacks", "targets", "toolchain", "edge", "host")
 COLUMN, WIDTH = 36, 130
 
 

@@ -47,13 +47,13 @@ class Functions:
         self.queued: list[tuple[FunctionRef, bytes]] = []
         self.resets = 0
 
-    async def invoke(self, ref: FunctionRef, payload: bytes, *, tail: bool = False) -> Outcome:
+    async def invoke(self, ref: FunctionRef, payload: bytes, *, tail: bool = False, trace_id: str = "") -> Outcome:
         if self.error:
             raise self.error
         self.invoked.append((ref, payload))
         return Outcome("id-1", b'"done"', None, "3", "the log")
 
-    async def enqueue(self, ref: FunctionRef, payload: bytes) -> str:
+    async def enqueue(self, ref: FunctionRef, payload: bytes, *, trace_id: str = "") -> str:
         self.queued.append((ref, payload))
         return "id-2"
 

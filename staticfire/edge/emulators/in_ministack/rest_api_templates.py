@@ -98,26 +98,26 @@ def correct(call: Call) -> None:
     def make(method: str, path: str, body: Any = None) -> Record:
         status, answer = call(get_account_id(), get_region(), method, path, body)
         if status >= 400:
-            raise Refused(status, str(answer.get("message") or answer.get("Message") or answer))
+            raise RestRefusal(status, str(answer.get("message") or answer.get("Message") or answer))
         return answer
 
     handlers = provisioners._RESOURCE_HANDLERS
-    ours: dict[str, Resource] = {name: Plain(make, name, kind) for name, kind in KINDS.items()}
+    ours: dict[str, RestResource] = {name: PlainResource(make, name, kind) for name, kind in KINDS.items()}
     ours |= {
-        "Account": Account(make),
-        "GatewayResponse": GatewayResponse(make),
-        "Method": Method(make),
-        "RestApi": RestApi(make),
-        "Stage": Stage(make),
-        "UsagePlan": UsagePlan(make),
+        "Account": AccountResource(make),
+        "GatewayResponse": GatewayResponseResource(make),
+        "Method": MethodResource(make),
+        "RestApi": RestApiResource(make),
+        "Stage": StageResource(make),
+        "UsagePlan": UsagePlanResource(make),
     }
     for name in [name.removeprefix(PREFIX) for name in handlers if name.startswith(PREFIX)]:
-        ours.setdefault(name, Unknown(make, name))
+        ours.setdefault(name, UnknownResource(make, name))
     for name, resource in ours.items():
         handlers[f"{PREFIX}{name}"] = resource.handlers()
 
 
-class Refused(ValueError):
+class RestRefusal(ValueError):
     """What the edge answers a call that it does not carry out."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -125,7 +125,7 @@ class Refused(ValueError):
         self.status = status
 
 
-class Resource:
+class RestResource:
     """One type of resource, made, changed and removed."""
 
     def __init__(self, make: Callable[..., Record]) -> None:
@@ -154,8 +154,8 @@ class Resource:
         """What is gone already is no reason for a stack to stay."""
         try:
             self._make("DELETE", path)
-        except Refused as refused:
-            if refused.status != 404:
+        except RestRefusal as refusal:
+            if refusal.status != 404:
                 raise
 
     def _patch(self, path: str, operations: list[Record]) -> None:
@@ -163,7 +163,7 @@ class Resource:
             self._make("PATCH", path, {"patchOperations": operations})
 
 
-class Unknown(Resource):
+class UnknownResource(RestResource):
     """A type that the edge does not make."""
 
     def __init__(self, make: Callable[..., Record], name: str) -> None:
@@ -177,7 +177,7 @@ class Unknown(Resource):
         """None was made."""
 
 
-class Plain(Resource):
+class PlainResource(RestResource):
     """Made by a POST, changed by patches, removed by a DELETE."""
 
     def __init__(self, make: Callable[..., Record], name: str, kind: Kind) -> None:
@@ -222,7 +222,7 @@ class Plain(Resource):
         return _filled(self._kind.collection, properties)
 
 
-class RestApi(Resource):
+class RestApiResource(RestResource):
     def create(self, logical_id: str, properties: Record, stack: str) -> tuple[str, Record]:
         if properties.get("BodyS3Location"):
             raise ValueError("AWS::ApiGateway::RestApi with BodyS3Location is not available here: Body is")
@@ -270,7 +270,7 @@ class RestApi(Resource):
         return answer["id"], {"RestApiId": answer["id"], "RootResourceId": answer["rootResourceId"]}
 
 
-class Method(Resource):
+class MethodResource(RestResource):
     def create(self, logical_id: str, properties: Record, stack: str) -> tuple[str, Record]:
         path = self._path(properties)
         parts = ("RestApiId", "ResourceId", "HttpMethod", "Integration", "MethodResponses")
@@ -306,7 +306,7 @@ class Method(Resource):
         return f"{resource}/methods/{properties['HttpMethod']}"
 
 
-class Stage(Resource):
+class StageResource(RestResource):
     _AFTER = ("RestApiId", "MethodSettings", "AccessLogSetting", "ClientCertificateId", "CanarySetting")
 
     def create(self, logical_id: str, properties: Record, stack: str) -> tuple[str, Record]:
@@ -390,7 +390,7 @@ def _setting_path(setting: Record) -> str:
     return f"/{inner}/{setting.get('HttpMethod', '*')}"
 
 
-class UsagePlan(Resource):
+class UsagePlanResource(RestResource):
     def create(self, logical_id: str, properties: Record, stack: str) -> tuple[str, Record]:
         body = {"UsagePlanName": f"{stack}-{logical_id}", **properties}
         stages = [
@@ -411,13 +411,13 @@ class UsagePlan(Resource):
             self._patch(
                 f"/usageplans/{physical_id}", [{"op": "remove", "path": "/apiStages", "value": one} for one in stages]
             )
-        except Refused as refused:
-            if refused.status != 404:
+        except RestRefusal as refusal:
+            if refusal.status != 404:
                 raise
         self._remove(f"/usageplans/{physical_id}")
 
 
-class GatewayResponse(Resource):
+class GatewayResponseResource(RestResource):
     def create(self, logical_id: str, properties: Record, stack: str) -> tuple[str, Record]:
         own = {k: v for k, v in properties.items() if k not in ("RestApiId", "ResponseType")}
         self._make("PUT", self._path(properties), _converted({**own, **_status(own)}, ""))
@@ -435,7 +435,7 @@ def _status(properties: Record) -> Record:
     return {"StatusCode": str(properties["StatusCode"])} if properties.get("StatusCode") else {}
 
 
-class Account(Resource):
+class AccountResource(RestResource):
     def create(self, logical_id: str, properties: Record, stack: str) -> tuple[str, Record]:
         self._patch("/account", [_replace("/cloudwatchRoleArn", properties.get("CloudWatchRoleArn") or "")])
         return f"{stack}-{logical_id}", {}

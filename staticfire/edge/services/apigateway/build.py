@@ -9,6 +9,7 @@ from staticfire.edge.aws.signed_callers import SignedCallers
 from staticfire.edge.http1.client import Client
 from staticfire.edge.http1.messages import Request, Response
 from staticfire.edge.services.lambda_ import Functions
+from staticfire.edge.traces import Traces
 
 from .common.service_calls import ServiceCalls
 from .domains.address import Addresses, api_domain
@@ -41,6 +42,7 @@ def api_gateway(
     gate: Passage,
     guard: Callable[[Request], Response | None],
     client: Client | None = None,
+    traces: Traces | None = None,
 ) -> ApiGateway:
     """`services` has to be told the router once that is there."""
     client = client or Client()
@@ -49,13 +51,22 @@ def api_gateway(
     mappings = Mappings(records, names)
     second = V2ControlPlane(records, f"{domain}:{port}", mappings.domains_of)
     second.add({**names.table(), **mappings.table()})
-    rest = RestServing(rest_records, emulator, functions, callers, services, port=port, client=client)
+    rest = RestServing(rest_records, emulator, functions, callers, services, port=port, client=client, traces=traces)
     first = RestControlPlane(rest_records, f"{domain}:{port}", Trials(rest))
     first.add(FirstGeneration(records, names, mappings).table(), tags={"domainnames": ("domain-name", "Tags")})
     neighbours = Neighbours(functions, client, KeySource(client, emulator), services, callers)
-    http = HttpApis(records, neighbours, emulator, port=port)
+    http = HttpApis(records, neighbours, emulator, port=port, traces=traces)
     web_sockets = WebSocketApis(
-        records, rest_records, functions, callers, emulator, port=port, gate=gate, guard=guard, client=client
+        records,
+        rest_records,
+        functions,
+        callers,
+        emulator,
+        port=port,
+        gate=gate,
+        guard=guard,
+        client=client,
+        traces=traces,
     )
     addresses = Addresses(domain, records, mappings)
     return ApiGateway(records, addresses, [http, rest, web_sockets], second, first, rest)

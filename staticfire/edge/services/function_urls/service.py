@@ -12,6 +12,7 @@ import asyncio
 import json
 import logging
 import re
+import time
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from staticfire.edge.services.apigateway.common.settings import Cors
 from staticfire.edge.services.apigateway.http.response import Malformed
 from staticfire.edge.services.lambda_ import FunctionRef, Functions
 from staticfire.edge.services.lambda_.service import Streaming
+from staticfire.edge.traces import Traces
+from staticfire.edge.traces.requests import Served, note_request
 from staticfire.edge.traces.trace_id import continued
 
 from .answers import BrokenOff, streamed, whole
@@ -38,6 +41,7 @@ PATH_PREFIX = "/_aws/lambda-url/"
 _PATH = re.compile(rf"{PATH_PREFIX}([a-z0-9]{{32}})(/.*)?", re.DOTALL)
 _HOST = re.compile(r"([a-z0-9]{32})\.lambda-url\.")
 
+EXCERPT = 500
 FORBIDDEN = (
     "Forbidden. For troubleshooting Function URL authorization issues, see: "
     "https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"
@@ -88,7 +92,10 @@ class FunctionUrls:
             preflight = url.cors.preflight(request)
             if preflight is not None:
                 return Response(200, preflight.headers)
+        began = time.time()
         response = await self._answered(url, request, path)
+        if self._functions.traces.on:
+            _note(self._functions.traces, url, request, path, response, began)
         if url.cors is not None:
             response.headers = url.cors.apply(request, response.headers)
         return response
@@ -147,6 +154,31 @@ class FunctionUrls:
             return _broken() if result.failed else Response(200, [("content-type", "application/json")], result.payload)
         outcome = await self._functions.invoke(url.ref, payload, request_id=request_id, trace_id=trace_id)
         return _broken() if outcome.error is not None else whole(outcome.payload)
+
+
+def _note(traces: Traces, url: Url, request: Request, path: str, response: Response, began: float) -> None:
+    """Its trace: the function's request id is the URL's own. What is streamed is over when its function is."""
+    answered = dict(response.headers)
+    answer = response.body if isinstance(response.body, bytes) else b""
+    served = Served("url", *url.ref.scope, url.id, "", url.ref.name, url.domain, request.peer)
+    served.error = answer[:EXCERPT].decode("utf-8", "replace") if response.status >= 400 else ""
+    header = answered.get("x-amzn-trace-id", "") or request.headers.get("x-amzn-trace-id")
+    note_request(
+        traces,
+        header,
+        answered.get("x-amzn-requestid", ""),
+        request.method,
+        path,
+        request.query,
+        request.headers.items(),
+        request.arrived,
+        response.status,
+        response.headers,
+        answer,
+        began,
+        time.time(),
+        served,
+    )
 
 
 async def _until_done(streaming: Streaming) -> AsyncIterator[bytes]:

@@ -36,9 +36,10 @@ class OfEdge:
 
 
 class OfEmulator:
-    def __init__(self, emulator: Emulator, issued: IssuedKeys) -> None:
+    def __init__(self, emulator: Emulator, issued: IssuedKeys, access_keys: AccessKeys) -> None:
         self._emulator = emulator
         self._issued = issued
+        self._access_keys = access_keys
 
     async def variables(self, config: FunctionConfig, execution_environment: str) -> Mapping[str, str]:
         parameters = {
@@ -57,6 +58,7 @@ class OfEmulator:
                 f"The role defined for the function cannot be assumed by Lambda: {config.role}: {error.message}",
             ) from error
         session = {element.tag.rpartition("}")[2]: element.text or "" for element in answer.iter()}
+        self._access_keys.handed_out(session["AccessKeyId"], execution_environment)
         await self._issued.keep_session(config.scope, parameters, session, config.role)
         return _variables(session["AccessKeyId"], session["SecretAccessKey"], session["SessionToken"])
 

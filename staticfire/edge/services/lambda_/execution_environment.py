@@ -27,6 +27,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from staticfire.edge.traces import Traces
+from staticfire.edge.traces.segments import DAEMON_PORT, DaemonPort
+
 from .debugging import LONG_SECONDS, DebugSession
 from .extensions import Extensions
 from .function_logs import FunctionLog
@@ -42,6 +45,7 @@ from .response_stream import ResponseStream
 from .runtime_api import Address, Reply, RuntimeApi, error_body, event
 from .runtimes import Runtime
 from .telemetry import Telemetry
+from .tracing import note_invocation
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +62,9 @@ class ExecutionEnvironmentOwner(Protocol):
 
     def finished(self, invocation: Invocation, result: Result) -> None:
         """An invocation ended."""
+
+    def first_in_line(self) -> tuple[str, str]:
+        """The root and the span of the invocation that waits longest: one that initialises does so for it."""
 
     def freed(self, execution_environment: ExecutionEnvironment) -> None:
         """It can take the next invocation."""
@@ -80,6 +87,7 @@ class ExecutionEnvironment:
         directory: Path,
         stream: FunctionLog,
         owner: ExecutionEnvironmentOwner,
+        traces: Traces,
         debug: DebugSession | None = None,
     ) -> None:
         self.id = directory.name
@@ -93,6 +101,9 @@ class ExecutionEnvironment:
         self._directory = directory
         self._stream = stream
         self._owner = owner
+        self._traces = traces
+        self._daemon: DaemonPort | None = None
+        self._delivered_at = 0.0
         self._platform = PlatformLog(config, runtime.label)
         self._memory = MemoryWatch(config.memory)
         self._since = time.time()
@@ -145,6 +156,7 @@ class ExecutionEnvironment:
 
     async def launch(self, first: Invocation | None) -> None:
         """Start the process. With a first invocation, initialising counts as its time, as after a failed init."""
+        self._traces.running[self.id] = self
         try:
             host, port = await self._api.listen()
             self._began = time.monotonic()
@@ -152,10 +164,14 @@ class ExecutionEnvironment:
             self._telemetry.host = host
             self._telemetry.emit("platform.initStart", self._platform.described("init"))
             self._write(self._platform.init_start())
+            if self._traces.on:
+                self._daemon = DaemonPort(self._traces, host, self._loop)
+            daemon_port = self._daemon.port if self._daemon is not None else DAEMON_PORT
             own = {
                 "AWS_LAMBDA_RUNTIME_API": f"{host}:{port}",
-                "AWS_XRAY_DAEMON_ADDRESS": f"{host}:2000",
+                "AWS_XRAY_DAEMON_ADDRESS": f"{host}:{daemon_port}",
                 "_AWS_XRAY_DAEMON_ADDRESS": host,
+                "_AWS_XRAY_DAEMON_PORT": str(daemon_port),
             }
             self._process = FunctionProcess(
                 self._launch,
@@ -260,6 +276,12 @@ class ExecutionEnvironment:
         self._telemetry.wanted = True
         self._extensions.called(method, path, headers, body, reply)
 
+    def in_flight(self) -> tuple[str, str]:
+        invocation = self._current
+        if invocation is not None:
+            return invocation.root, invocation.span
+        return self._owner.first_in_line() if not self.initialised else ("", "")
+
     def extensions_registered(self) -> None:
         if self._process is not None:
             self._process.start_runtime()
@@ -317,7 +339,9 @@ class ExecutionEnvironment:
             return
         self._delivered = True
         self._began = time.monotonic()
-        deadline = int((time.time() + (LONG_SECONDS if self._is_debugged else self.config.timeout)) * 1000)
+        self._delivered_at = time.time()
+        seconds = LONG_SECONDS if self._is_debugged else self.config.timeout
+        deadline = int((self._delivered_at + seconds) * 1000)
         reply(
             event(
                 invocation.request_id,
@@ -352,8 +376,9 @@ class ExecutionEnvironment:
             # Most invocations are shorter than the watch's interval; the first one gives the figure for them.
             self._memory.look(self._process)
         init_seconds, self._init_seconds = self._init_seconds, None
+        began, waited = self._delivered_at, self._began - invocation.queued
         if invocation.tail is not None:
-            self._report(invocation, result, init_seconds)
+            self._report(invocation, result, init_seconds, began, waited)
             result.log_tail = "".join(text if text.endswith("\n") else f"{text}\n" for text in invocation.tail)
         self._owner.finished(invocation, result)
         if not invocation.done.done():
@@ -362,9 +387,24 @@ class ExecutionEnvironment:
             invocation.stream.end()
         if invocation.tail is None:
             # Whoever waits for the answer goes first.
-            self._loop.call_soon(self._report, invocation, result, init_seconds)
+            self._loop.call_soon(self._report, invocation, result, init_seconds, began, waited)
 
-    def _report(self, invocation: Invocation, result: Result, init_seconds: float | None) -> None:
+    def _report(
+        self, invocation: Invocation, result: Result, init_seconds: float | None, began: float, waited: float
+    ) -> None:
+        if self._traces.on:
+            note_invocation(
+                self._traces,
+                self.config,
+                invocation,
+                result,
+                self.id,
+                self._stream.name,
+                began or time.time() - result.seconds,
+                waited,
+                init_seconds,
+                self._memory.peak_bytes,
+            )
         records = self._platform.end(
             invocation.request_id,
             result.seconds,
@@ -503,6 +543,9 @@ class ExecutionEnvironment:
             invocation.tail += [text for _, text in records]
 
     async def _clean(self) -> None:
+        self._traces.running.pop(self.id, None)
+        if self._daemon is not None:
+            self._daemon.close()
         self.gone.set()
         self._api.close()
         self._telemetry.close()

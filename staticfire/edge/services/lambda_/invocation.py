@@ -33,7 +33,8 @@ class Invocation:
     """What a function gets, and the future of its result.
 
     `tail` gathers its log where the caller wants to see it; `stream` gets the response where the caller reads it as it
-    comes, and the result's payload is empty then, or the error that broke the response off.
+    comes, and the result's payload is empty then, or the error that broke the response off. `root`, `span` and `parent`
+    are its place in its trace.
     """
 
     ref: FunctionRef
@@ -45,4 +46,7 @@ class Invocation:
     lease: Lease
     done: asyncio.Future[Result]
     stream: ResponseStream | None = None
+    root: str = ""
+    span: str = ""
+    parent: str = ""
     queued: float = field(default_factory=time.monotonic)

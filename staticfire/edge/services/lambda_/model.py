@@ -135,6 +135,7 @@ class FunctionConfig:
     tmp_mb: int = 512
     runtime_version_arn: str = ""
     architecture: str = "x86_64"
+    active_tracing: bool = False
     reserved: int | None = field(default=None, compare=False)
     # Whether concurrency is provisioned for this version, and how much of it for all versions.
     is_provisioned: bool = False
@@ -163,6 +164,7 @@ class FunctionConfig:
             tmp_mb=int((config.get("EphemeralStorage") or {}).get("Size") or 512),
             runtime_version_arn=(config.get("RuntimeVersionConfig") or {}).get("RuntimeVersionArn") or "",
             architecture=str((config.get("Architectures") or ["x86_64"])[0]),
+            active_tracing=(config.get("TracingConfig") or {}).get("Mode") == "Active",
             reserved=(described.get("Concurrency") or {}).get("ReservedConcurrentExecutions"),
             is_provisioned=(config.get("Version") or LATEST) in (described.get("Provisioned") or {}),
             provisioned=sum((described.get("Provisioned") or {}).values()),

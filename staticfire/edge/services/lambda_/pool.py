@@ -150,6 +150,9 @@ class Pool:
         self._quickest_seconds = min(result.seconds, self._quickest_seconds * 1.005)
         self._on_finished(invocation, result)
 
+    def first_in_line(self) -> tuple[str, str]:
+        return (self._waiting[0].root, self._waiting[0].span) if self._waiting else ("", "")
+
     def ended(
         self, execution_environment: ExecutionEnvironment, undelivered: Invocation | None, init_error: bool
     ) -> None:

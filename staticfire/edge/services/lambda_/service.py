@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.aws.issued_keys import IssuedKeys
-from staticfire.edge.traces.trace_id import new_trace
+from staticfire.edge.traces import Traces
+from staticfire.edge.traces.trace_id import entered, new_trace
 
 from .admission import Admission
 from .brought_layers import ARN, BroughtLayers
@@ -36,6 +37,7 @@ from .running_function import RunningFunction
 from .runtimes import Runtimes
 from .starter import Starter
 from .sweeper import Sweeper
+from .tracing import note_refusal
 
 if TYPE_CHECKING:
     from staticfire.edge.aws.access_keys import AccessKeys
@@ -71,7 +73,15 @@ def _allowed(policy: str, ref: FunctionRef, principal: str, source_arn: str | No
 class Functions:
     """The functions of all accounts and regions that were invoked since the start, or the last reset."""
 
-    def __init__(self, emulator: Emulator, settings: LambdaSettings, access_keys: AccessKeys, store: Store) -> None:
+    def __init__(
+        self,
+        emulator: Emulator,
+        settings: LambdaSettings,
+        access_keys: AccessKeys,
+        store: Store,
+        traces: Traces | None = None,
+    ) -> None:
+        self.traces = traces if traces is not None else Traces(0)
         self._functions: dict[tuple[Scope, str], RunningFunction] = {}
         self._store = store
         self._urls: Mapping[str, Mapping[str, Any]] | None = None
@@ -91,6 +101,7 @@ class Functions:
             runtimes=self._runtimes,
             logs=self._logs,
             code=self.code,
+            traces=self.traces,
             issued=IssuedKeys(store),
         )
         self._events = EventQueue(
@@ -161,16 +172,28 @@ class Functions:
         stream: ResponseStream | None,
     ) -> Invocation:
         function = self._function(config)
+        header, root, span, parent = entered(
+            trace_id if trace_id and trace_id.isprintable() else "", config.active_tracing
+        )
+        request_id = request_id or _new_request_id()
+        try:
+            lease = self._admission.take(ref, config, function.concurrency, waits=function.debug is not None)
+        except AwsError as error:
+            note_refusal(self.traces, config, root, span, parent, request_id, payload, error)
+            raise
         invocation = Invocation(
             ref,
-            request_id or _new_request_id(),
+            request_id,
             payload,
-            trace_id if trace_id and trace_id.isprintable() else new_trace(),
+            header,
             client_context,
             [] if tail else None,
-            self._admission.take(ref, config, function.concurrency, waits=function.debug is not None),
+            lease,
             self._loop.create_future(),
             stream,
+            root,
+            span,
+            parent,
         )
         function.submit(config, invocation)
         self._sweeper.wake()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from staticfire.edge.aws.issued_keys import IssuedKeys
+from staticfire.edge.traces import Traces
 
 from .catalog import FunctionCatalog
 from .code import CodeStore
@@ -63,15 +64,19 @@ class Starter:
         runtimes: Runtimes,
         logs: FunctionLogs,
         code: CodeStore,
+        traces: Traces,
         issued: IssuedKeys,
     ) -> None:
+        self._traces = traces
         self._endpoint = settings.endpoint
         self._catalog = catalog
         self._runtimes = runtimes
         self._logs = logs
         self._code = code
         of_emulator = settings.enforce_iam
-        self._credentials: Credentials = OfEmulator(emulator, issued) if of_emulator else OfEdge(access_keys)
+        self._credentials: Credentials = (
+            OfEmulator(emulator, issued, access_keys) if of_emulator else OfEdge(access_keys)
+        )
         self._directory = settings.state_dir / "functions" / "run"
         # What an edge that was killed left behind; no execution environment outlives its edge.
         shutil.rmtree(self._directory, ignore_errors=True)
@@ -131,7 +136,14 @@ class Starter:
             _add_debugger(settings, pool.debug, runtime)
         launch = Launch(runtime.launcher, settings, variables)
         return ExecutionEnvironment(
-            config, runtime, launch, directory=directory, stream=stream, owner=pool, debug=pool.debug
+            config,
+            runtime,
+            launch,
+            directory=directory,
+            stream=stream,
+            owner=pool,
+            traces=self._traces,
+            debug=pool.debug,
         )
 
     def _wrap(self, settings: LaunchSettings, variables: dict[str, str], directory: Path) -> None:
@@ -178,7 +190,6 @@ class Starter:
             "AWS_LAMBDA_LOG_STREAM_NAME": stream,
             **of_json,
             "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
-            "_AWS_XRAY_DAEMON_PORT": "2000",
             "LAMBDA_TASK_ROOT": paths.task,
             "LAMBDA_RUNTIME_DIR": paths.runtime,
             "AWS_ENDPOINT_URL": own.get("AWS_ENDPOINT_URL", self._endpoint),

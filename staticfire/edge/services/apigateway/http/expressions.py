@@ -24,7 +24,7 @@ _JSON_STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]|\['([^']*)'\]")
 def _json_path(body: bytes, path: str) -> str | None:
     try:
         value = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     for step in _JSON_STEP.finditer(path):
         name = step[1] or step[3]

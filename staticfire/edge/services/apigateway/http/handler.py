@@ -26,12 +26,14 @@ from staticfire.edge.services.apigateway.common.refusal import (
 from staticfire.edge.services.apigateway.domains.address import Address
 from staticfire.edge.services.apigateway.v2.records import V2Records
 from staticfire.edge.services.cloudwatch.log_writer import LogWriter
+from staticfire.edge.traces import Traces
 
 from .catalog import ApiCatalog
 from .exchange import Exchange
 from .lost import missing_here
 from .model import DEFAULT_STAGE
 from .prepared import Neighbours, PreparedApi, PreparedRoute, PreparedStage, Preparer
+from .tracing import note
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +51,9 @@ class HttpApis:
         emulator: Emulator,
         *,
         port: int,
+        traces: Traces | None = None,
     ) -> None:
+        self._traces = traces if traces is not None else Traces(0)
         self._port = str(port)
         self._logs = LogWriter(emulator, "lines of access logs")
         self._preparer = Preparer(neighbours, self._logs)
@@ -140,6 +144,8 @@ class HttpApis:
                 )
         if stage.access_log is not None:
             stage.access_log.write(exchange, exchange.epoch_ms)
+        if self._traces.on:
+            note(self._traces, exchange, response, time.perf_counter() - started)
 
     async def close(self) -> None:
         """Access logs and metrics that still wait go out."""

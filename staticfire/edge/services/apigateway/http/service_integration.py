@@ -62,7 +62,7 @@ def _number(name: str, text: str) -> int:
 def _document(name: str, text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _Unusable(f"the parameter {name} is {text[:100]!r}, not JSON") from None
 
 

@@ -159,7 +159,7 @@ def _check_model(context: Context, model: Record, before: Record | None) -> None
         raise bad_request("Model name must be alphanumeric: " + model["Name"])
     try:
         json.loads(model["Schema"])
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise bad_request(f"Invalid model specified: Validation Result: {error}") from None
 
 

@@ -20,7 +20,7 @@ from staticfire.edge.services.apigateway.rest.records import RestRecords
 from staticfire.edge.services.lambda_ import Functions
 
 from .model import ConnectGate
-from .occasion import Client, Occasion
+from .occasion import Occasion, WebSocketClient
 
 log = logging.getLogger(__name__)
 
@@ -71,8 +71,8 @@ class Authorizers:
         if key is None or not key.get("enabled", False):
             raise forbidden("the API key is missing, unknown or disabled")
         plans = self._rest.plans_of_key(stage.scope, key["id"])
-        wanted = (stage.api_id, stage.name)
-        if not any((of["apiId"], of["stage"]) == wanted for plan in plans for of in plan.get("apiStages") or ()):
+        this_stage = (stage.api_id, stage.name)
+        if not any((of["apiId"], of["stage"]) == this_stage for plan in plans for of in plan.get("apiStages") or ()):
             raise forbidden(f"no usage plan of the API key {key['id']} has the stage {stage.name} of {stage.api_id}")
         client.api_key, client.api_key_id = value, key["id"]
 
@@ -128,7 +128,7 @@ class Authorizers:
         if not isinstance(policy, dict) or not isinstance(context, dict) or "principalId" not in answer:
             occasion.authorizer_error = "the authorizer's answer has no principalId and policyDocument"
             raise failed(occasion.authorizer_error)
-        client: Client = occasion.client
+        client: WebSocketClient = occasion.client
         client.authorizer = {
             **{name: _context_value(value) for name, value in context.items()},
             "principalId": str(answer["principalId"]),

@@ -11,26 +11,28 @@ from collections.abc import Coroutine
 from typing import Any, Protocol
 
 from .model import WebSocketStage
-from .occasion import Client
+from .occasion import WebSocketClient
 from .socket import SocketLimits, WebSocket
 
 TOGETHER = 16
 
 
-class ConnectionOwner(Protocol):
+class WebSocketOwner(Protocol):
     """Who keeps the connections, and handles what happens on them."""
 
-    def joined(self, connection: Connection) -> None: ...
+    def joined(self, connection: WebSocketConnection) -> None: ...
 
-    def left(self, connection: Connection, code: int, reason: str) -> None: ...
+    def left(self, connection: WebSocketConnection, code: int, reason: str) -> None: ...
 
-    async def message(self, connection: Connection, text: str) -> None: ...
+    async def message(self, connection: WebSocketConnection, text: str) -> None: ...
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]: ...
 
 
-class Connection:
-    def __init__(self, owner: ConnectionOwner, client: Client, stage: WebSocketStage, limits: SocketLimits) -> None:
+class WebSocketConnection:
+    def __init__(
+        self, owner: WebSocketOwner, client: WebSocketClient, stage: WebSocketStage, limits: SocketLimits
+    ) -> None:
         self.client = client
         self.scope = stage.scope
         self.api_id = stage.api_id

@@ -60,7 +60,7 @@ class IntegrationAnswer:
     binary: bool = False
 
 
-class Integrations:
+class WebSocketIntegrations:
     """All integrations of WebSocket APIs at work."""
 
     def __init__(self, functions: Functions, client: HttpClient) -> None:
@@ -150,7 +150,7 @@ class Integrations:
     async def _enqueued(self, integration: WebSocketIntegration, occasion: Occasion, payload: bytes) -> None:
         try:
             ref = self._callee(integration, occasion).ref(occasion.stage.variables)
-            await self._functions.enqueue(ref, payload)
+            await self._functions.enqueue(ref, payload, trace_id=occasion.trace_id)
         except AwsError as error:
             raise IntegrationFailed(str(error)) from error
 
@@ -162,7 +162,7 @@ class Integrations:
                 occasion.method_arn,
                 integration.timeout,
                 stage_variables=occasion.stage.variables,
-                trace_id=occasion.client.trace_id,
+                trace_id=occasion.trace_id,
             )
         except AwsError as error:
             occasion.integration_status = error.status

@@ -15,7 +15,7 @@ from staticfire.edge.aws.calls import AwsError
 from staticfire.edge.aws.signed_callers import SignedCallers
 from staticfire.edge.http1.messages import BodyTooLarge, Request, Response
 
-from .connection import Connection
+from .connection import WebSocketConnection
 from .measures import WebSocketMetrics
 from .model import WebSocketStage
 from .socket import BufferFull
@@ -38,7 +38,7 @@ class Management:
 
     def __init__(
         self,
-        connections: Mapping[str, Connection],
+        connections: Mapping[str, WebSocketConnection],
         callers: SignedCallers,
         metrics: WebSocketMetrics,
         guard: Callable[[Request], Response | None],
@@ -94,7 +94,7 @@ class Management:
         return _json(200, None)
 
     @staticmethod
-    def _send(connection: Connection, body: bytes) -> None:
+    def _send(connection: WebSocketConnection, body: bytes) -> None:
         try:
             body.decode()
             binary = False
@@ -106,7 +106,7 @@ class Management:
             raise AwsError(429, "LimitExceededException", "The WebSocket client side buffer is full") from error
 
 
-def _described(connection: Connection) -> dict[str, object]:
+def _described(connection: WebSocketConnection) -> dict[str, object]:
     client = connection.client
     return {
         "connectedAt": _iso(client.connected_at / 1000),

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 from staticfire.edge.aws.signed_callers import SignedCaller
 from staticfire.edge.http1.messages import Request
 from staticfire.edge.services.apigateway.common.request_ids import clock, new_request_id
+from staticfire.edge.traces.trace_id import new_root
 
 from .model import CONNECT, DISCONNECT, WebSocketStage
 from .selection import Subject, at, json_of
@@ -42,7 +43,7 @@ _SPELLED = {
 
 
 @dataclass(slots=True, eq=False)
-class Client:
+class WebSocketClient:
     """Who is connected: what every request of the connection tells of it."""
 
     id: str
@@ -101,7 +102,7 @@ class Occasion:
     """`kind` is CONNECT, MESSAGE or DISCONNECT."""
 
     kind: str
-    client: Client
+    client: WebSocketClient
     stage: WebSocketStage
     route_key: str = ""
     body: str = ""
@@ -121,9 +122,13 @@ class Occasion:
     integration_latency: int | None = None
     integration_status: int | None = None
     integration_request_id: str = ""
+    trace_id: str = ""
+
+    def __post_init__(self) -> None:
+        self.trace_id = self.client.trace_id if self.kind == "CONNECT" else new_root(self.now)
 
     @classmethod
-    def message(cls, client: Client, stage: WebSocketStage, body: str) -> Occasion:
+    def message(cls, client: WebSocketClient, stage: WebSocketStage, body: str) -> Occasion:
         return cls("MESSAGE", client, stage, body=body, message_id=new_request_id(), document=json_of(body))
 
     @property

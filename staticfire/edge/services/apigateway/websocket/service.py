@@ -35,17 +35,19 @@ from staticfire.edge.services.apigateway.rest.records import RestRecords
 from staticfire.edge.services.apigateway.v2.records import V2Records
 from staticfire.edge.services.cloudwatch.log_writer import LogWriter
 from staticfire.edge.services.lambda_ import Functions
+from staticfire.edge.traces import Traces
 from staticfire.edge.traces.trace_id import new_root
 
 from .authorizers import Authorizers, HandshakeRefused
-from .connection import Connection
-from .integration import IntegrationAnswer, IntegrationFailed, Integrations
+from .connection import WebSocketConnection
+from .integration import IntegrationAnswer, IntegrationFailed, WebSocketIntegrations
 from .management import Management, connection_of
 from .measures import WebSocketMetrics
 from .model import CONNECT, DEFAULT, DISCONNECT, WebSocketRoute, WebSocketStage, read_stage
-from .occasion import Client, Occasion, context_getter
+from .occasion import Occasion, WebSocketClient, context_getter
 from .selection import selected
 from .socket import BufferFull, SocketLimits
+from .tracing import note
 
 log = logging.getLogger(__name__)
 
@@ -80,19 +82,21 @@ class WebSocketApis:
         guard: Callable[[Request], Response | None],
         client: HttpClient | None = None,
         limits: SocketLimits = _DEFAULT_LIMITS,
+        traces: Traces | None = None,
     ) -> None:
+        self._traces = traces if traces is not None else Traces(0)
         self._records = records
         self._port = str(port)
         self._gate = gate
         self._limits = limits
         self._authorizers = Authorizers(functions, callers, rest)
-        self._integrations = Integrations(functions, client or HttpClient())
+        self._integrations = WebSocketIntegrations(functions, client or HttpClient())
         self._metrics = WebSocketMetrics(emulator)
         self._logs = LogWriter(emulator, "lines of access logs of WebSocket APIs")
         self._buckets = Buckets()
         self._known: dict[str, bool] = {}
         self._stages: dict[tuple[str, str], tuple[WebSocketStage, AccessLog[Occasion] | None]] = {}
-        self._connections: dict[str, Connection] = {}
+        self._connections: dict[str, WebSocketConnection] = {}
         self._management = Management(self._connections, callers, self._metrics, guard)
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
@@ -106,13 +110,13 @@ class WebSocketApis:
     def has(self, api_id: str) -> bool:
         if api_id == OF_A_CONNECTION:
             return True
-        known = self._known.get(api_id)
-        if known is None:
+        is_one = self._known.get(api_id)
+        if is_one is None:
             owned = self._records.api(api_id)
             if owned is None:
                 return False  # anybody may ask for any id: nothing is kept of it
-            known = self._known[api_id] = owned[1].get("ProtocolType") == "WEBSOCKET"
-        return known
+            is_one = self._known[api_id] = owned[1].get("ProtocolType") == "WEBSOCKET"
+        return is_one
 
     async def serve(self, address: Address) -> Response:
         """The answer to a request for a WebSocket API."""
@@ -182,7 +186,7 @@ class WebSocketApis:
             if not api_id or connection.api_id == api_id:
                 self._end_if_gone(connection)
 
-    def _end_if_gone(self, connection: Connection) -> None:
+    def _end_if_gone(self, connection: WebSocketConnection) -> None:
         owned = self._records.api(connection.api_id)
         stage = self._records.get(owned[0], "stage", connection.api_id, connection.stage_name) if owned else None
         if stage is None:
@@ -196,7 +200,7 @@ class WebSocketApis:
         if problem is not None:
             return problem
         trace_id = request.headers.get("x-amzn-trace-id") or new_root(time.time())
-        client = Client(new_request_id(), request, address.domain_name, trace_id, self._port)
+        client = WebSocketClient(new_request_id(), request, address.domain_name, trace_id, self._port)
         occasion = Occasion("CONNECT", client, stage, route_key=CONNECT)
         try:
             answer = await self._connected(occasion)
@@ -235,7 +239,7 @@ class WebSocketApis:
         spoken = answer.headers.get("sec-websocket-protocol")
         if spoken:
             headers.append(("Sec-WebSocket-Protocol", spoken))
-        connection = Connection(self, occasion.client, occasion.stage, self._limits)
+        connection = WebSocketConnection(self, occasion.client, occasion.stage, self._limits)
 
         def takeover(transport: asyncio.Transport | None) -> asyncio.Protocol | None:
             if transport is None:
@@ -252,11 +256,11 @@ class WebSocketApis:
 
     # What connections call.
 
-    def joined(self, connection: Connection) -> None:
+    def joined(self, connection: WebSocketConnection) -> None:
         self._connections[connection.client.id] = connection
         self._end_if_gone(connection)
 
-    def left(self, connection: Connection, code: int, reason: str) -> None:
+    def left(self, connection: WebSocketConnection, code: int, reason: str) -> None:
         self._connections.pop(connection.client.id, None)
         self.start(self._disconnected(connection, code, reason))
 
@@ -266,7 +270,7 @@ class WebSocketApis:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def message(self, connection: Connection, text: str) -> None:
+    async def message(self, connection: WebSocketConnection, text: str) -> None:
         """One message of a client."""
         request = connection.client.request
         await self._gate.enter(request)
@@ -290,7 +294,7 @@ class WebSocketApis:
         finally:
             self._gate.leave()
 
-    async def _answered(self, connection: Connection, occasion: Occasion) -> None:
+    async def _answered(self, connection: WebSocketConnection, occasion: Occasion) -> None:
         stage = occasion.stage
         key = selected(stage.selection, occasion.subject())
         # The routes of the connection itself are none of a message's.
@@ -310,7 +314,7 @@ class WebSocketApis:
         if route.response and answer.body:
             connection.socket.send(answer.body, binary=answer.binary)
 
-    def _failed(self, connection: Connection, occasion: Occasion, failure: IntegrationFailed) -> None:
+    def _failed(self, connection: WebSocketConnection, occasion: Occasion, failure: IntegrationFailed) -> None:
         log.info("%s, %s: %s", occasion.stage.arn, occasion.route_key, failure)
         occasion.status, occasion.error_message = failure.status, failure.message
         occasion.error_kind = occasion.error_kind or "INTEGRATION_FAILURE"
@@ -321,7 +325,7 @@ class WebSocketApis:
         except BufferFull:
             connection.socket.abort()
 
-    async def _disconnected(self, connection: Connection, code: int, reason: str) -> None:
+    async def _disconnected(self, connection: WebSocketConnection, code: int, reason: str) -> None:
         """Best effort, as on AWS: whatever comes of it, nobody is there to hear."""
         await self._gate.enter(connection.client.request)
         try:
@@ -353,6 +357,8 @@ class WebSocketApis:
 
     def _finish(self, occasion: Occasion) -> None:
         self._metrics.add(occasion)
+        if self._traces.on:
+            note(self._traces, occasion)
         kept = self._stages.get((occasion.stage.api_id, occasion.stage.name))
         if kept is not None and kept[1] is not None:
             kept[1].write(occasion, occasion.epoch_ms)

@@ -9,6 +9,7 @@ import orjson
 
 from ..model import FunctionRef
 from ..service import Functions
+from ..tracing import begun_by
 from .batches import failed_items
 from .records import Record
 from .taking import NOTHING, Attempt
@@ -25,7 +26,10 @@ class FunctionTaker:
     async def take(
         self, records: Sequence[Record], items: Sequence[str], window: Mapping[str, Any] = NOTHING
     ) -> Attempt:
-        outcome = await self._functions.invoke(self._ref, orjson.dumps({"Records": records, **window}))
+        trace_id = begun_by(self._functions.traces, records)
+        outcome = await self._functions.invoke(
+            self._ref, orjson.dumps({"Records": records, **window}), trace_id=trace_id
+        )
         failed: Sequence[str] | None = []
         if outcome.error is not None:
             failed = None

@@ -243,6 +243,7 @@ class EventSourceMappings:
         stream: Stream
         if kind_of(description) == "dynamodb":
             stream = TableStream(self._emulator, arn)
+            self._functions.traces.item_writes.follow(*source_scope(arn), arn.split("/")[1])
         else:
             stream = DataStream(self._emulator, arn, await self._role(ref))
         to = description["DestinationConfig"]["OnFailure"].get("Destination")

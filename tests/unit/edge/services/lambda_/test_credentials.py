@@ -43,7 +43,7 @@ async def issued(tmp_path: Path) -> AsyncIterator[IssuedKeys]:
 
 
 def of_emulator(sts: Sts, issued: IssuedKeys) -> OfEmulator:
-    return OfEmulator(cast(Any, sts), issued)
+    return OfEmulator(cast(Any, sts), issued, AccessKeys("s"))
 
 
 def config(name: str = "worker") -> FunctionConfig:
@@ -82,3 +82,11 @@ async def test_a_role_that_cannot_be_assumed_is_named(issued: IssuedKeys) -> Non
 async def test_an_emulator_that_is_away_is_what_the_caller_hears(issued: IssuedKeys) -> None:
     with pytest.raises(AwsError, match="ServiceUnavailable"):
         await of_emulator(Sts(AwsError(503, "ServiceUnavailable", "away")), issued).variables(config(), "1-1")
+
+
+async def test_a_call_with_a_session_of_the_emulators_leads_to_its_execution_environment(issued: IssuedKeys) -> None:
+    keys = AccessKeys("s")
+    own = await OfEmulator(cast(Any, Sts()), issued, keys).variables(config(), "1-7")
+    assert keys.execution_environment(own["AWS_ACCESS_KEY_ID"]) == "1-7"
+    assert keys.caller(own["AWS_ACCESS_KEY_ID"]) is None
+    assert keys.execution_environment("ASIAUNKNOWN") == ""

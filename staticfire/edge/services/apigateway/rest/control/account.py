@@ -15,7 +15,7 @@ BURST, RATE = 5000, 10_000.0
 ROLE = re.compile(r"arn:[^:]+:iam::\d{12}:role/.+")
 
 
-class AccountOperations:
+class RestAccountOperations:
     def __init__(self, records: RestRecords) -> None:
         self._records = records
 

@@ -10,7 +10,7 @@ from staticfire.edge.aws.protocol.operations import Carry
 from staticfire.edge.http1.messages import Response
 from staticfire.edge.services.apigateway.rest.records import RestRecords
 
-from .account import AccountOperations
+from .account import RestAccountOperations
 from .api_keys import ApiKeyOperations
 from .apis import ApiOperations
 from .authorizers import AuthorizerOperations
@@ -26,7 +26,7 @@ from .methods import MethodOperations
 from .models import ModelOperations
 from .resources import ResourceOperations
 from .stages import StageOperations
-from .tags import TagOperations
+from .tags import RestTagOperations
 from .trying import TrialOperations, Trier
 from .usage import UsageOperations
 from .usage_plans import UsagePlanOperations
@@ -51,7 +51,7 @@ class RestControlPlane:
             _of_documents(records, address),
         ):
             self._operations.add(table)
-        tags = TagOperations(records, self._other_tags)
+        tags = RestTagOperations(records, self._other_tags)
         self._operations.add({"GetTags": tags.get, "TagResource": tags.tag, "UntagResource": tags.untag})
         trials = TrialOperations(records, trier)
         self._operations.add({"TestInvokeMethod": trials.method, "TestInvokeAuthorizer": trials.authorizer})
@@ -185,7 +185,7 @@ def _of_callers(records: RestRecords) -> dict[str, Carry]:
 
 
 def _of_account(records: RestRecords) -> dict[str, Carry]:
-    account, links = AccountOperations(records), VpcLinkOperations(records)
+    account, links = RestAccountOperations(records), VpcLinkOperations(records)
     certificates = ClientCertificateOperations(records)
     return {
         "GetAccount": account.get,

@@ -25,7 +25,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
 }
 
 
-class TagOperations:
+class RestTagOperations:
     """`others`: further kinds, as KINDS has them."""
 
     def __init__(self, records: RestRecords, others: Mapping[str, tuple[str, str]]) -> None:

@@ -85,8 +85,10 @@ def malformed(reason: str) -> GatewayRefusal:
     return internal(reason, kind="DEFAULT_5XX", status=502)
 
 
-def failed(reason: str, status: int = 502) -> GatewayRefusal:
-    return internal(reason, kind="INTEGRATION_FAILURE", status=status)
+def unreachable(reason: str) -> GatewayRefusal:
+    """Nobody answers behind the API."""
+    text = "Network error communicating with endpoint"
+    return GatewayRefusal("INTEGRATION_FAILURE", text, reason, body=f'{{"message": "{text}"}}'.encode())
 
 
 def timed_out(reason: str) -> GatewayRefusal:

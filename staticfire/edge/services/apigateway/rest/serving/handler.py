@@ -26,6 +26,7 @@ from staticfire.edge.services.apigateway.domains.address import Address
 from staticfire.edge.services.apigateway.rest.records import RestRecords
 from staticfire.edge.services.cloudwatch.log_writer import LogWriter
 from staticfire.edge.services.lambda_ import Functions
+from staticfire.edge.traces import Traces
 
 from .authorizers.cognito import UserPoolKeys
 from .authorizers.iam import IamCheck
@@ -38,6 +39,7 @@ from .gateway_responses import GatewayRefusal, GatewayResponses, too_long
 from .integrations.choice import RestIntegrations
 from .keys import ApiKeys, KeyCheck, throttled
 from .metrics import RestApiMetrics
+from .tracing import note
 from .trail import Trail
 from .usage import UsageCounters
 
@@ -62,7 +64,9 @@ class RestServing:
         *,
         port: int,
         client: Client | None = None,
+        traces: Traces | None = None,
     ) -> None:
+        self._traces = traces if traces is not None else Traces(0)
         self._records = records
         self._port = str(port)
         self._logs = LogWriter(emulator, "lines of REST APIs' logs")
@@ -191,6 +195,8 @@ class RestServing:
             self._metrics.add(exchange.method.dimensions, exchange)
         if stage.access_log is not None:
             stage.access_log.write(exchange, exchange.epoch_ms)
+        if self._traces.on:
+            note(self._traces, exchange, response, time.perf_counter() - started)
         if exchange.trail is not None and stage.execution_log is not None:
             ended(exchange)
             for when, text in exchange.trail.lines:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -51,7 +52,7 @@ def test_entries_of_a_map() -> None:
         "Invalid patch operation specified"
     )
     for path in ("/m", "/m/", "/m/a/b"):
-        assert refusal(lambda path=path: patches.change_map(record, "m", patch("add", path), "3")) == (
+        assert refusal(partial(patches.change_map, record, "m", patch("add", path), "3")) == (
             f"Invalid patch path {path}"
         )
     patches.change_map(record, "m", patch("remove", "/m/a~1b"), None)

@@ -18,6 +18,7 @@ from staticfire.edge.services.lambda_.mappings.operations import MappingOperatio
 from staticfire.edge.services.lambda_.mappings.service import EventSourceMappings
 from staticfire.edge.services.lambda_.model import FunctionRef
 from staticfire.edge.store import Store
+from staticfire.edge.traces import Traces
 from tests.unit.edge.services.lambda_.mappings.kit import QUEUE_ARN, STREAM_ARN, eventually
 
 SCOPE = Scope()
@@ -53,6 +54,8 @@ class Empty(Emulator):
 
 class Described:
     """Functions that exist by name."""
+
+    traces = Traces(0)
 
     async def configuration(self, ref: FunctionRef) -> Any:
         if ref.name != "work":

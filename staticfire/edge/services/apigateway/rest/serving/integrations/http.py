@@ -19,7 +19,7 @@ from staticfire.edge.services.apigateway.common.texts import with_stage_variable
 from staticfire.edge.services.apigateway.rest.serving.compiled import ApiSettings, Json
 from staticfire.edge.services.apigateway.rest.serving.exchange import NOT_FORWARDED, RestExchange
 from staticfire.edge.services.apigateway.rest.serving.execution_log import received, sent
-from staticfire.edge.services.apigateway.rest.serving.gateway_responses import failed, internal, timed_out
+from staticfire.edge.services.apigateway.rest.serving.gateway_responses import internal, timed_out, unreachable
 from staticfire.edge.services.apigateway.rest.serving.media_types import response_payload
 from staticfire.edge.services.apigateway.rest.serving.parameters import (
     EndpointAnswer,
@@ -82,7 +82,7 @@ class _Endpoint:
             raise internal(exchange.integration_error) from error
         except (OSError, ValueError) as error:
             exchange.integration_error = f"{url.netloc} cannot be reached: {error}"
-            raise failed(exchange.integration_error, 500) from error
+            raise unreachable(exchange.integration_error) from error
         finally:
             exchange.integration_latency = round((time.perf_counter() - started) * 1000)
         exchange.endpoint_status = exchange.integration_status = answer.status

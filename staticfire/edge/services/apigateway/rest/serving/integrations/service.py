@@ -23,7 +23,7 @@ from staticfire.edge.services.apigateway.common.texts import with_stage_variable
 from staticfire.edge.services.apigateway.rest.serving.compiled import Json
 from staticfire.edge.services.apigateway.rest.serving.exchange import RestExchange
 from staticfire.edge.services.apigateway.rest.serving.execution_log import received, sent
-from staticfire.edge.services.apigateway.rest.serving.gateway_responses import failed, internal, timed_out
+from staticfire.edge.services.apigateway.rest.serving.gateway_responses import internal, timed_out, unreachable
 from staticfire.edge.services.apigateway.rest.serving.parameters import EndpointAnswer, MappedParameters
 
 from .answers import ResponseMapper
@@ -97,7 +97,7 @@ class AwsServiceResponder:
             raise timed_out(exchange.integration_error) from error
         except (OSError, AwsError) as error:
             exchange.integration_error = f"{self._uri} cannot be called: {error}"
-            raise failed(exchange.integration_error, 500) from error
+            raise unreachable(exchange.integration_error) from error
         finally:
             exchange.integration_latency = round((time.perf_counter() - started) * 1000)
         assert isinstance(response.body, bytes)

@@ -9,7 +9,7 @@ data "archive_file" "function" {
 }
 
 resource "aws_iam_role" "function" {
-  name = "refused"
+  name = "openapi"
   assume_role_policy = jsonencode({
     Version   = "2012-10-17"
     Statement = [{ Effect = "Allow", Action = "sts:AssumeRole", Principal = { Service = "lambda.amazonaws.com" } }]
@@ -17,7 +17,7 @@ resource "aws_iam_role" "function" {
 }
 
 resource "aws_lambda_function" "function" {
-  function_name    = "refused"
+  function_name    = "openapi"
   role             = aws_iam_role.function.arn
   runtime          = "python3.12"
   handler          = "handler.handler"
@@ -26,12 +26,24 @@ resource "aws_lambda_function" "function" {
 }
 
 resource "aws_apigatewayv2_api" "api" {
-  name          = "refused"
+  name          = "openapi"
   protocol_type = "HTTP"
   body          = templatefile("${path.module}/openapi.yaml", { function = aws_lambda_function.function.invoke_arn })
 }
 
-resource "aws_apigatewayv2_api" "plain" {
-  name          = "plain"
-  protocol_type = "HTTP"
+resource "aws_apigatewayv2_stage" "api" {
+  api_id      = aws_apigatewayv2_api.api.id
+  name        = "$default"
+  auto_deploy = true
+}
+
+resource "aws_lambda_permission" "api" {
+  action        = "lambda:InvokeFunction"
+  function_name = aws_lambda_function.function.function_name
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${aws_apigatewayv2_api.api.execution_arn}/*/*"
+}
+
+output "url" {
+  value = aws_apigatewayv2_stage.api.invoke_url
 }

@@ -1,0 +1,59 @@
+// A request that came in, as what sends it again: for the form, as a line of curl, as a test.
+
+import { stack } from "./api.js";
+
+const OF_THE_WAY = new Set(["host", "content-length", "connection", "accept-encoding", "x-amzn-trace-id", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto", "via", "transfer-encoding", "expect"]);
+
+/** Method, address, headers and body of the first request of a trace; null where none came over HTTP. */
+export function requestOf(trace) {
+  const span = trace.waterfall.find((one) => one.kind === "api" && one.facts.method);
+  if (!span) return null;
+  const facts = span.facts;
+  const place = facts.api_type === "url" ? `/_aws/lambda-url/${facts.api_id}` : `/_aws/execute-api/${facts.api_id}/${encodeURIComponent(facts.stage)}`;
+  const headers = Array.isArray(facts.headers) ? facts.headers : Object.entries(facts.headers ?? {});
+  const body = typeof facts.body === "string" ? facts.body : facts.body?.base64 ? atob(facts.body.base64) : "";
+  return {
+    method: facts.method,
+    url: `${stack.overview.endpoint}${facts.api_id ? place : ""}${facts.path}${facts.query ? `?${facts.query}` : ""}`,
+    path: facts.path,
+    query: facts.query ?? "",
+    headers: headers.filter(([name]) => !OF_THE_WAY.has(name.toLowerCase())),
+    body,
+    status: span.status,
+  };
+}
+
+const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+
+export function asCurl(request) {
+  const parts = ["curl", "-sS"];
+  if (request.method !== "GET") parts.push("-X", request.method);
+  parts.push(quoted(request.url));
+  for (const [name, value] of request.headers.filter(([key]) => !["user-agent", "accept"].includes(key.toLowerCase()))) parts.push("-H", quoted(`${name}: ${value}`));
+  if (request.body) parts.push("--data-binary", quoted(request.body));
+  return parts.join(" ");
+}
+
+const python = (text) => JSON.stringify(text).replaceAll(/[\u007f-\uffff]/g, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
+export function asPytest(request, trace) {
+  const name = `${request.method} ${request.path}`.toLowerCase().replaceAll(/[^a-z0-9]+/g, "_").replaceAll(/^_|_$/g, "");
+  const kept = request.headers.filter(([key]) => !["user-agent", "accept"].includes(key.toLowerCase()));
+  const path = `${request.path}${request.query ? `?${request.query}` : ""}`;
+  const lines = [
+    "from staticfire.testing.kit import ApiClient",
+    "",
+    "",
+    `def test_${name}_answers_${request.status}(api: ApiClient) -> None:`,
+    `    """As the trace ${trace.id} had it."""`,
+    "    answer = api.request(",
+    `        ${python(request.method)},`,
+    `        ${python(path)},`,
+    ...(request.body ? [`        body=${python(request.body)}.encode(),`] : []),
+    ...(kept.length ? ["        headers={", ...kept.map(([key, value]) => `            ${python(key)}: ${python(value)},`), "        },"] : []),
+    "    )",
+    `    assert answer.status == ${request.status}`,
+    "",
+  ];
+  return lines.join("\n");
+}

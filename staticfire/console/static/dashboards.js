@@ -1,0 +1,133 @@
+// Dashboards: the stacks' own CloudWatch dashboards, drawn from the metrics of the running stack.
+
+import { all, aws } from "./api.js";
+import { lines } from "./chart.js";
+import { chip, h, heading, later, problem, select, show } from "./dom.js";
+import { moment, number } from "./format.js";
+import { markdown } from "./markdown.js";
+import { logLines } from "./trace.js";
+import { ALARM_TONES } from "./data.js";
+
+const RANGES = [["3600", "1 hour"], ["10800", "3 hours"], ["43200", "12 hours"], ["86400", "1 day"], ["604800", "1 week"]];
+const AGAIN_MS = 15000;
+const POINTS = 200;
+
+export function dashboardsPage({ box, rest, signal }) {
+  const body = h("div");
+  let range = 3600;
+  let chosen = rest[0] ?? "";
+  const names = select([], "", (name) => {
+    chosen = name;
+    history.replaceState(null, "", `#/dashboards/${encodeURIComponent(name)}`);
+    load();
+  });
+  names.setAttribute("aria-label", "Dashboard");
+  const ranges = select(RANGES, "3600", (value) => {
+    range = Number(value);
+    load();
+  });
+  ranges.setAttribute("aria-label", "Time range");
+  show(box, heading("Dashboards", "As CloudWatch would show them, from the metrics that are here. Drawn anew every 15 s.", names, ranges), body);
+  show(body, h("p", { class: "empty" }, "Loading…"));
+
+  async function load() {
+    try {
+      const { DashboardBody } = await aws("cloudwatch", "GetDashboard", { DashboardName: chosen });
+      const dashboard = JSON.parse(DashboardBody);
+      const cards = await Promise.all(dashboard.widgets.map((widget) => drawn(widget, range)));
+      if (!signal.aborted) show(body, h("div", { class: "board" }, cards));
+    } catch (error) {
+      show(body, problem(error));
+    }
+  }
+
+  all("cloudwatch", "ListDashboards", "DashboardEntries").then((entries) => {
+    if (!entries.length) {
+      names.hidden = true;
+      show(body, h("p", { class: "empty" }, "No dashboard in this account. An aws_cloudwatch_dashboard of a stack is drawn here."));
+      return;
+    }
+    const there = entries.map((one) => one.DashboardName);
+    if (!there.includes(chosen)) chosen = there[0];
+    show(names, there.map((name) => h("option", { value: name, selected: name === chosen }, name)));
+    load();
+    const timer = setInterval(() => document.hidden || load(), AGAIN_MS);
+    signal.addEventListener("abort", () => clearInterval(timer));
+  }, (error) => show(body, problem(error)));
+}
+
+async function drawn(widget, range) {
+  const of = widget.properties ?? {};
+  const place = { "--w": widget.width ?? 6, "--h": widget.height ?? 6, "--x": (widget.x ?? 0) + 1 };
+  let content;
+  try {
+    content = await contentOf(widget.type, of, range);
+  } catch (error) {
+    content = problem(error);
+  }
+  return h("section", { class: "card widget", style: place }, of.title ? h("h2", {}, of.title) : null, content);
+}
+
+async function contentOf(type, of, range) {
+  if (type === "text") return markdown(of.markdown ?? "");
+  if (type === "metric") return metric(of, range);
+  if (type === "alarm") return alarms(of);
+  if (type === "log") return logs(of, range);
+  return h("p", { class: "empty" }, `Widgets of the type ${type} are not drawn here.`);
+}
+
+/** A dashboard's metrics, with its `.` and `...` filled in, as queries of GetMetricData. */
+export function queriesOf(of, period) {
+  let before = [];
+  return (of.metrics ?? []).map((row, index) => {
+    const options = typeof row[row.length - 1] === "object" ? row[row.length - 1] : {};
+    let names = row.filter((part) => typeof part === "string");
+    if (options.expression) return { options, query: { Id: options.id ?? `e${index}`, Expression: options.expression, Label: options.label, ReturnData: options.visible !== false } };
+    const rest = names.indexOf("...");
+    if (rest >= 0) names = [...before.slice(0, before.length - (names.length - 1)), ...names.slice(rest + 1)];
+    names = names.map((part, place) => (part === "." ? before[place] : part));
+    before = names;
+    const [Namespace, MetricName, ...pairs] = names;
+    const Dimensions = [];
+    for (let place = 0; place + 1 < pairs.length; place += 2) Dimensions.push({ Name: pairs[place], Value: pairs[place + 1] });
+    return {
+      options,
+      query: {
+        Id: options.id ?? `m${index}`,
+        MetricStat: { Metric: { Namespace, MetricName, Dimensions }, Period: period, Stat: options.stat ?? of.stat ?? "Average" },
+        Label: options.label ?? [MetricName, ...Dimensions.map((one) => one.Value)].join(" "),
+        ReturnData: options.visible !== false,
+      },
+    };
+  });
+}
+
+async function metric(of, range) {
+  const least = Math.max(60, Math.ceil(range / POINTS / 60) * 60);
+  const period = Math.max(range <= 10800 ? 60 : least, Math.min(of.period ?? 300, range / 12));
+  const step = Math.ceil(period / 60) * 60;
+  const end = Math.ceil(Date.now() / 1000 / step) * step;
+  const asked = queriesOf(of, step);
+  if (of.annotations?.alarms && !asked.length) return alarms({ alarms: of.annotations.alarms });
+  const { MetricDataResults } = await aws("cloudwatch", "GetMetricData", { StartTime: end - range, EndTime: end, ScanBy: "TimestampAscending", MetricDataQueries: asked.map((one) => one.query) }, of.region);
+  const series = MetricDataResults.map((one) => ({ label: one.Label, points: one.Timestamps.map((at, index) => [Date.parse(at) / 1000, one.Values[index]]) }));
+  if (of.view === "singleValue") return h("div", { class: "singles" }, series.map((one) => h("div", {}, h("strong", {}, one.points.length ? number(one.points[one.points.length - 1][1]) : "–"), h("span", { class: "muted" }, one.label))));
+  const marks = (of.annotations?.horizontal ?? []).filter((one) => typeof one.value === "number").map((one) => [one.value, one.label ?? ""]);
+  const chart = lines(of.title ?? "Metrics", series, { span: [end - range, end], marks });
+  return series.every((one) => !one.points.length) ? [chart, h("p", { class: "muted" }, "No data in that time.")] : chart;
+}
+
+async function alarms(of) {
+  const names = (of.alarms ?? []).map((arn) => arn.split(":alarm:").pop());
+  const { MetricAlarms = [] } = names.length ? await aws("cloudwatch", "DescribeAlarms", { AlarmNames: names }) : {};
+  return h("ul", { class: "alarms" }, MetricAlarms.map((one) => h("li", {}, chip(one.StateValue.replace("_", " ").toLowerCase(), ALARM_TONES[one.StateValue]), h("span", {}, one.AlarmName), h("span", { class: "muted" }, moment(one.StateUpdatedTimestamp)))));
+}
+
+/** The events of the groups that the widget's query names; the query itself is CloudWatch Logs Insights' to run. */
+async function logs(of, range) {
+  const groups = [...(of.query ?? "").matchAll(/SOURCE\s+'([^']+)'/g)].map((match) => match[1]);
+  if (!groups.length) return h("p", { class: "empty" }, "The widget's query names no log group.");
+  const answers = await Promise.all(groups.map((group) => aws("logs", "FilterLogEvents", { logGroupName: group, startTime: Date.now() - range * 1000, limit: 100 })));
+  const events = answers.flatMap((answer) => answer.events ?? []).sort((one, other) => other.timestamp - one.timestamp);
+  return [h("p", { class: "muted" }, "The events of its log groups; the query's own selection is not applied."), later(Promise.resolve(events.slice(0, 50)), logLines)];
+}
