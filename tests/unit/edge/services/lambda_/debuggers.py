@@ -14,7 +14,7 @@ from websockets.sync.client import connect
 SECONDS = 60
 
 
-class Refused(Exception):
+class DebuggerRefused(Exception):
     """What the debugger's side answered instead of doing it."""
 
 
@@ -103,7 +103,7 @@ class PythonDebugger:
                     if message["success"]:
                         answer.set_result(message.get("body"))
                     else:
-                        answer.set_exception(Refused(message.get("message")))
+                        answer.set_exception(DebuggerRefused(message.get("message")))
         except (asyncio.IncompleteReadError, ConnectionError):
             for answer in self._answers.values():
                 if not answer.done():
@@ -116,7 +116,7 @@ class NodeDebugger:
     def __init__(self, port: int) -> None:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=SECONDS) as response:
             address = json.load(response)[0]["webSocketDebuggerUrl"]
-        self._socket = connect(address, max_size=None, proxy=None)
+        self._socket = connect(address, max_size=None, proxy=None).__enter__()
         self._sent = 0
         self._events: list[dict[str, Any]] = []
         self._scripts: dict[str, str] = {}

@@ -22,7 +22,7 @@ from staticfire.layout import Layout
 from staticfire.settings import load
 from staticfire.toolchain.venvs import lock_file, virtual_environment
 from tests.unit.edge.services.lambda_.conftest import ROOT
-from tests.unit.edge.services.lambda_.debuggers import NodeDebugger, PythonDebugger, Refused, line_of, written
+from tests.unit.edge.services.lambda_.debuggers import DebuggerRefused, NodeDebugger, PythonDebugger, line_of, written
 from tests.unit.edge.services.lambda_.kit import Change, Lab, Said, Together
 
 SOURCE = """
@@ -79,7 +79,7 @@ class Bench:
                 attached = await PythonDebugger.connect(self.session.port)
                 self._attached.append(attached)
                 await attached.attach(self._mappings, breakpoints, list(exceptions))
-            except (Refused, ConnectionError):  # a moment after the one before has gone
+            except (DebuggerRefused, ConnectionError):  # a moment after the one before has gone
                 await asyncio.sleep(0.05)
             else:
                 return attached
