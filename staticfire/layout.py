@@ -27,7 +27,7 @@ STATE = (
     *("edge.sqlite", "edge.sqlite-shm", "edge.sqlite-wal"),
     *("compose.json", "containers.json", "terraform.rc", "provider-mirror", "applying"),
     *(CONTROL_TOKEN, f".{CONTROL_TOKEN}.lock", "bin", "options"),
-    *("functions", "logs", "ministack", "postgres", "processes"),
+    *("functions", "images", "logs", "ministack", "postgres", "processes"),
 )
 
 

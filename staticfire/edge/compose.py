@@ -23,6 +23,8 @@ from staticfire.edge.http1.client import Client
 from staticfire.edge.services.apigateway import HttpApis
 from staticfire.edge.services.cloudwatch.embedded_metrics import EmbeddedInCalls
 from staticfire.edge.services.cloudwatch.service import CloudWatch
+from staticfire.edge.services.ecr import Ecr
+from staticfire.edge.services.ecr.sources import ImageSources
 from staticfire.edge.services.function_urls import FunctionUrls
 from staticfire.edge.services.lambda_ import Functions, LambdaSettings
 from staticfire.edge.services.lambda_.api import LambdaApi
@@ -68,12 +70,14 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     pipes = await _pipes(store, emulator, functions, ending)
     http_apis = _http_apis(config, emulator, functions, port)
     ending.push_async_callback(http_apis.close)
+    ecr = _ecr(config, store, functions, port, ending)
     mailbox = _mailbox(config)
     faults = Faults()
     gate = Gate(functions.busy)
     locations = _locations(config, functions, port)
     services: dict[str, Service] = {
-        "lambda": _lambda(config, emulator, functions, mappings, locations, port),
+        "lambda": _lambda(config, emulator, functions, mappings, locations, ecr, port),
+        "ecr": ecr,
         "dynamodb": StreamWrites(mappings, "dynamodb"),
         "kinesis": StreamWrites(mappings, "kinesis"),
         "pipes": pipes,
@@ -108,6 +112,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
         http_apis=http_apis,
         function_urls=FunctionUrls(functions, access_keys, port),
         gate=gate,
+        registry=ecr,
         code_locations=locations,
         guard=_guard(config),
         endpoints=endpoints,
@@ -141,12 +146,14 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     ending.push_async_callback(http_apis.close)
     in_front = LocalStack(emulator, functions, config.state_dir)
     ending.push_async_callback(in_front.close)
+    ecr = _ecr(config, store, functions, port, ending)
     mailbox = _mailbox(config)
     faults = Faults()
     gate = Gate(functions.busy)
     locations = _locations(config, functions, port)
     services: dict[str, Service] = {
-        "lambda": _lambda(config, emulator, functions, mappings, locations, port),
+        "lambda": _lambda(config, emulator, functions, mappings, locations, ecr, port),
+        "ecr": ecr,
         "dynamodb": StreamWrites(mappings, "dynamodb"),
         "kinesis": StreamWrites(mappings, "kinesis"),
         "pipes": pipes,
@@ -185,6 +192,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
         http_apis=http_apis,
         function_urls=FunctionUrls(functions, access_keys, port),
         gate=gate,
+        registry=ecr,
         code_locations=locations,
         guard=_guard(config),
         endpoints=endpoints,
@@ -237,6 +245,7 @@ def _lambda(
     functions: Functions,
     mappings: EventSourceMappings,
     locations: CodeLocations,
+    ecr: Ecr,
     port: int,
 ) -> LambdaApi:
     control_plane = LambdaControlPlane(
@@ -247,10 +256,19 @@ def _lambda(
         functions,
         port=port,
         account_concurrency=config.account_concurrency,
+        resolve_image=ImageSources(ecr.images, functions.image_trees).resolve,
     )
     of_mappings = MappingOperations(mappings, functions, emulator)
     control_plane.add(of_mappings.table(), kind="event-source-mapping", tags=of_mappings.tag_table())
     return LambdaApi(functions, control_plane)
+
+
+def _ecr(config: EdgeConfig, store: Store, functions: Functions, port: int, ending: AsyncExitStack) -> Ecr:
+    endpoint = f"{config.public_host}:{port}"
+    ecr = Ecr(store, functions.blobs, _token(config), endpoint, functions.records.images)
+    ending.push_async_callback(ecr.close)
+    ecr.start()
+    return ecr
 
 
 async def _mappings(
