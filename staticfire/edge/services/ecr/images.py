@@ -60,8 +60,8 @@ class Images:
                 raise AwsError(
                     400,
                     "ImageTagAlreadyExistsException",
-                    f"The image tag '{tag}' already exists in the '{name}' repository and cannot be overwritten because "
-                    "the tag is immutable.",
+                    f"The image tag '{tag}' already exists in the '{name}' repository and cannot be overwritten "
+                    "because the tag is immutable.",
                 )
             key = self._records.key(scope, "image", name, actual)
             puts: dict[Key, EcrRecord] = {}
@@ -86,7 +86,7 @@ class Images:
             raise AwsError(
                 400,
                 "LayersNotFoundException",
-                f"Layers with digests {_java(missing)} required for pushing image into {_of(scope, name)} don't exist",  # noqa: E501,
+                f"Layers with digests {_java(missing)} required for pushing image into {_of(scope, name)} don't exist",
             )
         for one in manifest.blobs:
             if self.blobs.size(one.digest) != one.size:

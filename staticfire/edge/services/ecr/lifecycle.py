@@ -99,6 +99,6 @@ def _invalid(why: str) -> AwsError:
     return AwsError(
         400,
         "InvalidParameterException",
-        "Invalid parameter at 'LifecyclePolicyText' failed to satisfy constraint: 'Lifecycle policy validation failure: "
-        f"{why}'",
+        "Invalid parameter at 'LifecyclePolicyText' failed to satisfy constraint: 'Lifecycle policy validation "
+        f"failure: {why}'",
     )

@@ -142,7 +142,7 @@ class RepositoryOperations:
 
 
 def registry(call: Call, params: Params) -> Scope:
-    """The registry that a call is for: the caller's own. Policies that let others in are kept, and let nobody in here."""
+    """The registry that a call is for: the caller's own. Policies that let others in are kept and let nobody in."""
     account = params.get("registryId") or call.scope.account
     if account != call.scope.account:
         raise AwsError(
