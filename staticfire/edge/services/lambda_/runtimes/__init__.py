@@ -23,6 +23,9 @@ from .runtime import NOT_RUNNABLE, Paths, Runtime, View
 
 __all__ = ["ImageRuntime", "Paths", "Runtime", "Runtimes", "View"]
 
+# What `prepare` is asked for images by.
+IMAGE = "image"
+
 log = logging.getLogger(__name__)
 
 
@@ -42,7 +45,7 @@ class Runtimes:
         """That the function can run here, as far as its runtime's name tells."""
         if config.package_type == "Image":
             if self._isolates is False:
-                raise _no_namespaces(config)
+                raise _no_namespaces(config.name)
             return
         if config.runtime in (*node.RUNTIMES, *custom.RUNTIMES):
             return
@@ -73,7 +76,7 @@ class Runtimes:
 
     async def _image(self, config: FunctionConfig) -> ImageRuntime:
         if not await self.isolate():
-            raise _no_namespaces(config)
+            raise _no_namespaces(config.name)
         try:
             return ImageRuntime(await self._images.unpacked(f"sha256:{config.code_sha256}"))
         except BadImage as error:
@@ -83,6 +86,8 @@ class Runtimes:
         """Make a runtime before a function needs it; what to say of it, or nothing."""
         if name in node.RUNTIMES:
             await self._nodes.make(name)
+        if name == IMAGE and not await self.isolate():
+            raise _no_namespaces("A function")
         return self._nodes.note(name)
 
     async def isolate(self) -> bool:
@@ -109,10 +114,10 @@ class Runtimes:
         return {True: "namespaces", False: "none", None: "unknown"}[self._isolates]
 
 
-def _no_namespaces(config: FunctionConfig) -> AwsError:
+def _no_namespaces(name: str) -> AwsError:
     return AwsError(
         NOT_RUNNABLE,
         "InvalidRuntimeException",
-        f"{config.name} is a container image, which starts in namespaces here, and this machine's kernel grants none "
+        f"{name} is a container image, which starts in namespaces here, and this machine's kernel grants none "
         "(`staticfire doctor` says why). Deploy it as a zip, or allow unprivileged user namespaces.",
     )
