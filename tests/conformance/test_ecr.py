@@ -238,7 +238,10 @@ def test_images_are_deleted(ecr: Any, make: Make, registry: RegistryClient) -> N
     repository = make()
     image = repository.push("one")
     registry.put_manifest(repository.path, "two", image.manifest)
-    delete = lambda *ids: ecr.batch_delete_image(repositoryName=repository.name, imageIds=list(ids))  # noqa: E731
+
+    def delete(*ids: dict[str, str]) -> Any:
+        return ecr.batch_delete_image(repositoryName=repository.name, imageIds=list(ids))
+
     assert delete({"imageTag": "one"})["imageIds"] == [{"imageDigest": image.digest, "imageTag": "one"}]
     assert repository.digests() == {image.digest: ["two"]}
     failed = delete({"imageTag": "one"}, {})["failures"]
@@ -304,9 +307,13 @@ def test_layers_by_the_api(ecr: Any, make: Make) -> None:
     repository, data = make(), b"0123456789" * 100
     name = {"repositoryName": repository.name}
     upload = ecr.initiate_layer_upload(**name)["uploadId"]
-    part = lambda first, piece: ecr.upload_layer_part(  # noqa: E731
-        **name, uploadId=upload, partFirstByte=first, partLastByte=first + len(piece) - 1, layerPartBlob=piece
-    )
+
+    def part(first: int, piece: bytes) -> Any:
+        last = first + len(piece) - 1
+        return ecr.upload_layer_part(
+            **name, uploadId=upload, partFirstByte=first, partLastByte=last, layerPartBlob=piece
+        )
+
     assert part(0, data[:600])["lastByteReceived"] == 599
     with pytest.raises(ClientError) as hole:
         part(700, data[700:])
