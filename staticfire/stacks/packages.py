@@ -3,7 +3,8 @@
 Entries are sorted, carry one fixed time and one of two modes, are stored and not compressed (zlib's output differs
 from version to version), and leave out what tools drop beside the sources. Requirements are installed once for all
 projects of this user, as wheels for the functions' runtime, and packed from there: for this machine's architecture, or
-as AWS needs them. So are the modules of npm that a package-lock.json among the sources names. A package that did not change is not written again.
+as AWS needs them. So are the modules of npm that a package-lock.json among the sources names. A package that did not
+change is not written again.
 """
 
 from __future__ import annotations

@@ -234,7 +234,8 @@ done
 echo registered > /tmp/beside
 while true; do
   exec 4<>"$API"
-  printf 'GET /2020-01-01/extension/event/next HTTP/1.1\r\nHost: api\r\nLambda-Extension-Identifier: %s\r\n\r\n' "$ID" >&4
+  printf 'GET /2020-01-01/extension/event/next HTTP/1.1\r\nHost: api\r\n' >&4
+  printf 'Lambda-Extension-Identifier: %s\r\n\r\n' "$ID" >&4
   IFS= read -r LINE <&4
 done
 """

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from typing import NoReturn, NotRequired, TypedDict
 
     class Program(TypedDict):
-        """Commands of which the first one that is there runs; `architecture` as the function's configuration has it.
+        """Commands of which the first one that is there runs; `architecture` as the function's configuration has it; empty
+        where it does not count.
 
         `connects`: it gets a socket of the Runtime API, and a descriptor for framed records. `workdir` is an image's,
         whose one command is looked for on PATH.
@@ -116,14 +117,14 @@ def connection() -> int:
 
 def check_architecture(path: str, architecture: str) -> None:
     """What is built for another architecture than the function's does not run on AWS, whatever this machine is."""
-    if built_for(path) not in ("", architecture):
+    if architecture and built_for(path) not in ("", architecture):
         raise OSError(errno.ENOEXEC, "")
 
 
 def tell_architecture(path: str, architecture: str) -> None:
     """A line in the function's log, where that is why it does not run."""
     own, machine = built_for(path), {"aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
-    if own and own != architecture:
+    if own and architecture and own != architecture:
         print(f"{path} is built for {own}; the function's architecture is {architecture}", flush=True)
     elif own and own != machine:
         print(f"{path} is built for {own}; this machine is {machine}, and has no qemu-user to run it", flush=True)
