@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from staticfire.edge.aws.router import Router
 from staticfire.edge.emulators import ministack
 from staticfire.edge.http1.messages import Request, Response
-from staticfire.edge.services.apigateway import HttpApis
+from staticfire.edge.services.apigateway import ApiGateway
 from staticfire.edge.services.ecr import Ecr
 from staticfire.edge.services.function_urls import FunctionUrls
 from staticfire.edge.services.lambda_.code_locations import CodeLocations
@@ -29,7 +29,7 @@ class App:
     def __init__(
         self,
         *,
-        http_apis: HttpApis,
+        apis: ApiGateway,
         function_urls: FunctionUrls,
         gate: Gate,
         registry: Ecr,
@@ -38,7 +38,7 @@ class App:
         endpoints: Endpoints,
         router: Router,
     ) -> None:
-        self._http_apis = http_apis
+        self._apis = apis
         self._function_urls = function_urls
         self._gate = gate
         self._registry = registry
@@ -57,9 +57,9 @@ class App:
             self._gate.leave()
 
     async def _handle(self, request: Request) -> Response:
-        address = self._http_apis.match(request)
+        address = self._apis.match(request)
         if address is not None:
-            return await self._http_apis.serve(address)
+            return await self._apis.serve(address)
         answer = await self._function_urls.serve(request)
         if answer is not None:
             return answer

@@ -12,7 +12,10 @@ from staticfire.edge.aws.access_keys import AccessKeys
 from staticfire.edge.aws.calls import Service
 from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.aws.faults import Faults
+from staticfire.edge.aws.identity_policies import IdentityPolicies
+from staticfire.edge.aws.issued_keys import IssuedKeys, KeyMaker
 from staticfire.edge.aws.router import Router
+from staticfire.edge.aws.signed_callers import SignedCallers
 from staticfire.edge.emulators.life import KeptWithEmulator
 from staticfire.edge.emulators.localstack import LocalStack
 from staticfire.edge.emulators.localstack.mail import LocalStackMail
@@ -20,12 +23,17 @@ from staticfire.edge.emulators.localstack.state import LocalStackState
 from staticfire.edge.emulators.ministack import MiniStack
 from staticfire.edge.emulators.pair import PairedEmulator, PairedState
 from staticfire.edge.http1.client import Client
-from staticfire.edge.services.apigateway import HttpApis
+from staticfire.edge.services.apigateway import ApiGateway
+from staticfire.edge.services.apigateway.build import api_gateway
+from staticfire.edge.services.apigateway.common.service_calls import ServiceCalls
+from staticfire.edge.services.apigateway.rest.records import RestRecords
+from staticfire.edge.services.apigateway.v2.records import V2Records
 from staticfire.edge.services.cloudwatch.embedded_metrics import EmbeddedInCalls
 from staticfire.edge.services.cloudwatch.service import CloudWatch
 from staticfire.edge.services.ecr import Ecr
 from staticfire.edge.services.ecr.sources import ImageSources
 from staticfire.edge.services.function_urls import FunctionUrls
+from staticfire.edge.services.iam.service import Iam
 from staticfire.edge.services.lambda_ import Functions, LambdaSettings
 from staticfire.edge.services.lambda_.api import LambdaApi
 from staticfire.edge.services.lambda_.code_locations import CodeLocations
@@ -62,18 +70,23 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     embedded_metrics = EmbeddedInCalls(emulator)
     ending.push_async_callback(embedded_metrics.close)
     kept = KeptWithEmulator(store)
+    v2_records = V2Records(store)
     await kept.follow(await ministack.instance())
+    await v2_records.follow()
     access_keys = AccessKeys(_token(config))
+    iam = Identities(emulator, access_keys, store)
     functions = _functions(config, emulator, access_keys, port, store)
     ending.push_async_callback(functions.close)
     mappings = await _mappings(store, emulator, functions, ending)
     pipes = await _pipes(store, emulator, functions, ending)
-    http_apis = _http_apis(config, emulator, functions, port)
-    ending.push_async_callback(http_apis.close)
+    calls = ServiceCalls(port)
+    gate = Gate(functions.busy)
+    rest_records = RestRecords(store)
+    apis = _api_gateway(config, v2_records, rest_records, emulator, functions, iam.callers, calls, port, gate)
+    ending.push_async_callback(apis.close)
     ecr = _ecr(config, store, functions, port, ending)
     mailbox = _mailbox(config)
     faults = Faults()
-    gate = Gate(functions.busy)
     locations = _locations(config, functions, port)
     services: dict[str, Service] = {
         "lambda": _lambda(config, emulator, functions, mappings, locations, ecr, port),
@@ -81,13 +94,14 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
         "dynamodb": StreamWrites(mappings, "dynamodb"),
         "kinesis": StreamWrites(mappings, "kinesis"),
         "pipes": pipes,
-        "apigateway": http_apis,
+        "apigateway": apis,
         "monitoring": cloudwatch,
         "logs": embedded_metrics,
-        "sts": Sts(emulator, access_keys),
+        **iam.services,
         **_rds(config, emulator),
     }
     router = Router(emulator, services=services, faults=faults, access_keys=access_keys)
+    calls.through(router.handle)
     endpoints = Endpoints(
         token=_token(config),
         emulator=ministack,
@@ -96,7 +110,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
         functions=functions,
         mappings=mappings,
         pipes=pipes,
-        http_apis=http_apis,
+        apis=apis,
         gate=gate,
         faults=faults,
         router=router,
@@ -109,8 +123,8 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
         },
     )
     return App(
-        http_apis=http_apis,
-        function_urls=FunctionUrls(functions, access_keys, port),
+        apis=apis,
+        function_urls=FunctionUrls(functions, iam.callers, port),
         gate=gate,
         registry=ecr,
         code_locations=locations,
@@ -135,21 +149,26 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     ending.push_async_callback(embedded_metrics.close)
     localstack_state = LocalStackState(localstack)
     kept = KeptWithEmulator(store)
+    v2_records = V2Records(store)
     if life := await localstack_state.instance():
         await kept.follow(life)
+    await v2_records.follow()
     access_keys = AccessKeys(_token(config))
+    iam = Identities(emulator, access_keys, store)
     functions = _functions(config, emulator, access_keys, port, store)
     ending.push_async_callback(functions.close)
     mappings = await _mappings(store, emulator, functions, ending)
     pipes = await _pipes(store, emulator, functions, ending)
-    http_apis = _http_apis(config, emulator, functions, port)
-    ending.push_async_callback(http_apis.close)
+    calls = ServiceCalls(port)
+    gate = Gate(functions.busy)
+    rest_records = RestRecords(store)
+    apis = _api_gateway(config, v2_records, rest_records, emulator, functions, iam.callers, calls, port, gate)
+    ending.push_async_callback(apis.close)
     in_front = LocalStack(emulator, functions, config.state_dir)
     ending.push_async_callback(in_front.close)
     ecr = _ecr(config, store, functions, port, ending)
     mailbox = _mailbox(config)
     faults = Faults()
-    gate = Gate(functions.busy)
     locations = _locations(config, functions, port)
     services: dict[str, Service] = {
         "lambda": _lambda(config, emulator, functions, mappings, locations, ecr, port),
@@ -157,13 +176,14 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
         "dynamodb": StreamWrites(mappings, "dynamodb"),
         "kinesis": StreamWrites(mappings, "kinesis"),
         "pipes": pipes,
-        "apigateway": http_apis,
+        "apigateway": apis,
         "logs": embedded_metrics,
-        "sts": Sts(emulator, access_keys),
+        **iam.services,
         **in_front.services,
         **_rds(config, emulator),
     }
     router = Router(emulator, services=services, faults=faults, access_keys=access_keys)
+    calls.through(router.handle)
     state = PairedState(localstack_state, filler)
     endpoints = Endpoints(
         token=_token(config),
@@ -174,7 +194,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
         functions=functions,
         mappings=mappings,
         pipes=pipes,
-        http_apis=http_apis,
+        apis=apis,
         gate=gate,
         faults=faults,
         router=router,
@@ -189,8 +209,8 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
 
     state.lost = lost
     return App(
-        http_apis=http_apis,
-        function_urls=FunctionUrls(functions, access_keys, port),
+        apis=apis,
+        function_urls=FunctionUrls(functions, iam.callers, port),
         gate=gate,
         registry=ecr,
         code_locations=locations,
@@ -198,6 +218,16 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
         endpoints=endpoints,
         router=router,
     )
+
+
+class Identities:
+    """Who signs what, and what they may: keys that IAM and STS made, and IAM's policies."""
+
+    def __init__(self, emulator: Emulator, access_keys: AccessKeys, store: Store) -> None:
+        issued, policies = IssuedKeys(store), IdentityPolicies(emulator)
+        keys = KeyMaker(emulator, issued)
+        self.callers = SignedCallers(access_keys, issued, policies)
+        self.services: dict[str, Service] = {"iam": Iam(keys, policies), "sts": Sts(emulator, access_keys, keys)}
 
 
 def _ministack(
@@ -288,8 +318,29 @@ async def _pipes(store: Store, emulator: Emulator, functions: Functions, ending:
     return pipes
 
 
-def _http_apis(config: EdgeConfig, emulator: Emulator, functions: Functions, port: int) -> HttpApis:
-    return HttpApis(emulator, functions, public_host=config.public_host, port=port, state_dir=config.state_dir)
+def _api_gateway(
+    config: EdgeConfig,
+    records: V2Records,
+    rest_records: RestRecords,
+    emulator: Emulator,
+    functions: Functions,
+    callers: SignedCallers,
+    calls: ServiceCalls,
+    port: int,
+    gate: Gate,
+) -> ApiGateway:
+    return api_gateway(
+        records,
+        rest_records,
+        emulator,
+        functions,
+        callers,
+        calls,
+        public_host=config.public_host,
+        port=port,
+        gate=gate,
+        guard=_guard(config).refusal,
+    )
 
 
 def _token(config: EdgeConfig) -> str:

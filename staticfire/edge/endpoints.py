@@ -9,6 +9,7 @@ GET    mail               what was sent by e-mail, newest first; ?to=ADDRESS and
 DELETE mail               remove mails, chosen the same way
 POST   functions/invoke   an invocation that MiniStack would make itself
 *      lambda/...         a call of the Lambda API that MiniStack makes, for whoever waits for it
+*      apigateway/...     a call of API Gateway that MiniStack makes
 POST   emulator/NAME      what MiniStack reports of alarms and mails
 POST   runtimes           make a Lambda runtime before a function needs it: {"runtime": NAME}; what to say of it
 POST   functions/kill     kill -9 the process of an execution environment: {"environment": ID}
@@ -42,7 +43,7 @@ from staticfire.edge.emulators.life import KeptWithEmulator
 from staticfire.edge.emulators.ministack import MiniStack
 from staticfire.edge.emulators.state import EmulatorState
 from staticfire.edge.http1.messages import Request, Response
-from staticfire.edge.services.apigateway import HttpApis
+from staticfire.edge.services.apigateway import ApiGateway
 from staticfire.edge.services.lambda_ import FunctionRef, Functions
 from staticfire.edge.services.lambda_.mappings.service import EventSourceMappings
 from staticfire.edge.services.mail.mailbox import Mails
@@ -81,7 +82,7 @@ class Endpoints:
         functions: Functions,
         mappings: EventSourceMappings,
         pipes: Pipes,
-        http_apis: HttpApis,
+        apis: ApiGateway,
         gate: Gate,
         faults: Faults,
         router: Router,
@@ -97,7 +98,7 @@ class Endpoints:
         self._functions = functions
         self._mappings = mappings
         self._pipes = pipes
-        self._http_apis = http_apis
+        self._apis = apis
         self._gate = gate
         self._faults = faults
         self._router = router
@@ -117,8 +118,8 @@ class Endpoints:
             return _json(200, {"calls": self._router.calls()})
         if name == "mail" and method in ("GET", "DELETE"):
             return await self._mail(request)
-        if name.startswith("lambda/"):
-            request.path = request.path.removeprefix(f"{PREFIX}lambda")
+        if name.startswith(("lambda/", "apigateway/")):
+            request.path = f"/{name.partition('/')[2]}"
             return await self._router.handle(request)
         if method == "POST" and name.startswith("emulator/"):
             return await self._reported(request, name.removeprefix("emulator/"))
@@ -172,7 +173,7 @@ class Endpoints:
     async def forget(self) -> None:
         await self._mappings.reset()
         await self._pipes.reset()
-        await self._http_apis.reset()
+        await self._apis.reset()
         await self._functions.forget()
 
     async def _health(self) -> Response:

@@ -263,6 +263,14 @@ def model(service: str) -> Model:
     return Model(scope, [loader.load_service_model(name, "service-2") for name in names])
 
 
+@cache
+def single_model(name: str) -> Model:
+    """One model by boto3's name, apart from another of the same credential scope that has operations of its names."""
+    loader = Loader()
+    loader.file_loader = _Files()
+    return Model(_SCOPES.get(name, name), [loader.load_service_model(name, "service-2")])
+
+
 def _nearest(word: str, names: Iterable[str]) -> str:
     by_lower = {name.lower(): name for name in names}
     close = difflib.get_close_matches(word.lower(), by_lower, 1)

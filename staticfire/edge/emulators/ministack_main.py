@@ -14,10 +14,8 @@ keeps the mail: every alarm that is put, every change of an alarm's state and ev
 from __future__ import annotations
 
 import asyncio
-import base64
 import copy
 import gc
-import hashlib
 import importlib.util
 import itertools
 import json
@@ -74,14 +72,23 @@ class Edge:
 
     def lambda_api(self, account: str, region: str, method: str, path: str, body: Any) -> tuple[int, dict[str, Any]]:
         """A call of the Lambda API, which the edge answers."""
-        scope = f"{account}/20250101/{region}/lambda/aws4_request"
+        return self._api("lambda", account, region, method, path, body)
+
+    def api_gateway(self, account: str, region: str, method: str, path: str, body: Any) -> tuple[int, dict[str, Any]]:
+        """A call of API Gateway, which the edge answers."""
+        return self._api("apigateway", account, region, method, path, body)
+
+    def _api(
+        self, service: str, account: str, region: str, method: str, path: str, body: Any
+    ) -> tuple[int, dict[str, Any]]:
+        scope = f"{account}/20250101/{region}/{service}/aws4_request"
         headers = {
             "authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature={'0' * 64}",
             "content-type": "application/json",
             "x-staticfire-token": self._token,
         }
         data = None if body is None else json.dumps(body).encode()
-        return self._open(urllib.request.Request(f"{self._url}lambda{path}", data, headers, method=method))
+        return self._open(urllib.request.Request(f"{self._url}{service}{path}", data, headers, method=method))
 
     def report(self, what: str, **news: Any) -> None:
         """Of the account and region of the call under way; one after the other, while that call goes on."""
@@ -249,30 +256,6 @@ def send_mail_to(edge: Edge) -> None:
     ses._smtp_relay = ses_v2._smtp_relay = relay
 
 
-def keep_addresses() -> None:
-    """An API gets its id from its account, region and name: applied again to an empty emulator, its URL stays."""
-    from ministack.core.responses import get_account_id, get_region
-    from ministack.services import apigateway
-
-    create = apigateway._create_api
-
-    def create_api(data: dict[str, Any]) -> Any:
-        tags = data.get("tags") or {}
-        if not tags.keys() & {"ms-custom-id", "ls-custom-id"}:
-            base = f"{get_account_id()}/{get_region()}/{data.get('name')}"
-            ids = (_api_id(f"{base}/{number}") for number in itertools.count())
-            free.id = next(api_id for api_id in ids if apigateway.find_api_scope(api_id) is None)
-        try:
-            return create(data)
-        finally:
-            free.id = None
-
-    free = threading.local()
-    pinned = apigateway._resolve_custom_api_id
-    apigateway._create_api = create_api
-    apigateway._resolve_custom_api_id = lambda tags, existing: getattr(free, "id", None) or pinned(tags, existing)
-
-
 def keep_logs_light() -> None:
     """Take log lines at a tenth of the cost, and keep each group's newest ones: a load run writes millions.
 
@@ -362,12 +345,6 @@ def _copied(value: Any) -> Any:
     return value if type(value) is str else copy.deepcopy(value)
 
 
-def _api_id(text: str) -> str:
-    """Ten lower-case letters and digits, as API Gateway's ids."""
-    digest = hashlib.sha256(text.encode()).digest()
-    return base64.b32encode(digest).decode().lower()[:10]
-
-
 def _arn(function: dict[str, Any]) -> str:
     """The function's ARN as it was meant, with the version or alias."""
     return str((function.get("config") or function)["FunctionArn"])
@@ -441,13 +418,13 @@ def main() -> None:
 
     hand_over(edge)
     correction("functions").correct(edge.lambda_api)
+    correction("api_templates").correct(edge.api_gateway)
     correction("log_subscriptions").correct(edge.enqueue)
     leave_alarms_to(edge)
     send_mail_to(edge)
-    keep_addresses()
     keep_logs_light()
     remember_expressions()
-    for module in ("events", "http_apis", "objects", "rest_apis", "scaling", "stages", "unset"):
+    for module in ("events", "objects", "rest_apis", "scaling", "stages"):
         correction(module).correct()
     kept = os.environ.pop("STATICFIRE_KEPT")
     keeper = correction("keeping").Keeper(Path(kept or "unused"), keep=bool(kept))

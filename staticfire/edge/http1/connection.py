@@ -4,6 +4,7 @@ Its bytes go through one parser. Each complete head makes a cycle of request and
 the order in which they came, so pipelined requests wait in a short queue while reading pauses.
 
     idle -> head -> body -> (answering) -> idle ...       keep-alive
+                 |              \\-> taken over            another protocol goes on: a WebSocket's
                  \\-> refused -> lingering -> closed       malformed, too large, too slow
 
 A handler runs as soon as the head is there and takes the body when it wants it. Bytes flow only as fast as both
@@ -27,7 +28,7 @@ from .cycle import Cycle
 from .flow import Flow
 from .head import encode_head
 from .limits import NEVER, Deadlines, Limits
-from .messages import BrokenBody, DropConnection, Handler, ResetConnection, Response
+from .messages import BrokenBody, DropConnection, Handler, ResetConnection, Response, Takeover
 from .request_parser import Refusal, RequestParser
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ class Connection(Flow):
         self._closing = False
         self._lingering = False
         self._lost = False
+        self._taken_over = False
 
     # What the transport calls.
 
@@ -165,6 +167,9 @@ class Connection(Flow):
     async def _serve(self, cycle: Cycle) -> None:
         try:
             response = await cycle.answer(self._server.handler)
+            if response.takeover is not None:
+                self._hand_over(response, response.takeover)
+                return
             if self._closing or not cycle.worth_reading(self._limits.unread):
                 cycle.keep_alive = False
             body = response.body
@@ -187,6 +192,24 @@ class Connection(Flow):
             self._task = None
             self._after(cycle)
 
+    def _hand_over(self, response: Response, takeover: Takeover) -> None:
+        """The response is HTTP's last word here. Who sent more before it came speaks no other protocol."""
+        if self._lost or self._closing or self._queue or self._parser.midway:
+            takeover(None)
+            raise DropConnection
+        head = encode_head(response, ("upgrade", "websocket"), "Upgrade")
+        transport = self._transport
+        protocol = takeover(transport)
+        if protocol is None:
+            raise DropConnection
+        self._taken_over = True
+        transport.write(head)
+        self.read(True)
+        transport.set_protocol(protocol)
+        self._parser.close()
+        self._server.forget(self)
+        protocol.connection_made(transport)
+
     async def _send(self, pieces: AsyncGenerator[bytes, None]) -> None:
         async with aclosing(pieces):
             async for piece in pieces:
@@ -197,6 +220,8 @@ class Connection(Flow):
 
     def _after(self, cycle: Cycle) -> None:
         """A response is out: what is next on this connection?"""
+        if self._taken_over:
+            return
         if self._lost:
             self._server.forget(self)
         elif self._transport.is_closing():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
@@ -10,6 +11,8 @@ END_OF_HEAD = b"\r\n\r\n"
 BODILESS = (204, 304)
 
 HeaderList = list[tuple[str, str]]
+# Who speaks on a connection after a 101; None: the connection is gone, or about to go.
+Takeover = Callable[[asyncio.Transport | None], asyncio.Protocol | None]
 
 
 class BodyTooLarge(Exception):
@@ -172,10 +175,11 @@ class Request:
 class Response:
     """One response. The server adds `content-length` or chunking, `date` and `connection` by itself.
 
-    `raw` is the whole of somebody else's response, which goes on without being taken apart (see raw.py).
+    `raw` is the whole of somebody else's response, which goes on without being taken apart (see raw.py). With a
+    `takeover` it is the end of HTTP on its connection: another protocol goes on.
     """
 
-    __slots__ = ("body", "headers", "raw", "status")
+    __slots__ = ("body", "headers", "raw", "status", "takeover")
 
     def __init__(
         self,
@@ -184,11 +188,13 @@ class Response:
         body: bytes | AsyncIterator[bytes] = b"",
         *,
         raw: bytes = b"",
+        takeover: Takeover | None = None,
     ) -> None:
         self.status = status
         self.headers = list(headers)
         self.body = body
         self.raw = raw
+        self.takeover = takeover
 
 
 Handler = Callable[[Request], Awaitable[Response]]

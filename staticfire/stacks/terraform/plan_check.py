@@ -35,7 +35,6 @@ PIPE_ENDS: Mapping[str, tuple[str, ...]] = {
     "enrichment": ("lambda", "states"),
     "target": ("lambda", "states", "sqs", "sns", "kinesis", "events", "logs"),
 }
-DESCRIBE_ROUTES = "Describe its routes: aws_apigatewayv2_integration, aws_apigatewayv2_route and aws_apigatewayv2_stage"
 LEAVE_OUT = "Leave it out of the local stack"
 
 
@@ -104,15 +103,6 @@ def _is_given(resource: Resource, argument: str) -> bool:
     return bool(resource.values) and bool(resource.values.get(argument, True))
 
 
-def _http_api(resource: Resource, account: str) -> Iterator[Obstacle]:
-    if resource.values.get("protocol_type") == "WEBSOCKET":
-        what = "is a WebSocket API, and these cannot be made here"
-        yield Obstacle(resource.address, what, f"{LEAVE_OUT}: HTTP APIs run here")
-    elif _is_given(resource, "body"):
-        what = "has a `body` (an OpenAPI document), which cannot be imported here"
-        yield Obstacle(resource.address, what, DESCRIBE_ROUTES)
-
-
 def _rest_api(resource: Resource, account: str) -> Iterator[Obstacle]:
     if _is_given(resource, "body"):
         what = "has a `body` (an OpenAPI document), which cannot be imported here"
@@ -148,7 +138,6 @@ Check = Callable[[Resource, str], Iterator[Obstacle]]
 CHECKS: Mapping[str, tuple[Check, ...]] = {
     "aws_lambda_function": (_image, _runtime),
     "aws_lambda_event_source_mapping": (_source,),
-    "aws_apigatewayv2_api": (_http_api,),
     "aws_api_gateway_rest_api": (_rest_api,),
     "aws_db_instance": (_engine,),
     "aws_pipes_pipe": (_pipe,),

@@ -80,17 +80,17 @@ SERVICES: Mapping[str, tuple[Rows, ...]] = {
         _described("lambda_code_signing_config", "No signature is checked"),
         _described("signer_signing_profile", "Nothing is signed"),
     ),
-    "API Gateway, HTTP APIs": (
+    "API Gateway, HTTP and WebSocket APIs": (
         _runs(
             "apigatewayv2_api apigatewayv2_integration apigatewayv2_route apigatewayv2_stage apigatewayv2_deployment "
             "apigatewayv2_authorizer"
         ),
-        _described("apigatewayv2_domain_name apigatewayv2_api_mapping", NO_NAME),
-        _refused("apigatewayv2_vpc_link", NO_OPERATION),
-        _refused(
-            "apigatewayv2_route_response apigatewayv2_integration_response apigatewayv2_model",
-            "they belong to WebSocket APIs, which cannot be made here",
+        _runs(
+            "apigatewayv2_domain_name apigatewayv2_api_mapping",
+            "Its name does not lead here: say it in the Host header",
         ),
+        _described("apigatewayv2_vpc_link", "Nothing here leads into a VPC: what uses it answers 501"),
+        _runs("apigatewayv2_route_response apigatewayv2_integration_response apigatewayv2_model"),
     ),
     "API Gateway, REST APIs": (
         _runs("api_gateway_rest_api", "The emulator serves it: what it answers is not held to AWS's documentation"),

@@ -118,7 +118,7 @@ def control(
         functions=cast(Any, functions or Functions()),
         mappings=cast(Any, Mappings()),
         pipes=cast(Any, Mappings()),
-        http_apis=cast(Any, HttpApis()),
+        apis=cast(Any, HttpApis()),
         gate=Gate(lambda: 0),
         faults=Faults(),
         router=cast(Any, Router()),

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from staticfire.edge.aws.calls import MAX_BODY, AwsError, Call
-from staticfire.edge.aws.models import Model, Operation, model
+from staticfire.edge.aws.models import Model, Operation, model, single_model
 from staticfire.edge.http1.messages import BodyTooLarge, Request, Response
 
 from . import aws_json, query, rest_json
@@ -34,9 +34,15 @@ PROTOCOLS: Mapping[str, tuple[Read, Render]] = {
 
 
 class Operations:
-    """`table` is by the operations' names; `wording` is where the service's own words differ from its model's."""
+    """`table` is by the operations' names; `wording` is where the service's own words differ from its model's.
 
-    def __init__(self, service: str, table: Mapping[str, Carry], wording: Wording | None = None) -> None:
+    `alone`: the service's model without others of its credential scope, whose operations may have the same names.
+    """
+
+    def __init__(
+        self, service: str, table: Mapping[str, Carry], wording: Wording | None = None, *, alone: bool = False
+    ) -> None:
+        self._read = single_model if alone else model
         self._service = service
         self._table = dict(table)
         self._wording = wording or Wording()
@@ -64,7 +70,10 @@ class Operations:
             message = f"Request must be smaller than {limit} bytes for the {operation.name} operation"
             raise AwsError(413, "RequestEntityTooLargeException", message) from None
         read, render = PROTOCOLS[operation.protocol]
-        params = read(operation, call.request, labels, body)
+        if operation.protocol == "rest-json":
+            params = rest_json.read(operation, call.request, labels, body, older=self._wording.older)
+        else:
+            params = read(operation, call.request, labels, body)
         check(operation, params, self._wording)
         call.carried_out = operation.name
         result = await self._table[operation.name](call, params) or {}
@@ -73,7 +82,7 @@ class Operations:
     async def _known(self) -> Model:
         """The model, which is read when it is first asked for."""
         if self._model is None:
-            self._model = await asyncio.to_thread(model, self._service)
+            self._model = await asyncio.to_thread(self._read, self._service)
         return self._model
 
     def _operation(self, known: Model, call: Call) -> tuple[Operation | None, dict[str, str]]:

@@ -34,8 +34,10 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
 }
 
 
-def read(operation: Operation, request: Request, labels: Mapping[str, str], body: bytes) -> Values:
-    """The members by their names in the model."""
+def read(
+    operation: Operation, request: Request, labels: Mapping[str, str], body: bytes, *, older: bool = False
+) -> Values:
+    """The members by their names in the model; `older` as in Wording."""
     shapes, members = operation.shapes, operation.input.get("members", {})
     queries: dict[str, list[str]] = {}
     for name, value in parse_qsl(request.query, keep_blank_values=True):
@@ -63,9 +65,9 @@ def read(operation: Operation, request: Request, labels: Mapping[str, str], body
             values[name] = {key[len(prefix) :]: text for key, text in request.headers if key.startswith(prefix)}
         elif name == payload:
             if name not in values and document:
-                values[name] = _value(shapes, shape, document)
+                values[name] = _value(shapes, shape, document, older)
         elif not location and not payload and document.get(wire) is not None:
-            values[name] = _value(shapes, shape, document[wire])
+            values[name] = _value(shapes, shape, document[wire], older)
     return values
 
 
@@ -112,7 +114,7 @@ def _document(body: bytes) -> Values:
     return document
 
 
-def _value(shapes: Shapes, shape: Shape, value: Any) -> Any:
+def _value(shapes: Shapes, shape: Shape, value: Any, older: bool) -> Any:
     """What JSON holds, as the shape says: members that the model does not have are passed over, as AWS does."""
     kind = shape["type"]
     if kind == "timestamp":
@@ -123,18 +125,27 @@ def _value(shapes: Shapes, shape: Shape, value: Any) -> Any:
         except (binascii.Error, ValueError):
             raise _unreadable("Base64 encoded data could not be decoded.") from None
     if not _is(value, kind):
+        if older:
+            raise _unreadable(f"class {_java_class(value)} can not be converted to an {_java_type(kind)}")
         raise _unreadable(f"{_java(value)} can not be converted to {_java_type(kind)}")
     if kind == "structure":
         members = shape["members"].items()
         named = ((name, member, value.get(member.get("locationName", name))) for name, member in members)
         return {
-            name: _value(shapes, shapes[member["shape"]], inner) for name, member, inner in named if inner is not None
+            name: _value(shapes, shapes[member["shape"]], inner, older)
+            for name, member, inner in named
+            if inner is not None
         }
     if kind == "list":
-        return [_value(shapes, shapes[shape["member"]["shape"]], inner) for inner in value if inner is not None]
+        inner_shape = shapes[shape["member"]["shape"]]
+        return [_value(shapes, inner_shape, inner, older) for inner in value if inner is not None]
     if kind == "map":
         inner_shape = shapes[shape["value"]["shape"]]
-        return {key: _value(shapes, inner_shape, inner) for key, inner in value.items() if inner is not None}
+        return {
+            key: None if inner is None else _value(shapes, inner_shape, inner, older)
+            for key, inner in value.items()
+            if older or inner is not None
+        }
     return value
 
 
@@ -196,7 +207,7 @@ def _told(shapes: Shapes, shape: Shape, value: Any) -> Any:
         return [_told(shapes, inner, one) for one in value]
     if kind == "map":
         inner = shapes[shape["value"]["shape"]]
-        return {key: _told(shapes, inner, one) for key, one in value.items()}
+        return {key: None if one is None else _told(shapes, inner, one) for key, one in value.items()}
     if kind == "blob":
         return base64.b64encode(value).decode()
     if kind == "timestamp" and shape.get("timestampFormat") == "iso8601":
@@ -216,6 +227,16 @@ def _java(value: Any) -> str:
     if isinstance(value, int | float):
         return "NUMBER_VALUE"
     return "STRING_VALUE" if isinstance(value, str) else "Start of structure or list"
+
+
+def _java_class(value: Any) -> str:
+    if isinstance(value, bool):
+        return "java.lang.Boolean"
+    if isinstance(value, int | float):
+        return "com.amazon.coral.value.json.numbers.TruncatingBigNumber"
+    if isinstance(value, str):
+        return "java.lang.String"
+    return "java.util.ArrayList" if isinstance(value, list) else "java.util.LinkedHashMap"
 
 
 def _java_type(kind: str) -> str:

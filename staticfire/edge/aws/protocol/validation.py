@@ -23,20 +23,25 @@ class Wording:
     """Where a service differs from its published model.
 
     `patterns` and `enums` are by shape; `own` has, by `Operation.Member`, what is demanded instead of the model's.
+    `error` is the code of what the model refuses.
     """
 
     patterns: Mapping[str, str] = field(default_factory=dict)
     enums: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     own: Mapping[str, Callable[[Any], str | None]] = field(default_factory=dict)
     body_limits: Mapping[str, int] = field(default_factory=dict)
+    # REST APIs' older framework: what stands in the body is named under the operation's input and checked first; nulls
+    # in maps are kept, and values of another type are refused by their class in Java.
+    older: bool = False
+    error: str = "ValidationException"
 
 
 def check(operation: Operation, params: Mapping[str, Any], wording: Wording) -> None:
-    """Raises ValidationException with everything that is wrong."""
+    """Raises an error with everything that is wrong."""
     problems = list(_Check(operation, wording).structure(operation.input, params, ""))
     if problems:
         number = f"{len(problems)} validation error{'s' if len(problems) > 1 else ''} detected: "
-        raise AwsError(400, "ValidationException", number + "; ".join(problems))
+        raise AwsError(400, wording.error, number + "; ".join(problems))
 
 
 class _Check:
@@ -45,8 +50,8 @@ class _Check:
         self._wording = wording
 
     def structure(self, shape: Shape, values: Mapping[str, Any], path: str) -> Iterator[str]:
-        for name, member in shape.get("members", {}).items():
-            value, at = values.get(name), f"{path}{name[:1].lower()}{name[1:]}"
+        for name, member, prefix in self._members_of(shape, path):
+            value, at = values.get(name), f"{prefix}{name[:1].lower()}{name[1:]}"
             own = self._wording.own.get(f"{self._operation.name}.{name}") if not path else None
             if value is None:
                 if name in shape.get("required", ()):
@@ -56,6 +61,17 @@ class _Check:
                     yield _failed(f"'{_shown(value)}'", at, problem)
             else:
                 yield from self._value(member["shape"], value, at)
+
+    def _members_of(self, shape: Shape, path: str) -> Iterator[tuple[str, Shape, str]]:
+        """The members in the order in which they are checked, with what stands before their names."""
+        members = shape.get("members", {})
+        if path or not self._wording.older:
+            yield from ((name, member, path) for name, member in members.items())
+            return
+        operation = self._operation.name
+        prefix = f"{operation[:1].lower()}{operation[1:]}Input."
+        yield from ((name, member, prefix) for name, member in members.items() if "location" not in member)
+        yield from ((name, member, "") for name, member in members.items() if "location" in member)
 
     def _value(self, name: str, value: Any, at: str) -> Iterator[str]:
         shape = self._operation.shapes[name]
@@ -78,7 +94,7 @@ class _Check:
                 yield from self._value(name, value, f"{at}.{number}.member")
             return
         # A list that may be empty, by its model, has no word against a null in it.
-        not_null = shape.get("min") != 0
+        not_null = shape.get("min") != 0 and not self._wording.older
         if problem := self._members(name, values, not_null):
             yield _failed(f"'{_shown(values)}'", at, f"Member must satisfy constraint: {problem}")
 
@@ -89,7 +105,7 @@ class _Check:
         if self._operation.shapes[name]["type"] in ("structure", "list", "map"):
             for key, value in values.items():
                 yield from self._value(name, value, f"{at}.{key}.member")
-        elif problem := self._members(name, list(values.values()), True):
+        elif problem := self._members(name, list(values.values()), not self._wording.older):
             yield _failed(f"'{_shown(values)}'", at, f"Map value must satisfy constraint: {problem}")
 
     def _members(self, name: str, values: list[Any], not_null: bool) -> str:

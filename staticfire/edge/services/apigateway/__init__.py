@@ -1,12 +1,13 @@
-"""API Gateway HTTP APIs: the data plane, learned from the control plane of the emulator behind the edge.
+"""API Gateway: HTTP, REST and WebSocket APIs.
 
-    address -> catalog -> (stage, path) -> CORS preflight -> route -> throttle -> authorizer -> integration -> answer
-
-`address` says which API a request means, `catalog` knows that API compiled, `handler` takes the steps in AWS's order.
-Each other module is one step. What AWS documents is named in the module that does it.
+service  an address to the kind that serves it, a call to its control plane
+v2       HTTP and WebSocket APIs described
+domains  custom domain names, mappings, and which API, stage and path an address means
+http     HTTP APIs served
+common   what is there once for all kinds
 """
 
-from .address import Address
-from .handler import HttpApis
+from .domains.address import Address
+from .service import ApiGateway
 
-__all__ = ["Address", "HttpApis"]
+__all__ = ["Address", "ApiGateway"]

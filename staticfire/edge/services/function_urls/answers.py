@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from staticfire.edge.http1.messages import HeaderList, Response
-from staticfire.edge.services.apigateway.response import JSON_TYPE, Malformed, version_2
+from staticfire.edge.services.apigateway.http.response import JSON_TYPE, Malformed, version_2
 
 WITH_PRELUDE = "application/vnd.awslambda.http-integration-response"
 END_OF_PRELUDE = bytes(8)

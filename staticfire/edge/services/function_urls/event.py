@@ -10,11 +10,10 @@ import time
 from typing import Any
 from urllib.parse import parse_qsl
 
+from staticfire.edge.aws.signed_callers import SignedCaller
 from staticfire.edge.http1.hop_by_hop import HOP_BY_HOP
 from staticfire.edge.http1.messages import Request
-from staticfire.edge.services.apigateway.event import encode, is_text
-
-from .authorization import Signer
+from staticfire.edge.services.apigateway.http.event import encode, is_text
 
 # What AWS tells of the TLS that every URL of its own has.
 TLS = {"x-amzn-tls-cipher-suite": "TLS_AES_128_GCM_SHA256", "x-amzn-tls-version": "TLSv1.3"}
@@ -29,7 +28,7 @@ def event(
     path: str,
     request_id: str,
     trace_id: str,
-    signer: Signer | None,
+    signer: SignedCaller | None,
     port: str,
 ) -> bytes:
     headers, cookies = _headers(request, body, domain, trace_id, port)

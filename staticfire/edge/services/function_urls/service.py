@@ -17,18 +17,18 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from staticfire.edge.aws.access_keys import AccessKeys
 from staticfire.edge.aws.calls import AwsError, Scope
+from staticfire.edge.aws.signed_callers import SignedCaller, SignedCallers
 from staticfire.edge.http1.messages import BodyTooLarge, Request, Response
-from staticfire.edge.services.apigateway.cors import CorsPolicy
-from staticfire.edge.services.apigateway.model import Cors
-from staticfire.edge.services.apigateway.response import Malformed
+from staticfire.edge.services.apigateway.common.cors import CorsPolicy
+from staticfire.edge.services.apigateway.common.settings import Cors
+from staticfire.edge.services.apigateway.http.response import Malformed
 from staticfire.edge.services.lambda_ import FunctionRef, Functions
 from staticfire.edge.services.lambda_.service import Streaming
 from staticfire.edge.traces.trace_id import continued
 
 from .answers import BrokenOff, streamed, whole
-from .authorization import BadSignature, permits, signer
+from .authorization import permits, signer
 from .event import event
 
 log = logging.getLogger(__name__)
@@ -67,9 +67,9 @@ class Url:
 
 
 class FunctionUrls:
-    def __init__(self, functions: Functions, access_keys: AccessKeys, port: int) -> None:
+    def __init__(self, functions: Functions, callers: SignedCallers, port: int) -> None:
         self._functions = functions
-        self._access_keys = access_keys
+        self._callers = callers
         self._port = str(port)
 
     async def serve(self, request: Request) -> Response | None:
@@ -103,16 +103,18 @@ class FunctionUrls:
                 "RequestEntityTooLargeException",
                 f"Request must be smaller than {MAX_BODY} bytes for the InvokeFunction operation",
             )
-        signed_by = None
+        signed_by: SignedCaller | None = None
         if url.auth_type == "AWS_IAM":
             try:
-                signed_by = signer(request, body, self._access_keys)
-            except BadSignature as error:
-                return _refused(403, "SignatureDoesNotMatch", str(error), name="message")
+                signed_by = signer(self._callers, request, body, url.ref)
+            except AwsError as error:
+                return _refused(403, error.code, error.message, name="message")
             if signed_by is None:
                 return _refused(403, "AccessDeniedException", FORBIDDEN)
-        if not permits(await self._functions.policy(url.ref), url.ref, url.auth_type, signed_by):
-            log.info("%s: no permission lambda:InvokeFunctionUrl: add an aws_lambda_permission", url.ref.arn)
+        policy = await self._functions.policy(url.ref)
+        if not await permits(self._callers, policy, url.ref, url.auth_type, signed_by, request.peer):
+            whose = signed_by.arn if signed_by is not None else "anybody"
+            log.info("%s: no policy grants lambda:InvokeFunctionUrl to %s", url.ref.arn, whose)
             return _refused(403, "AccessDeniedException", FORBIDDEN)
         payload = event(
             request,

@@ -13,6 +13,7 @@ from typing import Protocol
 from staticfire.edge.aws.access_keys import AccessKeys, Caller
 from staticfire.edge.aws.calls import AwsError
 from staticfire.edge.aws.emulator import Emulator
+from staticfire.edge.aws.issued_keys import IssuedKeys
 
 from .model import FunctionConfig
 
@@ -35,8 +36,9 @@ class OfEdge:
 
 
 class OfEmulator:
-    def __init__(self, emulator: Emulator) -> None:
+    def __init__(self, emulator: Emulator, issued: IssuedKeys) -> None:
         self._emulator = emulator
+        self._issued = issued
 
     async def variables(self, config: FunctionConfig, execution_environment: str) -> Mapping[str, str]:
         parameters = {
@@ -55,6 +57,7 @@ class OfEmulator:
                 f"The role defined for the function cannot be assumed by Lambda: {config.role}: {error.message}",
             ) from error
         session = {element.tag.rpartition("}")[2]: element.text or "" for element in answer.iter()}
+        await self._issued.keep_session(config.scope, parameters, session, config.role)
         return _variables(session["AccessKeyId"], session["SecretAccessKey"], session["SessionToken"])
 
 

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from staticfire.edge.aws.calls import AwsError, Scope
+from staticfire.edge.aws.issued_keys import IssuedKeys
 from staticfire.edge.images.blobs import BlobStore
 from staticfire.edge.images.unpacking import ImageTrees
 from staticfire.edge.traces.trace_id import new_trace
@@ -93,6 +94,7 @@ class Functions:
             runtimes=self._runtimes,
             logs=self._logs,
             code=self.code,
+            issued=IssuedKeys(store),
         )
         self._events = EventQueue(
             emulator, self._catalog, self._metrics, self._invoke_event, settings.retry_seconds, store

@@ -14,6 +14,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from staticfire.edge.aws.issued_keys import IssuedKeys
+
 from .catalog import FunctionCatalog
 from .code import CodeStore
 from .credentials import Credentials, OfEdge, OfEmulator
@@ -58,13 +60,15 @@ class Starter:
         runtimes: Runtimes,
         logs: FunctionLogs,
         code: CodeStore,
+        issued: IssuedKeys,
     ) -> None:
         self._endpoint = settings.endpoint
         self._catalog = catalog
         self._runtimes = runtimes
         self._logs = logs
         self._code = code
-        self._credentials: Credentials = OfEmulator(emulator) if settings.enforce_iam else OfEdge(access_keys)
+        of_emulator = settings.enforce_iam
+        self._credentials: Credentials = OfEmulator(emulator, issued) if of_emulator else OfEdge(access_keys)
         self._directory = settings.state_dir / "functions" / "run"
         # What an edge that was killed left behind; no execution environment outlives its edge.
         shutil.rmtree(self._directory, ignore_errors=True)

@@ -1,6 +1,7 @@
 """STS for functions: GetCallerIdentity of a key that the edge gave names the role and the function.
 
-The emulator never sees such a key (aws/access_keys.py), so it cannot tell. All other calls are the emulator's.
+The emulator never sees such a key (aws/access_keys.py), so it cannot tell. All other calls are the emulator's; the
+sessions that it makes are learned.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from xml.sax.saxutils import escape
 from staticfire.edge.aws.access_keys import AccessKeys, Caller
 from staticfire.edge.aws.calls import AwsError, Call, Scope
 from staticfire.edge.aws.emulator import Emulator
+from staticfire.edge.aws.issued_keys import KeyMaker
 from staticfire.edge.http1.messages import Response
 
 NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
@@ -22,8 +24,9 @@ NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 class Sts:
     """The `sts` service, in part."""
 
-    def __init__(self, emulator: Emulator, access_keys: AccessKeys) -> None:
+    def __init__(self, emulator: Emulator, access_keys: AccessKeys, keys: KeyMaker) -> None:
         self._emulator = emulator
+        self._keys = keys
         self._access_keys = access_keys
 
     async def answer(self, call: Call) -> Response | None:
@@ -33,7 +36,7 @@ class Sts:
             form = parse_qs((await call.body()).decode("latin-1") or call.request.query)
             account = self._access_keys.account(form.get("AccessKeyId", [""])[0])
             return _answer("GetAccessKeyInfo", {"Account": account}) if account else None
-        return None
+        return await self._keys.answer(call)
 
     async def passed(self, call: Call, status: int) -> None:
         """Nothing is kept."""

@@ -1,20 +1,5 @@
 
 
-resource "aws_apigatewayv2_vpc_link" "httpapi_domain_web" {
-  name               = "web"
-  security_group_ids = []
-  subnet_ids         = [aws_subnet.httpapi_domain_link.id]
-}
-
-resource "aws_vpc" "httpapi_domain_link" {
-  cidr_block = "10.9.0.0/16"
-}
-
-resource "aws_subnet" "httpapi_domain_link" {
-  vpc_id     = aws_vpc.httpapi_domain_link.id
-  cidr_block = "10.9.1.0/24"
-}
-
 resource "aws_api_gateway_rest_api" "rest_domain_rest_domain" {
   name = "rest_domain"
 }
@@ -718,36 +703,6 @@ resource "aws_codedeploy_deployment_group" "codepipeline" {
     deployment_option = "WITH_TRAFFIC_CONTROL"
     deployment_type   = "BLUE_GREEN"
   }
-}
-
-resource "aws_apigatewayv2_api" "websocket" {
-  name                       = "sockets"
-  protocol_type              = "WEBSOCKET"
-  route_selection_expression = "$request.body.action"
-}
-
-resource "aws_apigatewayv2_route" "websocket" {
-  api_id    = aws_apigatewayv2_api.websocket.id
-  route_key = "$connect"
-}
-
-resource "aws_apigatewayv2_route_response" "websocket" {
-  api_id             = aws_apigatewayv2_api.websocket.id
-  route_id           = aws_apigatewayv2_route.websocket.id
-  route_response_key = "$default"
-}
-
-resource "aws_apigatewayv2_integration_response" "websocket" {
-  api_id                   = aws_apigatewayv2_api.websocket.id
-  integration_id           = "none"
-  integration_response_key = "/200/"
-}
-
-resource "aws_apigatewayv2_model" "websocket" {
-  api_id       = aws_apigatewayv2_api.websocket.id
-  content_type = "application/json"
-  name         = "model"
-  schema       = jsonencode({ type = "object" })
 }
 
 resource "aws_batch_job_definition" "batch" {

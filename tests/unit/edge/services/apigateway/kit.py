@@ -1,4 +1,4 @@
-"""HTTP APIs against small stand-ins of their neighbours: a control plane and functions in memory."""
+"""API Gateway on a real store, against small stand-ins of its neighbours: functions and services in memory."""
 
 from __future__ import annotations
 
@@ -8,12 +8,22 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from staticfire.edge.aws.access_keys import AccessKeys
 from staticfire.edge.aws.calls import AwsError, Call, Scope
 from staticfire.edge.aws.emulator import Emulator
+from staticfire.edge.aws.identity_policies import IdentityPolicies
+from staticfire.edge.aws.issued_keys import IssuedKeys
+from staticfire.edge.aws.signed_callers import SignedCallers
+from staticfire.edge.gate import Gate
 from staticfire.edge.http1 import client as http1
 from staticfire.edge.http1.messages import Headers, Request, Response
-from staticfire.edge.services.apigateway import HttpApis
+from staticfire.edge.services.apigateway.build import api_gateway
+from staticfire.edge.services.apigateway.common.service_calls import ServiceCalls
+from staticfire.edge.services.apigateway.rest.records import RestRecords
+from staticfire.edge.services.apigateway.v2.records import V2Records
 from staticfire.edge.services.lambda_ import FunctionRef, Functions, Outcome
+from staticfire.edge.store import Store
+from tests.unit.edge.iam_kit import MemoryIam
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
@@ -35,36 +45,14 @@ class Incoming:
         return self._body
 
 
-class ControlPlane:
-    """API Gateway, CloudWatch and Logs in memory. Stores what it is told, apart from `forgets`."""
-
-    forgets = ("integrationSubtype", "connectionId")
+class Services:
+    """CloudWatch, Logs and a user pool in memory."""
 
     def __init__(self) -> None:
-        self.resources: dict[tuple[Scope, str], dict[str, Any]] = {}
         self.reads: list[str] = []
         self.metrics: list[dict[str, str]] = []
         self.log_calls: list[tuple[str, Mapping[str, Any]]] = []
         self.streams: set[tuple[str, str]] = set()
-        self.read_events: dict[str, asyncio.Event] = {}
-        self.down = False
-        self.page_size = 1000
-        self._made = 0
-
-    async def rest(self, scope: Scope, service: str, method: str, path: str, body: Any = None) -> Any:
-        if self.down:
-            raise AwsError(503, "ServiceUnavailable", "the emulator does not answer: staticfire up")
-        assert service == "apigateway"
-        await asyncio.sleep(0)
-        if method == "GET":
-            self.reads.append(path)
-            if path in self.read_events:
-                self.read_events[path].set()
-        return self._answer(scope, method, path, body)
-
-    def read_event(self, path: str) -> asyncio.Event:
-        """Set when the path is read."""
-        return self.read_events.setdefault(path, asyncio.Event())
 
     async def raw(
         self,
@@ -77,69 +65,13 @@ class ControlPlane:
         *,
         as_is: bool = False,
     ) -> Incoming:
-        if service == "cognito-idp":
-            self.reads.append(target)
-            return Incoming(404, b"{}")
-        try:
-            data = await self.rest(scope, service, method, target, json.loads(body) if body else None)
-        except AwsError as error:
-            return Incoming(error.status, json.dumps({"message": error.message}).encode())
-        status = {"POST": 201, "DELETE": 204}.get(method, 200)
-        return Incoming(status, b"" if data is None else json.dumps(data).encode())
+        assert service == "cognito-idp"
+        self.reads.append(target)
+        return Incoming(404, b"{}")
 
     async def at(self, target: str, service: str, request: Request, limit: int) -> Response:
         """It has no REST API."""
         return Response(404, [], b'{"message": "Not Found"}')
-
-    async def whole(self, response: Incoming) -> bytes:
-        return await response.read()
-
-    def _answer(self, scope: Scope, method: str, target: str, body: Any) -> Any:
-        path, _, query = target.partition("?")
-        parts = path.strip("/").split("/")
-        collection = len(parts) % 2 == 0
-        if method == "POST":
-            return self._create(scope, path, parts, body)
-        if collection:
-            return self._list(scope, path, query)
-        if (scope, path) not in self.resources:
-            raise AwsError(404, "NotFoundException", f"{path} not found")
-        if method == "PATCH":
-            self.resources[scope, path].update({key: body[key] for key in body if key not in self.forgets})
-        if method == "DELETE":
-            for key in [key for key in self.resources if key[0] == scope and f"{key[1]}/".startswith(f"{path}/")]:
-                del self.resources[key]
-            return None
-        return self.resources[scope, path]
-
-    def _create(self, scope: Scope, path: str, parts: list[str], body: dict[str, Any]) -> dict[str, Any]:
-        key = {
-            "apis": "apiId",
-            "routes": "routeId",
-            "integrations": "integrationId",
-            "stages": "stageName",
-            "authorizers": "authorizerId",
-            "deployments": "deploymentId",
-            "domainnames": "domainName",
-            "apimappings": "apiMappingId",
-        }[parts[-1]]
-        self._made += 1
-        kept = {name: value for name, value in body.items() if name not in self.forgets}
-        resource = {key: f"x{self._made}", **kept}
-        self.resources[scope, f"{path}/{resource[key]}"] = resource
-        return resource
-
-    def _list(self, scope: Scope, path: str, query: str) -> dict[str, Any]:
-        below = [
-            resource
-            for (owner, name), resource in self.resources.items()
-            if owner == scope and name.startswith(f"{path}/") and "/" not in name[len(path) + 1 :]
-        ]
-        start = int(query.removeprefix("nextToken=") or 0)
-        page: dict[str, Any] = {"items": below[start : start + self.page_size]}
-        if start + self.page_size < len(below):
-            page["nextToken"] = str(start + self.page_size)
-        return page
 
     async def query(self, scope: Scope, service: str, action: str, params: Mapping[str, str]) -> None:
         assert (service, action) == ("monitoring", "PutMetricData")
@@ -246,38 +178,63 @@ def _headers(headers: Sent) -> Headers:
 
 
 class Lab:
-    """An edge's HTTP APIs, and the accounts behind it."""
+    """An edge's API Gateway: its store is real, its neighbours are stand-ins."""
 
     def __init__(self, state_dir: Path) -> None:
-        self._state_dir = state_dir
+        self._path = state_dir / "edge.sqlite"
         self.functions = FunctionsInMemory()
         self.functions.handlers["echo"] = lambda event: {"statusCode": 200, "body": json.dumps(event)}
-        self.restart()
+        self.called: list[Request] = []
+        self.service_answer = Response(200, [("content-type", "application/x-amz-json-1.0")], b"{}")
+        self.iam = MemoryIam()
+        self._start()
 
-    def restart(self) -> None:
-        """A new edge in front of an emulator that knows nothing."""
-        self.emulator = ControlPlane()
+    def _start(self) -> None:
+        self.store = Store(self._path)
+        self.records = V2Records(self.store)
+        self.emulator = Services()
         self.client = Client()
-        self.apis = HttpApis(
+        services = ServiceCalls(PORT)
+        services.through(self._service)
+        keys = AccessKeys("token")
+        self.issued = IssuedKeys(self.store)
+        self.apis = api_gateway(
+            self.records,
+            RestRecords(self.store),
             cast(Emulator, self.emulator),
             cast(Functions, self.functions),
+            SignedCallers(keys, self.issued, IdentityPolicies(self.iam)),
+            services,
             public_host="127.0.0.1",
             port=PORT,
-            state_dir=self._state_dir,
+            gate=Gate(lambda: 0),
+            guard=lambda request: None,
             client=cast(http1.Client, self.client),
         )
 
+    async def _service(self, request: Request) -> Response:
+        self.called.append(request)
+        return self.service_answer
+
+    async def restart(self, *, lost: bool = False) -> None:
+        """Another edge on the same store; `lost`: the emulator's state is gone meanwhile."""
+        await self.store.close()
+        self._start()
+        if lost:
+            await self.lose()
+
+    async def lose(self) -> None:
+        """As when the emulator's state is found to be another one's."""
+        await self.store.clear()
+        await self.apis.reset()
+
     async def call(self, method: str, path: str, body: Any = None, scope: Scope = SCOPE) -> Any:
-        """A call to API Gateway as the router passes it through the edge; its answer's document."""
+        """A call to API Gateway; its answer's document. An error is raised."""
         data = b"" if body is None else json.dumps(body).encode()
-        call = Call(
-            Request(method, path, "", Headers([("content-type", "application/json")]), data), "apigateway", scope
-        )
-        response = await self.apis.answer(call)
-        if response is None:
-            answer = await self.emulator.raw(scope, "apigateway", method, path, [], data)
-            await self.apis.passed(call, answer.status)
-            return json.loads(await answer.read() or b"null")
+        path, _, query = path.partition("?")
+        headers = Headers([("content-type", "application/json")])
+        response = await self.apis.answer(Call(Request(method, path, query, headers, data), "apigateway", scope))
+        assert response is not None, path
         assert isinstance(response.body, bytes)
         assert response.status < 300, response.body
         return json.loads(response.body or b"null")

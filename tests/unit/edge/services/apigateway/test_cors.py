@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from staticfire.edge.http1.messages import Headers, Request, Response
-from staticfire.edge.services.apigateway.cors import CorsPolicy
-from staticfire.edge.services.apigateway.model import Cors
+from staticfire.edge.services.apigateway.common.cors import CorsPolicy
+from staticfire.edge.services.apigateway.common.settings import Cors
 
 SITE = "https://www.example.com"
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from staticfire.edge.aws.calls import Scope
 from staticfire.edge.http1.messages import Headers, Request
-from staticfire.edge.services.apigateway import event as events
-from staticfire.edge.services.apigateway.exchange import Exchange, decoded_path
-from staticfire.edge.services.apigateway.model import Route, Stage
+from staticfire.edge.services.apigateway.http import event as events
+from staticfire.edge.services.apigateway.http.exchange import Exchange, decoded_path
+from staticfire.edge.services.apigateway.http.model import Route, Stage
 
 SCOPE = Scope("123456789012", "eu-west-1")
 

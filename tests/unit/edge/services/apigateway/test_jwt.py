@@ -55,7 +55,12 @@ async def guarded(
     lab.client.answer = issue
     api = await lab.api({})
     configuration = {"issuer": issuer, "audience": ["the-api", "another-api"]}
-    body = {"authorizerType": "JWT", "identitySource": list(identity), "jwtConfiguration": configuration}
+    body = {
+        "name": "tokens",
+        "authorizerType": "JWT",
+        "identitySource": list(identity),
+        "jwtConfiguration": configuration,
+    }
     authorizer = await lab.call("POST", f"/v2/apis/{api.id}/authorizers", body)
     route = {
         "routeKey": "GET /",

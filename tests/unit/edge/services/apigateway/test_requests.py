@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from typing import Any
 
 import pytest
 
 from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.http1.messages import Headers, Request
-from staticfire.edge.services.apigateway.address import api_domain
+from staticfire.edge.services.apigateway.domains.address import api_domain
 from tests.unit.edge.services.apigateway.kit import ACCOUNT, REGION, Answer, Lab
 
 INTERNAL = {"message": "Internal Server Error"}
@@ -107,28 +106,6 @@ async def test_an_api_of_another_account_is_found(lab: Lab) -> None:
     assert lab.functions.refs[-1].scope == other
 
 
-async def test_a_second_request_asks_the_emulator_nothing(lab: Lab) -> None:
-    api = await lab.api({"GET /": "echo"})
-    await api.send("GET", "/")
-    before = len(lab.emulator.reads)
-    await api.send("GET", "/")
-    assert len(lab.emulator.reads) == before
-
-
-async def test_requests_at_the_same_time_learn_an_api_once(lab: Lab) -> None:
-    api = await lab.api({"GET /": "echo"})
-    before = len(lab.emulator.reads)
-    answers = await asyncio.gather(*(api.send("GET", "/") for _ in range(20)))
-    assert {answer.status for answer in answers} == {200}
-    assert lab.emulator.reads[before:].count(f"/v2/apis/{api.id}/routes") == 1
-
-
-async def test_all_pages_of_a_list_are_read(lab: Lab) -> None:
-    lab.emulator.page_size = 2
-    api = await lab.api({f"GET /{number}": "echo" for number in range(7)})
-    assert (await api.send("GET", "/6")).status == 200
-
-
 async def test_a_write_counts_for_the_next_request(lab: Lab) -> None:
     api = await lab.api({"GET /old": "echo"})
     assert (await api.send("GET", "/new")).status == 404
@@ -137,17 +114,6 @@ async def test_a_write_counts_for_the_next_request(lab: Lab) -> None:
     assert (await api.send("GET", "/new")).status == 200
     await lab.call("DELETE", f"/v2/apis/{api.id}")
     assert (await api.send("GET", "/new")).status == 404
-
-
-async def test_a_write_while_an_api_is_being_learned_is_not_missed(lab: Lab) -> None:
-    api = await lab.api({"GET /old": "echo"})
-    target = await lab.integrate(api.id, "echo")
-    read = lab.emulator.read_event(f"/v2/apis/{api.id}/routes")
-    learning = asyncio.create_task(api.send("GET", "/old"))
-    await read.wait()
-    await lab.call("POST", f"/v2/apis/{api.id}/routes", {"routeKey": "GET /new", "target": target})
-    await learning
-    assert (await api.send("GET", "/new")).status == 200
 
 
 async def test_a_stage_without_auto_deploy_serves_what_was_deployed(lab: Lab) -> None:
@@ -170,29 +136,6 @@ async def test_descriptions_say_where_the_api_is_served(lab: Lab) -> None:
     endpoint = f"http://{api.id}.execute-api.localhost:4566"
     assert (await lab.call("GET", f"/v2/apis/{api.id}"))["apiEndpoint"] == endpoint
     assert [one["apiEndpoint"] for one in (await lab.call("GET", "/v2/apis"))["items"]] == [endpoint]
-
-
-async def test_what_the_emulator_forgets_is_remembered(lab: Lab) -> None:
-    api = await lab.api({})
-    target = await lab.integrate(api.id, "echo", connectionId="link", integrationSubtype="SQS-SendMessage")
-    path = f"/v2/apis/{api.id}/{target}"
-    assert (await lab.call("GET", path))["connectionId"] == "link"
-    await lab.call("PATCH", path, {"connectionId": ""})
-    described = (await lab.call("GET", f"/v2/apis/{api.id}/integrations"))["items"][0]
-    assert "connectionId" not in described
-    assert described["integrationSubtype"] == "SQS-SendMessage"
-
-
-async def test_the_emulator_being_down_is_said(lab: Lab) -> None:
-    api = await lab.api({"GET /": "echo"})
-    lab.emulator.down = True
-    answer = await api.send("GET", "/")
-    assert answer.status == 503
-    assert "staticfire up" in answer.json()["message"]
-    lab.emulator.down = False
-    assert (await api.send("GET", "/")).status == 200
-    lab.emulator.down = True
-    assert (await api.send("GET", "/")).status == 200
 
 
 @pytest.mark.parametrize(
@@ -261,18 +204,20 @@ async def test_qualified_functions_and_stage_variables_in_uris(lab: Lab) -> None
     assert (await api.event("GET", "/"))["stageVariables"] == {"fn": "a"}
 
 
-@pytest.mark.parametrize(
-    ("settings", "word"),
-    [
-        ({"integrationSubtype": "SQS-SendMessage", "integrationUri": ""}, "SQS-SendMessage"),
-        ({"connectionType": "VPC_LINK", "integrationType": "HTTP_PROXY"}, "VPC"),
-    ],
-)
-async def test_what_is_not_served_here_says_so(lab: Lab, settings: dict[str, Any], word: str) -> None:
-    api = await lab.api({"GET /": "x"}, integration=settings)
-    answer = await api.send("GET", "/")
+async def test_what_a_vpc_link_leads_to_is_not_served_and_says_so(lab: Lab) -> None:
+    link = {"connectionType": "VPC_LINK", "connectionId": "abc123", "integrationType": "HTTP_PROXY"}
+    method = {"integrationMethod": "ANY", "payloadFormatVersion": "1.0"}
+    answer = await (await lab.api({"GET /": "x"}, integration=link | method)).send("GET", "/")
     assert answer.status == 501
-    assert word in answer.json()["message"]
+    assert "VPC" in answer.json()["message"]
+
+
+async def test_a_second_request_reads_no_store(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    api = await lab.api({"GET /": "echo"})
+    await api.send("GET", "/")
+    for name in ("get", "list", "everywhere"):
+        monkeypatch.setattr(lab.store, name, None)
+    assert (await api.send("GET", "/")).status == 200
 
 
 async def test_a_route_without_an_integration_is_an_internal_error(lab: Lab) -> None:
@@ -332,8 +277,7 @@ async def test_an_options_route_serves_what_is_no_preflight(lab: Lab) -> None:
 async def test_after_a_reset_everything_is_learned_anew(lab: Lab) -> None:
     api = await lab.api({"GET /": "echo"})
     await api.send("GET", "/")
-    lab.emulator.resources.clear()
-    await lab.apis.reset()
+    await lab.lose()
     assert (await api.send("GET", "/")).status == 503
 
 

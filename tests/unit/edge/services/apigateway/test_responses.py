@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from staticfire.edge.http1.messages import Response
-from staticfire.edge.services.apigateway.response import Malformed, version_1, version_2
+from staticfire.edge.services.apigateway.http.response import Malformed, version_1, version_2
 
 Version = Callable[[bytes], Response]
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from staticfire.edge.services.apigateway.routes import RouteTable
+from staticfire.edge.services.apigateway.http.routes import RouteTable
 
 KEYS = ["GET /pets/dog/1", "GET /pets/dog/{id}", "GET /pets/{proxy+}", "ANY /{proxy+}", "$default"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from staticfire.edge.services.apigateway.model import RouteSettings
-from staticfire.edge.services.apigateway.throttle import Bucket, Buckets
+from staticfire.edge.services.apigateway.common.settings import RouteSettings
+from staticfire.edge.services.apigateway.common.throttle import Bucket, Buckets
 
 
 def test_a_full_bucket_gives_its_burst_and_then_its_rate() -> None:

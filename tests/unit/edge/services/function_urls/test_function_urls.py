@@ -14,10 +14,14 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from staticfire.edge.aws.access_keys import Caller
+from staticfire.edge.aws.identity_policies import IdentityPolicies
+from staticfire.edge.aws.issued_keys import IssuedKeys
+from staticfire.edge.aws.signed_callers import SignedCallers
 from staticfire.edge.http1.messages import Headers, Request, Response
 from staticfire.edge.services.function_urls import FunctionUrls
 from staticfire.edge.services.lambda_ import Functions
 from staticfire.edge.store import Key
+from tests.unit.edge.iam_kit import MemoryIam
 from tests.unit.edge.services.lambda_.kit import Lab
 from tests.unit.edge.services.lambda_.test_response_streaming import STREAMS
 
@@ -47,7 +51,11 @@ async def served(
     async with lab.running() as functions:
         described = {"id": ID, "FunctionArn": ARN, "AuthType": auth, **config}
         await lab.store.write({Key("000000000000", "us-east-1", "lambda", "function-url", "f:"): described})
-        yield FunctionUrls(functions, lab.access_keys, 4566), functions
+        yield FunctionUrls(functions, callers(lab), 4566), functions
+
+
+def callers(lab: Lab) -> SignedCallers:
+    return SignedCallers(lab.access_keys, IssuedKeys(lab.store), IdentityPolicies(MemoryIam()))
 
 
 def requested(method: str = "GET", path: str = "/", query: str = "", body: bytes = b"", **headers: str) -> Request:

@@ -1,0 +1,212 @@
+"""One request on its way through a REST API, and what has become known of it.
+
+addressed -> routed (method, path parameters) -> arrived (body) -> authorised (authorizer, key)
+    -> integrated (integration_*) -> answered (status, response_*)
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from urllib.parse import parse_qsl
+
+from staticfire.edge.aws.calls import Scope
+from staticfire.edge.http1.hop_by_hop import HOP_BY_HOP
+from staticfire.edge.http1.messages import Request
+from staticfire.edge.services.apigateway.common.request_ids import clock, new_request_id
+from staticfire.edge.services.cloudwatch.metric_writer import Dimensions
+from staticfire.edge.traces.trace_id import new_root
+
+from .templates.variables import Parameters
+from .trail import Trail
+
+# Between client and gateway only.
+NOT_FORWARDED = HOP_BY_HOP | {"content-length", "expect"}
+# API Gateway spells these its own way, however the client did.
+_SPELLED = {"authorization": "Authorization", "user-agent": "User-Agent", "host": "Host"}
+_FORWARDED = frozenset(("x-amzn-trace-id", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"))
+
+
+class RoutedMethod(Protocol):
+    """What an exchange knows of its method."""
+
+    resource_id: str
+    path: str
+    verb: str
+    dimensions: Dimensions | None
+
+
+def _uuid() -> str:
+    """A UUID of version 4: a name, not a secret."""
+    digits = f"{random.getrandbits(128):032x}"
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+
+
+@dataclass(slots=True, eq=False)
+class RestExchange:
+    """One request. Made when its API and stage are known; the steps fill in what they find."""
+
+    request: Request
+    scope: Scope
+    api_id: str
+    stage: str
+    raw_path: str
+    domain_name: str
+    port: str
+    deployment_id: str = ""
+    stage_variables: Mapping[str, str] = field(default_factory=dict)
+    base_path: str | None = None
+    canary: bool = False
+    edge_optimized: bool = False
+    trail: Trail | None = None
+    now: float = field(init=False)
+    request_id: str = field(init=False)
+    extended_request_id: str = field(init=False)
+    trace_id: str = field(init=False)
+    path: str = field(init=False)
+    headers: list[tuple[str, str]] = field(init=False)
+    body: bytes = b""
+    method: RoutedMethod | None = None
+    path_parameters: Mapping[str, str] = field(default_factory=dict)
+    identity: dict[str, Any] = field(default_factory=dict)
+    authorizer: dict[str, Any] | None = None
+    usage_key: str | None = None
+    overrides: dict[str, Any] = field(default_factory=dict)
+    authorizer_error: str | None = None
+    authorizer_latency: int | None = None
+    authorizer_status: int | None = None
+    integration_error: str | None = None
+    integration_latency: int | None = None
+    integration_request_id: str | None = None
+    integration_status: int | None = None
+    endpoint_status: int | None = None
+    error_kind: str | None = None
+    error_message: str | None = None
+    validation_error: str | None = None
+    status: int = 0
+    response_length: int = 0
+    response_latency: int = 0
+    _query: list[tuple[str, str]] | None = None
+    _parameters: Parameters | None = None
+
+    def __post_init__(self) -> None:
+        self.now = time.time()
+        self.request_id = _uuid()
+        self.extended_request_id = new_request_id()
+        headers = self.request.headers
+        self.trace_id = headers.get("x-amzn-trace-id") or new_root(self.now)
+        self.path = "/" + self.raw_path.lstrip("/")
+        items, names = headers.items(), headers.names
+        if len(names) == len(items):
+            spelled = [name.decode("latin-1") for name in names]
+            self.headers = [
+                (_SPELLED.get(lower, own), value) for own, (lower, value) in zip(spelled, items, strict=True)
+            ]
+        else:
+            self.headers = [(_SPELLED.get(lower, lower), value) for lower, value in items]
+
+    @property
+    def verb(self) -> str:
+        return self.request.method
+
+    @property
+    def query(self) -> list[tuple[str, str]]:
+        """Query parameters, decoded, in the order sent."""
+        if self._query is None:
+            text = self.request.query
+            self._query = parse_qsl(text, keep_blank_values=True) if text else []
+        return self._query
+
+    def header(self, name: str) -> str | None:
+        """The last value of a header."""
+        values = self.request.headers.getall(name.lower())
+        return values[-1] if values else None
+
+    def parameter(self, place: str, name: str) -> str | None:
+        """A parameter of the request: `path`, `querystring` or `header`, or all its values: `multivalueheader`."""
+        if place == "path":
+            return self.path_parameters.get(name)
+        if place == "header":
+            return self.header(name)
+        if place == "querystring":
+            return next((value for key, value in reversed(self.query) if key == name), None)
+        if place == "multivalueheader":
+            return ",".join(self.request.headers.getall(name.lower())) or None
+        if place == "multivaluequerystring":
+            values = [value for key, value in self.query if key == name]
+            return ",".join(values) if values else None
+        return None
+
+    @property
+    def parameters(self) -> Parameters:
+        """As templates see them."""
+        if self._parameters is None:
+            self._parameters = Parameters(self.path_parameters, dict(self.query), dict(self.headers))
+        return self._parameters
+
+    def seen_headers(self) -> list[tuple[str, str]]:
+        """As what is behind the API sees them: with API Gateway's own, without those of the connection."""
+        kept: list[tuple[str, str]] = []
+        for name, value in self.headers:
+            lower = name.lower()
+            if lower not in NOT_FORWARDED and lower not in _FORWARDED:
+                kept.append((name, value))
+        return [*kept, *self.forwarded()]
+
+    def forwarded(self) -> list[tuple[str, str]]:
+        before, peer = self.request.headers.get("x-forwarded-for"), self.request.peer
+        return [
+            ("X-Amzn-Trace-Id", self.trace_id),
+            ("X-Forwarded-For", f"{before}, {peer}" if before else peer),
+            ("X-Forwarded-Port", self.port),
+            ("X-Forwarded-Proto", "http"),
+        ]
+
+    @property
+    def time(self) -> str:
+        return clock.text(self.now)
+
+    @property
+    def epoch_ms(self) -> int:
+        return int(self.now * 1000)
+
+    @property
+    def context_path(self) -> str:
+        """The path that the client used."""
+        if self.base_path is not None:
+            return f"/{self.base_path}{self.raw_path}" if self.base_path else self.raw_path
+        return f"/{self.stage}{self.raw_path}"
+
+    @property
+    def event_path(self) -> str:
+        return f"/{self.base_path}{self.path}" if self.base_path else self.path
+
+    @property
+    def domain_prefix(self) -> str:
+        return self.domain_name.partition(".")[0]
+
+    @property
+    def resource_path(self) -> str:
+        return self.method.path if self.method is not None else ""
+
+    @property
+    def api_arn(self) -> str:
+        return f"arn:aws:execute-api:{self.scope.region}:{self.scope.account}:{self.api_id}"
+
+    @property
+    def method_arn(self) -> str:
+        """The request as IAM policies name it: the path that the client used."""
+        return f"{self.api_arn}/{self.stage}/{self.verb}{self.path}"
+
+    @property
+    def source_arn(self) -> str:
+        """The method as resource policies of functions name it."""
+        return f"{self.api_arn}/{self.stage}/{self.verb}{self.resource_path}"
+
+    def note(self, text: str) -> None:
+        """A line of the execution log, where there is one."""
+        if self.trail is not None:
+            self.trail.add(text)

@@ -1,0 +1,1 @@
+"""IAM: what the edge learns of it on its way."""
