@@ -11,11 +11,14 @@ import gzip
 import hashlib
 import io
 import json
+import re
 import subprocess
+import sys
 import tarfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -225,3 +228,60 @@ def repository_path(uri: str) -> str:
 
 def password(authorization_token: str) -> str:
     return base64.b64decode(authorization_token).decode().partition(":")[2]
+
+
+# What of the standard library no function needs.
+_LEFT_OUT = {"__pycache__", "test", "idlelib", "tkinter", "ensurepip", "site-packages", "lib2to3", "turtledemo"}
+
+
+@cache
+def python_layer() -> tuple[Entry, ...]:
+    """This Python, where it lies on this machine: the interpreter, its library, and the libraries that both need."""
+    prefix, version = Path(sys.base_prefix), f"python{sys.version_info.major}.{sys.version_info.minor}"
+    interpreter = Path(sys.executable).resolve()
+    library = prefix / "lib" / version
+    files = [
+        path
+        for path in library.rglob("*")
+        if path.is_file() and not _LEFT_OUT & set(path.parts) and not path.is_relative_to(library / "config")
+    ]
+    binaries = [interpreter, *(path for path in files if path.suffix == ".so")]
+    listed = subprocess.run(["ldd", *map(str, binaries)], check=False, capture_output=True, text=True).stdout
+    words = {word for line in listed.splitlines() for word in line.split() if word.startswith("/")}
+    shared = {Path(word) for word in words if not word.endswith(":") and Path(word).is_file()}
+    kept = {str(path): path for path in (interpreter, *files, *shared)}
+    entries = [file(name.lstrip("/"), path.read_bytes(), 0o755) for name, path in sorted(kept.items())]
+    return (*entries, link("bin/python3", str(interpreter)))
+
+
+# Of botocore's models, those that services here call; all of them are 100 MB.
+_MODELS = re.compile(r"botocore/data/(?!dynamodb/|secretsmanager/|sts/|lambda/|[^/]*\.json$)")
+
+
+def distribution_files(*names: str, site: Path) -> tuple[Entry, ...]:
+    """What is installed, in `site` or here, of these distributions and of those that they need, below var/task."""
+    entries: dict[str, Entry] = {}
+    waiting, seen = list(names), set[str]()
+    while waiting:
+        name = waiting.pop().lower().replace("_", "-")
+        if name in seen:
+            continue
+        seen.add(name)
+        distribution = next(iter(metadata.distributions(name=name, path=[str(site), *sys.path])), None)
+        if distribution is None:
+            continue  # of another platform, or of an extra that nobody asked for
+        for path in distribution.files or ():
+            located = Path(str(distribution.locate_file(path)))
+            unneeded = ".." in path.parts or "__pycache__" in path.parts or _MODELS.match(str(path))
+            if not unneeded and located.is_file():
+                entries[str(path)] = file(f"var/task/{path}", located.read_bytes(), 0o644)
+        waiting += [
+            re.split(r"[^A-Za-z0-9._-]", text)[0] for text in distribution.requires or () if "extra ==" not in text
+        ]
+    return tuple(entries.values())
+
+
+def source_files(root: Path, *packages: str) -> tuple[Entry, ...]:
+    """Packages of a source tree, below var/task."""
+    paths = [path for package in packages for path in (root / package).rglob("*.py")]
+    return tuple(file(f"var/task/{path.relative_to(root)}", path.read_bytes()) for path in paths)
