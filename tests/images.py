@@ -84,11 +84,16 @@ class Entry:
     mode: int = 0o644
     kind: bytes = tarfile.REGTYPE
     target: str = ""
-    claimed: int | None = None
+    mtime: float = 0
 
 
 def file(name: str, content: bytes | str, mode: int = 0o644) -> Entry:
     return Entry(name, content.encode() if isinstance(content, str) else content, mode)
+
+
+def copied(name: str, path: Path, mode: int = 0o755) -> Entry:
+    """A file of this machine with its time, by which Python knows whether byte code is of its source."""
+    return Entry(name, path.read_bytes(), mode, mtime=int(path.stat().st_mtime))
 
 
 def program(name: str, content: bytes | str) -> Entry:
@@ -113,7 +118,7 @@ def tarred(entries: Iterable[Entry]) -> bytes:
         for entry in entries:
             info = tarfile.TarInfo(entry.name)
             info.mode, info.type, info.linkname = entry.mode, entry.kind, entry.target
-            info.size = len(entry.content)
+            info.size, info.mtime = len(entry.content), entry.mtime
             archive.addfile(info, io.BytesIO(entry.content))
     return buffer.getvalue()
 
@@ -231,7 +236,14 @@ def password(authorization_token: str) -> str:
 
 
 # What of the standard library no function needs.
-_LEFT_OUT = {"__pycache__", "test", "idlelib", "tkinter", "ensurepip", "site-packages", "lib2to3", "turtledemo"}
+_LEFT_OUT = {"test", "idlelib", "tkinter", "ensurepip", "site-packages", "lib2to3", "turtledemo"}
+
+
+def _shared_libraries(binaries: Iterable[Path]) -> set[Path]:
+    """Those of this machine that these files need."""
+    listed = subprocess.run(["ldd", *map(str, binaries)], check=False, capture_output=True, text=True).stdout
+    words = {word for line in listed.splitlines() for word in line.split() if word.startswith("/")}
+    return {Path(word) for word in words if not word.endswith(":") and Path(word).is_file()}
 
 
 @cache
@@ -246,11 +258,8 @@ def python_layer() -> tuple[Entry, ...]:
         if path.is_file() and not _LEFT_OUT & set(path.parts) and not path.is_relative_to(library / "config")
     ]
     binaries = [interpreter, *(path for path in files if path.suffix == ".so")]
-    listed = subprocess.run(["ldd", *map(str, binaries)], check=False, capture_output=True, text=True).stdout
-    words = {word for line in listed.splitlines() for word in line.split() if word.startswith("/")}
-    shared = {Path(word) for word in words if not word.endswith(":") and Path(word).is_file()}
-    kept = {str(path): path for path in (interpreter, *files, *shared)}
-    entries = [file(name.lstrip("/"), path.read_bytes(), 0o755) for name, path in sorted(kept.items())]
+    kept = {str(path): path for path in (interpreter, *files, *_shared_libraries(binaries))}
+    entries = [copied(name.lstrip("/"), path) for name, path in sorted(kept.items())]
     return (*entries, link("bin/python3", str(interpreter)))
 
 
@@ -261,6 +270,7 @@ _MODELS = re.compile(r"botocore/data/(?!dynamodb/|secretsmanager/|sts/|lambda/|[
 def distribution_files(*names: str, site: Path) -> tuple[Entry, ...]:
     """What is installed, in `site` or here, of these distributions and of those that they need, below var/task."""
     entries: dict[str, Entry] = {}
+    native: list[Path] = []
     waiting, seen = list(names), set[str]()
     while waiting:
         name = waiting.pop().lower().replace("_", "-")
@@ -272,13 +282,14 @@ def distribution_files(*names: str, site: Path) -> tuple[Entry, ...]:
             continue  # of another platform, or of an extra that nobody asked for
         for path in distribution.files or ():
             located = Path(str(distribution.locate_file(path)))
-            unneeded = ".." in path.parts or "__pycache__" in path.parts or _MODELS.match(str(path))
-            if not unneeded and located.is_file():
-                entries[str(path)] = file(f"var/task/{path}", located.read_bytes(), 0o644)
+            if ".." not in path.parts and not _MODELS.match(str(path)) and located.is_file():
+                entries[str(path)] = copied(f"var/task/{path}", located)
+                native += [located] if ".so" in path.suffixes else []
         waiting += [
             re.split(r"[^A-Za-z0-9._-]", text)[0] for text in distribution.requires or () if "extra ==" not in text
         ]
-    return tuple(entries.values())
+    shared = [path for path in _shared_libraries(native) if not str(path).startswith(str(site))]
+    return (*entries.values(), *(copied(str(path).lstrip("/"), path) for path in shared))
 
 
 def source_files(root: Path, *packages: str) -> tuple[Entry, ...]:

@@ -159,7 +159,7 @@ class Gateway:
         )
         variables = {
             "GATEWAY_CONFIGURATION": json.dumps(
-                {"upstreams": {}, "limits": {}, "routes": {}, "tokens": {}, "sessions": {}}
+                {"upstreams": {}, "routes": {}, "tokens": {"issuer": "issuer", "audience": "gateway"}}
             ),
             "SESSIONS_TABLE_NAME": sessions,
             "LIMITS_TABLE_NAME": limits,
@@ -167,7 +167,7 @@ class Gateway:
             "POWERTOOLS_SERVICE_NAME": "gateway",
             "POWERTOOLS_METRICS_NAMESPACE": "gateway",
         }
-        self.function = images.function(image, MemorySize=512, Timeout=29, Environment={"Variables": variables})
+        self.function = images.function(image, MemorySize=1024, Timeout=29, Environment={"Variables": variables})
         self.api: Api = lab.api({"$default": self.function})
 
     def _table(self, key: str, index: str = "", sort: str = "") -> str:

@@ -27,6 +27,7 @@ BUFFER = 1 << 16
 MOST_BYTES = 10 * 1024**3
 MOST_ENTRIES = 1_000_000
 SPARE_DISK = 512 * 1024**2
+LATEST_TIME = 2**33
 MOST_OF_A_HEADER = 1024**2
 LOOK_EVERY = 64 * 1024**2
 
@@ -249,6 +250,10 @@ def _write(entry: tarfile.TarInfo, archive: tarfile.TarFile, place: str, allowan
         while piece := content.read(PIECE):
             allowance.take(len(piece))
             file.write(piece)
+        file.flush()
+        # Python's byte code is good for a source of that time, and an image cannot be written to.
+        moment = min(max(0, int(entry.mtime)), LATEST_TIME)
+        os.utime(file.fileno(), (moment, moment))
         os.fchmod(file.fileno(), _mode(entry))
 
 

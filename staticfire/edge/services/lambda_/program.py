@@ -1,4 +1,4 @@
-"""What a function's process becomes where its runtime is not Python: Node, the function's own bootstrap, an image's.
+"""What a function's process becomes where its runtime is not Python: Node, its own bootstrap, an image's entrypoint.
 
 It uses what is built into the interpreter only: each module that is read from disk adds to a cold start.
 """

@@ -133,6 +133,13 @@ def test_permissions_are_those_of_all_others(applied: Applied) -> None:
     assert modes == {"mine": 0, "ours": 0o444, "closed": 0o200, "program": 0o555}
 
 
+def test_a_file_has_the_time_that_the_image_says(applied: Applied) -> None:
+    """Python's byte code would be of no use otherwise, at every cold start."""
+    applied.layer([Entry("a", b"a", mtime=1_700_000_000), Entry("b", mtime=-5), Entry("c", mtime=2**40)])
+    times = {name: os.stat(applied.root / name).st_mtime for name in ("a", "b", "c")}
+    assert times == {"a": 1_700_000_000, "b": 0, "c": layers.LATEST_TIME}
+
+
 def test_links_and_hard_links_of_earlier_layers(applied: Applied) -> None:
     applied.layer([file("usr/lib/x", "x"), link("lib", "usr/lib"), link("absolute", "/usr/lib")])
     applied.layer([file("lib/y", "y"), hard_link("z", "absolute/y")])
