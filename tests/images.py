@@ -7,14 +7,17 @@ its own language: nothing has to be fetched or compiled.
 from __future__ import annotations
 
 import base64
+import compileall
 import gzip
 import hashlib
 import io
 import json
+import py_compile
 import re
 import subprocess
 import sys
 import tarfile
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -282,14 +285,29 @@ def distribution_files(*names: str, site: Path) -> tuple[Entry, ...]:
             continue  # of another platform, or of an extra that nobody asked for
         for path in distribution.files or ():
             located = Path(str(distribution.locate_file(path)))
-            if ".." not in path.parts and not _MODELS.match(str(path)) and located.is_file():
+            unneeded = {"..", "__pycache__"} & set(path.parts) or _MODELS.match(str(path))
+            if not unneeded and located.is_file():
                 entries[str(path)] = copied(f"var/task/{path}", located)
                 native += [located] if ".so" in path.suffixes else []
         waiting += [
             re.split(r"[^A-Za-z0-9._-]", text)[0] for text in distribution.requires or () if "extra ==" not in text
         ]
     shared = [path for path in _shared_libraries(native) if not str(path).startswith(str(site))]
-    return (*entries.values(), *(copied(str(path).lstrip("/"), path) for path in shared))
+    return (*entries.values(), *_byte_code(entries), *(copied(str(path).lstrip("/"), path) for path in shared))
+
+
+def _byte_code(entries: Mapping[str, Entry]) -> tuple[Entry, ...]:
+    """As whoever builds an image for Lambda does: it cannot be written at a start, and to compile takes seconds."""
+    with tempfile.TemporaryDirectory() as directory:
+        for name, entry in entries.items():
+            if name.endswith(".py"):
+                path = Path(directory, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(entry.content)
+        mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+        compileall.compile_dir(directory, quiet=2, workers=2, invalidation_mode=mode)
+        made = sorted(Path(directory).rglob("*.pyc"))
+        return tuple(file(f"var/task/{path.relative_to(directory)}", path.read_bytes()) for path in made)
 
 
 def source_files(root: Path, *packages: str) -> tuple[Entry, ...]:
