@@ -88,6 +88,7 @@ class Account:
         self._packages = packages
         self.database = database
         self._api = ""
+        self._rest = ""
         self.service_variables: Mapping[str, str] = {}
         self._layer = ""
         self._clients: dict[str, Any] = {}
@@ -101,6 +102,9 @@ class Account:
     def url(self, path: str) -> str:
         return f"{self.endpoint}/_aws/execute-api/{self._api}/{STAGE}{path}"
 
+    def rest_url(self, path: str) -> str:
+        return f"{self.endpoint}/_aws/execute-api/{self._rest}/{STAGE}{path}"
+
     def deploy(self) -> None:
         layer = self.client("lambda").publish_layer_version(
             LayerName="bench", Content={"ZipFile": self._packages.layer.read_bytes()}
@@ -111,9 +115,11 @@ class Account:
         self._function("bench-schema", packages.schema, "usage.schema.init.handler", self.service_variables)
         self._invoke("bench-schema")
         self._function("bench-imports", packages.handlers, "imports.handler", {})
+        silent = self._function("bench-silent", packages.handlers, "silent.handler", {})
+        self._rest_api("silent", silent)
         self._http_api(
             {
-                "GET /silent": self._function("bench-silent", packages.handlers, "silent.handler", {}),
+                "GET /silent": silent,
                 "GET /insert": self._function("bench-insert", packages.handlers, "insert.handler", database),
                 "POST /usage": self._function(
                     "bench-usage", packages.usage, "usage.api.handler", self.service_variables
@@ -179,6 +185,26 @@ class Account:
         answer = self.client("lambda").invoke(FunctionName=name, Payload=b"{}")
         if "FunctionError" in answer:
             raise MeasureError(f"{name} at {self.endpoint} failed: {answer['Payload'].read().decode()}")
+
+    def _rest_api(self, path: str, function: str) -> None:
+        """The same function behind a REST API."""
+        gateway, functions = self.client("apigateway"), self.client("lambda")
+        made = gateway.create_rest_api(name="bench-rest")
+        self._rest = made["id"]
+        root = gateway.get_resources(restApiId=self._rest)["items"][0]["id"]
+        resource = gateway.create_resource(restApiId=self._rest, parentId=root, pathPart=path)["id"]
+        place = {"restApiId": self._rest, "resourceId": resource, "httpMethod": "GET"}
+        gateway.put_method(**place, authorizationType="NONE")
+        uri = f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{function}/invocations"
+        gateway.put_integration(**place, type="AWS_PROXY", integrationHttpMethod="POST", uri=uri)
+        functions.add_permission(
+            FunctionName=function,
+            StatementId="rest-api",
+            Action="lambda:InvokeFunction",
+            Principal="apigateway.amazonaws.com",
+            SourceArn=f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{self._rest}/*",
+        )
+        gateway.create_deployment(restApiId=self._rest, stageName=STAGE)
 
     def _http_api(self, routes: Mapping[str, str]) -> None:
         gateway, functions = self.client("apigatewayv2"), self.client("lambda")

@@ -31,6 +31,7 @@ PROBES = {
     "events": Probe(lambda n: ("POST", "/events", {"type": "probe", "source": "roles", "data": {"n": n}}), 202),
     "tasks": Probe(lambda n: ("POST", "/tasks", {"title": f"task {n}"}), 201),
     "todos": Probe(lambda n: ("GET", "/health", None), 200),
+    "chat": Probe(lambda n: ("GET", f"/rooms/room-{n}/messages", None), 200),
     "gateway": Probe(lambda n: ("GET", "/health/ready", None), 200),
 }
 STACKS = sorted(load(Path(__file__).parents[1]).stacks)

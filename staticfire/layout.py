@@ -22,7 +22,7 @@ NOT_SHARED = (
 
 # What the parts of a stack keep in the state directory, beside what was applied.
 STATE = (
-    *("edge.json", "edge-config.json", "http-apis.json", "inboxes.json", "mail.jsonl"),
+    *("edge.json", "edge-config.json", "inboxes.json", "mail.jsonl"),
     *("loading.json", "before-apply"),
     *("edge.sqlite", "edge.sqlite-shm", "edge.sqlite-wal"),
     *("compose.json", "containers.json", "terraform.rc", "provider-mirror", "applying"),

@@ -98,6 +98,7 @@ class LoadSettings:
     file: Path
     integrity: Path | None = None
     prices: Path | None = None
+    thresholds: tuple[str, ...] = ()
     breakdown: Breakdown | None = None
 
 
@@ -384,11 +385,12 @@ def _load(table: Table) -> LoadSettings:
             f"{table.where('layers')} is gone: it is `breakdown`, as layers are Lambda's.",
             remedy=f"Name the table [{table.name}.breakdown].",
         )
-    table.only("file", "integrity", "prices", "breakdown")
+    table.only("file", "integrity", "prices", "thresholds", "breakdown")
     return LoadSettings(
         file=table.required_path("file", "the stack's Locust file"),
         integrity=table.path("integrity"),
         prices=table.path("prices"),
+        thresholds=table.get("thresholds", strings, ()),
         breakdown=_breakdown(table.table("breakdown")) if "breakdown" in table else None,
     )
 

@@ -22,7 +22,7 @@ import pytest
 from staticfire.load.integrity import Books, Integrity
 from staticfire.load.journal import Journal, Write, Writer
 from staticfire.load.locust_processes import Plan, locust_run
-from staticfire.load.profiles import PACE, LoadOptions
+from staticfire.load.profiles import CLOSED, PACE, LoadOptions
 from staticfire.testing.kit import AccountFaults, AccountFunctions, StackUnderTest, wait_until
 from staticfire.testing.run import OwnStack
 
@@ -33,6 +33,8 @@ BOOKS = Books(ROOT / "loadtests/books/usage.py")
 
 RATE = 40
 CLIENTS = math.ceil(RATE / PACE)
+# Each client waits for its answer: so many writes at the most are under way when a load ends.
+CLOSED_LOAD = LoadOptions(rate=RATE, seconds=600, warm_up=0, model=CLOSED)
 WRITES = 240
 KILLS = 6
 # How often the service sends a call that is refused, and one that is not answered in time, before it gives up.
@@ -54,7 +56,7 @@ class Load:
         """Load for the length of the block."""
         self._ends += 1
         self._before = self._before or BOOKS.baseline(stack)
-        plan = Plan(ROOT / "loadtests/usage.py", stack.url, "steady", LoadOptions(rate=RATE, seconds=600, warm_up=0))
+        plan = Plan(ROOT / "loadtests/usage.py", stack.url, "steady", CLOSED_LOAD)
         with locust_run(plan, self._directory, ROOT) as run:
             yield
             assert run.running, run.problem

@@ -21,7 +21,13 @@ OUR_MISTAKE = {"ValidationException", "SerializationException", "IdempotentParam
 _session = boto3.Session()
 
 
-def client(service: str, *, attempts: int = ATTEMPTS, answer_seconds: float = ANSWER_SECONDS) -> Any:
+def client(
+    service: str,
+    *,
+    attempts: int = ATTEMPTS,
+    answer_seconds: float = ANSWER_SECONDS,
+    endpoint_url: str | None = None,
+) -> Any:
     """For any number of threads."""
     config = Config(
         connect_timeout=CONNECT_SECONDS,
@@ -31,7 +37,7 @@ def client(service: str, *, attempts: int = ATTEMPTS, answer_seconds: float = AN
         retries={"mode": "legacy", "total_max_attempts": attempts},
         parameter_validation=False,
     )
-    return _session.client(service, config=config)
+    return _session.client(service, config=config, endpoint_url=endpoint_url)
 
 
 def credentials() -> Any:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +25,7 @@ from staticfire.errors import PrerequisiteError, UsageError
 from staticfire.host.leave import INTERRUPTED
 from staticfire.host.locks import command_lock
 from staticfire.layout import Layout
-from staticfire.load.profiles import PROFILES, LoadOptions
+from staticfire.load.profiles import CLOSED, OPEN, PROFILES, LoadOptions
 from staticfire.load.thresholds import LoadLimits
 from staticfire.progress import progress
 from staticfire.settings import Settings
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from staticfire.load.locust_processes import Plan
     from staticfire.load.report.document import Comparison, Report
 
-EXTRA = {"locust": "Locust", "jinja2": "Jinja2"}
+EXTRA = {"locust": "Locust", "jinja2": "Jinja2", "hdrh": "hdrhistogram", "psutil": "psutil"}
 EXIT_CODES = {"passed": 0, "failed": 1, "interrupted": INTERRUPTED, "cannot be told": 8}
 
 
@@ -65,6 +66,13 @@ def _seconds(text: str) -> int:
     if not seconds.is_integer() or not 1 <= seconds <= MOST:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of seconds from 1 on: write 90s, 10m or 1h")
     return int(seconds)
+
+
+def _address(text: str) -> str:
+    host, colon, port = text.rpartition(":")
+    if not (colon and host and port.isdigit() and 0 < int(port) < 65536):
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, as 192.0.2.10:5557")
+    return text
 
 
 def _gone(text: str) -> int:
@@ -96,9 +104,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--rate", type=_positive, metavar="RPS", help="the profile's highest rate, in requests a second"
     )
     parser.add_argument(
-        "--users", type=_count, metavar="N", help="how many hold that rate (default: five a second each)"
+        "--users",
+        type=_count,
+        metavar="N",
+        help="open: the most requests in flight (default: a second's); closed: how many share the rate (five each)",
     )
     parser.add_argument("--workers", type=_count, default=1, metavar="N", help="processes that send (default: 1)")
+    parser.add_argument(
+        "--listen",
+        type=_address,
+        default="",
+        metavar="HOST:PORT",
+        help="have --workers N on other machines join here, instead of processes of this one (docs/load.md)",
+    )
     parser.add_argument(
         "--warm-up", type=_seconds, default=5, metavar="TIME", help="before, reported apart (default: 5s)"
     )
@@ -110,15 +128,28 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="0: do not break a request's time down (default: 3)",
     )
     parser.add_argument("--layers", type=_gone, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--model",
+        choices=(OPEN, CLOSED),
+        default=OPEN,
+        help="open: requests are sent when due, answered or not; closed: users wait for their answers (default: open)",
+    )
     limits = LoadLimits()
     parser.add_argument(
-        "--max-p95", type=_milliseconds, default=limits.p95_ms, metavar="TIME", help="must be kept (default: 1s)"
+        "--max-p95", type=_milliseconds, metavar="TIME", help="must be kept (default: five times the unloaded p95)"
     )
     parser.add_argument(
         "--max-errors", type=_share, default=limits.errors, metavar="SHARE", help="must be kept (default: %(default)s)"
     )
     parser.add_argument(
         "--min-rate", type=_positive, metavar="RPS", help="must be kept (default: 0.9 of the profile's)"
+    )
+    parser.add_argument(
+        "--threshold",
+        action="append",
+        default=[],
+        metavar="EXPRESSION",
+        help="must hold, as 'p(95)<200', 'error_rate<0.01', 'p(99){POST /usage}<1s', 'integrity==0'; repeatable",
     )
     parser.add_argument(
         "--compare", type=Path, metavar="REPORT", help="directory or report.json of an earlier run, to be set beside it"
@@ -145,6 +176,7 @@ def _load(settings: Settings, arguments: argparse.Namespace) -> int:
             f"Not installed: {', '.join(missing)}.",
             remedy="Install what load runs need: `pip install 'staticfire[load]'`.",
         )
+    from staticfire.load.expressions import ThresholdExpression
     from staticfire.load.report.document import read
     from staticfire.load.run import load_settings, look_up, plan_of, run
 
@@ -153,7 +185,8 @@ def _load(settings: Settings, arguments: argparse.Namespace) -> int:
             "--fail-on-worse needs an earlier run.", remedy="Name the directory of its report: --compare REPORT."
         )
     name = arguments.stack or _only(settings)
-    load_settings(settings.stack(name))  # what is wrong with it is said before what does not run
+    described = load_settings(settings.stack(name))  # what is wrong with it is said before what does not run
+    expressions = [ThresholdExpression.parse(text) for text in (*described.thresholds, *arguments.threshold)]
     earlier = read(arguments.compare) if arguments.compare else None
     stack = Stack(settings, name, require_well(settings))
     with command_lock(Layout.of(settings), "load"), progress(verbose=arguments.verbose) as display:
@@ -162,9 +195,9 @@ def _load(settings: Settings, arguments: argparse.Namespace) -> int:
             report, page = look_up(stack, directory, display)
             _show(arguments, report, page)
             return 0 if report.integrity and report.integrity.holds else EXIT_CODES["failed"]
-        options = LoadOptions(arguments.rate, arguments.users, arguments.duration, arguments.warm_up)
+        options = LoadOptions(arguments.rate, arguments.users, arguments.duration, arguments.warm_up, arguments.model)
         limits = LoadLimits(arguments.max_p95, arguments.max_errors, arguments.min_rate)
-        plan = plan_of(stack, arguments.profile, options, limits, arguments.workers)
+        plan = plan_of(stack, arguments.profile, options, limits, arguments.workers, arguments.listen)
         if earlier is not None:
             _foresee(earlier, stack, plan, gate=arguments.fail_on_worse)
         report, page = run(
@@ -175,6 +208,8 @@ def _load(settings: Settings, arguments: argparse.Namespace) -> int:
             traffic=arguments.traffic,
             earlier=earlier,
             fail_on_worse=arguments.fail_on_worse,
+            expressions=expressions,
+            command=shlex.join(["staticfire", *sys.argv[1:]]),
         )
     _show(arguments, report, page)
     return EXIT_CODES[report.verdict]
@@ -222,7 +257,11 @@ def _only(settings: Settings) -> str:
 
 def _print(report: Report, page: Path) -> None:
     print(_line("warm-up", report.warm_up))
+    if report.unloaded is not None:
+        print(_line("unloaded", report.unloaded))
     print(_line("measured", report.measured))
+    if report.measured.unsent:
+        print(f"unsent    {report.measured.unsent} were due and were never sent")
     for route in report.measured.routes:
         print(f"  {route.name:<28} {route.rate:>8.1f} a second, p95 {_ms(route.p95_ms)}")
     for step in report.steps:
@@ -237,6 +276,8 @@ def _print(report: Report, page: Path) -> None:
         print(f"warning   {warning}")
     if report.comparison is not None:
         _print_comparison(report.comparison)
+    if report.knee is not None:
+        print(f"knee      {'-' if report.knee.rate is None else f'{report.knee.rate:.0f} a second'}. {report.knee.why}")
     print(f"carried   {report.summary.rate:.1f} a second. {report.summary.basis}")
     print(f"verdict   {report.verdict}")
     print(f"report    {page}")
@@ -255,6 +296,8 @@ def _print_comparison(comparison: Comparison) -> None:
 
 
 def _line(name: str, figures: Figures) -> str:
+    if figures.p50_ms is None:  # of several loads there are no percentiles
+        return f"{name:<9} {figures.requests} requests in {figures.seconds} s, {figures.failures} failed"
     times = f"p50 {_ms(figures.p50_ms)}, p95 {_ms(figures.p95_ms)}, p99 {_ms(figures.p99_ms)}"
     rate = f"{figures.rate:.1f} a second, {figures.failures} failed"
     return f"{name:<9} {figures.requests} requests in {figures.seconds} s, {rate}, {times}"

@@ -79,6 +79,11 @@ class Integrity:
     def __post_init__(self) -> None:
         object.__setattr__(self, "holds", not any(getattr(self, name) for name in FAILURES))
 
+    @property
+    def wrong(self) -> int:
+        """How many writes, users and totals are not as they should be."""
+        return sum(getattr(self, name) for name in FAILURES)
+
     def __str__(self) -> str:
         lines = [f"{self.acknowledged} of {self.writes} writes of {self.users} users were acknowledged"]
         lines += [f"{getattr(self, name)} {name.replace('_', ' ')}" for name in (*FAILURES, *REMARKS)]

@@ -8,13 +8,17 @@ the write counts as one without an answer: it may be stored, or not.
     {"write": 17, "at": 1795212783.52, "status": 201, "answer": {"id": "..."}}
 
 Amounts are strings: a journal never rounds.
+
+A worker on another machine has no such directory. It keeps its lines until it reports, and the master writes them down.
+What a worker that was lost had not reported yet is not in the journal, and the run says that it lost a process.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,13 +39,10 @@ class Write:
     answer: Mapping[str, Any] | None = None
 
 
-class Writer:
-    """Appends to this process's file. Each line is one call of the kernel: a killed process loses none of them."""
+class Lines:
+    """Numbers the writes of a process, and hands on its lines."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._pid = 0
-        self._descriptor = -1
+    def __init__(self) -> None:
         self._count = 0
 
     def sending(self, sent: Mapping[str, Any], at: float) -> int:
@@ -52,6 +53,34 @@ class Writer:
 
     def answered(self, write: int, at: float, status: int | None, answer: Mapping[str, Any] | None) -> None:
         self._append({"write": write, "at": at, "status": status, "answer": answer})
+
+    def _append(self, line: Mapping[str, Any]) -> None:
+        raise NotImplementedError
+
+
+class Reported(Lines):
+    """Keeps the lines of a worker on another machine until it reports them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: list[Mapping[str, Any]] = []
+
+    def take(self) -> list[Mapping[str, Any]]:
+        lines, self._lines = self._lines, []
+        return lines
+
+    def _append(self, line: Mapping[str, Any]) -> None:
+        self._lines.append(line)
+
+
+class Writer(Lines):
+    """Appends to this process's file. Each line is one call of the kernel: a killed process loses none of them."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__()
+        self._directory = directory
+        self._pid = 0
+        self._descriptor = -1
 
     def _append(self, line: Mapping[str, Any]) -> None:
         if self._pid != os.getpid():  # a fork writes to a file of its own
@@ -66,6 +95,14 @@ def writer(environ: Mapping[str, str] = os.environ) -> Writer | None:
     """The writer that this process's variables ask for, if any."""
     directory = environ.get(VARIABLE)
     return Writer(Path(directory)) if directory else None
+
+
+def write_reported(directory: Path, worker: str, lines: Iterable[Mapping[str, Any]]) -> None:
+    """Write down what a worker on another machine reported."""
+    directory.mkdir(parents=True, exist_ok=True)
+    name = re.sub(r"[^A-Za-z0-9_.-]", "_", worker)
+    with (directory / f"{name}.jsonl").open("ab") as file:
+        file.write(b"".join(_text(line).encode() + b"\n" for line in lines))
 
 
 class Journal:

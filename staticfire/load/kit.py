@@ -27,11 +27,13 @@ import urllib.parse
 import urllib.request
 from argparse import Namespace
 from collections.abc import Callable, Mapping
-from functools import cache
+from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import gevent
+from gevent.event import AsyncResult
 from locust import FastHttpUser, argument_parser, events
 from locust.argument_parser import LocustArgumentParser
 from locust.contrib.fasthttp import ResponseContextManager
@@ -46,11 +48,12 @@ from staticfire.layout import Layout
 from staticfire.timespan import parse_timespan
 
 from . import journal
-from .profiles import PROFILES, LoadOptions
+from .arrivals import Arrivals
+from .profiles import CLOSED, OPEN, PROFILES, LoadOptions
 from .random_choices import Replays, Zipf
 from .record import VARIABLE as RECORD
-from .shape import STOP_SECONDS, WORKERS_LATE_SECONDS, Leader, RequestTallies, Shape
-from .thresholds import LoadLimits, judge, steps_of
+from .shape import LATE, STOP_SECONDS, WORKERS_LATE_SECONDS, Leader, RequestTallies, Shape
+from .thresholds import LoadLimits, judge, limits_of, steps_of
 
 __all__ = ["Check", "HttpUser", "Replays", "Zipf", "object_of", "status"]
 
@@ -59,30 +62,69 @@ log = logging.getLogger("staticfire.load")
 UNSHAPED_PACE = 10.0
 CATCH_UP_SECONDS = 1.0
 
+
+@dataclass
+class _Process:
+    """What all users of this process share: `arrivals` None: each of them waits for its answers."""
+
+    tallies: RequestTallies = field(default_factory=RequestTallies)
+    arrivals: Arrivals | None = None
+
+
+_process = _Process()
+
 # What is wrong with an answer; None: nothing.
 Check = Callable[[ResponseContextManager], str | None]
 
 
 class HttpUser(FastHttpUser):
-    """A client that keeps its pace whatever the answers take. `api` names the HTTP API where the host is a stack."""
+    """A client that sends when its requests are due. `api` names the HTTP API where the host is a stack."""
 
     abstract = True
     api: str | None = None
-    _writer = journal.writer()
+    _writer: journal.Lines | None = journal.writer()
     _stopped = False
+    _turn: AsyncResult | None = None
+    # When the next request is due; None: whenever it is sent.
+    _due: float | None = None
 
     def on_start(self) -> None:
         self.base = api_url((self.host or "").rstrip("/"), self.api)
-        # Users start together; what they send must not come in waves.
-        period = self._period
-        self._due = time.monotonic() + random.random() * period
-        gevent.sleep(self._due - time.monotonic() if period else 0)
+        if _process.arrivals is not None:
+            # What a subclass sends to begin with is nobody's turn; its first task is.
+            tasks: Any = self._taskset_instance
+            tasks.on_start = partial(self._await_turn, _process.arrivals)
+        elif period := self._period:
+            # Users start together; what they send must not come in waves.
+            self._paced = self._due = time.monotonic() + random.random() * period
+            gevent.sleep(self._due - time.monotonic())
 
     def wait_time(self) -> float:
+        if _process.arrivals is not None:
+            self._await_turn(_process.arrivals)
+            return 0.0
         period = self._period
+        if not period:
+            return 0.0
         now = time.monotonic()
-        self._due = max(self._due + period, now - CATCH_UP_SECONDS)
-        return max(0.0, self._due - now) if period else 0.0
+        self._paced += period
+        if self._paced < now - CATCH_UP_SECONDS:
+            dropped = int((now - CATCH_UP_SECONDS - self._paced) / period) + 1
+            _process.tallies.drop(dropped)
+            self._paced += dropped * period
+        self._due = self._paced
+        return max(0.0, self._due - now)
+
+    def _await_turn(self, arrivals: Arrivals) -> None:
+        """Until a request is due, and no user that was busy later is idle."""
+        self._turn = turn = arrivals.next()
+        try:
+            self._due = turn.get()
+        except BaseException:
+            arrivals.leave(turn)
+            raise
+        finally:
+            self._turn = None
 
     @property
     def _period(self) -> float:
@@ -126,15 +168,29 @@ class HttpUser(FastHttpUser):
     ) -> ResponseContextManager:
         method, path = route.split(" ", 1)
         url = self.base + path.format_map(at or {})
-        return self.client.request(method, url, name=route, headers=dict(headers or {}), catch_response=True, **body)
+        due, self._due = self._due, None
+        context = {} if due is None else {LATE: max(0.0, time.monotonic() - due) * 1000}
+        _process.tallies.in_flight += 1
+        try:
+            return self.client.request(
+                method, url, name=route, headers=dict(headers or {}), catch_response=True, context=context, **body
+            )
+        finally:
+            _process.tallies.in_flight -= 1
 
     def stop(self, force: bool = False) -> bool:
         self._stopped = True
-        return bool(super().stop(force))
+        killed = bool(super().stop(force))
+        if not killed and self._turn is not None and not self._turn.ready() and _process.arrivals is not None:
+            _process.arrivals.leave(self._turn)
+            self._turn.set_exception(StopUser())
+        return killed
 
     def _go_on_or_stop(self) -> None:
         """Locust ends a user that waits a moment after it decided to. One that wakes meanwhile must send nothing."""
         if self._stopped:
+            if self._due is not None and _process.arrivals is not None:
+                _process.arrivals.issue(self._due)
             raise StopUser
 
 
@@ -223,7 +279,15 @@ def _options(parser: LocustArgumentParser) -> None:
     group = parser.add_argument_group("Profiles", f"--profile NAME chooses one. {names}.")
     group.add_argument("--rate", type=float, help="highest rate of the profile, in requests a second")
     group.add_argument("--warm-up", type=parse_timespan, default="5s", help="time before it, which does not count: 5s")
-    group.add_argument("--max-p95", type=parse_timespan, default="1s", help="95th percentile that must be kept: 200ms")
+    group.add_argument(
+        "--model",
+        choices=(OPEN, CLOSED),
+        default=OPEN,
+        help="open: requests are sent when due; closed: users wait for their answers (default: open)",
+    )
+    group.add_argument(
+        "--max-p95", type=parse_timespan, help="95th percentile that must be kept: 200ms; default: by the unloaded one"
+    )
     group.add_argument("--max-errors", type=float, default=LoadLimits.errors, help="share of failures that is allowed")
     group.add_argument("--min-rate", type=float, help="rate that must be kept; default: 0.9 of the profile's")
 
@@ -231,15 +295,18 @@ def _options(parser: LocustArgumentParser) -> None:
 def _init(environment: Environment, runner: Any, **_: Any) -> None:
     options = environment.parsed_options
     assert options is not None
-    measured = RequestTallies()
+    measured = _process.tallies
     environment.events.request.add_listener(measured.request)
     environment.stop_timeout = environment.stop_timeout or STOP_SECONDS
+    environment.events.test_start.add_listener(_arrive)
+    gevent.spawn(measured.sample_each_second)
     if isinstance(runner, WorkerRunner):
-        environment.events.report_to_master.add_listener(lambda client_id, data: data.update(seconds=measured.take()))
+        _report(environment, measured)
         return
     _find_host(environment, options)
     path = os.environ.get(RECORD)
-    leader = Leader(Path(path) if path else None, measured)
+    journaled = os.environ.get(journal.VARIABLE)
+    leader = Leader(Path(path) if path else None, measured, Path(journaled) if journaled else None)
     environment.events.worker_report.add_listener(leader.report)
     environment.events.quitting.add_listener(lambda **_: leader.collect())
     environment.events.cpu_warning.add_listener(
@@ -250,6 +317,36 @@ def _init(environment: Environment, runner: Any, **_: Any) -> None:
     if options.profile is not None:
         _shape(environment, options, leader, late=WORKERS_LATE_SECONDS if isinstance(runner, MasterRunner) else 1.0)
     gevent.spawn(leader.collect_each_second)
+
+
+def _report(environment: Environment, measured: RequestTallies) -> None:
+    """Have a worker tell its master what it measured, what it wrote if it has no journal, and what time it is."""
+    reported = None
+    if HttpUser._writer is None:
+        reported = HttpUser._writer = journal.Reported()
+
+    def add(client_id: str, data: dict[str, Any]) -> None:
+        data.update(seconds=measured.take(), journal=reported.take() if reported else [], clock=time.time())
+
+    environment.events.report_to_master.add_listener(add)
+
+
+def _arrive(environment: Environment, **_: Any) -> None:
+    """Where the load is open, begin to issue what is due. A worker knows the model once its master has told it."""
+    pace: float = getattr(environment.parsed_options, "open_pace", 0.0)
+    if pace and not isinstance(environment.runner, MasterRunner):
+        runner = environment.runner
+        assert runner is not None
+        arrivals = _process.arrivals = Arrivals(pace, lambda: runner.user_count)
+        _process.tallies.unsent = arrivals.unsent
+        issuing = gevent.spawn(arrivals.run)
+
+        def end(**_: Any) -> None:
+            issuing.kill()
+            arrivals.end()
+            _process.tallies.sample()
+
+        environment.events.test_stop.add_listener(end)
 
 
 def _find_host(environment: Environment, options: Namespace) -> None:
@@ -267,12 +364,16 @@ def _shape(environment: Environment, options: Namespace, leader: Leader, late: f
     profile = PROFILES.get(options.profile)
     if profile is None:
         raise SystemExit(f"There is no profile {options.profile!r}; there are: {', '.join(PROFILES)}.")
-    chosen = LoadOptions(options.rate, options.num_users, options.run_time, options.warm_up)
-    limits = LoadLimits(options.max_p95 * 1000, options.max_errors, options.min_rate)
+    chosen = LoadOptions(options.rate, options.num_users, options.run_time, options.warm_up, options.model)
+    limits = LoadLimits(
+        None if options.max_p95 is None else options.max_p95 * 1000, options.max_errors, options.min_rate
+    )
     options.run_time = None  # the shape's own, and Locust would count the warm-up
-    # Not an option of Locust's own: its master hands it to the workers.
+    # Not options of Locust's own: its master hands them to the workers.
     options.pace = profile.pace(chosen)
-    shape = environment.shape_class = Shape(profile, profile.phases(chosen), leader, limits, late)
+    options.open_pace = options.pace if profile.model(chosen) == OPEN else 0.0
+    phases = profile.phases(chosen, unloaded=limits.p95_ms is None)
+    shape = environment.shape_class = Shape(profile, phases, leader, limits, late)
     shape.runner = environment.runner
     # Locust itself would take this signal only once the shape is over, and die of it before.
     gevent.signal_handler(signal.SIGTERM, shape.end)
@@ -280,7 +381,7 @@ def _shape(environment: Environment, options: Namespace, leader: Leader, late: f
     def end(environment: Environment, **_: Any) -> None:
         leader.end()
         record = leader.record
-        thresholds = judge(record, steps_of(record), profile.name, limits)
+        thresholds = judge(record, steps_of(record), profile.name, limits_of(record, profile, limits))
         for threshold in thresholds:
             log.log(logging.INFO if threshold.holds else logging.ERROR, "threshold %s", threshold)
         environment.process_exit_code = 0 if all(threshold.holds for threshold in thresholds) else 1

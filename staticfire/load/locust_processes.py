@@ -29,6 +29,8 @@ from .thresholds import LoadLimits
 
 STOP_SECONDS = 10.0
 TAIL = 2000
+# For workers on other machines to join.
+JOIN_SECONDS = 300
 JOURNAL = "journal"
 
 
@@ -42,6 +44,8 @@ class Plan:
     options: LoadOptions
     limits: LoadLimits = field(default_factory=LoadLimits)
     workers: int = 1
+    # HOST:PORT at which workers on other machines join; empty: they are processes of this one.
+    listen: str = ""
 
     def flags(self) -> list[str]:
         flags = {
@@ -51,7 +55,8 @@ class Plan:
             "--users": self.options.users,
             "--run-time": self.options.seconds,
             "--warm-up": f"{self.options.warm_up}s",
-            "--max-p95": f"{self.limits.p95_ms}ms",
+            "--model": self.options.model,
+            "--max-p95": None if self.limits.p95_ms is None else f"{self.limits.p95_ms}ms",
             "--max-errors": self.limits.errors,
             "--min-rate": self.limits.rate,
         }
@@ -69,6 +74,12 @@ class LocustRun:
         self._project = project
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         lead = ["--headless", "--only-summary", f"--csv={directory / 'locust'}", "--csv-full-history", *plan.flags()]
+        if plan.listen:
+            host, _, at = plan.listen.rpartition(":")
+            lead += ["--master", f"--master-bind-host={host}", f"--master-bind-port={at}"]
+            lead += [f"--expect-workers={plan.workers}", f"--expect-workers-max-wait={JOIN_SECONDS}"]
+            self._start("Locust's master", plan.file, lead)
+            return
         if plan.workers == 1:
             self._start("Locust", plan.file, lead)
             return

@@ -1,11 +1,13 @@
-"""Usage profiles: which rate a load run holds when, and how many users hold it.
+"""Usage profiles: which rate a load run holds when, by which model, and how many users hold it.
 
-A rate is held by users who each send PACE requests a second, whatever the answers take: while the service is quick the
-rate is the profile's. Once an answer takes longer than a user's pace, that user is late, and catches up as soon as it
-can. When all users are late the rate falls below the profile's, which the report shows as a step that does not hold: a
-generator with a limited number of users is never fully open.
+Open: requests are sent when they are due, whether or not earlier ones were answered, as callers who know nothing of
+each other send them. Users only limit how many are in flight: by default as many as the rate sends in a second.
 
-`rate` is the highest rate of a profile, and `seconds` the length of all its phases; the warm-up comes on top.
+Closed: users who each send PACE requests a second, and wait for each answer. While the service is quick the rate is the
+profile's; when all users wait, the rate falls.
+
+`rate` is the highest rate of a profile, and `seconds` the length of all its phases; the warm-up comes on top, and so
+does the unloaded phase of a profile that has no light one of its own, from which the limit of latency follows.
 """
 
 from __future__ import annotations
@@ -14,9 +16,15 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .record import WARM_UP
+from .record import UNLOADED, WARM_UP
 
+OPEN, CLOSED = "open", "closed"
 PACE = 5.0
+# Of an open load: as many users as requests in a second, so that a second's stall keeps nothing back.
+OPEN_PACE = 1.0
+LEAST_IN_FLIGHT = 16
+UNLOADED_SECONDS = 6.0
+UNLOADED_RATE = 10.0
 STEPS = 11
 STEP_FACTOR = math.sqrt(2)
 CLIENTS = 16
@@ -40,29 +48,45 @@ class LoadOptions:
     users: int | None = None
     seconds: int | None = None
     warm_up: float = 5.0
+    model: str = OPEN
 
 
 @dataclass(frozen=True)
 class Profile:
-    """`shares` splits the seconds into named phases, each with its share of the highest rate."""
+    """`shares` splits the seconds into named phases, each with its share of the highest rate.
+
+    `light`: its first phase tells how quick the service is without load.
+    """
 
     name: str
     what: str
     rate: float | None
     seconds: float
     shares: Mapping[str, float]
+    light: bool = False
+
+    def model(self, options: LoadOptions) -> str:
+        """Without a rate to be held, a load is closed."""
+        return CLOSED if self.rate is None else options.model
 
     def pace(self, options: LoadOptions) -> float:
         """Requests a second that one user sends; 0: as many as are answered."""
         rate = self._rate(options)
         if rate is None:
             return 0.0
-        return rate / options.users if options.users else min(PACE, rate)
+        if options.users:
+            return rate / options.users
+        if options.model == CLOSED:
+            return min(PACE, rate)
+        return rate / max(LEAST_IN_FLIGHT, rate / OPEN_PACE)
 
-    def phases(self, options: LoadOptions) -> list[PlannedPhase]:
-        """The warm-up, then the others in turn."""
+    def phases(self, options: LoadOptions, *, unloaded: bool = False) -> list[PlannedPhase]:
+        """The warm-up, an unloaded phase where one is wanted and none is light, then the others in turn."""
         seconds = (options.seconds or self.seconds) / len(self.shares)
         phases = [self._phase(name, seconds, share, options) for name, share in self.shares.items()]
+        rate = self._rate(options)
+        if unloaded and rate is not None and not self.light:
+            phases.insert(0, self._phase(UNLOADED, UNLOADED_SECONDS, min(UNLOADED_RATE / rate, 1.0), options))
         if options.warm_up:
             phases.insert(0, self._phase(WARM_UP, options.warm_up, next(iter(self.shares.values())), options))
         return phases
@@ -83,8 +107,8 @@ PROFILES: Mapping[str, Profile] = {
     profile.name: profile
     for profile in (
         Profile("steady", "holds a rate", 50, 60, {"steady": 1.0}),
-        Profile("ramp", "steps up to a rate; ends after the step that does not hold", 800, 110, RAMP),
-        Profile("spike", "a rate for a third of the time, a fifth of it before and after", 250, 60, SPIKE),
+        Profile("ramp", "steps up to a rate; ends after the step that does not hold", 800, 110, RAMP, light=True),
+        Profile("spike", "a rate for a third of the time, a fifth of it before and after", 250, 60, SPIKE, light=True),
         Profile("soak", "holds a rate for half an hour", 50, 1800, {"soak": 1.0}),
         Profile("flood", "as many requests as a number of users get answered", None, 10, {"flood": 1.0}),
     )

@@ -4,12 +4,17 @@ The process that leads the run (Locust's master, or its only process) appends li
 STATICFIRE_LOAD_RECORD names:
 
     {"phase": "step 3", "at": 1795212783.5, "users": 40, "rate": 200.0}      from here on; rate null: no rate is held
-    {"second": 1795212784, "name": "POST /orders", "requests": 190, "failures": 0, "times": {"4.21": 17, ...}}
+    {"second": 1795212784, "name": "POST /orders", "requests": 190, "failures": 0, "times": {"4.21": 17, ...},
+     "from_due": {"4.5": 17, ...}, "kinds": {"503: ...": 2}}
+    {"second": 1795212784, "in_flight": 12, "unsent": 0}                     of one process
     {"warning": "...", "at": ...}                                            what makes the figures doubtful
     {"phase": null, "at": ..., "cut": false}                                 the end; cut: the last phase does not count
 
 A request belongs to the second in which it was answered. Several workers make several lines of one second: they add
-up. `times` is a histogram: milliseconds, rounded to three digits, and how many took that long.
+up. `times` is a histogram: milliseconds, rounded to three digits, and how many took that long from when they were sent.
+`from_due` is the same from when they were due, which is what a caller would have waited: a service that stands still
+for two seconds keeps back what is due meanwhile, and none of that may be missing (coordinated omission). `kinds` says
+why requests failed. `unsent` counts those that were due and were never sent.
 """
 
 from __future__ import annotations
@@ -23,6 +28,11 @@ from typing import Any
 
 VARIABLE = "STATICFIRE_LOAD_RECORD"
 WARM_UP = "warm-up"
+UNLOADED = "unloaded"
+# Kinds of failures that one tally tells apart: texts that differ from answer to answer must not fill the record.
+MOST_KINDS = 20
+OTHER_KINDS = "other failures"
+MOST_OF_A_KIND = 160
 
 
 def bucket(milliseconds: float) -> float:
@@ -32,31 +42,44 @@ def bucket(milliseconds: float) -> float:
 
 @dataclass
 class Tally:
-    """Requests, how many of them failed, and how long they took. Tallies add up."""
+    """Requests, how many of them failed and why, and how long they took: from sending, and from when they were due.
+
+    Tallies add up.
+    """
 
     requests: int = 0
     failures: int = 0
     times: Counter[float] = field(default_factory=Counter)
+    from_due: Counter[float] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
 
-    def add(self, milliseconds: float, failed: bool) -> None:
+    def add(self, milliseconds: float, failure: str | None = None, *, late: float = 0.0) -> None:
+        """`late`: for how long it was due before it was sent, in milliseconds."""
         self.requests += 1
-        self.failures += failed
         self.times[bucket(milliseconds)] += 1
+        self.from_due[bucket(milliseconds + late)] += 1
+        if failure is not None:
+            self.failures += 1
+            self._fails(failure[:MOST_OF_A_KIND], 1)
+
+    def _fails(self, kind: str, count: int) -> None:
+        self.kinds[kind if kind in self.kinds or len(self.kinds) < MOST_KINDS else OTHER_KINDS] += count
 
     def __iadd__(self, other: Tally) -> Tally:
         self.requests += other.requests
         self.failures += other.failures
         self.times.update(other.times)
+        self.from_due.update(other.from_due)
+        for kind, count in other.kinds.items():
+            self._fails(kind, count)
         return self
 
     def percentile(self, share: float) -> float | None:
-        """The shortest time within which `share` (0 to 1) of the requests were answered; None when there are none."""
-        rank, seen = share * self.times.total(), 0
-        for milliseconds, count in sorted(self.times.items()):
-            seen += count
-            if seen >= rank:
-                return milliseconds
-        return None
+        """The shortest time, from when it was due, within which `share` (0 to 1) of the requests were answered.
+
+        None when there are none.
+        """
+        return percentile(self.from_due, share)
 
     def percentiles(self) -> dict[str, float | None]:
         return {f"p{percent}_ms": self.percentile(percent / 100) for percent in (50, 95, 99)}
@@ -69,13 +92,40 @@ class Tally:
         return {
             "requests": self.requests,
             "failures": self.failures,
-            "times": {str(milliseconds): count for milliseconds, count in self.times.items()},
+            "times": _line(self.times),
+            "from_due": _line(self.from_due),
+            "kinds": dict(self.kinds),
         }
 
     @classmethod
     def of_line(cls, line: Mapping[str, Any]) -> Tally:
-        times = Counter({float(milliseconds): count for milliseconds, count in line["times"].items()})
-        return cls(line["requests"], line["failures"], times)
+        times, from_due = (
+            Counter({float(milliseconds): count for milliseconds, count in line[name].items()})
+            for name in ("times", "from_due")
+        )
+        return cls(line["requests"], line["failures"], times, from_due, Counter(line["kinds"]))
+
+
+def percentile(times: Counter[float], share: float) -> float | None:
+    """The shortest time of a histogram within which `share` (0 to 1) of it lie; None of an empty one."""
+    rank, seen = share * times.total(), 0
+    for milliseconds, count in sorted(times.items()):
+        seen += count
+        if seen >= rank:
+            return milliseconds
+    return None
+
+
+def _line(times: Counter[float]) -> dict[str, int]:
+    return {str(milliseconds): count for milliseconds, count in times.items()}
+
+
+@dataclass
+class InFlight:
+    """What a second's generators had in flight, and what they gave up; of several processes it adds up."""
+
+    in_flight: int = 0
+    unsent: int = 0
 
 
 def total(tallies: Iterable[Tally]) -> Tally:
@@ -106,11 +156,16 @@ class Record:
 
     def __init__(self, lines: Iterable[Mapping[str, Any]]) -> None:
         self.seconds: dict[int, dict[str, Tally]] = {}
+        self.flows: dict[int, InFlight] = {}
         self.phases: list[Phase] = []
         self.warnings: list[str] = []
         marks: list[Mapping[str, Any]] = []
         for line in lines:
-            if "second" in line:
+            if "in_flight" in line:
+                flow = self.flows.setdefault(line["second"], InFlight())
+                flow.in_flight += line["in_flight"]
+                flow.unsent += line["unsent"]
+            elif "second" in line:
                 routes = self.seconds.setdefault(line["second"], {})
                 routes.setdefault(line["name"], Tally()).__iadd__(Tally.of_line(line))
             elif "warning" in line:
@@ -141,12 +196,19 @@ class Record:
 
     @property
     def measured(self) -> list[Phase]:
-        """The phases that count: all but the warm-up."""
-        return [phase for phase in self.phases if phase.name != WARM_UP]
+        """The phases that count: all but those before."""
+        return [phase for phase in self.phases if phase.name not in (WARM_UP, UNLOADED)]
 
     @property
     def warm_up(self) -> list[Phase]:
-        return [phase for phase in self.phases if phase.name == WARM_UP]
+        return self.named(WARM_UP)
+
+    def named(self, name: str) -> list[Phase]:
+        return [phase for phase in self.phases if phase.name == name]
+
+    def unsent(self, phases: Iterable[Phase]) -> int:
+        """Those that were due in these phases and were never sent."""
+        return sum(self.flows[second].unsent for phase in phases for second in phase.seconds if second in self.flows)
 
     def routes(self, phases: Iterable[Phase]) -> dict[str, Tally]:
         """What was answered in these phases, a tally a route."""

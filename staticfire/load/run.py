@@ -34,24 +34,32 @@ from staticfire.testing.kit import StackUnderTest
 
 from . import breakdown
 from .ceiling import Ceiling, ceiling
-from .figures import in_words, latest, measured_of, series_of, warm_up_of
+from .expressions import ThresholdExpression, answering_phases
+from .figures import distribution_of, in_words, latest, measured_of, series_of, unloaded_of, warm_up_of
+from .histograms import histograms
 from .integrity import Books, Integrity
 from .journal import Journal
+from .knee import knee_of
 from .locust_processes import JOURNAL, LocustRun, Plan, locust_run
 from .machine import Machine, revision, versions
 from .meter import Meter, Metered
 from .on_aws.bill import price_table
 from .on_aws.deployment import Deployment
-from .profiles import LoadOptions
+from .profiles import PROFILES, LoadOptions
 from .record import Record
 from .report.conclusions import complete
 from .report.document import GeneratorUse, LoadRun, Report, read
+from .report.doubt import doubt
+from .report.live import LivePage
 from .report.page import write
 from .samples import InvokedFunction, Sampler, invoked_functions
-from .thresholds import LoadLimits, LoadStep, judge, steps_of
+from .thresholds import LoadLimits, judge, limits_of, steps_of
 
 STEPPED = ("ramp", "spike")
 BASELINE = "baseline.json"
+HISTOGRAMS = "histograms"
+# Of the generator's ceiling: beyond, what is measured is the generator.
+REFUSED_SHARE = 0.9
 INTEGRITY = "integrity"
 # What the running stack may answer with when a part of it is not well.
 UNREADABLE = (StaticfireError, BotoCoreError, ClientError)
@@ -99,6 +107,8 @@ def run(
     traffic: float | None = None,
     earlier: Report | None = None,
     fail_on_worse: bool = False,
+    expressions: Sequence[ThresholdExpression] = (),
+    command: str = "",
 ) -> tuple[Report, Path]:
     """Load the stack, look up what became of the writes, break its time down, and write the report; where its page is.
 
@@ -111,6 +121,7 @@ def run(
     with display.step("Ceiling of the load generator") as step:
         most = ceiling(plan.file, plan.workers, stack.layout, project)
         step.done(f"{most.rps:.0f} requests a second")
+    _refuse_beyond(most, plan)
     directory, troubles = _new_directory(stack), Troubles()
     deployment = _deployment(stack, table, troubles, display)
     if books is not None:
@@ -119,7 +130,9 @@ def run(
     started = rfc3339(precision="seconds")
     meter = Meter(stack)
     with Sampler(stack) as sampler, display.step(f"Load {stack.name}: {plan.profile}") as step:
-        locust = _generate(plan, directory, sampler, troubles, project, step)
+        live = LivePage(directory, f"{stack.name}: {plan.profile}", plan.limits.p95_ms)
+        display.line(f"live: {live.file.as_uri()}")
+        locust = _generate(plan, directory, sampler, troubles, project, step, live)
         record = locust.record
         measured = measured_of(record)
         step.done(in_words(measured))
@@ -130,8 +143,11 @@ def run(
             "The edge stopped answering during the run: what was sent after that failed, and the "
             "thresholds are not judged."
         )
+    profile = PROFILES[plan.profile]
+    limits = limits_of(record, profile, plan.limits)
     steps = steps_of(record)
-    thresholds = judge(record, steps, plan.profile, plan.limits)
+    thresholds = judge(record, steps, plan.profile, limits)
+    answering = answering_phases(record, steps, plan.profile, limits)
     if not (troubles.interrupted or troubles.edge_is_gone):
         troubles.failures += [f"threshold {threshold}" for threshold in thresholds if not threshold.holds]
     metered = NOTHING_METERED
@@ -139,32 +155,45 @@ def run(
     if not troubles.edge_is_gone:
         try:
             metered = meter.read(record.requests, deployment.log_groups if deployment else [])
-            functions = invoked_functions(stack, sampler.invoked(), _answering_until(record, steps, plan))
+            functions = invoked_functions(stack, sampler.invoked(), answering[-1].ended if answering else 0.0)
         except UNREADABLE as error:
             troubles.warnings.append(f"What the run used of AWS is not known. {error}")
             metered, functions = NOTHING_METERED, ()
+    ended = rfc3339(precision="seconds")
+    verdict = _integrity(stack, books, directory, troubles, display)
+    judged = [expression.judge(record, answering, verdict) for expression in expressions]
+    if not (troubles.interrupted or troubles.edge_is_gone):
+        troubles.failures += [f"threshold {threshold}" for threshold in judged if not threshold.holds]
+    variants = _breakdown(stack, described, breakdown_rounds, directory, troubles, display)
     load_run = LoadRun(
         stack=stack.name,
         profile=plan.profile,
+        command=command,
+        model=profile.model(plan.options),
         options=plan.options,
-        limits=plan.limits,
+        limits=limits,
         target=stack.settings.target,
         started=started,
+        ended=ended,
         seconds=round(sum(phase.ended - phase.begun for phase in record.phases), 1),
         machine=Machine.this(),
         versions=versions(),
         revision=revision(project),
         warm_up=warm_up_of(record),
+        unloaded=unloaded_of(record, profile),
         measured=measured,
+        distribution=distribution_of(record.total(answering)),
         series=series_of(record, sampler.samples),
         steps=tuple(steps) if plan.profile in STEPPED else (),
+        knee=knee_of(record) if plan.profile == "ramp" else None,
         generator=_generator_use(most, record, troubles),
-        thresholds=tuple(thresholds),
+        thresholds=(*thresholds, *judged),
         metered=metered,
         functions=functions,
         faults=sampler.faults,
-        integrity=_integrity(stack, books, directory, troubles, display),
-        breakdown=_breakdown(stack, described, breakdown_rounds, directory, troubles, display),
+        integrity=verdict,
+        breakdown=variants,
+        breakdown_doubt=doubt(variants, record),
         interrupted=troubles.interrupted,
         failures=tuple(troubles.failures),
         unknown=tuple(troubles.unknown),
@@ -178,6 +207,7 @@ def run(
         earlier=earlier,
         fail_on_worse=fail_on_worse,
     )
+    histograms(directory / HISTOGRAMS, record)
     return report, write(directory, report)
 
 
@@ -223,10 +253,18 @@ def _deployment(stack: Stack, table: Mapping[str, Any], troubles: Troubles, disp
         return None
 
 
-def _answering_until(record: Record, steps: Sequence[LoadStep], plan: Plan) -> float:
-    """The end of the phase whose figures the report answers with: of a ramp the last step that held, else the last."""
-    held = [phase for phase, step in zip(record.measured, steps, strict=True) if not step.broken_by(plan.limits)]
-    return held[-1].ended if held and plan.profile == "ramp" else record.phases[-1].ended
+def _refuse_beyond(most: Ceiling, plan: Plan) -> None:
+    """A rate that the generator cannot send would measure the generator. A ramp of its own comes as far as it can."""
+    if plan.profile == "ramp" and plan.options.rate is None:
+        return
+    highest = max((phase.rate or 0.0 for phase in PROFILES[plan.profile].phases(plan.options)), default=0.0)
+    if most.share_of(highest) > REFUSED_SHARE:
+        raise UsageError(
+            f"{highest:,.0f} requests a second are {most.share_of(highest):.0%} of what {most.workers} "
+            f"generating process{'es' if most.workers > 1 else ''} can send here: the generator would be measured.",
+            checked=[f"the generator's ceiling on this machine: {most.rps:,.0f} requests a second"],
+            remedy="Give it more processes (--workers N), other machines (docs/load.md), or a lower --rate.",
+        )
 
 
 def _new_directory(stack: Stack) -> Path:
@@ -241,19 +279,22 @@ def _new_directory(stack: Stack) -> Path:
 
 
 def _generate(
-    plan: Plan, directory: Path, sampler: Sampler, troubles: Troubles, project: Path, step: Step
+    plan: Plan, directory: Path, sampler: Sampler, troubles: Troubles, project: Path, step: Step, live: LivePage
 ) -> LocustRun:
     """The run to its end, or as far as it came: Ctrl-C and an edge that is gone end it."""
     with locust_run(plan, directory, project) as locust:
         try:
             while locust.running and not sampler.edge_is_gone:
                 time.sleep(0.5)
-                step.note(latest(locust.newest))
+                newest = locust.newest
+                step.note(latest(newest))
+                live.look(newest, sampler.samples)
         except KeyboardInterrupt:
             interrupts.listen_again()  # the next one ends the rest too
             troubles.interrupted = True
             step.note("interrupted; what is under way is waited for")
         problem = None if troubles.interrupted else locust.problem
+    live.end()
     if not locust.record.seconds:
         raise StaticfireError(
             "Nothing was measured.",
@@ -272,7 +313,9 @@ def _generator_use(most: Ceiling, record: Record, troubles: Troubles) -> Generat
     rates = [sum(tally.requests for tally in record.seconds.get(second, {}).values()) for second in seconds]
     rate = max(rates, default=0)
     warning = most.warning(rate)
-    if warning:
+    if warning and most.share_of(rate) > REFUSED_SHARE:
+        troubles.unknown.append(warning)
+    elif warning:
         troubles.warnings.append(warning)
     return GeneratorUse(most.workers, most.rps, most.share_of(rate), warning)
 
@@ -321,12 +364,14 @@ def _breakdown(
     return ()
 
 
-def plan_of(stack: Stack, profile: str, options: LoadOptions, limits: LoadLimits, workers: int) -> Plan:
-    """The stack's own Locust file against its own API."""
+def plan_of(
+    stack: Stack, profile: str, options: LoadOptions, limits: LoadLimits, workers: int, listen: str = ""
+) -> Plan:
+    """The stack's own Locust file against its own API. `listen`: where workers on other machines join."""
     url = stack.url
     if url is None:
         raise UsageError(
             f"The stack {stack.name!r} has no HTTP API: its outputs name no `api_id`.",
             checked=[f"outputs: {', '.join(sorted(stack.outputs))}"],
         )
-    return Plan(load_settings(stack.stack_settings).file, url, profile, options, limits, workers)
+    return Plan(load_settings(stack.stack_settings).file, url, profile, options, limits, workers, listen)

@@ -8,12 +8,14 @@ import statistics
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from staticfire.edge_client import fault_in_words
 from staticfire.errors import StaticfireError
 from staticfire.stacks.stack import Stack
+
+from .processors import Processors
 
 LOGGED_SECONDS = 10
 SILENT = 5
@@ -22,11 +24,18 @@ REPORT = re.compile(r"^REPORT .*?\tDuration: ([\d.]+) ms")
 
 @dataclass(frozen=True)
 class Sample:
-    """The stack's functions at one second: execution environments, and counts since the edge started."""
+    """The stack at one second: execution environments, counts since the edge started, cores in use by each part.
 
-    environments: int
-    cold_starts: int
-    throttles: int
+    None: the edge did not say.
+    """
+
+    environments: int | None = None
+    cold_starts: int | None = None
+    throttles: int | None = None
+    cpu: Mapping[str, float] = field(default_factory=dict)
+
+
+NOT_SAMPLED = Sample()
 
 
 class Sampler:
@@ -38,6 +47,7 @@ class Sampler:
         self._silent = 0
         self._account = stack.account
         self._edge = stack.running.edge(timeout=5.0)
+        self._processors = Processors(stack.layout)
         self._before = self._invocations()
         self._faults: dict[str, str] = {}
         self._see_faults()
@@ -74,6 +84,8 @@ class Sampler:
 
     def _run(self) -> None:
         while not self._ended.wait(1 - time.time() % 1):
+            cpu = self._processors.cores()
+            self.samples[int(time.time())] = Sample(cpu=cpu)
             try:
                 functions = list(self._functions())
                 self._see_faults()
@@ -86,6 +98,7 @@ class Sampler:
                 sum(len(function["environments"]) for function in functions),
                 sum(function["cold_starts"] for function in functions),
                 sum(function["throttles"] for function in functions),
+                cpu,
             )
 
     def _see_faults(self) -> None:

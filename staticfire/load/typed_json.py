@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import Field, fields, is_dataclass
+from functools import cache
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -30,7 +31,7 @@ def of_json(kind: Any, value: Any) -> Any:
             return None
         kind = next(option for option in get_args(kind) if option is not NoneType)
     if isinstance(kind, type) and is_dataclass(kind):
-        hints = get_type_hints(kind)
+        hints = _hints(kind)
         values = {entry.name: of_json(hints[entry.name], value[_name(entry)]) for entry in fields(kind) if entry.init}
         return kind(**values)
     if get_origin(kind) is tuple:
@@ -38,6 +39,11 @@ def of_json(kind: Any, value: Any) -> Any:
     if get_origin(kind) is Mapping:
         return {key: of_json(get_args(kind)[1], content) for key, content in value.items()}
     return value
+
+
+@cache
+def _hints(kind: type) -> Mapping[str, Any]:
+    return get_type_hints(kind)
 
 
 def _name(entry: Field[Any]) -> str:

@@ -174,7 +174,7 @@ def test_every_text_can_be_read(scheme: str, opened: Open) -> None:
 def test_a_comparison_faults_and_what_cannot_be_told_can_be_read_too(scheme: str, opened: Open, tmp_path: Path) -> None:
     example = read(EXAMPLE)
     run = replace(example, unknown=("nothing answers",), faults=("dynamodb:UpdateItem  hang",), integrity=None)
-    comparison = compare(example, run, run.knee)
+    comparison = compare(example, run, example.held)
     measures = [replace(measure, verdict=WORSE) for measure in comparison.measures]
     write(tmp_path, replace(run, comparison=replace(comparison, measures=tuple(measures))))
 

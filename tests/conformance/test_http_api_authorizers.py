@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -12,10 +12,13 @@ from typing import Any
 
 import jwt
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.conformance.fidelity import documented
-from tests.conformance.lab import Answer, Api, Lab
+from tests.conformance.lab import Answer, Api, Lab, eventually, send
 
 AREA = "HTTP API: authorizers"
 JWT = "apigateway/latest/developerguide/http-api-jwt-authorizer.html"
@@ -417,14 +420,32 @@ def test_without_permission_for_the_authorizer_the_answer_is_500(lab: Lab, echo:
     assert (answer.status, answer.json()) == (500, {"message": "Internal Server Error"})
 
 
-@documented(
-    AREA,
-    "IAM authorization checks a SigV4 signature and the caller's policy",
-    IAM,
-    "not done: every request of such a route is refused with 403",
-)
-def test_iam_authorization_is_refused(lab: Lab, echo: str) -> None:
-    api = lab.api({"GET /": echo}, route={"AuthorizationType": "AWS_IAM"})
-    answer = api.get("/")
-    assert answer.status == 403
-    assert answer.json()["message"]
+def signed(lab: Lab, api: Api, path: str, key: Mapping[str, str]) -> Answer:
+    """A request as an SDK signs it, to the API's own host."""
+    host = f"{api.id}.execute-api.{lab.region}.amazonaws.com"
+    request = AWSRequest("GET", f"http://{host}{path}", headers={"host": host})
+    credentials = Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+    SigV4Auth(credentials, "execute-api", lab.region).add_auth(request)
+    return send("GET", lab.endpoint + path, dict(request.headers.items()))
+
+
+@documented(AREA, "IAM authorization checks a SigV4 signature and the caller's policy", IAM)
+def test_iam_authorization_asks_the_signature_and_the_policy(lab: Lab, echo: str) -> None:
+    api = lab.api({"GET /pets": echo, "GET /owners": echo}, route={"AuthorizationType": "AWS_IAM"})
+    iam, name = lab.aws("iam"), lab.name("user")
+    iam.create_user(UserName=name)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    assert signed(lab, api, "/pets", key).status == 403
+    resource = f"arn:aws:execute-api:{lab.region}:{lab.account}:{api.id}/*/GET/pets"
+    statement = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": resource}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_user_policy(UserName=name, PolicyName="pets", PolicyDocument=policy)
+    eventually(lambda: signed(lab, api, "/pets", key).status == 200, "a policy that counts")
+    answer = signed(lab, api, "/pets", key)
+    assert answer.json()["requestContext"]["authorizer"]["iam"]["userArn"].endswith(f":user/{name}")
+    for refused in (
+        signed(lab, api, "/owners", key),
+        signed(lab, api, "/pets", {**key, "SecretAccessKey": "another"}),
+        api.get("/pets"),
+    ):
+        assert (refused.status, refused.json()) == (403, {"message": "Forbidden"})

@@ -16,7 +16,6 @@ from tests.conformance.lab import Api, Lab
 AREA = "HTTP API: HTTP proxies and parameter mapping"
 PROXY = "apigateway/latest/developerguide/http-api-develop-integrations-http.html"
 MAPPING = "apigateway/latest/developerguide/http-api-parameter-mapping.html"
-SERVICES = "apigateway/latest/developerguide/http-api-develop-integrations-aws-services.html"
 PRIVATE = "apigateway/latest/developerguide/http-api-develop-integrations-private.html"
 NOTES = "apigateway/latest/developerguide/api-gateway-known-issues.html"
 
@@ -172,27 +171,6 @@ def test_response_parameters_are_mapped(lab: Lab, backend: str) -> None:
 def test_head_goes_through(lab: Lab, backend: str) -> None:
     answer = proxy(lab, "HEAD /", backend).send("HEAD", "/")
     assert (answer.status, answer.body, answer.headers["x-backend"]) == (200, b"", "yes")
-
-
-@documented(
-    AREA,
-    "First-class integrations call an AWS service (`SQS-SendMessage`, ...)",
-    SERVICES,
-    "not done: refused with an error that says so",
-)
-def test_an_aws_service_integration_is_refused_clearly(lab: Lab) -> None:
-    api = proxy(
-        lab,
-        "POST /",
-        "",
-        IntegrationSubtype="SQS-SendMessage",
-        IntegrationType="AWS_PROXY",
-        CredentialsArn=lab.role(),
-        RequestParameters={"QueueUrl": lab.queue().url, "MessageBody": "$request.body"},
-    )
-    answer = api.post("/", "{}")
-    assert answer.status == 501
-    assert "SQS-SendMessage" in answer.json()["message"]
 
 
 @documented(AREA, "Private integrations go through a VPC link", PRIVATE, "not done: refused with an error that says so")

@@ -8,7 +8,6 @@ import resource
 from contextlib import ExitStack, suppress
 
 import pytest
-from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -271,19 +270,6 @@ def test_apis_answer_any_origin(echoing: Api) -> None:
 def test_an_upgrade_is_not_made(lab: Lab, echoing: Api) -> None:
     headers = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "x"}
     assert echoing.get("/", headers).status != 101
-
-
-@documented(
-    AREA,
-    "API Gateway has WebSocket APIs",
-    "apigateway/latest/developerguide/apigateway-websocket-api.html",
-    "not done: refused with an error that says so",
-)
-def test_a_websocket_api_is_refused_clearly(lab: Lab) -> None:
-    with pytest.raises(ClientError, match="WebSocket"):
-        lab.aws("apigatewayv2").create_api(
-            Name=lab.name(), ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action"
-        )
 
 
 @documented(AREA, "Connections that end in the middle leave nothing behind", HTTP)

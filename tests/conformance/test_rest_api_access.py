@@ -78,7 +78,10 @@ def _guarded(lab: Lab, echo: str, authorizer: str, kind: str, ttl: int = 300, **
     LAMBDA,
 )
 def test_token(lab: Lab, echo: str, authorizer: str) -> None:
-    source = {"identitySource": "method.request.header.Authorization", "identityValidationExpression": "[a-z]+"}
+    source: dict[str, Any] = {
+        "identitySource": "method.request.header.Authorization",
+        "identityValidationExpression": "[a-z]+",
+    }
     api = _guarded(lab, echo, authorizer, "TOKEN", **source)
 
     def get(token: str, path: str = "/one") -> Answer:

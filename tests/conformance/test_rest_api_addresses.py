@@ -1,8 +1,9 @@
-"""REST APIs answer where HTTP APIs do; what they answer is the emulator's."""
+"""Where REST APIs answer: the stage's address, the API's own host name, custom domains."""
 
 from __future__ import annotations
 
 import json
+import uuid
 
 import pytest
 
@@ -55,3 +56,33 @@ def test_a_deleted_api(lab: Lab) -> None:
     client.delete_rest_api(restApiId=api)
     assert send("GET", f"{lab.url(api, 'prod')}/").status == 404
     assert send("GET", f"{lab.url('nosuchapi1', 'prod')}/").status == 404
+
+
+@documented(
+    AREA, "A base path of a custom domain leads to a stage", "apigateway/latest/developerguide/rest-api-mappings.html"
+)
+def test_base_path_mappings(lab: Lab, rest_api: str) -> None:
+    client = lab.aws("apigateway")
+    name = f"{lab.name('d')}.example.com"
+    client.create_domain_name(
+        domainName=name,
+        regionalCertificateArn=f"arn:aws:acm:{lab.region}:{lab.account}:certificate/{uuid.uuid4()}",
+        endpointConfiguration={"types": ["REGIONAL"]},
+    )
+    client.create_base_path_mapping(domainName=name, basePath="shop", restApiId=rest_api, stage="prod")
+    event = send("GET", f"{lab.endpoint}/shop/things/one", {"host": name}).json()
+    assert (event["path"], event["requestContext"]["path"]) == ("/shop/things/one", "/shop/things/one")
+    assert (event["resource"], event["requestContext"]["domainName"]) == ("/things/{proxy+}", name)
+    assert send("GET", f"{lab.endpoint}/elsewhere", {"host": name}).status in (403, 404)
+
+
+@documented(AREA, "The default address of an API can be switched off: 403", PAGE)
+def test_a_disabled_address(lab: Lab) -> None:
+    client = lab.aws("apigateway")
+    made = client.create_rest_api(name=lab.name("rest"), disableExecuteApiEndpoint=True)
+    place = {"restApiId": made["id"], "resourceId": made["rootResourceId"], "httpMethod": "GET"}
+    client.put_method(**place, authorizationType="NONE")
+    client.put_integration(**place, type="MOCK")
+    client.create_deployment(restApiId=made["id"], stageName="prod")
+    answer = send("GET", f"{lab.url(made['id'], 'prod')}/")
+    assert (answer.status, answer.json()) == (403, {"message": "Forbidden"})

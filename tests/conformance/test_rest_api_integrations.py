@@ -136,8 +136,7 @@ def test_http(lab: Lab, backend: str) -> None:
     assert (missing_answer.headers["x-static"], missing_answer.headers["x-stage"]) == ("not there", "prod")
 
 
-@documented(AREA, "A server that is too slow is 504, one that is not there a 500; a private integration needs a VPC", TIMEOUT,
-            "the same; private integrations (VPC_LINK) answer 501 and say so")  # fmt: skip
+@documented(AREA, "A server that is too slow is 504, one that is not there a 500", TIMEOUT)
 def test_servers_that_fail(lab: Lab, backend: str) -> None:
     api = Rest(lab)
     for path, uri in (("/slow", f"{backend}/slow"), ("/gone", "http://127.0.0.1:1/")):
@@ -179,7 +178,8 @@ def test_dynamodb(lab: Lab) -> None:
         BillingMode="PAY_PER_REQUEST",
     )
     api = Rest(lab)
-    put = f"""{{"TableName": "{table}", "Item": {{"id": {{"S": "$input.params('id')"}}, "v": {{"S": "$input.path('$.v')"}}}}}}"""
+    item = """{"id": {"S": "$input.params('id')"}, "v": {"S": "$input.path('$.v')"}}"""
+    put = f"""{{"TableName": "{table}", "Item": {item}}}"""
     get = f"""{{"TableName": "{table}", "Key": {{"id": {{"S": "$input.params('id')"}}}}}}"""
     shown = """#set($item = $input.path('$').Item){"value": "$item.v.S"}"""
     _service(api, "PUT /{id}", "dynamodb:action/PutItem", requestTemplates={"application/json": put})
@@ -290,3 +290,31 @@ def test_s3(lab: Lab) -> None:
     assert (got.status, got.body, got.headers["content-type"]) == (200, data, "image/png")
     assert api.get("/a.png", {"accept": "text/plain"}).body == base64.b64encode(data)
     assert api.get("/nope.png", {"accept": "text/plain"}).status == 404
+
+
+@documented(
+    AREA,
+    "A private integration leads through a VPC link",
+    PRIVATE,
+    "501 with the reason: there is no network to link to",
+)
+def test_private_integrations(lab: Lab) -> None:
+    api = Rest(lab)
+    made = api.client.create_vpc_link(
+        name=lab.name("link"),
+        targetArns=[f"arn:aws:elasticloadbalancing:{lab.region}:{lab.account}:loadbalancer/net/n/1234567890123456"],
+    )
+    api.method(
+        "GET /",
+        {
+            "type": "HTTP_PROXY",
+            "integrationHttpMethod": "GET",
+            "uri": "http://127.0.0.1:1/",
+            "connectionType": "VPC_LINK",
+            "connectionId": made["id"],
+        },
+    )
+    api.deploy()
+    answer = api.get("/")
+    assert answer.status == 501
+    assert "VPC_LINK" in answer.json()["message"]

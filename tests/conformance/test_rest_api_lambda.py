@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -42,8 +41,8 @@ def api(lab: Lab, echo: str, dictated: str) -> Rest:
 
 
 @pytest.fixture(scope="module")
-def switch(lab: Lab) -> Iterator[str]:
-    yield lab.function(SWITCH)
+def switch(lab: Lab) -> str:
+    return lab.function(SWITCH)
 
 
 @documented(

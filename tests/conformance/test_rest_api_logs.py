@@ -83,6 +83,20 @@ def test_canary(lab: Lab) -> None:
 
 @documented(
     AREA,
+    "With a cache cluster and caching switched on, answers are kept for the TTL",
+    "apigateway/latest/developerguide/api-gateway-caching.html",
+    "nothing is kept: each request reaches its integration, and x-cache is not told",
+)
+def test_caching(lab: Lab) -> None:
+    api = Rest(lab)
+    api.mock("GET /", "$context.requestId")
+    api.deploy()
+    api.update_stage(("replace", "/cacheClusterEnabled", "true"), ("replace", "/*/*/caching/enabled", "true"))
+    assert api.get("/").body != api.get("/").body
+
+
+@documented(
+    AREA,
     "Requests and errors are counted by API, by stage, and by method with detailed metrics",
     METRICS,
     elsewhere=ADDED_UP,

@@ -22,6 +22,11 @@ output "function_names" {
   value       = { for key, function in local.deployed : key => function.function_name }
 }
 
+output "invoke_arns" {
+  description = "What an API's integration calls, by the function's key."
+  value       = { for key, function in aws_lambda_function.this : key => function.invoke_arn }
+}
+
 output "policies" {
   description = "What the functions may do, by key, as policy documents."
   value       = { for key, policy in aws_iam_role_policy.function : key => policy.policy }

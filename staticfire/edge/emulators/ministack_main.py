@@ -419,12 +419,13 @@ def main() -> None:
     hand_over(edge)
     correction("functions").correct(edge.lambda_api)
     correction("api_templates").correct(edge.api_gateway)
+    correction("rest_api_templates").correct(edge.api_gateway)
     correction("log_subscriptions").correct(edge.enqueue)
     leave_alarms_to(edge)
     send_mail_to(edge)
     keep_logs_light()
     remember_expressions()
-    for module in ("events", "objects", "rest_apis", "scaling", "stages"):
+    for module in ("events", "objects", "scaling"):
         correction(module).correct()
     kept = os.environ.pop("STATICFIRE_KEPT")
     keeper = correction("keeping").Keeper(Path(kept or "unused"), keep=bool(kept))

@@ -4,8 +4,8 @@ LocalStack answers the services in `LOCALSTACK`. MiniStack, its filler, answers 
 
 | service                                       | why                                                                  |
 | --------------------------------------------- | -------------------------------------------------------------------- |
-| apigateway (HTTP APIs), rds, ecr, budgets,    | not in the free edition ("not included in your current license")     |
-| cognito-idp, and all others that are not here |                                                                      |
+| rds, ecr, budgets, cognito-idp,               | not in the free edition ("not included in your current license")     |
+| and all others that are not here              |                                                                      |
 | scheduler                                     | its schedules never fire                                             |
 
 The filler lives and dies with LocalStack's state: when that is lost, the filler is emptied before anybody hears of

@@ -1,7 +1,7 @@
-"""What the figures of a run mean: its knee, its noise, and what is surely different between two runs.
+"""What the figures of a run mean: the rate it held, its noise, and what is surely different between two runs.
 
-The knee is the highest rate at which a step held: its 95th percentile and its errors within the limits, its rate not
-less than nine tenths of its target. The true one lies between that step and the lowest above it that failed.
+The held rate is the highest at which a step kept its limits: its 95th percentile and its errors within them, its rate
+not less than nine tenths of its target. The true one lies between that step and the lowest above it that failed.
 
 Noise. Seconds of one run are alike: a slow one is followed by a slow one, so many seconds tell less than as many
 independent figures would. The series is therefore cut into a few long parts, and how far the medians of these lie apart
@@ -29,20 +29,20 @@ LEAST_SECONDS = 5 * BATCHES
 
 
 @dataclass(frozen=True, kw_only=True)
-class Knee:
+class HeldRate:
     """`met`: some step holds and one above it does not. `holds_at`, `fails_at`: the loads it lies between."""
 
     met: bool = field(metadata=json_name("found"))
     rate: float | None
     p95_ms: float | None
-    limit_ms: float
+    limit_ms: float | None
     holds_at: float | None
     fails_at: float | None
     why: str
 
 
-def knee(steps: Sequence[LoadStep], limits: LoadLimits) -> Knee | None:
-    """The highest rate that a step held; None without steps. The order of the steps does not matter."""
+def held_rate(steps: Sequence[LoadStep], limits: LoadLimits) -> HeldRate | None:
+    """The highest that a step held; None without steps. The order of the steps does not matter."""
     if not steps:
         return None
     broken = {step: step.broken_by(limits) for step in steps}
@@ -50,12 +50,12 @@ def knee(steps: Sequence[LoadStep], limits: LoadLimits) -> Knee | None:
     above = [step for step in steps if broken[step] and (best is None or step.load > best.load)]
     first = min(above, key=lambda step: step.load, default=None)
     if first is None:
-        why = "Every step holds: the knee lies above. Ramp up to a higher rate."
+        why = "Every step holds: the limit lies above. Ramp up to a higher rate."
     elif best is None:
         why = f"Not even the first step holds: {broken[first]}."
     else:
         why = f"At {first.load:,.0f} {'users' if first.target_rate is None else 'requests/s'}, {broken[first]}."
-    return Knee(
+    return HeldRate(
         met=best is not None and first is not None,
         rate=best.rate if best else None,
         p95_ms=best.p95_ms if best else None,

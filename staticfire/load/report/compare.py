@@ -4,10 +4,10 @@ A measure is `better` or `worse` when the whole interval of its change (see anal
 change is more than SLACK beyond the machine's own drift: two runs on a shared machine differ by more than either run's
 noise tells. The drift is that of the first variant, the empty handler, whose code is the same in both.
 
-Of a knee only the steps around it are known, and the next step is a matter of noise: knees differ when one run held a
-higher load than the one at which the other had failed. Runs of another stack, profile or machine, or with other
-options, are set side by side without a verdict. Other faults are a difference too, but no reason to say nothing: the
-load was the same.
+Of a held rate only the steps around it are known, and the next step is a matter of noise: held rates differ when one
+run held a higher load than the one at which the other had failed; knees, when their intervals lie apart. Runs of
+another stack, profile or machine, or with other options, are set side by side without a verdict. Other faults are a
+difference too, but no reason to say nothing: the load was the same.
 """
 
 from __future__ import annotations
@@ -18,25 +18,27 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from staticfire.load.figures import MeasuredFigures, Second
+from staticfire.load.knee import Knee
 from staticfire.load.machine import Machine
 from staticfire.load.profiles import PROFILES, LoadOptions
-from staticfire.load.record import WARM_UP
+from staticfire.load.record import UNLOADED, WARM_UP
 from staticfire.load.typed_json import to_json
 
-from .analysis import LEAST_SECONDS, Interval, Knee, change
+from .analysis import LEAST_SECONDS, HeldRate, Interval, change
 from .document import Comparison, EarlierRun, LoadRun, Measure, Report
 
 SLACK = 0.05
 # Of errors, the share of all requests; relative changes of something near none say nothing.
 SLACK_ERRORS = 0.001
 SAME, BETTER, WORSE = "no difference beyond noise", "better", "worse"
+NOT_COMPARED = (WARM_UP, UNLOADED)
 TOO_SHORT = f"fewer than {LEAST_SECONDS} seconds in common"
 
 Pairs = Sequence[tuple[Second, Second]]
 
 
-def compare(before: Report, after: LoadRun, knee: Knee | None) -> Comparison:
-    """The report's part `comparison`. `knee` is that of the run `after`."""
+def compare(before: Report, after: LoadRun, held: HeldRate | None) -> Comparison:
+    """The report's part `comparison`. `held` is that of the run `after`."""
     differences = differing_questions(before, Question.of(after))
     drift = _drift(before, after)
     slack = SLACK + abs(drift or 0.0)
@@ -46,7 +48,7 @@ def compare(before: Report, after: LoadRun, knee: Knee | None) -> Comparison:
         moved = change([(of(old), of(new)) for old, new in pairs], relative=True)
         values = of(before.measured), of(after.measured)
         measures.append(_judged(name, *values, moved, slack, higher_is_better=higher_is_better))
-    measures += [_errors(before, after, pairs), *_knees(before.knee, knee)]
+    measures += [_errors(before, after, pairs), *_knees(before.knee, after.knee), *_held_rates(before.held, held)]
     if differences:
         measures = [replace(measure, verdict="not comparable") for measure in measures]
     return Comparison(
@@ -100,7 +102,7 @@ def foreseen(before: Report, now: Question) -> str:
     if differences := differing_questions(before, now):
         return "more than the code differs: " + "; ".join(differences)
     earlier = Counter(phase for phase, _ in _numbered(before.series))
-    phases = [phase for phase in PROFILES[now.profile].phases(now.options) if phase.name != WARM_UP]
+    phases = [phase for phase in PROFILES[now.profile].phases(now.options) if phase.name not in NOT_COMPARED]
     # A phase begins and ends within a second, and neither of the two counts.
     common = sum(min(earlier[phase.name], max(0, int(phase.seconds) - 1)) for phase in phases)
     if common >= LEAST_SECONDS:
@@ -151,7 +153,7 @@ def _numbered(series: Sequence[Second]) -> dict[tuple[str, int], Second]:
     seen: Counter[str] = Counter()
     seconds = {}
     for second in series:
-        if second.phase != WARM_UP:
+        if second.phase not in NOT_COMPARED:
             seconds[second.phase, seen[second.phase]] = second
             seen[second.phase] += 1
     return seconds
@@ -189,6 +191,17 @@ def _judged(
 
 
 def _knees(old: Knee | None, new: Knee | None) -> list[Measure]:
+    if old is None or new is None or old.rate is None or new.rate is None:
+        return []
+    verdict = SAME
+    if old.high is not None and new.low is not None and new.low > old.high:
+        verdict = BETTER
+    elif old.low is not None and new.high is not None and new.high < old.low:
+        verdict = WORSE
+    return [Measure("knee, requests/s", old.rate, new.rate, new.rate / old.rate - 1, None, None, verdict)]
+
+
+def _held_rates(old: HeldRate | None, new: HeldRate | None) -> list[Measure]:
     if old is None or new is None:
         return []
     verdict = SAME
@@ -197,9 +210,9 @@ def _knees(old: Knee | None, new: Knee | None) -> list[Measure]:
     elif _above(old, new):
         verdict = WORSE
     relative = new.rate / old.rate - 1 if old.rate and new.rate else None
-    return [Measure("knee, requests/s", old.rate, new.rate, relative, None, None, verdict)]
+    return [Measure("held, requests/s", old.rate, new.rate, relative, None, None, verdict)]
 
 
-def _above(knee: Knee, other: Knee) -> bool:
+def _above(held: HeldRate, other: HeldRate) -> bool:
     """Whether one run held a higher load than the one at which the other had failed."""
-    return knee.holds_at is not None and other.fails_at is not None and knee.holds_at > other.fails_at
+    return held.holds_at is not None and other.fails_at is not None and held.holds_at > other.fails_at

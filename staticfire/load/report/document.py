@@ -9,8 +9,9 @@ from pathlib import Path
 
 from staticfire.errors import UsageError
 from staticfire.load.breakdown import VariantFigures
-from staticfire.load.figures import Figures, MeasuredFigures, Second
+from staticfire.load.figures import DistributionPoint, Figures, MeasuredFigures, Second
 from staticfire.load.integrity import Integrity
+from staticfire.load.knee import Knee
 from staticfire.load.machine import Machine
 from staticfire.load.meter import Metered
 from staticfire.load.on_aws.estimate import AwsEstimate
@@ -19,9 +20,9 @@ from staticfire.load.samples import InvokedFunction
 from staticfire.load.thresholds import LoadLimits, LoadStep, Threshold
 from staticfire.load.typed_json import json_name, of_json
 
-from .analysis import Knee
+from .analysis import HeldRate
 
-SCHEMA = 2
+SCHEMA = 3
 JSON, HTML = "report.json", "report.html"
 PASSED, FAILED, INTERRUPTED, CANNOT_BE_TOLD = "passed", "failed", "interrupted", "cannot be told"
 
@@ -69,8 +70,9 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """The answers in a few words. `rate`: the knee's, else the one that was measured, as `basis` says."""
+    """The answers in a few words. `rate`: the highest held, else the one that was measured, as `basis` says."""
 
+    looked_for: bool
     rate: float
     writes: float
     p95_ms: float | None
@@ -81,24 +83,35 @@ class Summary:
 
 @dataclass(frozen=True, kw_only=True)
 class LoadRun:
-    """What a run measured. `unknown`: why the verdict cannot be told; `faults`: those that were set, in words."""
+    """What a run measured.
+
+    `command`: the command line; `limits`: what had to hold, with what followed from the unloaded level; `unknown`: why
+    the verdict cannot be told; `faults`: those that were set, in words; `breakdown_doubt`: why its figures and those of
+    the steps do not belong together.
+    """
 
     schema: int = SCHEMA
     stack: str
     profile: str
+    command: str
+    model: str
     options: LoadOptions = field(metadata=json_name("asked"))
     limits: LoadLimits
     target: str
     started: str
+    ended: str
     seconds: float
     interrupted: bool
     machine: Machine
     versions: Mapping[str, str]
     revision: str
     warm_up: Figures
+    unloaded: Figures | None
     measured: MeasuredFigures
+    distribution: tuple[DistributionPoint, ...]
     series: tuple[Second, ...]
     steps: tuple[LoadStep, ...]
+    knee: Knee | None
     generator: GeneratorUse
     thresholds: tuple[Threshold, ...]
     metered: Metered
@@ -106,6 +119,7 @@ class LoadRun:
     faults: tuple[str, ...]
     integrity: Integrity | None
     breakdown: tuple[VariantFigures, ...]
+    breakdown_doubt: str
     failures: tuple[str, ...]
     unknown: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -128,7 +142,7 @@ class LoadRun:
 class Report(LoadRun):
     """A run, and what follows from its figures (conclusions.py)."""
 
-    knee: Knee | None
+    held: HeldRate | None
     aws: AwsEstimate | None
     comparison: Comparison | None
     summary: Summary

@@ -1,7 +1,8 @@
-"""Plots as inline SVG, drawn by hand: a library would bring scripts, which the page's policy forbids.
+"""Plots as inline SVG, drawn by hand: a library would bring more script than the page has text.
 
-What the pointer is over is told by a text that CSS shows. Colours are classes (see report.css), which know light and
-dark; lines differ by their dashes too, so that nothing hangs on colour alone.
+What the pointer is over is told by a text that CSS shows; report.js adds the keyboard, and looks closer. Colours are
+classes (see report.css), which know light and dark; lines differ by their dashes too, so that nothing hangs on colour
+alone.
 """
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeAlias
 
 from markupsafe import Markup, escape
+
+from .analysis import Interval
 
 WIDTH, HEIGHT = 560, 220
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 40, 34
@@ -131,12 +135,16 @@ class TimePlot:
             ),
             caption(f"{self.title} ({self.unit})"),
             grid(across, up, "s"),
-            list(self._marks(across)),
+            list(self._names(across)),
             limit_line(up, self.limit) if self.limit is not None and up.low < self.limit < up.high else None,
-            [
-                _drawn(line, list(zip(at, group, strict=True)), size, across, up)
-                for line, group in zip(self.lines, grouped, strict=True)
-            ],
+            _pane(
+                across,
+                [_mark(across, second) for second, _ in self.marks],
+                [
+                    _drawn(line, list(zip(at, group, strict=True)), size, across, up)
+                    for line, group in zip(self.lines, grouped, strict=True)
+                ],
+            ),
             legend([(line.name, line.colour) for line in self.lines]),
             None
             if any(values)
@@ -144,11 +152,13 @@ class TimePlot:
             list(self._readouts(at, grouped, size, across)),
         )
 
-    def _marks(self, across: Axis) -> Iterator[Markup]:
-        """A name is left out where the next mark leaves no room for it."""
+    def _names(self, across: Axis) -> Iterator[Markup]:
+        """Of the parts, but where the next mark leaves no room."""
         ends = [*(across.at(second) for second, _ in self.marks[1:]), float(WIDTH)]
         for (second, name), end in zip(self.marks, ends, strict=False):
-            yield _mark(across, second, name if 5.2 * len(name) + 4 < end - across.at(second) else "")
+            x = across.at(second)
+            if 5.2 * len(name) + 4 < end - x:
+                yield element("text", name, x=x + 3, y=TOP + 9, class_="tick faint part-name")
 
     def _readouts(
         self, at: Sequence[int], grouped: Sequence[Sequence[float | None]], size: int, across: Axis
@@ -161,7 +171,8 @@ class TimePlot:
                 for line, value in zip(self.lines, values, strict=True)
                 if value is not None
             ]
-            yield readout(across.at(second) - width / 2, width, f"{second} s: {', '.join(texts)}")
+            text = f"{second} s: {', '.join(texts)}"
+            yield readout(across.at(second) - width / 2, width, text, at=second, size=size)
 
 
 def _grouped(line: PlotLine, size: int) -> list[float | None]:
@@ -202,19 +213,18 @@ def caption(text: str) -> Markup:
 
 def grid(across: Axis, up: Axis, unit: str) -> Markup:
     """Both axes with their ticks; the unit stands at the end of the horizontal one."""
-    parts = []
-    for tick in up.ticks():
-        y = up.at(tick)
-        parts.append(element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_="grid"))
-        parts.append(element("text", figure(tick), x=LEFT - 6, y=y + 4, class_="tick end"))
     floor = up.at(up.low)
-    parts.append(element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=floor, y2=floor, class_="axis"))
+    ticks = []
     for tick in across.ticks():
         x = across.at(tick)
-        parts.append(element("line", x1=x, x2=x, y1=floor, y2=floor + 4, class_="axis"))
-        parts.append(element("text", figure(tick), x=x, y=floor + 16, class_="tick middle"))
-    parts.append(element("text", unit, x=WIDTH - RIGHT, y=floor + 30, class_="tick end"))
-    return element("g", parts)
+        ticks.append(element("line", x1=x, x2=x, y1=floor, y2=floor + 4, class_="axis"))
+        ticks.append(element("text", figure(tick), x=x, y=floor + 16, class_="tick middle"))
+    return element(
+        "g",
+        _levels(up),
+        element("g", ticks, class_="across"),
+        element("text", unit, x=WIDTH - RIGHT, y=floor + 30, class_="tick end"),
+    )
 
 
 def limit_line(up: Axis, limit: float) -> Markup:
@@ -228,29 +238,47 @@ def limit_line(up: Axis, limit: float) -> Markup:
 
 def legend(entries: Sequence[tuple[str, str]], *, x: float = LEFT, y: float = 29) -> Markup:
     parts = []
+    crowded = len(entries) > 4
     for name, colour in entries:
-        parts.append(element("line", x1=x, x2=x + 22, y1=y - 4, y2=y - 4, class_=f"line {colour}"))
-        parts.append(element("text", name, x=x + 27, y=y, class_="tick"))
-        x += 42 + 6.4 * len(name)
+        parts.append(element("line", x1=x, x2=x + (14 if crowded else 22), y1=y - 4, y2=y - 4, class_=f"line {colour}"))
+        parts.append(element("text", name, x=x + (18 if crowded else 27), y=y, class_="tick"))
+        x += (26 if crowded else 42) + 6.4 * len(name)
     return element("g", parts, class_="legend")
 
 
-def readout(x: float, width: float, text: str, *, top: float = TOP, bottom: float = HEIGHT - BOTTOM) -> Markup:
+def readout(x: float, width: float, text: str, *, at: int | None = None, size: int | None = None) -> Markup:
+    """`at` and `size`: the second of a time plot, and how many it stands for."""
     return element(
         "g",
-        element("rect", x=x, y=top, width=width, height=bottom - top),
+        element("rect", x=x, y=TOP, width=width, height=HEIGHT - BOTTOM - TOP),
         element("text", text, x=WIDTH - RIGHT, y=13, class_="tick end"),
         class_="readout",
+        data_at=at,
+        data_size=size,
     )
 
 
-def _mark(across: Axis, at: float, name: str) -> Markup:
-    x = across.at(at)
+def _pane(across: Axis, *children: Sequence[Markup]) -> Markup:
+    """What is stretched when somebody looks closer: nothing of it is text."""
+    width, height = WIDTH - RIGHT - LEFT, HEIGHT - BOTTOM - TOP
     return element(
-        "g",
-        element("line", x1=x, x2=x, y1=TOP, y2=HEIGHT - BOTTOM, class_="mark"),
-        element("text", name, x=x + 3, y=TOP + 9, class_="tick faint"),
+        "svg",
+        *children,
+        x=LEFT,
+        y=TOP,
+        width=width,
+        height=height,
+        viewBox=f"{LEFT} {TOP} {width} {height}",
+        preserveAspectRatio="none",
+        class_="pane",
+        data_low=across.low,
+        data_high=across.high,
     )
+
+
+def _mark(across: Axis, at: float) -> Markup:
+    x = across.at(at)
+    return element("line", x1=x, x2=x, y1=TOP, y2=HEIGHT - BOTTOM, class_="mark")
 
 
 @dataclass(frozen=True)
@@ -263,9 +291,9 @@ class Dot:
     text: str
 
 
-def step_plot(title: str, dots: Sequence[Dot], limit: float, knee: float | None) -> Markup:
+def step_plot(title: str, dots: Sequence[Dot], limit: float | None, knee: Interval | None) -> Markup:
     """What each step carried against its 95th percentile. A step that holds is a disc, one that does not a cross."""
-    shown = [limit] if dots and limit < 3 * max(dot.y for dot in dots) else []
+    shown = [limit] if limit is not None and dots and limit < 3 * max(dot.y for dot in dots) else []
     up = value_axis([*(dot.y for dot in dots), *shown], times=True)
     across = Axis(0, max((dot.x for dot in dots), default=1.0) * 1.06 or 1.0, LEFT, WIDTH - RIGHT)
     path = "".join(
@@ -275,10 +303,10 @@ def step_plot(title: str, dots: Sequence[Dot], limit: float, knee: float | None)
         title,
         caption(title),
         grid(across, up, "requests/s carried"),
-        limit_line(up, limit) if up.low < limit < up.high else None,
+        limit_line(up, limit) if limit is not None and up.low < limit < up.high else None,
+        None if knee is None else _knee(across, knee),
         element("path", d=path, class_="line thin p95"),
         [_dot(across.at(dot.x), up.at(dot.y), dot) for dot in dots],
-        None if knee is None else _knee(across.at(knee), f"knee: {figure(knee)}/s"),
         element(
             "g",
             element("circle", cx=LEFT + 6, cy=25, r=4.5, class_="holds"),
@@ -289,11 +317,13 @@ def step_plot(title: str, dots: Sequence[Dot], limit: float, knee: float | None)
     )
 
 
-def _knee(x: float, text: str) -> Markup:
-    """The text is on the side that has room."""
-    left = x > WIDTH / 2
+def _knee(across: Axis, knee: Interval) -> Markup:
+    """Where it lies, and how surely. The text is on the side that has room."""
+    x, low, high = (across.at(min(rate, across.high)) for rate in (knee.middle, knee.low, knee.high))
+    left, text = x > WIDTH / 2, f"knee: {figure(knee.middle)}/s"
     return element(
         "g",
+        element("rect", x=low, y=TOP, width=high - low, height=HEIGHT - BOTTOM - TOP, class_="aside"),
         element("line", x1=x, x2=x, y1=TOP, y2=HEIGHT - BOTTOM, class_="mark"),
         element("text", text, x=x - 4 if left else x + 4, y=HEIGHT - BOTTOM - 6, class_="tick end" if left else "tick"),
     )
@@ -348,3 +378,59 @@ def interval_bar(low: float, middle: float, high: float, most: float) -> Markup:
         aria_label=f"{low:+.1%} to {high:+.1%}",
         class_="interval",
     )
+
+
+def distribution_plot(title: str, lines: Sequence[tuple[str, str, Sequence[tuple[float, float]]]]) -> Markup:
+    """Percentiles against latency: each nine has as much room as the one before. A line: name, colour, (share, ms)."""
+    every = [point for _, _, points in lines for point in points]
+    up = value_axis([ms for _, ms in every], times=True)
+    nines = max((-math.log10(1 - share) for share, _ in every), default=1.0)
+    across = Axis(0.0, max(nines, 0.5), LEFT, WIDTH - RIGHT)
+
+    def x(share: float) -> float:
+        return across.at(-math.log10(1 - share))
+
+    floor = up.at(up.low)
+    ticks: list[Markup] = []
+    for share, name in ((0.0, "0"), (0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (0.999, "p99.9"), (0.9999, "p99.99")):
+        if -math.log10(1 - share) <= across.high + 1e-9:
+            ticks.append(element("line", x1=x(share), x2=x(share), y1=floor, y2=floor + 4, class_="axis"))
+            ticks.append(element("text", name, x=x(share), y=floor + 16, class_="tick middle"))
+    drawn = []
+    for _, colour, points in lines:
+        path = "".join(
+            f"{'L' if index else 'M'}{x(share):.1f} {up.at(ms):.1f}" for index, (share, ms) in enumerate(points)
+        )
+        drawn.append(element("path", d=path, class_=f"line {colour}"))
+    return drawing(
+        title,
+        caption(title),
+        _levels(up),
+        ticks,
+        drawn,
+        legend([(name, colour) for name, colour, _ in lines]),
+        list(_shares(lines, x)),
+    )
+
+
+def _levels(up: Axis) -> Markup:
+    parts = []
+    for tick in up.ticks():
+        y = up.at(tick)
+        parts.append(element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_="grid"))
+        parts.append(element("text", figure(tick), x=LEFT - 6, y=y + 4, class_="tick end"))
+    floor = up.at(up.low)
+    parts.append(element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=floor, y2=floor, class_="axis"))
+    return element("g", parts)
+
+
+def _shares(
+    lines: Sequence[tuple[str, str, Sequence[tuple[float, float]]]], x: Callable[[float], float]
+) -> Iterator[Markup]:
+    """For each share a band that shows the values of all lines."""
+    columns = list(zip(*(points for _, _, points in lines), strict=True))
+    places = [x(column[0][0]) for column in columns]
+    edges = [LEFT, *((left + right) / 2 for left, right in pairwise(places)), WIDTH - RIGHT]
+    for column, (left, right) in zip(columns, pairwise(edges), strict=False):
+        texts = [f"{name} {figure(ms)} ms" for (name, _, _), (_, ms) in zip(lines, column, strict=True)]
+        yield readout(left, right - left, f"p{column[0][0] * 100:.6g}: {', '.join(texts)}")

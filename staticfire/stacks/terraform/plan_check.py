@@ -98,17 +98,6 @@ def _runtime(resource: Resource, account: str) -> Iterator[Obstacle]:
         yield Obstacle(resource.address, what, remedy)
 
 
-def _is_given(resource: Resource, argument: str) -> bool:
-    """Also when it is known after apply only, and so not among the values; what nobody gave is there, as null."""
-    return bool(resource.values) and bool(resource.values.get(argument, True))
-
-
-def _rest_api(resource: Resource, account: str) -> Iterator[Obstacle]:
-    if _is_given(resource, "body"):
-        what = "has a `body` (an OpenAPI document), which cannot be imported here"
-        yield Obstacle(resource.address, what, "Describe it: aws_api_gateway_resource, _method and _integration")
-
-
 def _engine(resource: Resource, account: str) -> Iterator[Obstacle]:
     engine = resource.values.get("engine")  # none: known after apply only, or that of a snapshot
     if engine and engine != "postgres":
@@ -138,7 +127,6 @@ Check = Callable[[Resource, str], Iterator[Obstacle]]
 CHECKS: Mapping[str, tuple[Check, ...]] = {
     "aws_lambda_function": (_image, _runtime),
     "aws_lambda_event_source_mapping": (_source,),
-    "aws_api_gateway_rest_api": (_rest_api,),
     "aws_db_instance": (_engine,),
     "aws_pipes_pipe": (_pipe,),
 }

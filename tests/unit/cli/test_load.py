@@ -140,7 +140,7 @@ def test_a_comparison_is_printed_with_its_verdicts(capsys: pytest.CaptureFixture
 
     before = read(Path(__file__).parents[3] / "docs" / "load-report.example.json")
     after = replace(before, faults=("s3  hang",), failures=("worse",), unknown=("the books",))
-    comparison = compare(before, after, before.knee)
+    comparison = compare(before, after, before.held)
     rate, *others = comparison.measures
     measures = (replace(rate, verdict=WORSE, after=12.5, change=-0.875), *others)
     _show(

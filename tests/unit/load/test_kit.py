@@ -191,8 +191,8 @@ def test_a_profile_runs_to_its_end_and_every_write_is_in_the_journal(shop: Shop,
     assert code == 0, said
     assert sorted(locust.acknowledged()) == sorted(shop.keys)
     assert [(phase.name, phase.users, phase.rate) for phase in locust.record.phases] == [
-        ("warm-up", 8, 40.0),
-        ("steady", 8, 40.0),
+        ("warm-up", 40, 40.0),
+        ("steady", 40, 40.0),
     ]
     assert locust.recorded == len(shop.keys)
     assert {name for routes in locust.record.seconds.values() for name in routes} == {"POST /orders"}

@@ -7,9 +7,9 @@ from collections import Counter
 
 import pytest
 
-from staticfire.load.profiles import PACE, PROFILES, STEPS, LoadOptions, PlannedPhase
+from staticfire.load.profiles import CLOSED, OPEN_PACE, PACE, PROFILES, STEPS, LoadOptions, PlannedPhase
 from staticfire.load.random_choices import Replays, Zipf
-from staticfire.load.record import WARM_UP
+from staticfire.load.record import UNLOADED, WARM_UP
 
 
 def phases(profile: str, options: LoadOptions) -> list[PlannedPhase]:
@@ -17,10 +17,23 @@ def phases(profile: str, options: LoadOptions) -> list[PlannedPhase]:
 
 
 def test_steady_holds_the_rate_that_was_asked_for() -> None:
-    assert phases("steady", LoadOptions(rate=100, seconds=30, warm_up=4)) == [
+    assert phases("steady", LoadOptions(rate=100, seconds=30, warm_up=4, model=CLOSED)) == [
         PlannedPhase(WARM_UP, 4, 100, 20),
         PlannedPhase("steady", 30, 100, 20),
     ]
+
+
+def test_an_open_load_has_users_for_all_that_is_sent_in_a_second() -> None:
+    assert phases("steady", LoadOptions(rate=100, seconds=30, warm_up=0)) == [PlannedPhase("steady", 30, 100, 100)]
+    assert phases("steady", LoadOptions(rate=2, seconds=30, warm_up=0)) == [PlannedPhase("steady", 30, 2, 16)]
+
+
+def test_what_is_not_light_is_measured_unloaded_first_where_its_limit_is_to_follow() -> None:
+    options = LoadOptions(rate=100, seconds=30, warm_up=4)
+    names = [phase.name for phase in PROFILES["steady"].phases(options, unloaded=True)]
+    assert names == [WARM_UP, UNLOADED, "steady"]
+    for light in ("ramp", "spike", "flood"):
+        assert UNLOADED not in [phase.name for phase in PROFILES[light].phases(options, unloaded=True)]
 
 
 def test_a_given_number_of_users_shares_the_rate() -> None:
@@ -37,7 +50,7 @@ def test_users_are_enough_for_the_rate_of_every_phase() -> None:
 
 
 def test_a_rate_below_one_users_pace_is_held_too() -> None:
-    options = LoadOptions(rate=0.5, warm_up=0)
+    options = LoadOptions(rate=0.5, warm_up=0, model=CLOSED)
     assert PROFILES["steady"].pace(options) == 0.5
     assert phases("steady", options)[0].users == 1
 
@@ -63,7 +76,8 @@ def test_a_flood_holds_no_rate_and_nobody_waits() -> None:
 
 
 def test_users_pace_themselves_where_nobody_says_how() -> None:
-    assert PROFILES["soak"].pace(LoadOptions()) == PACE
+    assert PROFILES["soak"].pace(LoadOptions(model=CLOSED)) == PACE
+    assert PROFILES["soak"].pace(LoadOptions()) == OPEN_PACE
 
 
 def test_the_hottest_user_is_drawn_as_often_as_zipf_says() -> None:

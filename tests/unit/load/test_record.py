@@ -21,7 +21,7 @@ def phase(
 def second(at: int, *milliseconds: float, name: str = "POST /usage", failures: int = 0) -> dict[str, Any]:
     tally = Tally()
     for time in milliseconds:
-        tally.add(time, failed=False)
+        tally.add(time)
     tally.failures = failures
     return {"second": at, "name": name, **tally.line()}
 

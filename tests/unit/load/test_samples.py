@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ import pytest
 
 from staticfire.edge_client import EdgeClient
 from staticfire.errors import StaticfireError
+from staticfire.layout import Layout
 from staticfire.load.meter import Meter
 from staticfire.load.samples import SILENT, Sampler
 from staticfire.stacks.stack import Stack
@@ -36,7 +38,7 @@ class EdgeAnswers(dict[str, Any]):
 
 
 @pytest.fixture
-def edge() -> Iterator[EdgeAnswers]:
+def edge(tmp_path: Path) -> Iterator[EdgeAnswers]:
     answers = EdgeAnswers(functions={"functions": []}, faults={"faults": []}, calls={"calls": []})
 
     class Handler(BaseHTTPRequestHandler):
@@ -53,7 +55,7 @@ def edge() -> Iterator[EdgeAnswers]:
     answers.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=answers.server.serve_forever, daemon=True).start()
     running = SimpleNamespace(edge=partial(EdgeClient, f"http://127.0.0.1:{answers.server.server_port}", "a token"))
-    answers.stack = cast(Stack, SimpleNamespace(account=ACCOUNT, running=running))
+    answers.stack = cast(Stack, SimpleNamespace(account=ACCOUNT, running=running, layout=Layout(tmp_path, tmp_path)))
     yield answers
     answers.stop()
 

@@ -17,7 +17,7 @@ def record(*parts: tuple[str, float | None, int, float, float]) -> Record:
         begun = number * 10
         lines.append({"phase": name, "at": begun + 0.5, "users": 5, "rate": asked})
         tally = Tally(rate, round(rate * failed))
-        tally.times[milliseconds] = rate
+        tally.times[milliseconds] = tally.from_due[milliseconds] = rate
         lines += [{"second": begun + second, "name": "POST /usage", **tally.line()} for second in range(1, 10)]
     return Record([*lines, {"phase": None, "at": len(parts) * 10 + 0.5, "cut": False}])
 

@@ -17,8 +17,8 @@ from staticfire.settings import Settings
 from staticfire.targets import copies as module
 from staticfire.targets.copies import Copies, snapshot_named, snapshot_place, snapshots
 
-PARTS = ("ministack/state", "edge.sqlite", "http-apis.json", "applied", "mail.jsonl", "functions/zips")
-FILES = ("ministack/state/key.pem", "http-apis.json", "applied/0/shop.json", "functions/zips/a.zip")
+PARTS = ("ministack/state", "edge.sqlite", "applied", "mail.jsonl", "functions/zips")
+FILES = ("ministack/state/key.pem", "applied/0/shop.json", "functions/zips/a.zip")
 
 
 class Crash(BaseException):

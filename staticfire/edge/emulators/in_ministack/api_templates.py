@@ -29,7 +29,7 @@ _FLAGS = frozenset(
 )
 
 
-class Kind(NamedTuple):
+class ApiKind(NamedTuple):
     """`collection`: its path, by properties in braces; `id`: the member that names it and that Ref tells."""
 
     collection: str
@@ -40,23 +40,25 @@ class Kind(NamedTuple):
 
 _OF_API = "/v2/apis/{ApiId}"
 KINDS = {
-    "Api": Kind("/v2/apis", "ApiId", ("ApiEndpoint",), ("ProtocolType",)),
-    "ApiMapping": Kind("/v2/domainnames/{DomainName}/apimappings", "ApiMappingId", (), ("DomainName",)),
-    "Authorizer": Kind(f"{_OF_API}/authorizers", "AuthorizerId", (), ("ApiId",)),
-    "Deployment": Kind(f"{_OF_API}/deployments", "DeploymentId", (), ("ApiId", "StageName")),
-    "DomainName": Kind("/v2/domainnames", "DomainName", ("DomainNameArn",), ("DomainName",)),
-    "Integration": Kind(f"{_OF_API}/integrations", "IntegrationId"),
-    "IntegrationResponse": Kind(
+    "Api": ApiKind("/v2/apis", "ApiId", ("ApiEndpoint",), ("ProtocolType",)),
+    "ApiMapping": ApiKind("/v2/domainnames/{DomainName}/apimappings", "ApiMappingId", (), ("DomainName",)),
+    "Authorizer": ApiKind(f"{_OF_API}/authorizers", "AuthorizerId", (), ("ApiId",)),
+    "Deployment": ApiKind(f"{_OF_API}/deployments", "DeploymentId", (), ("ApiId", "StageName")),
+    "DomainName": ApiKind("/v2/domainnames", "DomainName", ("DomainNameArn",), ("DomainName",)),
+    "Integration": ApiKind(f"{_OF_API}/integrations", "IntegrationId"),
+    "IntegrationResponse": ApiKind(
         f"{_OF_API}/integrations/{{IntegrationId}}/integrationresponses",
         "IntegrationResponseId",
         (),
         ("ApiId", "IntegrationId"),
     ),
-    "Model": Kind(f"{_OF_API}/models", "ModelId"),
-    "Route": Kind(f"{_OF_API}/routes", "RouteId"),
-    "RouteResponse": Kind(f"{_OF_API}/routes/{{RouteId}}/routeresponses", "RouteResponseId", (), ("ApiId", "RouteId")),
-    "Stage": Kind(f"{_OF_API}/stages", "StageName", (), ("ApiId", "StageName")),
-    "VpcLink": Kind("/v2/vpclinks", "VpcLinkId", (), ("SecurityGroupIds", "SubnetIds")),
+    "Model": ApiKind(f"{_OF_API}/models", "ModelId"),
+    "Route": ApiKind(f"{_OF_API}/routes", "RouteId"),
+    "RouteResponse": ApiKind(
+        f"{_OF_API}/routes/{{RouteId}}/routeresponses", "RouteResponseId", (), ("ApiId", "RouteId")
+    ),
+    "Stage": ApiKind(f"{_OF_API}/stages", "StageName", (), ("ApiId", "StageName")),
+    "VpcLink": ApiKind("/v2/vpclinks", "VpcLinkId", (), ("SecurityGroupIds", "SubnetIds")),
 }
 # What an update has to say to take away what a template no longer has.
 _ABSENT: Mapping[str, Record] = {
@@ -75,14 +77,14 @@ def correct(call: Call) -> None:
     def make(method: str, path: str, body: Any = None) -> Record:
         status, answer = call(get_account_id(), get_region(), method, path, body)
         if status >= 400:
-            raise Refusal(status, str(answer.get("message") or answer.get("Message") or answer))
+            raise ApiRefusal(status, str(answer.get("message") or answer.get("Message") or answer))
         return answer
 
     for name, kind in KINDS.items():
-        provisioners._RESOURCE_HANDLERS[f"AWS::ApiGatewayV2::{name}"] = Resource(name, kind, make).handlers()
+        provisioners._RESOURCE_HANDLERS[f"AWS::ApiGatewayV2::{name}"] = ApiResource(name, kind, make).handlers()
 
 
-class Refusal(ValueError):
+class ApiRefusal(ValueError):
     """What the edge answers a call that it does not carry out."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -90,10 +92,10 @@ class Refusal(ValueError):
         self.status = status
 
 
-class Resource:
+class ApiResource:
     """One type of resource, made, changed and removed."""
 
-    def __init__(self, name: str, kind: Kind, make: Callable[..., Record]) -> None:
+    def __init__(self, name: str, kind: ApiKind, make: Callable[..., Record]) -> None:
         self._name = name
         self._kind = kind
         self._make = make
@@ -136,7 +138,7 @@ class Resource:
         """What is gone already is no reason for a stack to stay."""
         try:
             self._make("DELETE", f"{self._collection(properties)}/{quote(physical_id, safe='')}")
-        except Refusal as refusal:
+        except ApiRefusal as refusal:
             if refusal.status != 404:
                 raise
 
@@ -181,6 +183,8 @@ def _converted(value: Any, name: str) -> Any:
     """A template's value as the API takes it: members begin in lower case; numbers and flags may be texts."""
     if name == "ResponseParameters" and isinstance(value, Mapping):
         return {key: _mapped(inner) for key, inner in value.items()}
+    if name == "Tags":  # CloudFormation's own are reserved
+        return {key: str(inner) for key, inner in value.items() if not key.startswith("aws:")}
     if isinstance(value, Mapping):
         keep = name in _MAPS
         return {key if keep else _lower(key): _converted(inner, "" if keep else key) for key, inner in value.items()}

@@ -1,49 +1,5 @@
 
 
-resource "aws_api_gateway_rest_api" "rest_domain_rest_domain" {
-  name = "rest_domain"
-}
-
-resource "aws_acm_certificate" "rest_domain_r" {
-  domain_name       = "rest.example.com"
-  validation_method = "DNS"
-}
-
-resource "aws_api_gateway_domain_name" "rest_domain" {
-  domain_name              = "rest.example.com"
-  regional_certificate_arn = aws_acm_certificate.rest_domain_r.arn
-  endpoint_configuration {
-    types = ["REGIONAL"]
-  }
-}
-
-resource "aws_api_gateway_base_path_mapping" "rest_domain" {
-  api_id      = aws_api_gateway_rest_api.rest_domain_rest_domain.id
-  domain_name = aws_api_gateway_domain_name.rest_domain.domain_name
-}
-
-resource "aws_api_gateway_rest_api" "rest_docs_rest_docs" {
-  name = "rest_docs"
-}
-
-resource "aws_api_gateway_documentation_part" "rest_docs" {
-  rest_api_id = aws_api_gateway_rest_api.rest_docs_rest_docs.id
-  location {
-    type = "API"
-  }
-  properties = "{\"description\":\"x\"}"
-}
-
-resource "aws_api_gateway_documentation_version" "rest_docs" {
-  rest_api_id = aws_api_gateway_rest_api.rest_docs_rest_docs.id
-  version     = "1"
-  depends_on  = [aws_api_gateway_documentation_part.rest_docs]
-}
-
-resource "aws_api_gateway_client_certificate" "rest_clientcert" {
-  description = "x"
-}
-
 resource "aws_s3_account_public_access_block" "s3_account" {
   block_public_acls = true
 }

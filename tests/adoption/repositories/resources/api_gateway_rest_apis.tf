@@ -141,3 +141,46 @@ resource "aws_api_gateway_documentation_part" "rest_docs" {
 resource "aws_api_gateway_rest_api" "rest_clientcert_rest_clientcert" {
   name = "rest_clientcert"
 }
+
+resource "aws_api_gateway_domain_name" "rest_domain" {
+  domain_name              = "rest.example.com"
+  regional_certificate_arn = aws_acm_certificate.rest_domain_r.arn
+  endpoint_configuration {
+    types = ["REGIONAL"]
+  }
+}
+
+resource "aws_api_gateway_base_path_mapping" "rest_domain" {
+  api_id      = aws_api_gateway_rest_api.rest_domain_rest_domain.id
+  domain_name = aws_api_gateway_domain_name.rest_domain.domain_name
+}
+
+resource "aws_api_gateway_documentation_version" "rest_docs" {
+  rest_api_id = aws_api_gateway_rest_api.rest_docs_rest_docs.id
+  version     = "1"
+  depends_on  = [aws_api_gateway_documentation_part.rest_docs]
+}
+
+resource "aws_api_gateway_client_certificate" "rest_clientcert" {
+  description = "x"
+}
+
+resource "aws_api_gateway_vpc_link" "rest_link" {
+  name        = "resources"
+  target_arns = ["arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/net/none/1234567890abcdef"]
+}
+
+resource "aws_api_gateway_rest_api" "rest_document" {
+  name = "rest_document"
+  body = jsonencode({
+    openapi = "3.0.1"
+    info    = { title = "rest_document", version = "1" }
+    paths = { "/items" = { get = {
+      responses = { "200" = { description = "ok" } }
+      "x-amazon-apigateway-integration" = {
+        type      = "mock"
+        responses = { default = { statusCode = "200" } }
+      }
+    } } }
+  })
+}

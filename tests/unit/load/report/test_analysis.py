@@ -1,4 +1,4 @@
-"""The knee, the noise of a series, and what is surely different."""
+"""The rate that was held, the noise of a series, and what is surely different."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from staticfire.load.figures import RouteFigures
 from staticfire.load.record import Phase, Record, Tally
-from staticfire.load.report.analysis import LEAST_SECONDS, Knee, change, knee, noise, writes_share
+from staticfire.load.report.analysis import LEAST_SECONDS, HeldRate, change, held_rate, noise, writes_share
 from staticfire.load.thresholds import LoadLimits, LoadStep
 
 LIMITS = LoadLimits(p95_ms=250.0, errors=0.01)
@@ -29,20 +29,20 @@ def step(load: float, rate: float | None = None, p95: float | None = 20.0, faile
     )
 
 
-def knee_of(*steps: LoadStep) -> Knee:
-    bend = knee(steps, LIMITS)
-    assert bend is not None
-    return bend
+def held_by(*steps: LoadStep) -> HeldRate:
+    held = held_rate(steps, LIMITS)
+    assert held is not None
+    return held
 
 
-def test_the_knee_is_the_highest_rate_at_which_a_step_held() -> None:
-    bend = knee_of(step(100), step(200, 199), step(400, 396, p95=251), step(800, 500, p95=900))
-    assert (bend.met, bend.rate, bend.holds_at, bend.fails_at) == (True, 199, 200, 400)
-    assert bend.why == "At 400 requests/s, p95 was 251 ms (limit 250 ms)."
+def test_the_held_rate_is_the_highest_at_which_a_step_held() -> None:
+    held = held_by(step(100), step(200, 199), step(400, 396, p95=251), step(800, 500, p95=900))
+    assert (held.met, held.rate, held.holds_at, held.fails_at) == (True, 199, 200, 400)
+    assert held.why == "At 400 requests/s, p95 was 251 ms (limit 250 ms)."
 
 
 def test_the_limit_itself_is_kept() -> None:
-    assert knee_of(step(100), step(200, p95=LIMITS.p95_ms), step(400, p95=300)).rate == 200
+    assert held_by(step(100), step(200, p95=LIMITS.p95_ms), step(400, p95=300)).rate == 200
 
 
 @pytest.mark.parametrize(
@@ -54,34 +54,34 @@ def test_the_limit_itself_is_kept() -> None:
     ],
 )
 def test_a_step_also_breaks_by_its_rate_and_its_errors(broken: LoadStep, why: str) -> None:
-    bend = knee_of(step(200), broken)
-    assert (bend.rate, bend.why) == (200, f"At 400 requests/s, {why}.")
+    held = held_by(step(200), broken)
+    assert (held.rate, held.why) == (200, f"At 400 requests/s, {why}.")
 
 
-def test_one_step_that_breaks_below_others_that_hold_is_not_the_knee() -> None:
-    bend = knee_of(step(100), step(200, p95=300), step(400), step(800, p95=300))
-    assert (bend.rate, bend.fails_at) == (400, 800)
+def test_one_step_that_breaks_below_others_that_hold_is_not_the_limit() -> None:
+    held = held_by(step(100), step(200, p95=300), step(400), step(800, p95=300))
+    assert (held.rate, held.fails_at) == (400, 800)
 
 
-def test_where_every_step_holds_the_knee_lies_above() -> None:
-    bend = knee_of(step(100), step(200))
-    assert (bend.met, bend.rate, bend.fails_at) == (False, 200, None)
-    assert "lies above" in bend.why
+def test_where_every_step_holds_the_limit_lies_above() -> None:
+    held = held_by(step(100), step(200))
+    assert (held.met, held.rate, held.fails_at) == (False, 200, None)
+    assert "lies above" in held.why
 
 
 def test_where_no_step_holds_there_is_no_rate() -> None:
-    bend = knee_of(step(200, p95=300), step(100, p95=299))
-    assert (bend.met, bend.rate, bend.fails_at) == (False, None, 100)
-    assert "p95 was 299 ms" in bend.why
+    held = held_by(step(200, p95=300), step(100, p95=299))
+    assert (held.met, held.rate, held.fails_at) == (False, None, 100)
+    assert "p95 was 299 ms" in held.why
 
 
-def test_without_steps_there_is_no_knee() -> None:
-    assert knee([], LIMITS) is None
+def test_without_steps_nothing_is_held() -> None:
+    assert held_rate([], LIMITS) is None
 
 
 def test_a_step_counts_its_failures_as_a_share() -> None:
     tally = Tally(10, 1)
-    tally.times[5.0] = 10
+    tally.times[5.0] = tally.from_due[5.0] = 10
     phase = Phase("step 1", begun=0.5, ended=2.5, users=4, rate=None)
     counted = LoadStep.of(Record([{"second": 1, "name": "GET /", **tally.line()}]), phase)
     assert (counted.users, counted.load, counted.rate, counted.p95_ms) == (4, 4, 9.0, 5.0)

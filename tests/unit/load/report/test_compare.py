@@ -44,13 +44,14 @@ def report(seed: int, *, p95: float = 20.0, failed: int = 0, phase: str = "stead
         },
         "series": series,
         "knee": None,
+        "held": None,
         "breakdown": [],
     }
 
 
 def compared(before: dict[str, Any], after: dict[str, Any]) -> Comparison:
     later = of_json(Report, after)
-    return compare(of_json(Report, before), later, later.knee)
+    return compare(of_json(Report, before), later, later.held)
 
 
 def verdicts(before: dict[str, Any], after: dict[str, Any]) -> dict[str, str]:
@@ -158,7 +159,9 @@ def test_that_there_will_be_no_verdict_is_known_before_the_run(seconds: int, ear
     before = report(1) | {"asked": EXAMPLE["asked"] | {"seconds": 60 if seconds == 59 else seconds, "warm_up": 5.0}}
     before["series"] = before["series"][:earlier_seconds]
     earlier = of_json(Report, before)
-    now = Question("shop", "steady", earlier.target, LoadOptions(seconds=seconds), earlier.machine)
+    now = Question(
+        "shop", "steady", earlier.target, LoadOptions(rate=EXAMPLE["asked"]["rate"], seconds=seconds), earlier.machine
+    )
     said = foreseen(earlier, now)
     assert reason in said
     assert bool(reason) == bool(said)
@@ -180,26 +183,26 @@ def test_the_first_seconds_of_a_step_are_compared_with_the_first_of_the_same_ste
     assert (measures["p95 ms"].low, measures["p95 ms"].high) == (0, 0)
 
 
-def knee(holds_at: float | None, fails_at: float | None) -> dict[str, Any]:
-    return {**EXAMPLE["knee"]} | {"rate": holds_at, "holds_at": holds_at, "fails_at": fails_at}
+def held(holds_at: float | None, fails_at: float | None) -> dict[str, Any]:
+    return {**EXAMPLE["held"]} | {"rate": holds_at, "holds_at": holds_at, "fails_at": fails_at}
 
 
 @pytest.mark.parametrize(
     ("before", "after", "verdict"),
     [
-        (knee(100, 200), knee(100, 200), SAME),
-        (knee(100, 200), knee(200, 400), SAME),
-        (knee(100, 200), knee(400, 800), "better"),
-        (knee(400, 800), knee(100, 200), "worse"),
-        (knee(None, 100), knee(200, None), "better"),
-        (knee(200, None), knee(None, 100), "worse"),
+        (held(100, 200), held(100, 200), SAME),
+        (held(100, 200), held(200, 400), SAME),
+        (held(100, 200), held(400, 800), "better"),
+        (held(400, 800), held(100, 200), "worse"),
+        (held(None, 100), held(200, None), "better"),
+        (held(200, None), held(None, 100), "worse"),
     ],
 )
-def test_knees_differ_when_one_run_held_more_than_where_the_other_failed(
+def test_held_rates_differ_when_one_run_held_more_than_where_the_other_failed(
     before: dict[str, Any], after: dict[str, Any], verdict: str
 ) -> None:
-    verdict_of = verdicts(report(1) | {"knee": before}, report(2) | {"knee": after})
-    assert verdict_of["knee, requests/s"] == verdict
+    verdict_of = verdicts(report(1) | {"held": before}, report(2) | {"held": after})
+    assert verdict_of["held, requests/s"] == verdict
 
 
 def test_a_report_is_read_from_its_file_or_its_directory(tmp_path: Path) -> None:

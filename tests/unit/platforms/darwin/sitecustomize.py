@@ -16,7 +16,7 @@ from typing import Any
 # Python's own build and compiled libraries are this machine's: what they say is asked before.
 sysconfig.get_config_vars()
 with contextlib.suppress(ImportError):
-    import psutil  # type: ignore[import-untyped]  # noqa: F401
+    import psutil  # noqa: F401
 
 sys.platform = "darwin"
 platform.system = lambda: "Darwin"

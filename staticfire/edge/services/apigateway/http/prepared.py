@@ -24,7 +24,7 @@ from .exchange import Exchange, context_getter
 from .integration import Responder, responder_for
 from .model import Api, Authorizer, Integration, Route, Stage
 from .routes import RouteTable
-from .service_integration import ServiceResponder
+from .service_integration import SubtypeResponder
 from .tokens import KeySource
 
 log = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ class Preparer:
     def _responder(self, route: Route, integration: Integration | None, scope: Scope, api_id: str) -> Responder:
         neighbours = self._neighbours
         if integration is not None and integration.subtype:
-            return ServiceResponder(integration, scope, neighbours.services)
+            return SubtypeResponder(integration, scope, neighbours.services)
         return responder_for(route, integration, scope, api_id, neighbours.functions, neighbours.client)
 
     def _route(

@@ -120,7 +120,7 @@ _ACTIONS = {
 _LOWER = frozenset(("states",))
 
 
-class ServiceResponder:
+class SubtypeResponder:
     """AWS_PROXY with a subtype."""
 
     def __init__(self, integration: Integration, scope: Scope, calls: ServiceCalls) -> None:

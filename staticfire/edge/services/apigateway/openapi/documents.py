@@ -46,9 +46,24 @@ def bounded(value: Any) -> Any:
 
 def _yaml(body: bytes) -> Any:
     try:
-        return yaml.load(body, Loader=_Loader)
+        _check_events(body)
+        return yaml.load(body, Loader=_Loader)  # noqa: S506 - a safe loader, the fast one where there is one
     except (yaml.YAMLError, ValueError, RecursionError, UnicodeDecodeError) as error:
         raise UnreadableDocument(f"it is neither JSON nor YAML: {error}") from error
+
+
+def _check_events(body: bytes) -> None:
+    """Bounds before anything is built: the fast loader recurses in C, and a deep document would end the process."""
+    depth = 0
+    for number, event in enumerate(yaml.parse(body, Loader=_Loader)):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            raise UnreadableDocument(f"it is nested deeper than {MAX_DEPTH}")
+        if number > MAX_VALUES:
+            raise UnreadableDocument(f"it has more than {MAX_VALUES} values")
 
 
 class _Plain:

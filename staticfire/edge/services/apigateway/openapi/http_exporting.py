@@ -104,21 +104,21 @@ def _scheme(authorizer: Mapping[str, Any] | None, extensions: bool) -> Document:
         return scheme | ({AUTHTYPE: "awsSigv4"} if extensions else {})
     if authorizer["AuthorizerType"] == "JWT":
         jwt = authorizer["JwtConfiguration"]
-        told: Document = {
+        extension: Document = {
             "type": "jwt",
             "jwtConfiguration": {"audience": jwt["Audience"], "issuer": jwt["Issuer"]},
             "identitySource": ",".join(authorizer.get("IdentitySource") or ()),
         }
-        return {"type": "oauth2", "flows": {}} | ({AUTHORIZER: told} if extensions else {})
-    told = {"type": "request", "identitySource": ",".join(authorizer.get("IdentitySource") or ())}
-    told |= {name: authorizer[member] for member, name in _AUTHORIZER.items() if member in authorizer}
+        return {"type": "oauth2", "flows": {}} | ({AUTHORIZER: extension} if extensions else {})
+    extension = {"type": "request", "identitySource": ",".join(authorizer.get("IdentitySource") or ())}
+    extension |= {name: authorizer[member] for member, name in _AUTHORIZER.items() if member in authorizer}
     scheme = {"type": "apiKey", "name": "Authorization", "in": "header"}
-    return scheme | ({AUTHORIZER: told} if extensions else {})
+    return scheme | ({AUTHORIZER: extension} if extensions else {})
 
 
 def _integration(integration: Mapping[str, Any]) -> Document:
-    told: Document = {"type": integration["IntegrationType"].lower()}
-    told |= {name: integration[member] for member, name in _INTEGRATION.items() if integration.get(member)}
+    extension: Document = {"type": integration["IntegrationType"].lower()}
+    extension |= {name: integration[member] for member, name in _INTEGRATION.items() if integration.get(member)}
     if tls := integration.get("TlsConfig"):
-        told["tlsConfig"] = {"serverNameToVerify": tls["ServerNameToVerify"]}
-    return told
+        extension["tlsConfig"] = {"serverNameToVerify": tls["ServerNameToVerify"]}
+    return extension

@@ -30,7 +30,7 @@ TAGS_LIMIT = 50
 MappedDomains = Callable[[str, str | None], list[str]]
 
 
-class ApiOperations:
+class V2ApiOperations:
     """`authority` is where APIs are served; `mapped` tells the domains that lead to an API."""
 
     def __init__(

@@ -10,18 +10,18 @@ from staticfire.edge.aws.protocol.operations import Carry
 from staticfire.edge.http1.messages import Response
 
 from . import kinds
-from .apis import ApiOperations, MappedDomains
+from .apis import MappedDomains, V2ApiOperations
 from .called import api_of, missing
 from .changes import Changes
-from .deployments import DeploymentOperations
-from .documents import DocumentOperations
+from .deployments import V2DeploymentOperations
+from .documents import V2DocumentOperations
 from .parts import PartOperations
 from .quick_create import QuickCreate
 from .records import V2Records
-from .stages import StageOperations
-from .tags import TagOperations
+from .stages import V2StageOperations
+from .tags import V2TagOperations
 from .templates import ModelTemplates
-from .vpc_links import VpcLinkOperations
+from .vpc_links import V2VpcLinkOperations
 
 
 class V2ControlPlane:
@@ -32,12 +32,12 @@ class V2ControlPlane:
         changes = Changes(records)
         parts = {kind.kind: PartOperations(records, changes, kind) for kind in kinds.KINDS}
         quick = QuickCreate(changes, parts["route"], parts["integration"])
-        apis = ApiOperations(records, changes, quick, authority, mapped)
-        stages = StageOperations(records, changes, mapped)
-        deployments = DeploymentOperations(records, changes)
-        links = VpcLinkOperations(records)
-        tags = TagOperations(records)
-        documents = DocumentOperations(records, changes, apis, parts)
+        apis = V2ApiOperations(records, changes, quick, authority, mapped)
+        stages = V2StageOperations(records, changes, mapped)
+        deployments = V2DeploymentOperations(records, changes)
+        links = V2VpcLinkOperations(records)
+        tags = V2TagOperations(records)
+        documents = V2DocumentOperations(records, changes, apis, parts)
         self._changes = changes
         table: dict[str, Carry] = {
             "CreateApi": apis.create,

@@ -10,7 +10,7 @@ from .changes import NO_ROUTES, Changes
 from .records import Keys, Record, V2Records
 
 
-class DeploymentOperations:
+class V2DeploymentOperations:
     def __init__(self, records: V2Records, changes: Changes) -> None:
         self._records = records
         self._changes = changes

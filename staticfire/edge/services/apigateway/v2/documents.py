@@ -13,7 +13,7 @@ from staticfire.edge.aws.protocol import Params
 from staticfire.edge.services.apigateway.openapi.http_exporting import http_document
 from staticfire.edge.services.apigateway.openapi.http_reading import HttpDocument, HttpRoute, read_http
 
-from .apis import ApiOperations
+from .apis import V2ApiOperations
 from .called import api_of, bad_request, merged, missing
 from .changes import Changes, Puts
 from .parts import Context, PartOperations
@@ -22,10 +22,10 @@ from .records import FROZEN, Record, V2Records
 Parts = Mapping[str, PartOperations]
 
 
-class DocumentOperations:
+class V2DocumentOperations:
     """`parts`: the operations on parts, by their kinds."""
 
-    def __init__(self, records: V2Records, changes: Changes, apis: ApiOperations, parts: Parts) -> None:
+    def __init__(self, records: V2Records, changes: Changes, apis: V2ApiOperations, parts: Parts) -> None:
         self._records = records
         self._changes = changes
         self._apis = apis

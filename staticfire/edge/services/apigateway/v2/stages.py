@@ -22,7 +22,7 @@ _LOGS = re.compile(
 )
 
 
-class StageOperations:
+class V2StageOperations:
     def __init__(self, records: V2Records, changes: Changes, mapped: MappedDomains) -> None:
         self._records = records
         self._changes = changes

@@ -21,7 +21,7 @@ _PATHS = (
 )
 
 
-class TagOperations:
+class V2TagOperations:
     def __init__(self, records: V2Records) -> None:
         self._records = records
 

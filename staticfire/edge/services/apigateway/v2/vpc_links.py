@@ -10,7 +10,7 @@ from .called import bad_request, merged, missing, new_id, now, page_of
 from .records import Record, V2Records
 
 
-class VpcLinkOperations:
+class V2VpcLinkOperations:
     def __init__(self, records: V2Records) -> None:
         self._records = records
 

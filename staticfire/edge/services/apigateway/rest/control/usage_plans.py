@@ -65,7 +65,7 @@ class UsagePlanOperations:
 
     def _change(self, scope: Scope, plan: Record, patch: Patch) -> None:
         parts = patch.parts
-        also = {"add": PATHS[3:], "remove": PATHS[1:]}
+        also = {"add": PATHS[2:], "remove": PATHS[1:]}
         patches.supported(patch, PATHS, also=also)
         if patch.top == "apiStages" and len(parts) == 1:
             self._change_stages(scope, plan, patch)
@@ -195,15 +195,16 @@ def _change_stage_throttle(plan: Record, patch: Patch) -> None:
     if len(parts) < 3 or parts[2] != "throttle":
         raise patches.invalid_path(patch.path)
     throttles = stage.setdefault("throttle", {})
-    at = "/".join(parts[3:5])
     if patch.op == "remove":
         if len(parts) == 3:
             throttles.clear()
         else:
-            throttles.pop(at, None)
-    elif len(parts) == 6 and parts[5] in ("rateLimit", "burstLimit"):
-        read = number if parts[5] == "rateLimit" else whole_number
-        throttles.setdefault(at, {"rateLimit": 0.0, "burstLimit": 0})[parts[5]] = read(patch.value, parts[5])
+            throttles.pop("/".join(parts[3:]), None)
+    elif len(parts) > 5 and parts[-1] in ("rateLimit", "burstLimit"):
+        # Terraform does not escape the path's slashes.
+        at = "/".join(parts[3:-1])
+        read = number if parts[-1] == "rateLimit" else whole_number
+        throttles.setdefault(at, {"rateLimit": 0.0, "burstLimit": 0})[parts[-1]] = read(patch.value, parts[-1])
     else:
         raise patches.invalid_path(patch.path)
     if not throttles:

@@ -32,8 +32,8 @@ class StageCatalog:
             return
         for key in [key for key in self._stages if key[0] == api_id]:
             del self._stages[key]
-        known = self._owners.get(api_id)
-        if known is not None and self._records.api(known, api_id) is not None:
+        kept = self._owners.get(api_id)
+        if kept is not None and self._records.api(kept, api_id) is not None:
             return
         owner = self._records.owner(api_id)
         if owner is not None:
@@ -51,17 +51,17 @@ class StageCatalog:
         return self._owners.get(api_id)
 
     def stage(self, api_id: str, name: str) -> tuple[Scope, CompiledStage] | None:
-        known = self._stages.get((api_id, name))
-        if known is not None:
-            return known
+        kept = self._stages.get((api_id, name))
+        if kept is not None:
+            return kept
         scope = self.owner(api_id)
         document = self._records.stage(scope, api_id, name) if scope is not None else None
         if scope is None or document is None:
             return None
         if len(self._stages) >= MAX_STAGES:
             del self._stages[next(iter(self._stages))]
-        known = self._stages[api_id, name] = scope, self._compiled(scope, api_id, document)
-        return known
+        kept = self._stages[api_id, name] = scope, self._compiled(scope, api_id, document)
+        return kept
 
     def _compiled(self, scope: Scope, api_id: str, document: Json) -> CompiledStage:
         deployment = self._records.deployment(scope, api_id, document.get("deploymentId") or "") or {}

@@ -20,7 +20,7 @@ from .templates.renderer import Renderer
 Json = Mapping[str, Any]
 
 
-class Check(Protocol):
+class MethodCheck(Protocol):
     """A step that lets a request through or raises its refusal."""
 
     async def check(self, exchange: RestExchange) -> None: ...
@@ -39,8 +39,8 @@ class CompiledMethod:
     resource_id: str
     path: str
     verb: str
-    checks: Sequence[Check]
-    after_body: Sequence[Check]
+    checks: Sequence[MethodCheck]
+    after_body: Sequence[MethodCheck]
     responder: RestResponder
     key_required: bool = False
     bucket: Bucket | None = None

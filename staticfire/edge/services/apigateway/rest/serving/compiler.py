@@ -21,11 +21,11 @@ from staticfire.edge.services.lambda_ import Functions
 from .authorizers.cognito import CognitoCheck, UserPoolKeys
 from .authorizers.iam import IamCheck
 from .authorizers.lambda_ import LambdaAuthorizerCheck
-from .compiled import ApiSettings, Check, CompiledMethod, CompiledStage, Json
+from .compiled import ApiSettings, CompiledMethod, CompiledStage, Json, MethodCheck
 from .context import context_getter
 from .exchange import RestExchange
-from .gateway_responses import GatewayResponses, Refusal
-from .integrations.choice import Integrations
+from .gateway_responses import GatewayRefusal, GatewayResponses
+from .integrations.choice import RestIntegrations
 from .json_schemas import Schemas
 from .keys import ApiKeys, KeyCheck
 from .resource_policy import ResourcePolicyCheck, policy_of
@@ -44,10 +44,10 @@ class BrokenCheck:
         self._reason = reason
 
     async def check(self, exchange: RestExchange) -> None:
-        raise Refusal("AUTHORIZER_CONFIGURATION_ERROR", None, self._reason)
+        raise GatewayRefusal("AUTHORIZER_CONFIGURATION_ERROR", None, self._reason)
 
 
-class Buckets:
+class MethodBuckets:
     """Throttling of methods by their stage's settings. They outlive the stage's description: writing refills none."""
 
     def __init__(self) -> None:
@@ -59,10 +59,10 @@ class Buckets:
         burst = max(rate, 1.0) if burst is None or burst < 0 else float(burst)
         if rate == UNLIMITED and burst == UNLIMITED:
             return None
-        known = self._buckets.get(place)
-        if known is None or known[:2] != (rate, burst):
-            known = self._buckets[place] = rate, burst, Bucket(rate, burst)
-        return known[2]
+        kept = self._buckets.get(place)
+        if kept is None or kept[:2] != (rate, burst):
+            kept = self._buckets[place] = rate, burst, Bucket(rate, burst)
+        return kept[2]
 
     def forget(self, api_id: str) -> None:
         for place in [place for place in self._buckets if place[0] == api_id]:
@@ -109,7 +109,7 @@ class MethodSettings:
 class StageCompiler:
     def __init__(
         self,
-        integrations: Integrations,
+        integrations: RestIntegrations,
         callers: SignedCallers,
         keys: ApiKeys,
         pool_keys: UserPoolKeys,
@@ -120,7 +120,7 @@ class StageCompiler:
         self._keys = keys
         self._pool_keys = pool_keys
         self._logs = logs
-        self._buckets = Buckets()
+        self._buckets = MethodBuckets()
 
     @property
     def functions(self) -> Functions:
@@ -195,12 +195,12 @@ class _Parts:
         self._frozen = frozen
         self._stage = stage
         self._method_settings = method_settings
-        self._authorizers: dict[str, Check] = {}
+        self._authorizers: dict[str, MethodCheck] = {}
         self._schemas = Schemas(frozen.models, settings.api_id)
         try:
             self._policy = policy_of(frozen.api.get("_policy") or frozen.api.get("policy"))
-            self._policy_broken: Check | None = None
-        except Refusal as refusal:
+            self._policy_broken: MethodCheck | None = None
+        except GatewayRefusal as refusal:
             self._policy, self._policy_broken = None, BrokenCheck(str(refusal))
 
     def resources(self) -> list[tuple[str, dict[str, CompiledMethod]]]:
@@ -245,10 +245,10 @@ class _Parts:
             else None,
         )
 
-    def _guards(self, document: Json) -> tuple[list[Check], list[Check]]:
+    def _guards(self, document: Json) -> tuple[list[MethodCheck], list[MethodCheck]]:
         """What checks who calls: before the body is here, and with it."""
         kind = document.get("authorizationType") or "NONE"
-        before: list[Check] = []
+        before: list[MethodCheck] = []
         if self._policy_broken is not None:
             before.append(self._policy_broken)
         if self._policy is not None and kind != "AWS_IAM":
@@ -259,7 +259,7 @@ class _Parts:
             return before, [IamCheck(self._compiler._callers, self._policy)]
         return [*before, self._authorizer(document)], []
 
-    def _authorizer(self, document: Json) -> Check:
+    def _authorizer(self, document: Json) -> MethodCheck:
         identifier = document.get("authorizerId") or ""
         authorizer = self._frozen.authorizers.get(identifier)
         if authorizer is None:
@@ -273,9 +273,9 @@ class _Parts:
                 self._authorizers[identifier] = BrokenCheck(f"authorizer {identifier}: {error.message}")
         return self._authorizers[identifier]
 
-    def _validation(self, document: Json) -> list[Check]:
+    def _validation(self, document: Json) -> list[MethodCheck]:
         validator = self._frozen.validators.get(document.get("requestValidatorId") or "")
-        checks: list[Check] = []
+        checks: list[MethodCheck] = []
         if validator is None:
             return checks
         if validator.get("validateRequestParameters"):

@@ -20,16 +20,14 @@ IDENTITY = (
     *("cognitoIdentityId", "cognitoIdentityPoolId", "principalOrgId", "sourceIp", "user", "userAgent", "userArn"),
 )
 
+_NOBODY: Mapping[str, Any] = dict.fromkeys(IDENTITY)
+
 
 def identity(exchange: RestExchange) -> dict[str, Any]:
     """`requestContext.identity`."""
-    known = exchange.identity
-    return {
-        **{name: known.get(name) for name in IDENTITY},
-        "sourceIp": exchange.request.peer,
-        "userAgent": exchange.request.headers.get("user-agent") or None,
-        **{name: value for name, value in known.items() if name not in IDENTITY},
-    }
+    request = exchange.request
+    shown = {**_NOBODY, "sourceIp": request.peer, "userAgent": request.headers.get("user-agent") or None}
+    return {**shown, **exchange.identity} if exchange.identity else shown
 
 
 _REQUEST: Mapping[str, Getter] = {

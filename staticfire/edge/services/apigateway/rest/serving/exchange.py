@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
@@ -27,7 +27,7 @@ from .trail import Trail
 NOT_FORWARDED = HOP_BY_HOP | {"content-length", "expect"}
 # API Gateway spells these its own way, however the client did.
 _SPELLED = {"authorization": "Authorization", "user-agent": "User-Agent", "host": "Host"}
-_FORWARDED = frozenset(("x-amzn-trace-id", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"))
+_HIDDEN = NOT_FORWARDED | {"x-amzn-trace-id", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"}
 
 
 class RoutedMethod(Protocol):
@@ -67,7 +67,6 @@ class RestExchange:
     extended_request_id: str = field(init=False)
     trace_id: str = field(init=False)
     path: str = field(init=False)
-    headers: list[tuple[str, str]] = field(init=False)
     body: bytes = b""
     method: RoutedMethod | None = None
     path_parameters: Mapping[str, str] = field(default_factory=dict)
@@ -99,14 +98,22 @@ class RestExchange:
         headers = self.request.headers
         self.trace_id = headers.get("x-amzn-trace-id") or new_root(self.now)
         self.path = "/" + self.raw_path.lstrip("/")
+
+    def _spelled(self) -> Iterator[tuple[str, str, str]]:
+        """Each header's name in lower case, its name as it is shown, and its value."""
+        headers = self.request.headers
         items, names = headers.items(), headers.names
         if len(names) == len(items):
-            spelled = [name.decode("latin-1") for name in names]
-            self.headers = [
-                (_SPELLED.get(lower, own), value) for own, (lower, value) in zip(spelled, items, strict=True)
-            ]
+            for name, (lower, value) in zip(names, items, strict=True):
+                yield lower, _SPELLED.get(lower) or name.decode("latin-1"), value
         else:
-            self.headers = [(_SPELLED.get(lower, lower), value) for lower, value in items]
+            for lower, value in items:
+                yield lower, _SPELLED.get(lower, lower), value
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """As the client spelled them, but for those that API Gateway spells its own way."""
+        return [(name, value) for _, name, value in self._spelled()]
 
     @property
     def verb(self) -> str:
@@ -149,11 +156,7 @@ class RestExchange:
 
     def seen_headers(self) -> list[tuple[str, str]]:
         """As what is behind the API sees them: with API Gateway's own, without those of the connection."""
-        kept: list[tuple[str, str]] = []
-        for name, value in self.headers:
-            lower = name.lower()
-            if lower not in NOT_FORWARDED and lower not in _FORWARDED:
-                kept.append((name, value))
+        kept = [(name, value) for lower, name, value in self._spelled() if lower not in _HIDDEN]
         return [*kept, *self.forwarded()]
 
     def forwarded(self) -> list[tuple[str, str]]:

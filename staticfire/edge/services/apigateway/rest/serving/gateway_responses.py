@@ -51,7 +51,7 @@ _VARIABLE = re.compile(
 _PREFIX = "gatewayresponse.header."
 
 
-class Refusal(Exception):
+class GatewayRefusal(Exception):
     """The request gets a gateway response of this type; `reason` goes to the logs, never to the client."""
 
     def __init__(
@@ -74,39 +74,39 @@ class Refusal(Exception):
         self.headers = headers or []
 
 
-def internal(reason: str, *, kind: str = "API_CONFIGURATION_ERROR", status: int | None = None) -> Refusal:
+def internal(reason: str, *, kind: str = "API_CONFIGURATION_ERROR", status: int | None = None) -> GatewayRefusal:
     """The answer to everything that is wrong behind the API. AWS writes this one with a space."""
     text = b'{"message": "Internal server error"}'
-    return Refusal(kind, "Internal server error", reason, status=status, body=text)
+    return GatewayRefusal(kind, "Internal server error", reason, status=status, body=text)
 
 
-def malformed(reason: str) -> Refusal:
+def malformed(reason: str) -> GatewayRefusal:
     """A function's answer is none."""
     return internal(reason, kind="DEFAULT_5XX", status=502)
 
 
-def failed(reason: str, status: int = 502) -> Refusal:
+def failed(reason: str, status: int = 502) -> GatewayRefusal:
     return internal(reason, kind="INTEGRATION_FAILURE", status=status)
 
 
-def timed_out(reason: str) -> Refusal:
+def timed_out(reason: str) -> GatewayRefusal:
     body = b'{"message": "Endpoint request timed out"}'
-    return Refusal("INTEGRATION_TIMEOUT", "Endpoint request timed out", reason, body=body)
+    return GatewayRefusal("INTEGRATION_TIMEOUT", "Endpoint request timed out", reason, body=body)
 
 
-def denied(message: str, reason: str = "") -> Refusal:
+def denied(message: str, reason: str = "") -> GatewayRefusal:
     """AWS names the message with a capital letter here."""
     body = json.dumps({"Message": message}, separators=(",", ":"), ensure_ascii=False).encode()
-    return Refusal("ACCESS_DENIED", message, reason, body=body)
+    return GatewayRefusal("ACCESS_DENIED", message, reason, body=body)
 
 
-def unserved(what: str) -> Refusal:
+def unserved(what: str) -> GatewayRefusal:
     """Works on AWS, does not here: says so, where a wrong success would mislead."""
-    return Refusal("API_CONFIGURATION_ERROR", what, what, status=501)
+    return GatewayRefusal("API_CONFIGURATION_ERROR", what, what, status=501)
 
 
-def too_long(reason: str) -> Refusal:
-    return Refusal("REQUEST_TOO_LARGE", "Request Too Long", reason)
+def too_long(reason: str) -> GatewayRefusal:
+    return GatewayRefusal("REQUEST_TOO_LARGE", "Request Too Long", reason)
 
 
 class GatewayResponses:
@@ -115,7 +115,7 @@ class GatewayResponses:
     def __init__(self, documents: Mapping[str, Mapping[str, Any]]) -> None:
         self._documents = documents
 
-    def response(self, refusal: Refusal, exchange: RestExchange) -> Response:
+    def response(self, refusal: GatewayRefusal, exchange: RestExchange) -> Response:
         exchange.error_kind = refusal.kind
         exchange.error_message = refusal.message
         own = self._documents.get(refusal.kind)
@@ -137,7 +137,7 @@ class GatewayResponses:
         return Response(status, headers, body)
 
 
-def _default_body(refusal: Refusal) -> bytes:
+def _default_body(refusal: GatewayRefusal) -> bytes:
     return json.dumps({"message": refusal.message}, separators=(",", ":"), ensure_ascii=False).encode()
 
 

@@ -33,9 +33,9 @@ from .catalog import StageCatalog
 from .compiled import CompiledMethod, CompiledStage
 from .compiler import StageCompiler
 from .exchange import RestExchange
-from .execution_log import begun, ended
-from .gateway_responses import GatewayResponses, Refusal, too_long
-from .integrations.choice import Integrations
+from .execution_log import answered, begun, ended
+from .gateway_responses import GatewayRefusal, GatewayResponses, too_long
+from .integrations.choice import RestIntegrations
 from .keys import ApiKeys, KeyCheck, throttled
 from .metrics import RestApiMetrics
 from .trail import Trail
@@ -69,7 +69,7 @@ class RestServing:
         self._usage = UsageCounters(records)
         self.pool_keys = UserPoolKeys(emulator)
         keys = ApiKeys(records, self._usage)
-        integrations = Integrations(functions, client or Client(), services)
+        integrations = RestIntegrations(functions, client or Client(), services)
         self.compiler = StageCompiler(integrations, callers, keys, self.pool_keys, self._logs)
         self._catalog = StageCatalog(records, self.compiler)
         self._metrics = RestApiMetrics(emulator)
@@ -96,7 +96,7 @@ class RestServing:
         exchange.canary = canary
         try:
             response = await self._respond(compiled, exchange)
-        except Refusal as refusal:
+        except GatewayRefusal as refusal:
             response = self._refuse(compiled.gateway_responses, exchange, refusal)
         response = _compressed(response, compiled, exchange)
         response.headers += _own_headers(exchange)
@@ -122,7 +122,9 @@ class RestServing:
         _check_head(exchange)
         match = stage.table.match(exchange.verb, exchange.path)
         if match is None:
-            raise Refusal("MISSING_AUTHENTICATION_TOKEN", "Missing Authentication Token", "there is no such method")
+            raise GatewayRefusal(
+                "MISSING_AUTHENTICATION_TOKEN", "Missing Authentication Token", "there is no such method"
+            )
         method, exchange.path_parameters = match
         exchange.method = method
         if method.log_level != "OFF":
@@ -140,12 +142,14 @@ class RestServing:
         except BodyTooLarge as error:
             raise too_long(f"HTTP content length exceeded {MAX_BODY} bytes.") from error
         except BrokenBody as error:
-            raise Refusal("DEFAULT_4XX", "Bad Request", str(error), status=error.status) from error
+            raise GatewayRefusal("DEFAULT_4XX", "Bad Request", str(error), status=error.status) from error
         begun(exchange)
         for check in method.after_body:
             if not trial or not isinstance(check, IamCheck | KeyCheck):
                 await check.check(exchange)
-        return await method.responder.respond(exchange)
+        response = await method.responder.respond(exchange)
+        answered(exchange, response)
+        return response
 
     def _throttle(self, exchange: RestExchange, method: CompiledMethod) -> None:
         now = time.monotonic()
@@ -159,7 +163,7 @@ class RestServing:
         if not account.take(now):
             raise throttled(f"account {exchange.scope.account}")
 
-    def _refuse(self, responses: GatewayResponses, exchange: RestExchange, refusal: Refusal) -> Response:
+    def _refuse(self, responses: GatewayResponses, exchange: RestExchange, refusal: GatewayRefusal) -> Response:
         level = logging.WARNING if refusal.status >= 500 else logging.INFO
         where = f"{exchange.verb} {exchange.resource_path or exchange.path}"
         log.log(level, "REST API %s, %s: %d: %s", exchange.api_id, where, refusal.status, refusal)
@@ -172,7 +176,7 @@ class RestServing:
         """A stage that is not there, or an API whose own address is switched off: AWS tells neither."""
         scope = self._catalog.owner(api_id) or Scope()
         exchange = RestExchange(address.request, scope, api_id, stage, path, address.domain_name, self._port)
-        refusal = Refusal("DEFAULT_4XX", "Forbidden", "", status=403, error_type="ForbiddenException")
+        refusal = GatewayRefusal("DEFAULT_4XX", "Forbidden", "", status=403, error_type="ForbiddenException")
         log.info("REST API %s: 403: there is no stage %r, or its execute-api endpoint is disabled", api_id, stage)
         response = GatewayResponses({}).response(refusal, exchange)
         response.headers += _own_headers(exchange)
@@ -222,7 +226,7 @@ def _check_head(exchange: RestExchange) -> None:
         size += len(value)
     if size > MAX_HEAD:
         reason = f"request line and header values are {size} bytes, more than {MAX_HEAD}"
-        raise Refusal("REQUEST_TOO_LARGE", "Request Header Fields Too Large", reason, status=431)
+        raise GatewayRefusal("REQUEST_TOO_LARGE", "Request Header Fields Too Large", reason, status=431)
 
 
 def _decoded(exchange: RestExchange, body: bytes) -> bytes:
@@ -234,7 +238,9 @@ def _decoded(exchange: RestExchange, body: bytes) -> bytes:
         stream = zlib.decompressobj(wbits=31 if encoding == "gzip" else 15)
         plain = stream.decompress(body, MAX_BODY + 1)
     except zlib.error as error:
-        raise Refusal("DEFAULT_4XX", "Bad Request", f"the body is not {encoding}: {error}", status=400) from error
+        raise GatewayRefusal(
+            "DEFAULT_4XX", "Bad Request", f"the body is not {encoding}: {error}", status=400
+        ) from error
     if len(plain) > MAX_BODY:
         raise too_long(f"the body is longer than {MAX_BODY} bytes when it is unpacked")
     return plain

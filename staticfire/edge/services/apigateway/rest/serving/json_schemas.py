@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -20,7 +21,7 @@ STEPS = 100_000
 FIRST_BYTES = 64 * 1024
 MAX_PROBLEM = 300
 MAX_DEPTH = 100
-EMPTY: Mapping[str, Any] = {}
+_BY_NAME = frozenset(("properties", "patternProperties", "definitions", "dependencies"))
 
 _threads = ThreadPoolExecutor(2, thread_name_prefix="models")
 
@@ -33,16 +34,18 @@ class _TooLong(Exception):
     """The budget is used up."""
 
 
-class _Steps:
-    """The budget of the validation that runs in this thread."""
+class _Steps(threading.local):
+    """The budget of the validation that runs in this thread: jsonschema's validators take nothing along."""
 
-    def __init__(self, left: int) -> None:
-        self.left = left
+    left = 0
 
     def spend(self, steps: int = 1) -> None:
         self.left -= steps
         if self.left < 0:
             raise _TooLong
+
+
+_steps = _Steps()
 
 
 class Schemas:
@@ -90,11 +93,14 @@ class Schemas:
 
         def check(document: Any, steps: int) -> str | None:
             validator = _validator_class()({"$ref": base + name}, registry=registry)
-            validator.steps.left = steps
+            _steps.left = steps
             try:
                 error = next(validator.iter_errors(document), None)
             except (Unresolvable, PatternFailed, RecursionError, ArithmeticError) as error:
                 raise SchemaFailed(str(error)[:MAX_PROBLEM] or type(error).__name__) from error
+            except (AttributeError, TypeError, KeyError, ValueError) as error:
+                # What a reference leads to need not be a schema at all.
+                raise SchemaFailed(f"its schema is not valid: {error}"[:MAX_PROBLEM]) from error
             return None if error is None else _told(error)
 
         return check
@@ -102,7 +108,8 @@ class Schemas:
 
 def _check_schema(schema: Any) -> None:
     """That it is a schema of draft 4, by the schema of schemas."""
-    validator = _validator_class()(_without_names(_validator_class().META_SCHEMA, 0))
+    _steps.left = STEPS
+    validator = _validator_class()(_without_names(_validator_class().META_SCHEMA))
     try:
         error = next(validator.iter_errors(schema), None)
     except (_TooLong, RecursionError) as error:
@@ -124,57 +131,60 @@ def _document(text: str) -> Any:
         raise SchemaFailed(f"its schema is not JSON: {error}") from error
     if not isinstance(schema, dict):
         raise SchemaFailed("its schema is not an object")
-    return _without_names(schema, 0)
+    return _without_names(schema)
 
 
-def _without_names(value: Any, depth: int) -> Any:
-    """Without what would say that a part is of another draft, or at another address."""
+def _without_names(schema: Any, depth: int = 0, *, by_name: bool = False) -> Any:
+    """Without what would say that a part is of another draft, or at another address. `by_name`: a map of schemas."""
     if depth > MAX_DEPTH:
         raise SchemaFailed(f"its schema is nested more than {MAX_DEPTH} deep")
-    if isinstance(value, list):
-        return [_without_names(item, depth + 1) for item in value]
-    if not isinstance(value, dict):
-        return value
+    if isinstance(schema, list):
+        return [_without_names(item, depth + 1) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if by_name:
+        return {name: _without_names(item, depth + 1) for name, item in schema.items()}
+    if not isinstance(schema.get("$ref", ""), str):
+        raise SchemaFailed("its schema is not valid: $ref is not a text")
     return {
-        key: item if key in ("enum", "default") else _without_names(item, depth + 1)
-        for key, item in value.items()
-        if not (key in ("$schema", "id") and isinstance(item, str))
+        key: item if key in ("enum", "default") else _without_names(item, depth + 1, by_name=key in _BY_NAME)
+        for key, item in schema.items()
+        if key not in ("$schema", "id")
     }
 
 
 @cache
 def _validator_class() -> Any:
     """jsonschema's validator of draft 4, each keyword of which spends a step."""
-    import attrs
     from jsonschema import validators
     from jsonschema.exceptions import ValidationError
 
     def counted(keyword: Any) -> Any:
         def run(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
-            validator.steps.spend()
+            _steps.spend()
             yield from keyword(validator, value, instance, schema) or ()
 
         return run
 
     def pattern(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
-        validator.steps.spend()
+        _steps.spend()
         if isinstance(instance, str) and not search(str(value), instance):
             yield ValidationError(f"does not match {value!r}")
 
     def pattern_properties(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
-        validator.steps.spend()
+        _steps.spend()
         for expression, below in value.items() if isinstance(instance, dict) else ():
             for name, item in instance.items():
-                validator.steps.spend()
+                _steps.spend()
                 if search(expression, name):
                     yield from validator.descend(item, below, path=name, schema_path=expression)
 
     def additional_properties(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
-        validator.steps.spend()
+        _steps.spend()
         if not isinstance(instance, dict) or value is True:
             return
         own, expressions = schema.get("properties") or {}, list(schema.get("patternProperties") or {})
-        validator.steps.spend(len(instance))
+        _steps.spend(len(instance))
         extras = [
             name for name in instance if name not in own and not any(search(pattern, name) for pattern in expressions)
         ]
@@ -185,9 +195,9 @@ def _validator_class() -> Any:
             yield ValidationError(f"has properties that are not allowed: {', '.join(extras[:10])}")
 
     def unique_items(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
-        validator.steps.spend()
+        _steps.spend()
         if value and isinstance(instance, list):
-            validator.steps.spend(len(instance))
+            _steps.spend(len(instance))
             if len({json.dumps(item, sort_keys=True) for item in instance}) < len(instance):
                 yield ValidationError("has items that are not unique")
 
@@ -199,12 +209,4 @@ def _validator_class() -> Any:
         "additionalProperties": additional_properties,
         "uniqueItems": unique_items,
     }
-    extended: Any = validators.extend(base, keywords)
-
-    @attrs.define(slots=False)
-    class Counting(extended):  # type: ignore[misc]
-        """Its copies for parts of a schema (`evolve`) share the steps."""
-
-        steps: _Steps = attrs.field(factory=lambda: _Steps(STEPS), kw_only=True)
-
-    return Counting
+    return validators.extend(base, keywords)

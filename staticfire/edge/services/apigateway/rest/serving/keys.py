@@ -16,7 +16,7 @@ from staticfire.edge.services.apigateway.common.throttle import UNLIMITED, Bucke
 from staticfire.edge.services.apigateway.rest.records import RestRecords
 
 from .exchange import RestExchange
-from .gateway_responses import Refusal
+from .gateway_responses import GatewayRefusal
 from .usage import UsageCounters
 
 MAX_BUCKETS = 10_000
@@ -79,19 +79,21 @@ class ApiKeys:
     def _bucket(self, place: tuple[str, ...], limits: Mapping[str, Any]) -> Bucket:
         rate = float(limits.get("rateLimit") or 0) or UNLIMITED
         burst = float(limits.get("burstLimit") or 0) or max(rate, 1)
-        known = self._buckets.get(place)
-        if known is None or known[:2] != (rate, burst):
+        kept = self._buckets.get(place)
+        if kept is None or kept[:2] != (rate, burst):
             if len(self._buckets) >= MAX_BUCKETS:
                 del self._buckets[next(iter(self._buckets))]
-            known = self._buckets[place] = rate, burst, Bucket(rate, burst)
-        return known[2]
+            kept = self._buckets[place] = rate, burst, Bucket(rate, burst)
+        return kept[2]
 
     def _count(self, exchange: RestExchange, key: Mapping[str, Any], plan: Mapping[str, Any]) -> None:
         quota = plan.get("quota") or {}
         if quota.get("limit"):
             period, offset = quota.get("period", "DAY"), int(quota.get("offset") or 0)
             if self._usage.used(exchange.scope, plan["id"], key["id"], period, offset) >= int(quota["limit"]):
-                raise Refusal("QUOTA_EXCEEDED", "Limit Exceeded", f"the quota of usage plan {plan['id']} is used up")
+                raise GatewayRefusal(
+                    "QUOTA_EXCEEDED", "Limit Exceeded", f"the quota of usage plan {plan['id']} is used up"
+                )
         self._usage.count(exchange.scope, plan["id"], key["id"])
 
 
@@ -107,12 +109,12 @@ def _of_method(exchange: RestExchange, plan: Mapping[str, Any]) -> Mapping[str, 
     return None
 
 
-def _forbidden(reason: str) -> Refusal:
-    return Refusal("INVALID_API_KEY", "Forbidden", reason)
+def _forbidden(reason: str) -> GatewayRefusal:
+    return GatewayRefusal("INVALID_API_KEY", "Forbidden", reason)
 
 
-def throttled(what: str) -> Refusal:
-    return Refusal("THROTTLED", "Too Many Requests", f"the throttling limits of {what}")
+def throttled(what: str) -> GatewayRefusal:
+    return GatewayRefusal("THROTTLED", "Too Many Requests", f"the throttling limits of {what}")
 
 
 class KeyCheck:

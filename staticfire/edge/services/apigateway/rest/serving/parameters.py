@@ -14,7 +14,7 @@ from staticfire.edge.services.apigateway.common.texts import text_of
 
 from .context import context_value
 from .exchange import RestExchange
-from .gateway_responses import Refusal, internal
+from .gateway_responses import GatewayRefusal, internal
 from .templates.budget import Budget, TemplateFailed
 from .templates.json_path import MISSING, compiled_path
 
@@ -28,7 +28,7 @@ Source = Callable[[RestExchange], str | None]
 
 
 @dataclass(slots=True)
-class MappedRequest:
+class MappedParameters:
     """What a mapping gives an integration; later mappings of a name come after earlier ones."""
 
     header: dict[str, str] = field(default_factory=dict)
@@ -62,8 +62,8 @@ class RequestParameters:
     def __bool__(self) -> bool:
         return bool(self._mappings)
 
-    def map(self, exchange: RestExchange) -> MappedRequest:
-        mapped = MappedRequest()
+    def map(self, exchange: RestExchange) -> MappedParameters:
+        mapped = MappedParameters()
         if self._illegal:
             raise internal(f"{self._illegal} header already present")
         for place, name, source in self._mappings:
@@ -105,7 +105,7 @@ def _of_body(body: bytes, path: str, *, request: bool) -> str | None:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
         if request:
-            raise Refusal("BAD_REQUEST_BODY", "Invalid JSON in request body", str(error)) from error
+            raise GatewayRefusal("BAD_REQUEST_BODY", "Invalid JSON in request body", str(error)) from error
         return None
     try:
         value = compiled_path(f"$.{path}").find(document, Budget())

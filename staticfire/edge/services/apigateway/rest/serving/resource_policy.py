@@ -18,7 +18,7 @@ from staticfire.edge.aws.signed_callers import denied as signed_denied
 from staticfire.edge.aws.signed_callers import facts_of
 
 from .exchange import RestExchange
-from .gateway_responses import Refusal, denied, internal
+from .gateway_responses import GatewayRefusal, denied, internal
 
 INVOKE = "execute-api:Invoke"
 
@@ -88,6 +88,6 @@ def _arn(resource: Any, exchange: RestExchange) -> str:
     return text
 
 
-def _refused(exchange: RestExchange, why: str) -> Refusal:
+def _refused(exchange: RestExchange, why: str) -> GatewayRefusal:
     error = signed_denied(None, INVOKE, exchange.method_arn, why)
     return denied(error.message, "the API's resource policy does not allow it")

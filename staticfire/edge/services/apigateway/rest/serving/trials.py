@@ -24,7 +24,7 @@ from .authorizers.cognito import CognitoCheck
 from .compiled import CompiledMethod, CompiledStage
 from .exchange import RestExchange
 from .execution_log import ended
-from .gateway_responses import Refusal
+from .gateway_responses import GatewayRefusal
 from .handler import RestServing
 from .trail import Trail
 
@@ -63,7 +63,7 @@ class Trials:
     async def _tried(self, stage: CompiledStage, exchange: RestExchange, method: CompiledMethod) -> Response:
         try:
             return await self._serving.execute(exchange, method, trial=True)
-        except Refusal as refusal:
+        except GatewayRefusal as refusal:
             kind = "configuration error: " if refusal.status >= 500 else ""
             exchange.note(f"Execution failed due to {kind}{refusal}")
             response = stage.gateway_responses.response(refusal, exchange)
@@ -82,7 +82,7 @@ class Trials:
                 return AuthorizerTried(0, _log(exchange), _since(started), claims=claims)
             authorizer = self._serving.compiler.lambda_authorizer(trial.scope, trial.authorizer)
             answer = await authorizer.ask(exchange)
-        except Refusal as refusal:
+        except GatewayRefusal as refusal:
             exchange.note(f"Execution failed: {refusal}")
             return AuthorizerTried(refusal.status, _log(exchange), _since(started))
         exchange.note("Completed authorization with status: 200")

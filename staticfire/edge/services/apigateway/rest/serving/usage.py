@@ -38,7 +38,7 @@ class UsageCounters(Background):
         first = _first_day(_today(), period, offset).isoformat()
         days = self._records.usage(scope, plan, key)
         new = self._new.get((scope, plan, key), {})
-        return sum(count for known in (days, new) for day, count in known.items() if day >= first)
+        return sum(count for kept in (days, new) for day, count in kept.items() if day >= first)
 
     async def flush(self) -> bool:
         """What was counted is added to what the store has at that moment; what it does not take is tried again."""

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 
 from .exchange import RestExchange
-from .gateway_responses import Refusal, internal
+from .gateway_responses import GatewayRefusal, internal
 from .json_schemas import SchemaFailed, Schemas
 from .media_types import bare
 
@@ -26,7 +26,7 @@ class ParametersCheck:
         if missing:
             message = f"Missing required request parameters: [{', '.join(missing)}]"
             exchange.validation_error = message
-            raise Refusal("BAD_REQUEST_PARAMETERS", message)
+            raise GatewayRefusal("BAD_REQUEST_PARAMETERS", message)
 
 
 class BodyCheck:
@@ -53,6 +53,6 @@ class BodyCheck:
             raise _invalid(exchange, problem)
 
 
-def _invalid(exchange: RestExchange, problem: str) -> Refusal:
+def _invalid(exchange: RestExchange, problem: str) -> GatewayRefusal:
     exchange.validation_error = f"[{problem}]"
-    return Refusal("BAD_REQUEST_BODY", "Invalid request body", problem)
+    return GatewayRefusal("BAD_REQUEST_BODY", "Invalid request body", problem)

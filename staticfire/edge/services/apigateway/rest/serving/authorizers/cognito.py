@@ -22,7 +22,7 @@ from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.http1.messages import BodyTooLarge
 from staticfire.edge.services.apigateway.rest.serving import patterns
 from staticfire.edge.services.apigateway.rest.serving.exchange import RestExchange
-from staticfire.edge.services.apigateway.rest.serving.gateway_responses import Refusal
+from staticfire.edge.services.apigateway.rest.serving.gateway_responses import GatewayRefusal
 
 from .lambda_ import Source, identity_source, unauthorized
 
@@ -66,7 +66,7 @@ class UserPoolKeys:
             return {key["kid"]: jwt.PyJWK(key, algorithm="RS256").key for key in listed}
         except (OSError, ValueError, KeyError, TypeError, AwsError, BodyTooLarge, PyJWTError) as error:
             log.warning("the keys of user pool %s cannot be read: %s", pool, error or type(error).__name__)
-            raise Refusal(
+            raise GatewayRefusal(
                 "AUTHORIZER_FAILURE", None, f"the keys of user pool {pool} cannot be read: {error}"
             ) from error
 
@@ -104,7 +104,7 @@ class CognitoCheck:
             return dict(jwt.decode(token, key, algorithms=["RS256"], options={"verify_aud": False, "require": ["exp"]}))
         except jwt.ExpiredSignatureError as error:
             exchange.authorizer_error = str(error)
-            raise Refusal("UNAUTHORIZED", "The incoming token has expired", str(error)) from error
+            raise GatewayRefusal("UNAUTHORIZED", "The incoming token has expired", str(error)) from error
         except PyJWTError as error:
             raise _invalid(exchange, str(error)) from error
 
@@ -122,10 +122,10 @@ class CognitoCheck:
                 if not await patterns.full_match(self._audience, audience):
                     raise _invalid(exchange, "the token's audience does not fit the authorizer's expression")
             except patterns.PatternFailed as error:
-                raise Refusal("AUTHORIZER_CONFIGURATION_ERROR", None, str(error)) from error
+                raise GatewayRefusal("AUTHORIZER_CONFIGURATION_ERROR", None, str(error)) from error
 
 
-def _invalid(exchange: RestExchange, reason: str) -> Refusal:
+def _invalid(exchange: RestExchange, reason: str) -> GatewayRefusal:
     exchange.authorizer_error = reason
     return unauthorized(reason)
 

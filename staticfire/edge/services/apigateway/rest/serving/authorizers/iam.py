@@ -8,7 +8,7 @@ from typing import Any
 from staticfire.edge.aws.calls import AwsError
 from staticfire.edge.aws.signed_callers import SignedCallers
 from staticfire.edge.services.apigateway.rest.serving.exchange import RestExchange
-from staticfire.edge.services.apigateway.rest.serving.gateway_responses import Refusal, denied
+from staticfire.edge.services.apigateway.rest.serving.gateway_responses import GatewayRefusal, denied
 from staticfire.edge.services.apigateway.rest.serving.resource_policy import INVOKE, facts
 
 _KINDS = {
@@ -31,7 +31,7 @@ class IamCheck:
             )
         except AwsError as error:
             kind = _KINDS.get(error.code, "INVALID_SIGNATURE")
-            raise Refusal(kind, error.message, str(error), error_type=error.code) from error
+            raise GatewayRefusal(kind, error.message, str(error), error_type=error.code) from error
         refusal = await self._callers.refusal(
             caller,
             INVOKE,

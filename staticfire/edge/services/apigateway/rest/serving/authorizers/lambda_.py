@@ -22,7 +22,7 @@ from staticfire.edge.services.apigateway.common.texts import text_of
 from staticfire.edge.services.apigateway.rest.serving import patterns, proxy_event
 from staticfire.edge.services.apigateway.rest.serving.context import context_value
 from staticfire.edge.services.apigateway.rest.serving.exchange import RestExchange
-from staticfire.edge.services.apigateway.rest.serving.gateway_responses import Refusal, denied
+from staticfire.edge.services.apigateway.rest.serving.gateway_responses import GatewayRefusal, denied
 from staticfire.edge.services.apigateway.rest.serving.resource_policy import INVOKE, facts
 from staticfire.edge.services.lambda_ import Functions
 
@@ -33,8 +33,8 @@ CACHED_ANSWERS = 1024
 Source = Callable[[RestExchange], str | None]
 
 
-def unauthorized(reason: str) -> Refusal:
-    return Refusal("UNAUTHORIZED", "Unauthorized", reason)
+def unauthorized(reason: str) -> GatewayRefusal:
+    return GatewayRefusal("UNAUTHORIZED", "Unauthorized", reason)
 
 
 def identity_source(text: str) -> Source:
@@ -151,10 +151,10 @@ class LambdaAuthorizerCheck:
             raise self._failed(exchange, "the authorizer's context is not an object of plain values")
         return answer
 
-    def _failed(self, exchange: RestExchange | None, reason: str) -> Refusal:
+    def _failed(self, exchange: RestExchange | None, reason: str) -> GatewayRefusal:
         if exchange is not None:
             exchange.authorizer_error = reason
-        return Refusal("AUTHORIZER_CONFIGURATION_ERROR", None, f"authorizer {self._id}: {reason}")
+        return GatewayRefusal("AUTHORIZER_CONFIGURATION_ERROR", None, f"authorizer {self._id}: {reason}")
 
 
 def _parsed(payload: bytes) -> Any:

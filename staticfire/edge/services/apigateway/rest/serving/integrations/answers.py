@@ -21,7 +21,6 @@ from staticfire.edge.services.apigateway.rest.serving.gateway_responses import i
 from staticfire.edge.services.apigateway.rest.serving.media_types import response_payload
 from staticfire.edge.services.apigateway.rest.serving.parameters import EndpointAnswer, ResponseParameters
 from staticfire.edge.services.apigateway.rest.serving.templates.budget import TemplateFailed
-from staticfire.edge.services.apigateway.rest.serving.trail import decoded, java_map
 
 JSON = "application/json"
 
@@ -56,8 +55,6 @@ class ResponseMapper:
 
     async def map(self, exchange: RestExchange, answer: EndpointAnswer, selector: str) -> Response:
         mapping = await self._select(selector)
-        if exchange.trail is not None:
-            exchange.trail.data(f"Endpoint response body before transformations: {decoded(answer.body)}")
         headers = mapping.parameters.map(exchange, answer)
         accept = exchange.header("accept") or ""
         kind, template = mapping.template(accept)
@@ -71,9 +68,6 @@ class ResponseMapper:
         status, headers = _overridden(status, headers, early)
         if not any(name.lower() == "content-type" for name, _ in headers):
             headers.insert(0, ("Content-Type", kind))
-        if exchange.trail is not None:
-            exchange.trail.data(f"Method response body after transformations: {decoded(body)}")
-            exchange.trail.data(f"Method response headers: {java_map(headers)}")
         return Response(status, headers, body)
 
     async def _select(self, selector: str) -> _Mapping:

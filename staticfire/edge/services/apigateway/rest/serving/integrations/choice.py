@@ -14,12 +14,12 @@ from staticfire.edge.services.apigateway.rest.serving.gateway_responses import i
 from staticfire.edge.services.lambda_ import Functions
 
 from .answers import ResponseMapper
-from .http import HttpProxyResponder, HttpResponder
+from .http import HttpProxyResponder, RestHttpResponder
 from .lambda_custom import LambdaCustomResponder
 from .lambda_proxy import LambdaProxyResponder
 from .mock import MockResponder
 from .payloads import RequestMapper
-from .service import ServiceResponder
+from .service import AwsServiceResponder
 
 
 class RefusingResponder:
@@ -35,7 +35,7 @@ class RefusingResponder:
 
 
 @dataclass(frozen=True, slots=True)
-class Integrations:
+class RestIntegrations:
     """Makes an integration ready; holds what they work with."""
 
     functions: Functions
@@ -66,9 +66,9 @@ class Integrations:
         if kind == "MOCK":
             return MockResponder(request, response)
         if kind == "HTTP":
-            return HttpResponder(integration, self.client, request, response)
+            return RestHttpResponder(integration, self.client, request, response)
         if kind == "AWS" and ":lambda:path/" in uri and "/functions/" in uri:
             return LambdaCustomResponder(integration, scope, self.functions, request, response)
         if kind == "AWS":
-            return ServiceResponder(integration, scope, self.services, request, response)
+            return AwsServiceResponder(integration, scope, self.services, request, response)
         return RefusingResponder(f"the integration has the type {kind}, which REST APIs do not have")

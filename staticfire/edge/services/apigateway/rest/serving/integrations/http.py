@@ -18,10 +18,14 @@ from staticfire.edge.services.apigateway.common.limits import MAX_BODY
 from staticfire.edge.services.apigateway.common.texts import with_stage_variables
 from staticfire.edge.services.apigateway.rest.serving.compiled import ApiSettings, Json
 from staticfire.edge.services.apigateway.rest.serving.exchange import NOT_FORWARDED, RestExchange
+from staticfire.edge.services.apigateway.rest.serving.execution_log import received, sent
 from staticfire.edge.services.apigateway.rest.serving.gateway_responses import failed, internal, timed_out
 from staticfire.edge.services.apigateway.rest.serving.media_types import response_payload
-from staticfire.edge.services.apigateway.rest.serving.parameters import EndpointAnswer, MappedRequest, RequestParameters
-from staticfire.edge.services.apigateway.rest.serving.trail import decoded, java_map
+from staticfire.edge.services.apigateway.rest.serving.parameters import (
+    EndpointAnswer,
+    MappedParameters,
+    RequestParameters,
+)
 
 from .answers import ResponseMapper
 from .lambda_proxy import seconds
@@ -58,10 +62,11 @@ class _Endpoint:
     ) -> EndpointAnswer:
         url = urlsplit(self._url(exchange, path))
         if url.scheme not in ("http", "https") or not url.hostname:
-            raise internal(f"Invalid endpoint address: {self._uri}")
+            exchange.integration_error = f"{self._uri} is not the address of a server"
+            raise internal("Invalid endpoint address")
         text = "&".join(part for part in (url.query, urlencode(query, quote_via=quote)) if part)
         target = (url.path or "/") + (f"?{text}" if text else "")
-        exchange.note(f"Sending request to {url.scheme}://{url.netloc}{target}")
+        sent(exchange, f"{url.scheme}://{url.netloc}{target}", headers, body)
         started = time.perf_counter()
         try:
             async with asyncio.timeout(self._seconds):
@@ -81,8 +86,7 @@ class _Endpoint:
         finally:
             exchange.integration_latency = round((time.perf_counter() - started) * 1000)
         exchange.endpoint_status = exchange.integration_status = answer.status
-        if exchange.trail is not None:
-            exchange.trail.data(f"Endpoint response headers: {java_map(answer.headers.items())}")
+        received(exchange, answer.status, answer.headers.items(), data)
         return EndpointAnswer(answer.status, answer.headers.items(), data)
 
     def _url(self, exchange: RestExchange, path: dict[str, str]) -> str:
@@ -115,8 +119,6 @@ class HttpProxyResponder:
         answer = await self._endpoint.ask(exchange, mapped.path, query, headers, exchange.body)
         kind, accept = answer.header("content-type"), exchange.header("accept")
         body = response_payload(answer.body, kind, accept, None, self._binary)
-        if exchange.trail is not None:
-            exchange.trail.data(f"Method response body after transformations: {decoded(body)}")
         return Response(answer.status, _passed(answer.headers), body)
 
 
@@ -131,7 +133,7 @@ def _passed(headers: HeaderList) -> HeaderList:
     return kept
 
 
-class HttpResponder:
+class RestHttpResponder:
     def __init__(self, integration: Json, client: Client, request: RequestMapper, response: ResponseMapper) -> None:
         self._endpoint = _Endpoint(integration, client)
         self._request = request
@@ -151,7 +153,7 @@ class HttpResponder:
         return await self._response.map(exchange, answer, str(answer.status))
 
 
-def _headers(exchange: RestExchange, mapped: MappedRequest, method: str) -> HeaderList:
+def _headers(exchange: RestExchange, mapped: MappedParameters, method: str) -> HeaderList:
     """Nothing of the client's goes along but what is mapped, and its content type."""
     headers = [(name, value) for name, value in mapped.header.items() if name.lower() not in NOT_FORWARDED]
     names = {name.lower() for name, _ in headers}

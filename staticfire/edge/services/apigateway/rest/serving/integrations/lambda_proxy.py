@@ -18,14 +18,14 @@ from staticfire.edge.services.apigateway.common.function_call import Callee, Not
 from staticfire.edge.services.apigateway.rest.serving import proxy_answer, proxy_event
 from staticfire.edge.services.apigateway.rest.serving.compiled import ApiSettings, Json
 from staticfire.edge.services.apigateway.rest.serving.exchange import RestExchange
+from staticfire.edge.services.apigateway.rest.serving.execution_log import received, sent
 from staticfire.edge.services.apigateway.rest.serving.gateway_responses import (
-    Refusal,
+    GatewayRefusal,
     internal,
     malformed,
     timed_out,
     too_long,
 )
-from staticfire.edge.services.apigateway.rest.serving.trail import decoded
 from staticfire.edge.services.lambda_ import Functions, Outcome
 from staticfire.edge.services.lambda_.service import Streaming
 
@@ -36,7 +36,7 @@ PRELUDE_LIMIT = 64 * 1024
 _EXCERPT = 500
 
 
-class BrokenOff(Exception):
+class StreamBrokenOff(Exception):
     """The response has begun and will never be whole: the client's connection ends without its end."""
 
 
@@ -66,18 +66,14 @@ class LambdaProxyResponder:
         event = proxy_event.for_function(exchange, self._binary)
         if len(event) > MAX_EVENT:
             raise too_long(f"the event for the function is {len(event)} bytes, Lambda takes {MAX_EVENT}")
-        if exchange.trail is not None:
-            exchange.trail.data(f"Endpoint request body after transformations: {decoded(event)}")
         if self._streams:
             return await self._stream(exchange, event)
         outcome = await called(self._callee, exchange, event, self._seconds)
-        if exchange.trail is not None:
-            exchange.trail.data(f"Endpoint response body before transformations: {decoded(outcome.payload)}")
         if outcome.error:
             text = outcome.payload[:_EXCERPT].decode("utf-8", "replace")
             exchange.integration_error = text
             raise malformed(f"Lambda execution failed with status 200 due to customer function error: {text}")
-        response = proxy_answer.response(outcome.payload, exchange.header("accept"), self._binary)
+        response = proxy_answer.response(outcome.payload, exchange.request.headers.get("accept"), self._binary)
         exchange.integration_status = response.status
         return response
 
@@ -140,11 +136,15 @@ async def _until_done(streaming: Streaming) -> AsyncIterator[bytes]:
     finally:
         streaming.response.abandon()
     if (await asyncio.shield(streaming.done)).failed:
-        raise BrokenOff(f"{streaming.request_id}: the function failed after its response had begun")
+        raise StreamBrokenOff(f"{streaming.request_id}: the function failed after its response had begun")
 
 
 async def called(callee: Callee, exchange: RestExchange, payload: bytes, limit: float) -> Outcome:
     """The function's answer; what keeps it from one is refused as AWS does."""
+    if exchange.trail is not None:
+        ref = callee.ref(exchange.stage_variables)
+        uri = f"https://lambda.{ref.scope.region}.amazonaws.com/2015-03-31/functions/{ref.arn}/invocations"
+        sent(exchange, uri, exchange.forwarded()[:1], payload)
     started = time.perf_counter()
     try:
         outcome = await callee.call(
@@ -167,10 +167,11 @@ async def called(callee: Callee, exchange: RestExchange, payload: bytes, limit: 
         exchange.integration_latency = round((time.perf_counter() - started) * 1000)
     exchange.integration_request_id = outcome.request_id
     exchange.endpoint_status = exchange.integration_status = 200
+    received(exchange, 200, [("X-Amz-Executed-Version", outcome.version)], outcome.payload)
     return outcome
 
 
-def refusal_of(exchange: RestExchange, error: AwsError) -> Refusal:
+def refusal_of(exchange: RestExchange, error: AwsError) -> GatewayRefusal:
     """Lambda did not run it."""
     exchange.endpoint_status = error.status
     exchange.integration_error = error.message

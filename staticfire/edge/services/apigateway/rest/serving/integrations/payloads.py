@@ -12,12 +12,11 @@ from typing import Any
 from staticfire.edge.services.apigateway.rest.serving.compiled import ApiSettings, Json
 from staticfire.edge.services.apigateway.rest.serving.context import context_tree
 from staticfire.edge.services.apigateway.rest.serving.exchange import RestExchange
-from staticfire.edge.services.apigateway.rest.serving.gateway_responses import Refusal, internal
+from staticfire.edge.services.apigateway.rest.serving.gateway_responses import GatewayRefusal, internal
 from staticfire.edge.services.apigateway.rest.serving.media_types import bare, request_payload
-from staticfire.edge.services.apigateway.rest.serving.parameters import MappedRequest, RequestParameters
+from staticfire.edge.services.apigateway.rest.serving.parameters import MappedParameters, RequestParameters
 from staticfire.edge.services.apigateway.rest.serving.templates.budget import TemplateFailed
 from staticfire.edge.services.apigateway.rest.serving.templates.variables import NotJson
-from staticfire.edge.services.apigateway.rest.serving.trail import decoded
 
 JSON = "application/json"
 
@@ -25,7 +24,7 @@ JSON = "application/json"
 @dataclass(slots=True)
 class IntegrationRequest:
     payload: bytes
-    mapped: MappedRequest
+    mapped: MappedParameters
     by_template: bool = False
 
 
@@ -50,8 +49,6 @@ class RequestMapper:
         if template:
             payload = await self._rendered(exchange, template, payload)
             mapped.override(exchange.overrides)
-        if exchange.trail is not None:
-            exchange.trail.data(f"Endpoint request body after transformations: {decoded(payload)}")
         return IntegrationRequest(payload, mapped, bool(template))
 
     def _template(self, exchange: RestExchange) -> str:
@@ -62,7 +59,7 @@ class RequestMapper:
                 return self._templates[name]
         if self._passthrough == "NEVER" or (self._passthrough == "WHEN_NO_TEMPLATES" and self._templates):
             reason = f"no request template for {kind}, and passthroughBehavior is {self._passthrough}"
-            raise Refusal("UNSUPPORTED_MEDIA_TYPE", "Unsupported Media Type", reason)
+            raise GatewayRefusal("UNSUPPORTED_MEDIA_TYPE", "Unsupported Media Type", reason)
         return ""
 
     async def _rendered(self, exchange: RestExchange, template: str, payload: bytes) -> bytes:
@@ -76,7 +73,7 @@ class RequestMapper:
             )
         except NotJson as error:
             text = f"Could not parse request body into json: {error}"
-            raise Refusal("BAD_REQUEST_BODY", text, str(error)) from error
+            raise GatewayRefusal("BAD_REQUEST_BODY", text, str(error)) from error
         except TemplateFailed as error:
             raise internal(f"Unable to transform request: {error}") from error
         overrides = rendered.context.get("requestOverride")

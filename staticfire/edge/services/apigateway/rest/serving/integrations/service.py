@@ -22,8 +22,9 @@ from staticfire.edge.services.apigateway.common.service_calls import ServiceCall
 from staticfire.edge.services.apigateway.common.texts import with_stage_variables
 from staticfire.edge.services.apigateway.rest.serving.compiled import Json
 from staticfire.edge.services.apigateway.rest.serving.exchange import RestExchange
+from staticfire.edge.services.apigateway.rest.serving.execution_log import received, sent
 from staticfire.edge.services.apigateway.rest.serving.gateway_responses import failed, internal, timed_out
-from staticfire.edge.services.apigateway.rest.serving.parameters import EndpointAnswer, MappedRequest
+from staticfire.edge.services.apigateway.rest.serving.parameters import EndpointAnswer, MappedParameters
 
 from .answers import ResponseMapper
 from .lambda_proxy import seconds
@@ -65,7 +66,7 @@ class ServiceCall(NamedTuple):
     body: bytes
 
 
-class ServiceResponder:
+class AwsServiceResponder:
     def __init__(
         self,
         integration: Json,
@@ -86,7 +87,7 @@ class ServiceResponder:
     async def respond(self, exchange: RestExchange) -> Response:
         request = await self._request.map(exchange)
         call = self._call(exchange, request.mapped, request.payload)
-        exchange.note(f"Sending request to {self._uri}")
+        sent(exchange, self._uri, call.headers, call.body)
         started = time.perf_counter()
         try:
             async with asyncio.timeout(self._seconds):
@@ -101,11 +102,12 @@ class ServiceResponder:
             exchange.integration_latency = round((time.perf_counter() - started) * 1000)
         assert isinstance(response.body, bytes)
         answer = EndpointAnswer(response.status, response.headers, response.body)
+        received(exchange, answer.status, answer.headers, answer.body)
         exchange.endpoint_status = exchange.integration_status = answer.status
         exchange.integration_request_id = answer.header("x-amzn-requestid")
         return await self._response.map(exchange, answer, str(answer.status))
 
-    def _call(self, exchange: RestExchange, mapped: MappedRequest, payload: bytes) -> ServiceCall:
+    def _call(self, exchange: RestExchange, mapped: MappedParameters, payload: bytes) -> ServiceCall:
         text = with_stage_variables(self._uri, exchange.stage_variables)
         uri = _URI.fullmatch(_PLACE.sub(lambda place: _filled(place[1], mapped, exchange), text))
         if uri is None:
@@ -163,7 +165,7 @@ def _speaks_query(service: str, query: str, payload: bytes) -> bool:
     return service == "sqs" and bool(query) and not payload.lstrip().startswith(b"{")
 
 
-def _filled(name: str, mapped: MappedRequest, exchange: RestExchange) -> str:
+def _filled(name: str, mapped: MappedParameters, exchange: RestExchange) -> str:
     value = mapped.path.get(name)
     if value is None:
         raise internal(f"Invalid endpoint address: nothing is mapped to {{{name}}}")

@@ -34,7 +34,7 @@ Keep = Callable[[Any, Any, Budget], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PathStep:
     """One step down: the names or places it takes; all of them; a slice; what a filter keeps. `deep`: at any depth."""
 
     keys: tuple[str | int, ...] = ()
@@ -50,7 +50,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class JsonPath:
-    steps: tuple[Step, ...]
+    steps: tuple[PathStep, ...]
     function: str = ""
 
     def find(self, document: Any, budget: Budget, root: Any = MISSING) -> Any:
@@ -82,8 +82,8 @@ def compiled_path(text: str) -> JsonPath:
     return JsonPath(steps, function[1] if function else "")
 
 
-def _steps(text: str, at: int, depth: int) -> tuple[tuple[Step, ...], int]:
-    steps: list[Step] = []
+def _steps(text: str, at: int, depth: int) -> tuple[tuple[PathStep, ...], int]:
+    steps: list[PathStep] = []
     while at < len(text):
         deep = text.startswith("..", at)
         if deep:
@@ -95,27 +95,27 @@ def _steps(text: str, at: int, depth: int) -> tuple[tuple[Step, ...], int]:
         if text.startswith("[", at):
             step, at = _bracket(text, at + 1, deep, depth)
         elif text.startswith("*", at):
-            step, at = Step(all=True, deep=deep), at + 1
+            step, at = PathStep(all=True, deep=deep), at + 1
         elif name := _NAME.match(text, at):
-            step, at = Step((name[0],), deep=deep), name.end()
+            step, at = PathStep((name[0],), deep=deep), name.end()
         else:
             raise _invalid(text, at)
         steps.append(step)
     return tuple(steps), at
 
 
-def _bracket(text: str, at: int, deep: bool, depth: int) -> tuple[Step, int]:
+def _bracket(text: str, at: int, deep: bool, depth: int) -> tuple[PathStep, int]:
     if text.startswith("*]", at):
-        return Step(all=True, deep=deep), at + 2
+        return PathStep(all=True, deep=deep), at + 2
     if text.startswith("?(", at):
         keep, at = _filter(text, at + 2, depth)
         if not text.startswith(")]", at):
             raise _invalid(text, at)
-        return Step(keep=keep, deep=deep), at + 2
+        return PathStep(keep=keep, deep=deep), at + 2
     if cut := _SLICE.match(text, at):
         bounds = (int(part[:15]) if part and part != "-" else None for part in cut.groups())
         start, stop, stride = bounds
-        return Step(slice=slice(start, stop, stride or None), deep=deep), cut.end()
+        return PathStep(slice=slice(start, stop, stride or None), deep=deep), cut.end()
     keys: list[str | int] = []
     while True:
         if quoted := _QUOTED.match(text, at):
@@ -127,7 +127,7 @@ def _bracket(text: str, at: int, deep: bool, depth: int) -> tuple[Step, int]:
         else:
             raise _invalid(text, at)
         if text.startswith("]", at):
-            return Step(tuple(keys), deep=deep), at + 1
+            return PathStep(tuple(keys), deep=deep), at + 1
         if not text.startswith(",", at):
             raise _invalid(text, at)
         at += 1
@@ -214,7 +214,7 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def _taken(values: list[Any], step: Step, root: Any, budget: Budget) -> Iterator[Any]:
+def _taken(values: list[Any], step: PathStep, root: Any, budget: Budget) -> Iterator[Any]:
     for value in values:
         for place in _below(value, budget, 0) if step.deep else (value,):
             budget.spend()
@@ -231,7 +231,7 @@ def _below(value: Any, budget: Budget, depth: int) -> Iterator[Any]:
         yield from _below(child, budget, depth + 1)
 
 
-def _children(value: Any, step: Step, root: Any, budget: Budget) -> Iterator[Any]:
+def _children(value: Any, step: PathStep, root: Any, budget: Budget) -> Iterator[Any]:
     if step.keys:
         for key in step.keys:
             if _has(value, key):

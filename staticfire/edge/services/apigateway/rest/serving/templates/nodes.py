@@ -43,7 +43,7 @@ class Rendering:
             raise OutOfBudget(f"macros and definitions of the mapping template are nested more than {MAX_DEPTH} deep")
 
 
-class Node(Protocol):
+class TemplateNode(Protocol):
     def render(self, run: Rendering) -> None: ...
 
 
@@ -52,8 +52,8 @@ class Expression(Protocol):
 
 
 @dataclass(slots=True)
-class Block:
-    nodes: Sequence[Node]
+class TemplateBlock:
+    nodes: Sequence[TemplateNode]
 
     def render(self, run: Rendering) -> None:
         for node in self.nodes:
@@ -107,7 +107,7 @@ class Reference:
 
     def render(self, run: Rendering) -> None:
         value = self.value(run)
-        if isinstance(value, Definition):
+        if isinstance(value, DefinedBlock):
             value.render(run)
         elif value is not None:
             run.write(text_of(value, run.budget))
@@ -160,7 +160,7 @@ class Literal:
 class Interpolated:
     """A text in double quotes: a template of its own."""
 
-    block: Block
+    block: TemplateBlock
 
     def value(self, run: Rendering) -> Any:
         run.budget.spend()
@@ -323,8 +323,8 @@ class Set:
 
 @dataclass(slots=True)
 class If:
-    branches: Sequence[tuple[Expression, Block]]
-    otherwise: Block | None
+    branches: Sequence[tuple[Expression, TemplateBlock]]
+    otherwise: TemplateBlock | None
 
     def render(self, run: Rendering) -> None:
         for condition, block in self.branches:
@@ -340,7 +340,7 @@ class If:
 class Foreach:
     name: str
     items: Expression
-    block: Block
+    block: TemplateBlock
 
     def render(self, run: Rendering) -> None:
         items = self.items.value(run)
@@ -377,7 +377,7 @@ class Foreach:
 class Macro:
     name: str
     parameters: Sequence[str]
-    block: Block
+    block: TemplateBlock
 
     def render(self, run: Rendering) -> None:
         run.macros[self.name] = self
@@ -405,10 +405,10 @@ class MacroUse:
 
 
 @dataclass(slots=True)
-class Definition:
+class DefinedBlock:
     """What `#define` keeps: rendered where it is referred to."""
 
-    block: Block
+    block: TemplateBlock
 
     def render(self, run: Rendering) -> None:
         run.deeper()
@@ -421,10 +421,10 @@ class Definition:
 @dataclass(slots=True)
 class Define:
     name: str
-    block: Block
+    block: TemplateBlock
 
     def render(self, run: Rendering) -> None:
-        run.variables[self.name] = Definition(self.block)
+        run.variables[self.name] = DefinedBlock(self.block)
 
 
 @dataclass(slots=True)

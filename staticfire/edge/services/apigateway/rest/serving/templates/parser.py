@@ -43,7 +43,7 @@ _ENDS = ("end", "else", "elseif")
 
 
 @lru_cache(512)
-def parsed(text: str) -> nodes.Block:
+def parsed(text: str) -> nodes.TemplateBlock:
     if len(text) > MAX_TEMPLATE:
         raise TemplateFailed(f"the mapping template is {len(text)} characters long, more than {MAX_TEMPLATE}")
     return _Parser(text, frozenset(_MACRO.findall(text))).template()
@@ -56,7 +56,7 @@ class _Parser:
         self._macros = macros
         self._depth = depth
 
-    def template(self) -> nodes.Block:
+    def template(self) -> nodes.TemplateBlock:
         block, end = self._block(())
         if end:
             raise self._error(f"#{end} stands outside of #if, #foreach, #macro and #define")
@@ -64,10 +64,10 @@ class _Parser:
 
     # What is rendered.
 
-    def _block(self, ends: Sequence[str]) -> tuple[nodes.Block, str]:
+    def _block(self, ends: Sequence[str]) -> tuple[nodes.TemplateBlock, str]:
         """Nodes up to one of `ends`, or up to the end of the text; which it was."""
         self._deeper()
-        made: list[nodes.Node] = []
+        made: list[nodes.TemplateNode] = []
         while self._at < len(self._text):
             letter = self._text[self._at]
             if letter == "$":
@@ -78,7 +78,7 @@ class _Parser:
                 end = self._hash(made, ends)
                 if end:
                     self._depth -= 1
-                    return nodes.Block(made), end
+                    return nodes.TemplateBlock(made), end
             else:
                 plain = _PLAIN.match(self._text, self._at)
                 assert plain is not None
@@ -87,9 +87,9 @@ class _Parser:
         if ends:
             raise self._error("#end is missing")
         self._depth -= 1
-        return nodes.Block(made), ""
+        return nodes.TemplateBlock(made), ""
 
-    def _hash(self, made: list[nodes.Node], ends: Sequence[str]) -> str:
+    def _hash(self, made: list[nodes.TemplateNode], ends: Sequence[str]) -> str:
         """What begins with `#`; the name of the end that it is."""
         if self._take(_COMMENT):
             return ""
@@ -111,7 +111,7 @@ class _Parser:
         made.append(node)
         return ""
 
-    def _directive(self, name: str) -> nodes.Node | None:
+    def _directive(self, name: str) -> nodes.TemplateNode | None:
         """The node; None for what is no directive, which is text."""
         if name == "set":
             return self._set()
@@ -128,7 +128,7 @@ class _Parser:
             raise self._error(f"#{name} is not a directive of mapping templates")
         return self._macro_use(name) if name in self._macros else None
 
-    def _set(self) -> nodes.Node:
+    def _set(self) -> nodes.TemplateNode:
         self._open()
         target = self._reference()
         if target is None:
@@ -138,8 +138,8 @@ class _Parser:
         self._close()
         return nodes.Set(target, expression)
 
-    def _if(self) -> nodes.Node:
-        branches: list[tuple[nodes.Expression, nodes.Block]] = []
+    def _if(self) -> nodes.TemplateNode:
+        branches: list[tuple[nodes.Expression, nodes.TemplateBlock]] = []
         otherwise, end = None, "elseif"
         while end == "elseif":
             self._open()
@@ -151,7 +151,7 @@ class _Parser:
             otherwise, _ = self._block(("end",))
         return nodes.If(branches, otherwise)
 
-    def _foreach(self) -> nodes.Node:
+    def _foreach(self) -> nodes.TemplateNode:
         self._open()
         variable = self._take(_REFERENCE)
         if variable is None:
@@ -167,7 +167,7 @@ class _Parser:
         block, _ = self._block(("end",))
         return nodes.Foreach(variable[3], items, block)
 
-    def _named_block(self, kind: str) -> nodes.Node:
+    def _named_block(self, kind: str) -> nodes.TemplateNode:
         self._open()
         names: list[str] = []
         while not self._sees(")"):
@@ -192,7 +192,7 @@ class _Parser:
             return nodes.Define(names[0], block)
         return nodes.Macro(names[0], names[1:], block)
 
-    def _macro_use(self, name: str) -> nodes.Node | None:
+    def _macro_use(self, name: str) -> nodes.TemplateNode | None:
         self._space()
         if not self._sees("("):
             return None
