@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from typing import NoReturn, NotRequired, TypedDict
 
     class Program(TypedDict):
-        """Commands of which the first one that is there runs; `architecture` as the function's configuration has it; empty
-        where it does not count.
+        """Commands of which the first one that is there runs; `architecture` as the function's configuration has it,
+        empty where it does not count.
 
         `connects`: it gets a socket of the Runtime API, and a descriptor for framed records. `workdir` is an image's,
         whose one command is looked for on PATH.
