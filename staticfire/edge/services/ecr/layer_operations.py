@@ -20,7 +20,7 @@ PART = 20 * 1024 * 1024
 LocateLayer = Callable[[Scope, str, str], str]
 
 
-class LayerOperations:
+class ImageLayerOperations:
     def __init__(self, records: EcrRecords, layers: Layers, locate: LocateLayer) -> None:
         self._records = records
         self._layers = layers

@@ -18,7 +18,7 @@ from staticfire.edge.store import Store, StoreFailed
 
 from .image_operations import ImageOperations
 from .images import Images
-from .layer_operations import LayerOperations
+from .layer_operations import ImageLayerOperations
 from .layers import Layers
 from .lifecycle import expired, read_policy
 from .locations import LayerLocations
@@ -57,7 +57,7 @@ class Ecr:
         self._locations = LayerLocations(secret, endpoint, blobs)
         repositories = RepositoryOperations(self._records, tokens, endpoint)
         images = ImageOperations(self._records, self.images)
-        of_layers = LayerOperations(self._records, layers, self._locations.address)
+        of_layers = ImageLayerOperations(self._records, layers, self._locations.address)
         policies = PolicyOperations(self._records, self.images)
         self._operations = Operations(
             "ecr",
