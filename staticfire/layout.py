@@ -28,7 +28,7 @@ STATE = (
     *("compose.json", "containers.json", "terraform.rc", "provider-mirror", "applying"),
     *(CONTROL_TOKEN, f".{CONTROL_TOKEN}.lock", "bin", "options"),
     *("console.json", "console-config.json", "console-token", ".console-token.lock", "console.html"),
-    *("functions", "logs", "ministack", "postgres", "processes"),
+    *("functions", "images", "logs", "ministack", "postgres", "processes"),
 )
 
 

@@ -12,9 +12,12 @@ from scenarios.todos.kit import Stores, User
 from staticfire.testing.kit import AccountFunctions, ApiClient, StackUnderTest, wait_until
 
 
-@pytest.fixture(scope="session")
-def staticfire_stack_name() -> str:
-    return "todos"
+@pytest.fixture(scope="session", params=["todos", "todos-node"])
+def staticfire_stack_name(request: pytest.FixtureRequest, staticfire_target: str) -> str:
+    """The service in Python, and the one in JavaScript; the latter where it costs least."""
+    if request.param == "todos-node" and staticfire_target != "embedded":
+        pytest.skip("the service in JavaScript is tried on the embedded target alone")
+    return str(request.param)
 
 
 @pytest.fixture

@@ -49,4 +49,4 @@ def test_all_that_takes_tags_names_its_stack(staticfire_stack: StackUnderTest, a
     tagged = aws("dynamodb").list_tags_of_resource(ResourceArn=table)["Tags"]
     tagged += aws("secretsmanager").describe_secret(SecretId=secret)["Tags"]
 
-    assert tagged == [{"Key": "stack", "Value": "todos"}] * 2
+    assert tagged == [{"Key": "stack", "Value": staticfire_stack.name}] * 2

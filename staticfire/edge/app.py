@@ -1,4 +1,4 @@
-"""One request: for an HTTP API, a function URL, the edge itself, or an AWS API call.
+"""One request: for an HTTP API, a function URL, the registry of images, the edge itself, or an AWS API call.
 
 What steers the emulator past AWS's APIs (`/_ministack/reset`) wants the token that the edge's own endpoints want.
 """
@@ -12,6 +12,7 @@ from staticfire.edge.aws.router import Router
 from staticfire.edge.emulators import ministack
 from staticfire.edge.http1.messages import Request, Response
 from staticfire.edge.services.apigateway import ApiGateway
+from staticfire.edge.services.ecr import Ecr
 from staticfire.edge.services.function_urls import FunctionUrls
 from staticfire.edge.services.lambda_.code_locations import CodeLocations
 
@@ -31,6 +32,7 @@ class App:
         apis: ApiGateway,
         function_urls: FunctionUrls,
         gate: Gate,
+        registry: Ecr,
         code_locations: CodeLocations,
         guard: Guard,
         endpoints: Endpoints,
@@ -39,6 +41,7 @@ class App:
         self._apis = apis
         self._function_urls = function_urls
         self._gate = gate
+        self._registry = registry
         self._code_locations = code_locations
         self._guard = guard
         self._endpoints = endpoints
@@ -66,6 +69,9 @@ class App:
         if request.path.startswith(PREFIX):
             return await self._endpoints.handle(request)
         answer = await self._code_locations.serve(request)
+        if answer is not None:
+            return answer
+        answer = await self._registry.serve(request)
         if answer is not None:
             return answer
         steers = request.method not in READING and STEERS.match(unquote(request.path))

@@ -33,6 +33,8 @@ from staticfire.edge.services.cloudwatch.embedded_metrics import EmbeddedInCalls
 from staticfire.edge.services.cloudwatch.insights import Insights
 from staticfire.edge.services.cloudwatch.logs import Logs
 from staticfire.edge.services.cloudwatch.service import CloudWatch
+from staticfire.edge.services.ecr import Ecr
+from staticfire.edge.services.ecr.sources import ImageSources
 from staticfire.edge.services.function_urls import FunctionUrls
 from staticfire.edge.services.iam.service import Iam
 from staticfire.edge.services.lambda_ import Functions, LambdaSettings
@@ -94,12 +96,14 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
     rest_records = RestRecords(store)
     apis = _api_gateway(config, v2_records, rest_records, emulator, functions, iam.callers, calls, port, gate)
     ending.push_async_callback(apis.close)
+    ecr = _ecr(config, store, functions, port, ending)
     mailbox = _mailbox(config)
     faults = Faults()
     locations = _locations(config, functions, port)
-    lambda_api = _lambda(config, emulator, functions, mappings, locations, port)
+    lambda_api = _lambda(config, emulator, functions, mappings, locations, ecr, port)
     services: dict[str, Service] = {
         "lambda": lambda_api,
+        "ecr": ecr,
         "dynamodb": StreamWrites(mappings, "dynamodb"),
         "kinesis": StreamWrites(mappings, "kinesis"),
         "pipes": pipes,
@@ -139,6 +143,7 @@ async def on_ministack(config: EdgeConfig, port: int, ending: AsyncExitStack) ->
         apis=apis,
         function_urls=FunctionUrls(functions, iam.callers, port),
         gate=gate,
+        registry=ecr,
         code_locations=locations,
         guard=_guard(config),
         endpoints=endpoints,
@@ -181,12 +186,14 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
     ending.push_async_callback(apis.close)
     in_front = LocalStack(emulator, functions, config.state_dir)
     ending.push_async_callback(in_front.close)
+    ecr = _ecr(config, store, functions, port, ending)
     mailbox = _mailbox(config)
     faults = Faults()
     locations = _locations(config, functions, port)
-    lambda_api = _lambda(config, emulator, functions, mappings, locations, port)
+    lambda_api = _lambda(config, emulator, functions, mappings, locations, ecr, port)
     services: dict[str, Service] = {
         "lambda": lambda_api,
+        "ecr": ecr,
         "dynamodb": StreamWrites(mappings, "dynamodb"),
         "kinesis": StreamWrites(mappings, "kinesis"),
         "pipes": pipes,
@@ -230,6 +237,7 @@ async def on_localstack(config: EdgeConfig, port: int, ending: AsyncExitStack, s
         apis=apis,
         function_urls=FunctionUrls(functions, iam.callers, port),
         gate=gate,
+        registry=ecr,
         code_locations=locations,
         guard=_guard(config),
         endpoints=endpoints,
@@ -303,6 +311,7 @@ def _lambda(
     functions: Functions,
     mappings: EventSourceMappings,
     locations: CodeLocations,
+    ecr: Ecr,
     port: int,
 ) -> LambdaApi:
     control_plane = LambdaControlPlane(
@@ -313,10 +322,19 @@ def _lambda(
         functions,
         port=port,
         account_concurrency=config.account_concurrency,
+        resolve_image=ImageSources(ecr.images, functions.image_trees).resolve,
     )
     of_mappings = MappingOperations(mappings, functions, emulator)
     control_plane.add(of_mappings.table(), kind="event-source-mapping", tags=of_mappings.tag_table())
     return LambdaApi(functions, control_plane)
+
+
+def _ecr(config: EdgeConfig, store: Store, functions: Functions, port: int, ending: AsyncExitStack) -> Ecr:
+    endpoint = f"{config.public_host}:{port}"
+    ecr = Ecr(store, functions.blobs, _token(config), endpoint, functions.records.images)
+    ending.push_async_callback(ecr.close)
+    ecr.start()
+    return ecr
 
 
 async def _mappings(

@@ -3,7 +3,8 @@
 Entries are sorted, carry one fixed time and one of two modes, are stored and not compressed (zlib's output differs
 from version to version), and leave out what tools drop beside the sources. Requirements are installed once for all
 projects of this user, as wheels for the functions' runtime, and packed from there: for this machine's architecture, or
-as AWS needs them. A package that did not change is not written again.
+as AWS needs them. So are the modules of npm that a package-lock.json among the sources names. A package that did not
+change is not written again.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from staticfire.host.files import write_atomically
 from staticfire.host.locks import file_lock
 from staticfire.layout import Layout
 from staticfire.settings import Settings, StackSettings, Zip
-from staticfire.toolchain import venvs, wheels
+from staticfire.toolchain import node, venvs, wheels
 from staticfire.toolchain.runtimes import interpreters, nearest
 from staticfire.toolchain.wheels import WheelTarget
 
@@ -33,6 +34,7 @@ from .compatibility import compatibility, local_targets
 log = logging.getLogger(__name__)
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
+NPM_LOCK = "package-lock.json"
 LEFT_OUT_DIRECTORIES = {"__pycache__", "tests", "node_modules"}
 LEFT_OUT_SUFFIXES = {".pyc", ".pyo", ".swp"}
 HASH = b"--hash="
@@ -81,6 +83,9 @@ def entries_of(package: Zip, layout: Layout, targets: Sequence[WheelTarget] = ()
     if package.requirements:
         installed = {target: install(package.requirements, layout, target) for target in targets}
         entries |= {f"{root}{name}": path for name, path in _together(package, installed).items()}
+    if (package.source / NPM_LOCK).is_file():
+        modules = install_npm(package.source, layout)
+        entries |= {f"{root}{path.relative_to(modules).as_posix()}": path for path in files_of(modules)}
     return entries
 
 
@@ -167,6 +172,27 @@ def installed_once(named: Sequence[str], content: bytes, source: str, layout: La
             for name in ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json"):
                 (metadata / name).unlink(missing_ok=True)
         shutil.rmtree(unfinished / "bin", ignore_errors=True)
+        unfinished.rename(directory)
+    return directory
+
+
+def install_npm(source: Path, layout: Layout) -> Path:
+    """A directory whose node_modules hold what the lock names, without what is for development alone."""
+    files = [(name, (source / name).read_bytes()) for name in ("package.json", NPM_LOCK)]
+    digest = hashlib.sha256(b"|".join(content for _, content in files)).hexdigest()[:16]
+    directory = layout.requirements / f"npm-{digest}"
+    with file_lock(directory.with_name(f".{directory.name}.lock")):
+        if directory.is_dir():
+            return directory
+        unfinished = directory.with_name(f"{directory.name}.unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir()
+        for name, content in files:
+            (unfinished / name).write_bytes(content)
+        node.npm(["ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund"], unfinished, layout)
+        for name in ("package.json", NPM_LOCK, "node_modules/.package-lock.json"):
+            (unfinished / name).unlink(missing_ok=True)
+        shutil.rmtree(unfinished / "node_modules/.bin", ignore_errors=True)
         unfinished.rename(directory)
     return directory
 

@@ -48,6 +48,8 @@ from .packages import build
 from .planned_packages import obstacles_in_zips
 from .public_layers import PublicLayers
 
+IMAGE = "image"  # in the place of a runtime's name, where the edge is asked whether it can run one
+
 log = logging.getLogger(__name__)
 
 NEEDED = {"fingerprint", "instance", "outputs"}
@@ -284,12 +286,30 @@ class Stack:
         self._make_runtimes(progress, planned)
 
     def _make_runtimes(self, progress: Progress, planned: list[Resource]) -> None:
-        names = {str(resource.values.get("runtime")) for resource in planned if resource.type == "aws_lambda_function"}
+        functions = [resource.values for resource in planned if resource.type == "aws_lambda_function"]
+        names = {str(values.get("runtime")) for values in functions}
         made_before = names & set(MADE_AT_NEED) if self.running.token else set()  # else when one is invoked
+        if any(values.get("package_type") == "Image" for values in functions):
+            self._check_images()
         for name in sorted(made_before):
             with progress.step(f"Runtime {name}", brief=True):
                 if note := self.running.edge(timeout=RUNTIME_SECONDS).prepare_runtime(name):
                     self._of_runtimes.append(note)
+
+    def _check_images(self) -> None:
+        """That images can be started there, as far as somebody may ask."""
+        if not self.running.token:
+            return
+        try:
+            self.running.edge(timeout=RUNTIME_SECONDS).prepare_runtime(IMAGE)
+        except StaticfireError as error:
+            if not self.settings.allow_unsupported:
+                raise UnsupportedError(
+                    f"The stack {self.name!r} holds functions that are container images; nothing of the plan was "
+                    f"applied. {error}",
+                    remedy="To apply it all the same, and have each use of them fail: --allow-unsupported.",
+                ) from error
+            log.warning("%s: %s", self.name, error)
 
     def shell_variables(self) -> Mapping[str, str]:
         """What a shell needs for tflocal by hand, in the stack's Terraform root, to do what `up` does."""

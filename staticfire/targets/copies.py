@@ -35,7 +35,7 @@ DATA, KEPT, STORE = "postgres/data", "ministack/kept", "edge.sqlite"
 LOGS_OF_STORE = (f"{STORE}-wal", f"{STORE}-shm")  # SQLite's own: not those of another store
 ATTEMPTS = 5
 # What belongs together, below the state directory. Every name is a file or a directory; what is absent is absent later.
-EMULATOR = (KEPT, "ministack/state", STORE, *LOGS_OF_STORE, "functions/zips", "applied")
+EMULATOR = (KEPT, "ministack/state", STORE, *LOGS_OF_STORE, "functions/zips", "images/sha256", "applied")
 POSTGRES = (DATA, "postgres/admin-password", "postgres/server.json")
 REST = ("mail.jsonl", "terraform", "options")
 ALL = (*EMULATOR, *POSTGRES, *REST)

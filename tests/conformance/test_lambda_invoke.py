@@ -15,7 +15,6 @@ INVOKE = "lambda/latest/api/API_Invoke.html"
 SYNC = "lambda/latest/dg/invocation-sync.html"
 LIMITS = "lambda/latest/dg/gettingstarted-limits.html"
 HANDLER = "lambda/latest/dg/python-handler.html"
-IMAGES = "lambda/latest/dg/images-create.html"
 RUNTIMES = "lambda/latest/dg/lambda-runtimes.html"
 STREAMING = "lambda/latest/dg/configuration-response-streaming.html"
 URLS = "lambda/latest/dg/urls-configuration.html"
@@ -137,21 +136,6 @@ def test_a_client_context_reaches_the_function(lab: Lab) -> None:
     source = "def handler(event, context):\n    return [context.client_context.custom, context.client_context.env]\n"
     context = base64.b64encode(json.dumps({"custom": {"a": 1}, "env": {"b": "2"}}).encode()).decode()
     assert lab.result(lab.function(source), ClientContext=context) == [{"a": 1}, {"b": "2"}]
-
-
-@documented(
-    AREA,
-    "A function may be a container image",
-    IMAGES,
-    "not done: refused with an error that names what is supported",
-)
-def test_a_container_image_is_refused_clearly(lab: Lab) -> None:
-    client = lab.aws("lambda")
-    function = lab.name()
-    image = f"{lab.account}.dkr.ecr.{lab.region}.amazonaws.com/app:1"
-    client.create_function(FunctionName=function, Role=lab.role(), PackageType="Image", Code={"ImageUri": image})
-    with pytest.raises(client.exceptions.InvalidRuntimeException, match="image"):
-        lab.invoke(function)
 
 
 @documented(

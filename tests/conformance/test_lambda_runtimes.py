@@ -207,3 +207,18 @@ def test_two_at_once(lab: Lab, runtime: str) -> None:
     streams = lab.aws("logs").get_paginator("describe_log_streams")
     group = f"/aws/lambda/{function}"
     eventually(lambda: len(list(streams.paginate(logGroupName=group).search("logStreams[]"))) >= 2, "a second stream")
+
+
+@documented(
+    AREA,
+    "What is not compiled runs on either architecture",
+    "lambda/latest/dg/foundation-arch.html",
+    "the same; on a machine of either one",
+)
+@pytest.mark.parametrize("architecture", ["arm64", "x86_64"])
+@pytest.mark.parametrize("runtime", ["python3.13", "nodejs22.x"])
+def test_an_architecture_of_what_is_not_compiled(lab: Lab, runtime: str, architecture: str) -> None:
+    files = {"app.py": "def handler(event, context):\n    return 1\n", "app.js": "exports.handler = async () => 1;\n"}
+    name = "app.js" if runtime.startswith("node") else "app.py"
+    function = lab.function({name: files[name]}, Runtime=runtime, Architectures=[architecture])
+    assert lab.result(function) == 1

@@ -71,9 +71,9 @@ resource "aws_lambda_function" "this" {
   architectures = [local.settings.architecture]
   package_type  = var.image == null ? "Zip" : "Image"
   image_uri     = var.image
-  runtime       = var.image == null ? local.settings.runtime : null
+  runtime       = var.image == null ? coalesce(each.value.runtime, local.settings.runtime) : null
   handler       = var.image == null ? each.value.handler : null
-  layers        = aws_lambda_layer_version.this[*].arn
+  layers        = each.value.runtime == null ? aws_lambda_layer_version.this[*].arn : []
 
   s3_bucket        = var.image == null ? aws_s3_object.package[each.value.package].bucket : null
   s3_key           = var.image == null ? aws_s3_object.package[each.value.package].key : null

@@ -31,7 +31,7 @@ variable "image" {
 }
 
 variable "functions" {
-  description = "The functions, named SERVICE-KEY: what the code may do, besides writing its logs, is in `statements`; `schedule` invokes it by itself; `concurrency` is the most execution environments, -1 as many as the account has."
+  description = "The functions, named SERVICE-KEY: what the code may do, besides writing its logs, is in `statements`; `schedule` invokes it by itself; `concurrency` is the most execution environments, -1 as many as the account has; `runtime` is the service's, unless a function has its own, and then no layer."
   type = map(object({
     description = string
     package     = string
@@ -41,6 +41,7 @@ variable "functions" {
     concurrency = optional(number, -1)
     variables   = optional(map(string), {})
     schedule    = optional(string)
+    runtime     = optional(string)
     statements  = optional(map(object({ actions = list(string), resources = list(string) })), {})
   }))
 

@@ -1,6 +1,12 @@
 # The todos service: HTTP API -> function -> Postgres (the users) and DynamoDB (their todos).
 
 locals {
+  # The same API in either language; the schema and the reconciler are Python's.
+  api = {
+    python = { package = "todos", handler = "todos.api.handler", runtime = null }
+    nodejs = { package = "todos_node", handler = "index.handler", runtime = "nodejs22.x" }
+  }
+
   routes = [
     "GET /health",
     "POST /users",
@@ -47,8 +53,9 @@ module "service" {
   functions = {
     api = {
       description = "Answers the API's routes."
-      package     = "todos"
-      handler     = "todos.api.handler"
+      package     = local.api[var.language].package
+      handler     = local.api[var.language].handler
+      runtime     = local.api[var.language].runtime
       timeout     = 25
       variables   = { TABLE_NAME = module.table.name }
 

@@ -4,6 +4,17 @@ variable "name" {
   default     = "todos"
 }
 
+variable "language" {
+  description = "What the API's function is written in: python (service/todos) or nodejs (service/todos_node)."
+  type        = string
+  default     = "python"
+
+  validation {
+    condition     = contains(["python", "nodejs"], var.language)
+    error_message = "language must be python or nodejs."
+  }
+}
+
 variable "database" {
   description = "An existing Postgres database to use, with a role that may create tables in it; null: create one in RDS."
   sensitive   = true

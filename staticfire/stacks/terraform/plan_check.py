@@ -7,6 +7,7 @@ work, with what to do.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -78,9 +79,13 @@ def _by_type(resource: Resource, switched_on: frozenset[str], measured: bool) ->
 
 
 def _image(resource: Resource, account: str) -> Iterator[Obstacle]:
-    if resource.values.get("package_type") == "Image":
-        remedy = "Zip packages run here: deploy it as one, or leave it out of the local stack"
-        yield Obstacle(resource.address, "is a container image, which cannot run here", remedy)
+    """An image of a repository of the plan is known after apply only. No registry of others is asked for one."""
+    uri = str(resource.values.get("image_uri") or "")
+    registry = re.search(r"(?:^|/)(\d{12})\.dkr\.ecr\.", uri)
+    if uri and (registry is None or registry[1] != account):
+        what = f"is the container image {uri}, which is not in this account's ECR here"
+        remedy = "Push it to an aws_ecr_repository of this stack (docs/runtimes.md), and name that one's repository_url"
+        yield Obstacle(resource.address, what, remedy)
 
 
 def _runtime(resource: Resource, account: str) -> Iterator[Obstacle]:

@@ -247,7 +247,7 @@ SERVICES: Mapping[str, tuple[Rows, ...]] = {
         _refused("redshiftserverless_namespace", NO_SERVICE),
     ),
     "Containers": (
-        _described("ecr_repository ecr_lifecycle_policy", "Images are not kept here"),
+        _runs("ecr_repository ecr_lifecycle_policy"),
         _described("ecr_repository_policy", POLICY),
         _refused(
             "ecr_pull_through_cache_rule ecr_registry_scanning_configuration ecr_replication_configuration",

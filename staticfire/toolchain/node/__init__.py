@@ -264,6 +264,13 @@ def _packed(client: ClientRelease, directory: Path, npm: Sequence[str]) -> Path:
     return archive
 
 
+def npm(arguments: Sequence[str], directory: Path, layout: Layout) -> None:
+    """Run npm in a directory: this machine's, else the one that comes with a Node from PyPI."""
+    nodes = machine()
+    node = nodes[max(nodes)] if nodes else _of_wheel(NEWEST, layout)
+    _run([*_npm(node, layout), *arguments], directory)
+
+
 def _npm(node: Node, layout: Layout) -> Sequence[str]:
     """npm: this machine's, else that of a wheel."""
     npm = shutil.which("npm")

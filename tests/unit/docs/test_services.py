@@ -10,7 +10,8 @@ from staticfire.load.run import load_settings
 from staticfire.settings import StackSettings, load
 
 ROOT = Path(__file__).parents[3]
-STACKS = load(ROOT, {}).stacks
+# The Terraform of a stack is its own, but for the same service in another language.
+STACKS = {name: stack for name, stack in load(ROOT, {}).stacks.items() if stack.root.name == name}
 ROWS = [line for line in (ROOT / "docs/services.md").read_text(encoding="utf-8").splitlines() if line.startswith("| [")]
 
 

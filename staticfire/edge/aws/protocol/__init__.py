@@ -2,7 +2,8 @@
 
 operations  which operation, its members read and checked, carried out, its answer
 validation  what the model demands of members, in AWS's words
-rest_json   members in paths, queries, headers and JSON bodies; query: in forms, answered in XML
+rest_json   members in paths, queries, headers and JSON bodies
+aws_json    members in JSON bodies alone; query: in forms, answered in XML
 """
 
 from .operations import Operations, Params

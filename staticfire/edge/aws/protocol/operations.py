@@ -14,13 +14,23 @@ from typing import Any
 
 from staticfire.edge.aws.calls import MAX_BODY, AwsError, Call
 from staticfire.edge.aws.models import Model, Operation, model, single_model
-from staticfire.edge.http1.messages import BodyTooLarge, Response
+from staticfire.edge.http1.messages import BodyTooLarge, Request, Response
 
-from . import query, rest_json
+from . import aws_json, query, rest_json
 from .validation import Wording, check
 
 Params = dict[str, Any]
 Carry = Callable[[Call, Params], Awaitable[Mapping[str, Any] | None]]
+
+
+Read = Callable[[Operation, Request, Mapping[str, str], bytes], Params]
+Render = Callable[[Operation, Mapping[str, Any]], Response]
+
+PROTOCOLS: Mapping[str, tuple[Read, Render]] = {
+    "query": (query.read, query.response),
+    "json": (aws_json.read, aws_json.response),
+    "rest-json": (rest_json.read, rest_json.response),
+}
 
 
 class Operations:
@@ -59,15 +69,14 @@ class Operations:
         except BodyTooLarge:
             message = f"Request must be smaller than {limit} bytes for the {operation.name} operation"
             raise AwsError(413, "RequestEntityTooLargeException", message) from None
-        is_query = operation.protocol == "query"
-        if is_query:
-            params = query.read(operation, call.request, labels, body)
-        else:
+        read, render = PROTOCOLS[operation.protocol]
+        if operation.protocol == "rest-json":
             params = rest_json.read(operation, call.request, labels, body, older=self._wording.older)
+        else:
+            params = read(operation, call.request, labels, body)
         check(operation, params, self._wording)
         call.carried_out = operation.name
         result = await self._table[operation.name](call, params) or {}
-        render = query.response if is_query else rest_json.response
         return render(operation, result)
 
     async def _known(self) -> Model:

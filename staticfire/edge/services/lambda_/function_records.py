@@ -85,6 +85,12 @@ class FunctionRecords:
             one["CodeSha256"] for one in configurations if one["PackageType"] == "Zip"
         }
 
+    def images(self) -> set[str]:
+        """The digests of the images that functions are made of."""
+        configurations = [record["latest"] for _, record in self.everywhere("function")]
+        configurations += [record for _, record in self.everywhere("version")]
+        return {f"sha256:{one['CodeSha256']}" for one in configurations if one["PackageType"] == "Image"}
+
     def configuration(self, scope: Scope, name: str, version: str = "$LATEST") -> Record | None:
         """Of a version, as it is by now."""
         if version == "$LATEST":

@@ -61,7 +61,7 @@ GROUPS = f"root:x:0:\nslicer:x:{GROUP}:\n".encode()
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 OF_ETC = (
     *("alternatives", "ca-certificates", "ca-certificates.conf", "crypto-policies", "fonts", "gai.conf", "host.conf"),
-    *("hosts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "mime.types", "nsswitch.conf", "os-release"),
+    *("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "mime.types", "nsswitch.conf", "os-release"),
     *("pki", "protocols", "resolv.conf", "rpc", "services", "ssl", "timezone"),
 )
 # Root's own even without capabilities, and the machine's, not the function's.
@@ -78,7 +78,8 @@ if TYPE_CHECKING:
 
         `shown` says what of the machine is seen, and where, and `links` which symbolic links there are: where the
         function is not this interpreter's. `bootstrap` is there for an exec wrapper of a Python function alone. What is
-        `beside` is seen in any case.
+        `beside` is seen in any case. `image` is the root file system of a function that is an image: then nothing of
+        the machine's is seen.
         """
 
         code: str
@@ -89,6 +90,7 @@ if TYPE_CHECKING:
         beside: NotRequired[dict[str, str]]
         shown: NotRequired[dict[str, str]]
         links: NotRequired[dict[str, str]]
+        image: NotRequired[str]
 
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -142,6 +144,62 @@ def enter_namespaces() -> None:
 def make_root(place: Place) -> None:
     """Build the file system that the function sees, and make it the root."""
     root = "/tmp"  # anywhere: it is covered in this mount namespace alone
+    if "image" in place:
+        show_image(place["image"], root, place["tmp_mb"])
+    else:
+        show_machine(place, root)
+    os.mkdir(f"{root}/proc")
+    mount("proc", f"{root}/proc", "proc", MS_NOSUID | MS_NODEV)
+    for path in OF_THE_KERNEL:
+        if os.path.exists(root + path):
+            show(root + path, "", root + path)
+    os.mkdir(f"{root}/.old")
+    pivot_root = SYS_PIVOT_ROOT[os.uname().machine]
+    check(libc.syscall(ctypes.c_long(pivot_root), os.fsencode(root), os.fsencode(f"{root}/.old")), "pivot_root")
+    os.chdir("/")
+    check(libc.umount2(b"/.old", MNT_DETACH), "detach the machine's file system")
+    os.rmdir("/.old")
+    mount(None, "/", None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
+
+
+def show_image(image: str, root: str, tmp_mb: int) -> None:
+    """All that the image has, but what the kernel and Lambda have in its place."""
+    opened = os.open(image, os.O_PATH)
+    source = f"/proc/self/fd/{opened}"
+    mount("staticfire", root, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=8m")
+    for entry in os.scandir(source):
+        if entry.name in ("proc", "dev", "tmp", "sys", ".old"):
+            continue
+        if entry.is_symlink():
+            os.symlink(os.readlink(entry.path), f"{root}/{entry.name}")
+        else:
+            show(f"{source}/{entry.name}", root, f"/{entry.name}")
+    os.close(opened)
+    made = f"{root}/.made"
+    os.mkdir(made)
+    for name, content in (("resolv.conf", read("/etc/resolv.conf")), ("hosts", hosts())):
+        write(f"{made}/{name}", content)
+        show(f"{made}/{name}", root, f"/etc/{name}")
+    make_devices(root)
+    os.mkdir(f"{root}/tmp")
+    mount("tmp", f"{root}/tmp", "tmpfs", MS_NOSUID | MS_NODEV, f"mode=700,size={tmp_mb}m")
+
+
+def read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""
+
+
+def hosts() -> bytes:
+    address = os.environ.get("AWS_LAMBDA_RUNTIME_API", "").partition(":")[0]
+    return read("/etc/hosts") + (f"\n{address} sandbox.localdomain sandbox\n".encode() if address else b"")
+
+
+def show_machine(place: Place, root: str) -> None:
+    """What of the machine a function sees that is a zip, and where."""
     mounted = {**(place["shown"] if "shown" in place else interpreter_paths()), **place.get("beside", {})}
     links = place.get("links", {"/var/lang": sys.base_prefix})
     sources = (*mounted.values(), place["code"], place["layers"], place["runtime"])
@@ -182,18 +240,6 @@ def make_root(place: Place) -> None:
                 show(f"{layers}/{name}", root, f"/opt/{name}")
     for descriptor in opened.values():
         os.close(descriptor)
-    os.mkdir(f"{root}/proc")
-    mount("proc", f"{root}/proc", "proc", MS_NOSUID | MS_NODEV)
-    for path in OF_THE_KERNEL:
-        if os.path.exists(root + path):
-            show(root + path, "", root + path)
-    os.mkdir(f"{root}/.old")
-    pivot_root = SYS_PIVOT_ROOT[os.uname().machine]
-    check(libc.syscall(ctypes.c_long(pivot_root), os.fsencode(root), os.fsencode(f"{root}/.old")), "pivot_root")
-    os.chdir("/")
-    check(libc.umount2(b"/.old", MNT_DETACH), "detach the machine's file system")
-    os.rmdir("/.old")
-    mount(None, "/", None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
 
 
 def interpreter_paths() -> dict[str, str]:
@@ -224,10 +270,7 @@ def make_etc(root: str) -> None:
                 write(f"{root}/etc/{name}", source.read())
     write(f"{root}/etc/passwd", PASSWD)
     write(f"{root}/etc/group", GROUPS)
-    address = os.environ.get("AWS_LAMBDA_RUNTIME_API", "").partition(":")[0]
-    if address:
-        with open(f"{root}/etc/hosts", "a") as hosts:
-            hosts.write(f"\n{address} sandbox.localdomain sandbox\n")
+    write(f"{root}/etc/hosts", hosts())
 
 
 def write(path: str, content: bytes) -> None:

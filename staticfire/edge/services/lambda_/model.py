@@ -113,6 +113,24 @@ class Logging:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageOverrides:
+    """The function's ImageConfig: what it says in the place of what the image says; None and empty: nothing."""
+
+    entrypoint: tuple[str, ...] | None = None
+    command: tuple[str, ...] | None = None
+    workdir: str = ""
+
+    @classmethod
+    def read(cls, config: Mapping[str, Any]) -> ImageOverrides:
+        entrypoint, command = config.get("EntryPoint"), config.get("Command")
+        return cls(
+            tuple(entrypoint) if entrypoint else None,
+            tuple(command) if command else None,
+            config.get("WorkingDirectory") or "",
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionConfig:
     """One version of a function, as GetFunction describes it.
 
@@ -136,6 +154,7 @@ class FunctionConfig:
     runtime_version_arn: str = ""
     architecture: str = "x86_64"
     active_tracing: bool = False
+    image: ImageOverrides = field(default_factory=ImageOverrides)
     reserved: int | None = field(default=None, compare=False)
     # Whether concurrency is provisioned for this version, and how much of it for all versions.
     is_provisioned: bool = False
@@ -165,6 +184,7 @@ class FunctionConfig:
             runtime_version_arn=(config.get("RuntimeVersionConfig") or {}).get("RuntimeVersionArn") or "",
             architecture=str((config.get("Architectures") or ["x86_64"])[0]),
             active_tracing=(config.get("TracingConfig") or {}).get("Mode") == "Active",
+            image=ImageOverrides.read((config.get("ImageConfigResponse") or {}).get("ImageConfig") or {}),
             reserved=(described.get("Concurrency") or {}).get("ReservedConcurrentExecutions"),
             is_provisioned=(config.get("Version") or LATEST) in (described.get("Provisioned") or {}),
             provisioned=sum((described.get("Provisioned") or {}).values()),

@@ -22,6 +22,8 @@ class PlatformLog:
         self._runtime = runtime
 
     def init_start(self) -> list[Record]:
+        if not self._json and self._config.package_type == "Image":
+            return []  # no runtime of Lambda's begins
         if not self._json:
             arn = self._config.runtime_version_arn
             return [(None, f"INIT_START Runtime Version: {self._runtime}\tRuntime Version ARN: {arn}\n")]

@@ -1,4 +1,4 @@
-"""What a function's process becomes where its runtime is not Python: Node, or the function's own bootstrap.
+"""What a function's process becomes where its runtime is not Python: Node, its own bootstrap, an image's entrypoint.
 
 It uses what is built into the interpreter only: each module that is read from disk adds to a cold start.
 """
@@ -11,22 +11,25 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn, TypedDict
+    from typing import NoReturn, NotRequired, TypedDict
 
     class Program(TypedDict):
-        """Commands of which the first one that is there runs; `architecture` as the function's configuration has it.
+        """Commands of which the first one that is there runs; `architecture` as the function's configuration has it,
+        empty where it does not count.
 
-        `connects`: it gets a socket of the Runtime API, and a descriptor for framed records.
+        `connects`: it gets a socket of the Runtime API, and a descriptor for framed records. `workdir` is an image's,
+        whose one command is looked for on PATH.
         """
 
         commands: list[list[str]]
         architecture: str
         connects: bool
+        workdir: NotRequired[str]
 
 
 ARCHITECTURES = {62: "x86_64", 183: "arm64"}  # by their number in an ELF header
 ELF_HEAD = 20
-INVALID = "Runtime.InvalidEntrypoint"
+INVALID, INVALID_PLACE = "Runtime.InvalidEntrypoint", "Runtime.InvalidWorkingDir"
 
 
 def become(program: Program) -> NoReturn:
@@ -36,21 +39,47 @@ def become(program: Program) -> NoReturn:
         connect_node(records)
     else:
         os.close(records)
+    if "workdir" in program:
+        become_image(program["commands"][0], program["workdir"], program["architecture"])
     commands = [command for command in program["commands"] if os.path.exists(command[0])]
     if not commands:
         paths = " ".join(command[0] for command in program["commands"])
         fail(f"Couldn't find valid bootstrap(s): [{paths}]")
-    path = commands[0][0]
     wrapper = os.environ.get("AWS_LAMBDA_EXEC_WRAPPER") if program["connects"] else None
     if wrapper:
         become_wrapper(wrapper, commands[0])
+    execute(commands[0][0], commands[0], program["architecture"])
+
+
+def execute(path: str, command: list[str], architecture: str) -> NoReturn:
     try:
-        check_architecture(path, program["architecture"])
-        os.execv(path, commands[0])
+        check_architecture(path, architecture)
+        os.execv(path, command)
     except OSError as error:
-        tell_architecture(path, program["architecture"])
-        reason = os.strerror(error.errno or errno.EIO)
-        fail(f"fork/exec {path}: {reason[0].lower()}{reason[1:]}")
+        tell_architecture(path, architecture)
+        fail(f"fork/exec {path}: {reason_of(error)}")
+
+
+def become_image(command: list[str], workdir: str, architecture: str) -> NoReturn:
+    """ENTRYPOINT and CMD, as an engine starts them."""
+    try:
+        os.chdir(workdir)
+    except OSError as error:
+        fail(f"chdir {workdir}: {reason_of(error)}", INVALID_PLACE)
+    if not command:
+        fail("the image has neither ENTRYPOINT nor CMD")
+    path = command[0]
+    if "/" not in path:
+        places = [f"{folder or '.'}/{path}" for folder in os.environ.get("PATH", "").split(":")]
+        path = next((place for place in places if os.path.isfile(place) and os.access(place, os.X_OK)), "")
+    if not path:
+        fail(f'exec: "{command[0]}": executable file not found in $PATH')
+    execute(path, command, architecture)
+
+
+def reason_of(error: OSError) -> str:
+    reason = os.strerror(error.errno or errno.EIO)
+    return f"{reason[0].lower()}{reason[1:]}"
 
 
 def become_wrapper(wrapper: str, command: list[str]) -> NoReturn:
@@ -88,14 +117,14 @@ def connection() -> int:
 
 def check_architecture(path: str, architecture: str) -> None:
     """What is built for another architecture than the function's does not run on AWS, whatever this machine is."""
-    if built_for(path) not in ("", architecture):
+    if architecture and built_for(path) not in ("", architecture):
         raise OSError(errno.ENOEXEC, "")
 
 
 def tell_architecture(path: str, architecture: str) -> None:
     """A line in the function's log, where that is why it does not run."""
     own, machine = built_for(path), {"aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
-    if own and own != architecture:
+    if own and architecture and own != architecture:
         print(f"{path} is built for {own}; the function's architecture is {architecture}", flush=True)
     elif own and own != machine:
         print(f"{path} is built for {own}; this machine is {machine}, and has no qemu-user to run it", flush=True)
@@ -116,11 +145,13 @@ def elf_architecture(head: bytes) -> str:
     return ARCHITECTURES.get(int.from_bytes(head[18:20], "little"), "another architecture")
 
 
-def fail(message: str) -> NoReturn:
-    body = f'{{"errorType":"{INVALID}","errorMessage":"{message}"}}'.encode()
+def fail(message: str, kind: str = INVALID) -> NoReturn:
+    escaped = message.replace("\\", "\\\\").replace('"', '\\"')
+    printable = "".join(letter if letter.isprintable() else "?" for letter in escaped)
+    body = f'{{"errorType":"{kind}","errorMessage":"{printable}"}}'.encode()
     head = (
         f"POST /2018-06-01/runtime/init/error HTTP/1.1\r\nhost: {os.environ['AWS_LAMBDA_RUNTIME_API']}\r\n"
-        f"lambda-runtime-function-error-type: {INVALID}\r\ncontent-length: {len(body)}\r\n\r\n"
+        f"lambda-runtime-function-error-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n"
     )
     api = connection()
     os.write(api, head.encode() + body)

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol, cast
 
 import httptools
+import orjson
 
 from .response_stream import ResponseStream
 
@@ -232,7 +233,7 @@ def encode(status: str, headers: Iterable[tuple[str, str]], body: bytes) -> byte
 
 
 def error_body(message: str, kind: str) -> bytes:
-    return f'{{"errorType":"{kind}","errorMessage":"{message}"}}'.encode()
+    return orjson.dumps({"errorType": kind, "errorMessage": message})
 
 
 def problem(status: int, kind: str, message: str) -> bytes:

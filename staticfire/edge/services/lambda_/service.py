@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.aws.issued_keys import IssuedKeys
+from staticfire.edge.images.blobs import BlobStore
+from staticfire.edge.images.unpacking import ImageTrees
 from staticfire.edge.traces import Traces
 from staticfire.edge.traces.trace_id import entered, new_trace
 
@@ -85,7 +87,10 @@ class Functions:
         self._functions: dict[tuple[Scope, str], RunningFunction] = {}
         self._store = store
         self._urls: Mapping[str, Mapping[str, Any]] | None = None
-        self._runtimes = Runtimes(settings.runtimes, settings.node)
+        # Layers of images, and what was unpacked from them.
+        self.blobs = BlobStore(settings.state_dir / "images")
+        self.image_trees = ImageTrees(settings.state_dir / "functions" / "images", self.blobs)
+        self._runtimes = Runtimes(settings.runtimes, settings.node, images=self.image_trees)
         self._catalog = FunctionCatalog(store)
         self.records = self._catalog.records
         self.code = CodeStore(settings.state_dir / "functions", self.records.code())

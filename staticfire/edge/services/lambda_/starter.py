@@ -27,7 +27,7 @@ from .function_logs import FunctionLogs
 from .function_process import Launch
 from .model import FunctionConfig, LambdaSettings
 from .pool import Pool
-from .runtimes import Paths, Runtime, Runtimes
+from .runtimes import ImageRuntime, Paths, Runtime, Runtimes
 from .runtimes.node import NodeRuntime
 
 if TYPE_CHECKING:
@@ -94,6 +94,8 @@ class Starter:
     async def prepare(self, pool: Pool) -> ExecutionEnvironment:
         config = pool.config
         runtime = await self._runtimes.find(config)
+        if isinstance(runtime, ImageRuntime):
+            return await self._of_image(pool, runtime)
         isolated = await self._runtimes.isolate()
         tree = await self._code.tree(config.code_sha256, runtime, self._catalog.code_of(config))
         layers = None
@@ -146,6 +148,34 @@ class Starter:
             debug=pool.debug,
         )
 
+    async def _of_image(self, pool: Pool, runtime: ImageRuntime) -> ExecutionEnvironment:
+        config, image = pool.config, runtime.image
+        directory = self._directory / f"{os.getpid()}-{next(self._numbers)}"
+        credentials = await self._credentials.variables(config, directory.name)
+        stream = self._logs.stream(config)
+        paths = Paths("/var/task", "/opt", "/var/runtime", "/var/lang")
+        settings: LaunchSettings = {
+            "handler": "",
+            "task_root": "/",
+            "layers": "",
+            "memory_mb": config.memory,
+            "extensions": [f"/opt/extensions/{name}" for name in image.extensions],
+            "place": {"code": "", "layers": "", "runtime": "", "tmp_mb": config.tmp_mb, "image": str(image.root)},
+            "program": runtime.program(config, paths),
+        }
+        variables = {
+            "LANG": "en_US.UTF-8",
+            "TZ": ":UTC",
+            **runtime.variables(config, paths),
+            **dict(config.variables),
+            **self._reserved(config, stream.name),
+            **credentials,
+        }
+        launch = Launch(runtime.launcher, settings, variables)
+        return ExecutionEnvironment(
+            config, runtime, launch, directory=directory, stream=stream, owner=pool, traces=self._traces
+        )
+
     def _wrap(self, settings: LaunchSettings, variables: dict[str, str], directory: Path) -> None:
         """What the wrapper is to start. It is told by variables alone, as nothing stands between it and the runtime."""
         if "place" in settings:
@@ -162,8 +192,6 @@ class Starter:
 
     def _variables(self, config: FunctionConfig, runtime: Runtime, stream: str, paths: Paths) -> dict[str, str]:
         """The variables that AWS documents, the function's own, and where AWS is."""
-        level = {"AWS_LAMBDA_LOG_LEVEL": config.logging.application_level} if config.logging.application_level else {}
-        of_json = {"AWS_LAMBDA_LOG_FORMAT": "JSON", **level} if config.logging.json else {}
         own = dict(config.variables)
         programs = f"{paths.lang}/bin:" if runtime.lang else ""
         managed = {"AWS_EXECUTION_ENV": f"AWS_Lambda_{config.runtime}"} if runtime.home else {}
@@ -179,9 +207,19 @@ class Starter:
             **runtime.variables(config, paths),
             **own,
             "_HANDLER": config.handler,
+            **managed,
+            **self._reserved(config, stream),
+            "LAMBDA_TASK_ROOT": paths.task,
+            "LAMBDA_RUNTIME_DIR": paths.runtime,
+        }
+
+    def _reserved(self, config: FunctionConfig, stream: str) -> dict[str, str]:
+        """Those that every function has."""
+        level = {"AWS_LAMBDA_LOG_LEVEL": config.logging.application_level} if config.logging.application_level else {}
+        of_json = {"AWS_LAMBDA_LOG_FORMAT": "JSON", **level} if config.logging.json else {}
+        return {
             "AWS_DEFAULT_REGION": config.scope.region,
             "AWS_REGION": config.scope.region,
-            **managed,
             "AWS_LAMBDA_FUNCTION_NAME": config.name,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(config.memory),
             "AWS_LAMBDA_FUNCTION_VERSION": config.version,
@@ -190,9 +228,7 @@ class Starter:
             "AWS_LAMBDA_LOG_STREAM_NAME": stream,
             **of_json,
             "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
-            "LAMBDA_TASK_ROOT": paths.task,
-            "LAMBDA_RUNTIME_DIR": paths.runtime,
-            "AWS_ENDPOINT_URL": own.get("AWS_ENDPOINT_URL", self._endpoint),
+            "AWS_ENDPOINT_URL": dict(config.variables).get("AWS_ENDPOINT_URL", self._endpoint),
         }
 
 

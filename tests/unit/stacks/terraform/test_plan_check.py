@@ -47,10 +47,15 @@ def test_a_function_whose_runtime_is_not_here_is_refused_by_its_address(runtime:
     assert "nodejs24.x, provided.al2" in text
 
 
-def test_a_function_that_is_an_image_is_refused() -> None:
-    [(refuses, text)] = said("aws_lambda_function", package_type="Image", runtime=None)
+@pytest.mark.parametrize(
+    "uri",
+    ["public.ecr.aws/lambda/python:3.13", "999999999999.dkr.ecr.us-east-1.amazonaws.com/app:1", "app:latest"],
+)
+def test_an_image_of_somebody_elses_registry_is_refused(uri: str) -> None:
+    [(refuses, text)] = said("aws_lambda_function", package_type="Image", runtime=None, image_uri=uri)
     assert refuses
-    assert "container image" in text
+    assert uri in text
+    assert "aws_ecr_repository" in text
 
 
 @pytest.mark.parametrize(
@@ -60,6 +65,9 @@ def test_a_function_that_is_an_image_is_refused() -> None:
         {"package_type": "Zip", "runtime": "python3.9"},
         {"package_type": "Zip", "runtime": "nodejs24.x"},
         {"package_type": "Zip", "runtime": "provided.al2023"},
+        {"package_type": "Image", "image_uri": f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/app:1"},
+        {"package_type": "Image", "image_uri": f"127.0.0.1:4566/{ACCOUNT}.dkr.ecr.us-east-1/app:1"},
+        {"package_type": "Image"},  # known after apply
         {},
         {"runtime": None, "layers": None, "package_type": None},
         {"runtime": "python3.13", "layers": [None]},  # known after apply

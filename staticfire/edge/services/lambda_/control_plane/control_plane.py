@@ -22,7 +22,7 @@ from .event_invoke import EventInvokeOperations
 from .function_url_configs import FunctionUrlOperations
 from .functions import FunctionListener, FunctionOperations
 from .layers import LayerOperations
-from .packages import Packages
+from .packages import Packages, ResolveImage
 from .permissions import PermissionOperations
 from .tags import TagOperations
 from .wording import WORDING
@@ -41,8 +41,9 @@ class LambdaControlPlane:
         *,
         port: int,
         account_concurrency: int,
+        resolve_image: ResolveImage,
     ) -> None:
-        self.packages = packages = Packages(emulator, code)
+        self.packages = packages = Packages(emulator, code, resolve_image)
         self.records = records
         self.functions = functions = FunctionOperations(
             records, packages, Configurations(emulator, records), running, locations.address

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import io
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +20,8 @@ ZIPPED_LIMIT = 52428800
 
 # The address at which a caller can fetch what has a CodeSha256.
 Locate = Callable[[Call, str], str]
+# The digest of the image that a URI names, as a caller sees it; raises what AWS says of one that is not there.
+ResolveImage = Callable[[Scope, str], Awaitable[str]]
 
 # What AWS's S3 says, whatever the emulator's says.
 _S3 = {
@@ -43,14 +44,16 @@ class Package:
 class Packages:
     """Takes packages into the code store."""
 
-    def __init__(self, emulator: Emulator, code: CodeStore) -> None:
+    def __init__(self, emulator: Emulator, code: CodeStore, resolve_image: ResolveImage) -> None:
         self._emulator = emulator
+        self._resolve_image = resolve_image
         self._code = code
 
     async def take(self, scope: Scope, source: Mapping[str, Any]) -> Package:
         """`source` as in a call: ZipFile, or S3Bucket and S3Key, or ImageUri."""
         if source.get("ImageUri"):
-            return _image(source["ImageUri"])
+            digest = await self._resolve_image(scope, source["ImageUri"])
+            return Package(digest.removeprefix("sha256:"), 0, 0, source["ImageUri"])
         if source.get("S3Bucket") and source.get("S3Key"):
             data = await self._object(scope, source["S3Bucket"], source["S3Key"], source.get("S3ObjectVersion"))
         elif source.get("ZipFile") is not None:
@@ -88,9 +91,3 @@ def _unpacked_size(data: bytes) -> int:
             return sum(entry.file_size for entry in archive.infolist())
     except zipfile.BadZipFile:
         raise invalid("Could not unzip uploaded file. Please check your file, then try to upload again.") from None
-
-
-def _image(uri: str) -> Package:
-    """An image is described only: nothing here pulls it, so its hash is that of its name where it tells none."""
-    _, _, digest = uri.partition("@sha256:")
-    return Package(digest or hashlib.sha256(uri.encode()).hexdigest(), 0, 0, uri)

@@ -1,4 +1,4 @@
-"""Lambda's runtimes: which one a function needs, and how it starts. A module each: python, node, custom."""
+"""Lambda's runtimes: which one a function needs, and how it starts. A module each: python, node, custom, image."""
 
 from __future__ import annotations
 
@@ -8,25 +8,34 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from staticfire.edge.aws.calls import AwsError
+from staticfire.edge.images.errors import BadImage
+from staticfire.edge.images.unpacking import ImageTrees
 
 from .. import isolation as namespaces
 from ..function_process import LAUNCH
 from ..model import FunctionConfig
 from . import custom, node
 from .custom import CustomRuntime
+from .image import ImageRuntime
 from .node import Nodes
 from .python import Pythons, version_of
 from .runtime import NOT_RUNNABLE, Paths, Runtime, View
 
-__all__ = ["Paths", "Runtime", "Runtimes", "View"]
+__all__ = ["ImageRuntime", "Paths", "Runtime", "Runtimes", "View"]
+
+# What `prepare` is asked for images by.
+IMAGE = "image"
 
 log = logging.getLogger(__name__)
 
 
 class Runtimes:
-    """What can run here. Node's are made when they are first needed."""
+    """What can run here. Node's are made when they are first needed, and so are images' root file systems."""
 
-    def __init__(self, pythons: Mapping[str, Mapping[str, str]], node_command: Sequence[str] = ()) -> None:
+    def __init__(
+        self, pythons: Mapping[str, Mapping[str, str]], node_command: Sequence[str] = (), *, images: ImageTrees
+    ) -> None:
+        self._images = images
         self._pythons = Pythons(pythons)
         self._nodes = Nodes(node_command)
         self._isolates: bool | None = None
@@ -34,12 +43,10 @@ class Runtimes:
 
     def check(self, config: FunctionConfig) -> None:
         """That the function can run here, as far as its runtime's name tells."""
-        if config.package_type != "Zip":
-            raise AwsError(
-                NOT_RUNNABLE,
-                "InvalidRuntimeException",
-                f"{config.name} is a container image. Only zip packages run here: deploy it as a zip.",
-            )
+        if config.package_type == "Image":
+            if self._isolates is False:
+                raise _no_namespaces(config.name)
+            return
         if config.runtime in (*node.RUNTIMES, *custom.RUNTIMES):
             return
         if version_of(config.runtime) is None:
@@ -59,16 +66,28 @@ class Runtimes:
     async def find(self, config: FunctionConfig) -> Runtime:
         """The runtime of a function; made where it is not there yet."""
         self.check(config)
+        if config.package_type == "Image":
+            return await self._image(config)
         if config.runtime in custom.RUNTIMES:
             return CustomRuntime(config.runtime)
         if config.runtime in node.RUNTIMES:
             return await self._nodes.make(config.runtime)
         return self._pythons.choose(config.runtime)
 
+    async def _image(self, config: FunctionConfig) -> ImageRuntime:
+        if not await self.isolate():
+            raise _no_namespaces(config.name)
+        try:
+            return ImageRuntime(await self._images.unpacked(f"sha256:{config.code_sha256}"))
+        except BadImage as error:
+            raise AwsError(NOT_RUNNABLE, "InvalidImageException", f"The image of {config.name}: {error}") from error
+
     async def prepare(self, name: str) -> str:
         """Make a runtime before a function needs it; what to say of it, or nothing."""
         if name in node.RUNTIMES:
             await self._nodes.make(name)
+        if name == IMAGE and not await self.isolate():
+            raise _no_namespaces("A function")
         return self._nodes.note(name)
 
     async def isolate(self) -> bool:
@@ -93,3 +112,12 @@ class Runtimes:
     def isolation(self) -> str:
         """For the snapshot: "namespaces", "none" (a TMPDIR of its own only), or "unknown" before the first start."""
         return {True: "namespaces", False: "none", None: "unknown"}[self._isolates]
+
+
+def _no_namespaces(name: str) -> AwsError:
+    return AwsError(
+        NOT_RUNNABLE,
+        "InvalidRuntimeException",
+        f"{name} is a container image, which starts in namespaces here, and this machine's kernel grants none "
+        "(`staticfire doctor` says why). Deploy it as a zip, or allow unprivileged user namespaces.",
+    )

@@ -90,7 +90,8 @@ class NodeRuntime:
             f"--max-old-space-size={config.memory * 90 // 100}",
         )
         command = [node, *memory, *switched_off, f"{paths.runtime}/{self.start}"]
-        return {"commands": [command], "architecture": config.architecture, "connects": True}
+        # JavaScript runs on this machine's Node, whatever the function's architecture is, as Python does.
+        return {"commands": [command], "architecture": "", "connects": True}
 
     def inspecting(self, port: int, waits: bool) -> str:
         """The option by which Node carries a debugger; those before it can wait stop at their first line instead."""

@@ -156,12 +156,16 @@ class MemoryEmulator(Emulator):
         self.lines.setdefault(group, []).extend(event["message"] for event in body["logEvents"])
 
 
+async def no_image(scope: Scope, uri: str) -> str:
+    raise AwsError(400, "InvalidParameterValueException", f"Source image {uri} does not exist.")
+
+
 def api_of(functions: Functions) -> LambdaApi:
     """The Lambda API in front of functions."""
     locations = CodeLocations(functions.code, "secret", "http://localhost:4566")
     emulator = Emulator("http://127.0.0.1:1", Client())
     parts = (emulator, functions.records, functions.code, locations, functions)
-    return LambdaApi(functions, LambdaControlPlane(*parts, port=4566, account_concurrency=1000))
+    return LambdaApi(functions, LambdaControlPlane(*parts, port=4566, account_concurrency=1000, resolve_image=no_image))
 
 
 class Lab:

@@ -315,7 +315,6 @@ async def test_a_weighted_alias_spreads_over_its_versions(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        ({"PackageType": "Image"}, "container image"),
         ({"Runtime": "java21"}, "java21"),
     ],
 )
