@@ -87,8 +87,8 @@ def address(stack: StackUnderTest, _staticfire_worker: WorkerStacks) -> Iterator
     second = int(time.time())
     lines = [
         {"phase": "steady", "at": second, "users": 5, "rate": 20.0},
-        {"second": second, "name": "GET /", **Tally(20, 0, Counter({4.2: 19, 9.1: 1})).line()},
-        {"second": second + 1, "name": "GET /", **Tally(21, 1, Counter({4.2: 21})).line()},
+        {"second": second, "name": "GET /", **Tally(20, 0, *[Counter({4.2: 19, 9.1: 1})] * 2).line()},
+        {"second": second + 1, "name": "GET /", **Tally(21, 1, *[Counter({4.2: 21})] * 2).line()},
     ]
     (now / "record.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     yield process.start()
