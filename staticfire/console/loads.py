@@ -99,7 +99,13 @@ class Loads:
         ended = (record.parent / JSON).is_file()
         for line in _lines(record):
             if "second" in line:
-                seconds.setdefault(int(line["second"]), Tally()).__iadd__(Tally.of_line(line))
+                try:
+                    tally = Tally.of_line(line)
+                except KeyError as error:
+                    raise NoSuchRun(
+                        f"The record of {name} was written by another version: {error} is missing."
+                    ) from error
+                seconds.setdefault(int(line["second"]), Tally()).__iadd__(tally)
             elif "phase" in line:
                 phase = line
                 ended = ended or line["phase"] is None

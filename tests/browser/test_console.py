@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from axe_core_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect
 
 from staticfire.console.process import ConsoleProcess
+from staticfire.load.record import Tally
 from staticfire.testing.kit import StackUnderTest
 from staticfire.testing.run import WorkerStacks
 
@@ -85,8 +87,8 @@ def address(stack: StackUnderTest, _staticfire_worker: WorkerStacks) -> Iterator
     second = int(time.time())
     lines = [
         {"phase": "steady", "at": second, "users": 5, "rate": 20.0},
-        {"second": second, "name": "GET /", "requests": 20, "failures": 0, "times": {"4.2": 19, "9.1": 1}},
-        {"second": second + 1, "name": "GET /", "requests": 21, "failures": 1, "times": {"4.2": 21}},
+        {"second": second, "name": "GET /", **Tally(20, 0, *[Counter({4.2: 19, 9.1: 1})] * 2).line()},
+        {"second": second + 1, "name": "GET /", **Tally(21, 1, *[Counter({4.2: 21})] * 2).line()},
     ]
     (now / "record.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     yield process.start()

@@ -23,7 +23,7 @@ export function lines(title, series, { span, unit = "", marks = [], height = 190
   const scale = ticks(Math.max(0, ...values, ...marks.map(([value]) => value)));
   const most = scale[scale.length - 1];
   const times = series.flatMap((one) => one.points.map((point) => point[0]));
-  const [from, to] = span ?? [Math.min(...times), Math.max(...times)];
+  const [from, to] = span ?? (times.length ? [Math.min(...times), Math.max(...times)] : [Date.now() / 1000 - 60, Date.now() / 1000]);
   const x = (at) => left + ((at - from) / Math.max(1e-9, to - from)) * (width - left - right);
   const y = (value) => top + (1 - value / most) * (height - top - bottom);
   const readout = h("p", { class: "readout" }, " ");
