@@ -6,7 +6,7 @@ AWS_LAMBDA_RUNTIME_API is set, so that an entry script that chooses does not sta
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,7 +49,7 @@ class ImageRuntime:
     def lang(self) -> str:
         return ""
 
-    async def finish(self, tree: Path) -> None:
+    async def finish(self, tree: Path, fresh: Sequence[Path] | None = None) -> None:
         return None
 
     def view(self, layers: Path | None) -> View:
