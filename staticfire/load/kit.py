@@ -49,10 +49,11 @@ from staticfire.timespan import parse_timespan
 
 from . import journal
 from .arrivals import Arrivals
+from .leader import LATE, Leader, RequestTallies
 from .profiles import CLOSED, OPEN, PROFILES, LoadOptions
 from .random_choices import Replays, Zipf
 from .record import VARIABLE as RECORD
-from .shape import LATE, STOP_SECONDS, WORKERS_LATE_SECONDS, Leader, RequestTallies, Shape
+from .shape import STOP_SECONDS, WORKERS_LATE_SECONDS, Shape
 from .thresholds import LoadLimits, judge, limits_of, steps_of
 
 __all__ = ["Check", "HttpUser", "Replays", "Zipf", "object_of", "status"]

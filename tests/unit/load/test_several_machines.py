@@ -14,8 +14,8 @@ import pytest
 
 from staticfire.load import journal, record
 from staticfire.load.journal import Journal, Reported, write_reported
+from staticfire.load.leader import Leader, RequestTallies
 from staticfire.load.record import Record
-from staticfire.load.shape import Leader, RequestTallies
 
 HERE, THERE = "10.211.55.1", "10.211.55.2"
 PORT = "15557"

@@ -183,6 +183,7 @@ async def test_an_idle_client_and_one_that_is_here_too_long_are_sent_away() -> N
         (frame(1, b"x" * 32_000, fin=False) + frame(0, b"x" * 32_000, fin=False) * 4, 1009),
         (struct.pack(">BBQ", 0x81, 0xFF, 1 << 62), 1009),
     ],
+    ids=range(12),  # masks are drawn: the bytes are no name
 )
 async def test_what_breaks_the_protocol_ends_the_connection(sent: bytes, code: int) -> None:
     async with house() as opened, wire(opened.server) as raw:
