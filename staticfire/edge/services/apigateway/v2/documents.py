@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -32,7 +33,7 @@ class V2DocumentOperations:
         self._parts = parts
 
     async def create(self, call: Call, params: Params) -> Record:
-        document = _read(params)
+        document = await asyncio.to_thread(_read, params)
         async with self._records.changing():
             api = self._apis.described(call.scope, {**document.api, "Tags": document.tags})
             puts = self._made(Context(self._records, call.scope, api), document)
@@ -40,7 +41,7 @@ class V2DocumentOperations:
         return _told(self._apis.shown(api), document)
 
     async def replace(self, call: Call, params: Params) -> Record:
-        document, scope, api_id = _read(params), call.scope, params["ApiId"]
+        document, scope, api_id = await asyncio.to_thread(_read, params), call.scope, params["ApiId"]
         async with self._records.changing(api_id):
             before = api_of(self._records, call, api_id)
             if before["ProtocolType"] != "HTTP":

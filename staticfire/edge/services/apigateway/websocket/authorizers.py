@@ -16,6 +16,7 @@ from staticfire.edge.aws.calls import AwsError
 from staticfire.edge.aws.iam_policy import Inquiry, decide
 from staticfire.edge.aws.signed_callers import SignedCallers
 from staticfire.edge.services.apigateway.common.function_call import Callee, NotAllowed, TimedOut
+from staticfire.edge.services.apigateway.common.texts import json_or_none
 from staticfire.edge.services.apigateway.rest.records import RestRecords
 from staticfire.edge.services.lambda_ import Functions
 
@@ -115,7 +116,7 @@ class Authorizers:
             raise failed(f"authorizer {gate.authorizer_id}: {error}") from error
         occasion.authorizer_latency = round((time.monotonic() - started) * 1000)
         occasion.authorizer_status = 200
-        self._judge(json.loads(outcome.payload or b"null"), bool(outcome.error), occasion)
+        self._judge(json_or_none(outcome.payload), bool(outcome.error), occasion)
 
     def _judge(self, answer: Any, failing: bool, occasion: Occasion) -> None:
         if failing:

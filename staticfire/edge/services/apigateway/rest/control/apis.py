@@ -153,7 +153,7 @@ def set_policy(scope: Scope, api: Record, text: str | None) -> None:
         return
     try:
         document = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict) or not document.get("Statement"):
         raise bad_request(
