@@ -1,0 +1,85 @@
+"""REST APIs whose back ends cannot be called, or answer nonsense: a gateway response each time, never a failure."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from staticfire.edge.aws.calls import Scope
+from staticfire.edge.http1.head import BadHead
+from staticfire.edge.services.apigateway.rest.records import RestRecords
+from staticfire.edge.services.apigateway.rest.serving.usage import UsageCounters
+from staticfire.edge.store import Store
+from tests.unit.edge.services.apigateway.kit import ACCOUNT, REGION, Api, Incoming, Lab, arn
+
+SCOPE = Scope(ACCOUNT, REGION)
+
+
+async def rest(lab: Lab, integration: dict[str, Any], method: dict[str, Any] | None = None, **stage: Any) -> Api:
+    """An API whose root has GET."""
+    made = await lab.call("POST", "/restapis", {"name": "r"})
+    at = f"/restapis/{made['id']}/resources/{made['rootResourceId']}/methods/GET"
+    await lab.call("PUT", at, {"authorizationType": "NONE", **(method or {})})
+    await lab.call("PUT", f"{at}/integration", integration)
+    await lab.call("POST", f"/restapis/{made['id']}/deployments", {"stageName": "prod", **stage})
+    return Api(lab, made["id"], "prod")
+
+
+def function(uri: str, **members: Any) -> dict[str, Any]:
+    path = f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{uri}/invocations"
+    return {"type": "AWS_PROXY", "httpMethod": "POST", "uri": path, **members}
+
+
+async def test_a_header_that_cannot_be_sent_is_a_gateway_response(lab: Lab) -> None:
+    def refuses(method: str, base: str, target: str) -> Incoming:
+        raise BadHead("a header holds a line break or NUL")
+
+    lab.client.answer = refuses
+    api = await rest(lab, {"type": "HTTP_PROXY", "httpMethod": "GET", "uri": "http://a"})
+    answer = await api.send("GET", "/")
+    assert (answer.status, answer.json()) == (500, {"message": "Internal server error"})
+    assert answer.headers.get("x-amzn-RequestId")
+
+
+@pytest.mark.parametrize("mode", ["BUFFERED", "STREAM"])
+async def test_a_stage_variable_that_makes_no_function_is_a_gateway_response(lab: Lab, mode: str) -> None:
+    integration = function("${stageVariables.f}", responseTransferMode=mode)
+    api = await rest(lab, integration, variables={"f": "no such:name"})
+    answer = await api.send("GET", "/")
+    assert (answer.status, answer.json()) == (500, {"message": "Internal server error"})
+
+
+async def test_cookies_that_are_no_list_are_malformed(lab: Lab) -> None:
+    lab.functions.handlers["f"] = lambda event: {"statusCode": 200, "cookies": 1}
+    api = await rest(lab, function(arn("f")))
+    assert (await api.send("GET", "/")).status == 502
+
+
+async def test_a_quota_counts_what_is_on_its_way_to_the_store(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not once less while it is written, and not twice when it is written and that is not yet told."""
+    records = RestRecords(lab.store)
+    counters = UsageCounters(records, interval=3600)
+    write, writing, written = Store.write, asyncio.Event(), asyncio.Event()
+    go_on = asyncio.Event()
+
+    async def slow(self: Store, *args: Any) -> None:
+        writing.set()
+        await go_on.wait()
+        await write(self, *args)
+        written.set()
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(Store, "write", slow)
+    counters.count(SCOPE, "plan", "key")
+    flushing = asyncio.create_task(counters.flush())
+    await writing.wait()
+    counters.count(SCOPE, "plan", "key")
+    assert counters.used(SCOPE, "plan", "key", "DAY", 0) == 2
+    go_on.set()
+    await written.wait()
+    assert counters.used(SCOPE, "plan", "key", "DAY", 0) == 2
+    await flushing
+    assert counters.used(SCOPE, "plan", "key", "DAY", 0) == 2
+    await counters.close()
