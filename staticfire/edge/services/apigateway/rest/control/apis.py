@@ -68,8 +68,10 @@ class ApiOperations:
         return page(in_order(self._records.apis(call.scope)), params)
 
     async def delete(self, call: Call, params: Params) -> None:
-        required_api(self._records, call.scope, params["restApiId"])
-        await self._records.write(deletes=self._records.of_api(call.scope, params["restApiId"]))
+        scope, api_id = call.scope, params["restApiId"]
+        async with self._records.changing(scope, api_id):
+            required_api(self._records, scope, api_id)
+            await self._records.write(deletes=self._records.of_api(scope, api_id))
 
     async def update(self, call: Call, params: Params) -> Record:
         scope, api_id = call.scope, params["restApiId"]

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from staticfire.edge.aws.calls import Scope
+from staticfire.edge.aws.calls import AwsError, Call, Scope
 from staticfire.edge.http1.head import BadHead
+from staticfire.edge.http1.messages import Headers, Request
 from staticfire.edge.services.apigateway.rest.records import RestRecords
 from staticfire.edge.services.apigateway.rest.serving.usage import UsageCounters
 from staticfire.edge.store import Store
@@ -49,6 +50,16 @@ async def test_a_stage_variable_that_makes_no_function_is_a_gateway_response(lab
     api = await rest(lab, integration, variables={"f": "no such:name"})
     answer = await api.send("GET", "/")
     assert (answer.status, answer.json()) == (500, {"message": "Internal server error"})
+
+
+async def test_two_imported_keys_are_not_the_same(lab: Lab) -> None:
+    value = "a-value-of-twenty-characters"
+    request = Request(
+        "POST", "/apikeys", "mode=import&format=csv", Headers([]), f"name,key\na,{value}\nb,{value}\n".encode()
+    )
+    with pytest.raises(AwsError, match="already exists"):
+        await lab.apis.answer(Call(request, "apigateway", SCOPE))
+    assert (await lab.call("GET", "/apikeys"))["item"] == []
 
 
 async def test_cookies_that_are_no_list_are_malformed(lab: Lab) -> None:
