@@ -52,7 +52,7 @@ def api_gateway(
     second = V2ControlPlane(records, f"{domain}:{port}", mappings.domains_of)
     second.add({**names.table(), **mappings.table()})
     rest = RestServing(rest_records, emulator, functions, callers, services, port=port, client=client, traces=traces)
-    first = RestControlPlane(rest_records, f"{domain}:{port}", Trials(rest))
+    first = RestControlPlane(rest_records, f"{domain}:{port}", mappings.domains_of, Trials(rest))
     first.add(FirstGeneration(records, names, mappings).table(), tags={"domainnames": ("domain-name", "Tags")})
     neighbours = Neighbours(functions, client, KeySource(client, emulator), services, callers)
     http = HttpApis(records, neighbours, emulator, port=port, traces=traces)

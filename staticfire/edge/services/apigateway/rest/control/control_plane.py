@@ -15,6 +15,7 @@ from .api_keys import ApiKeyOperations
 from .apis import ApiOperations
 from .authorizers import AuthorizerOperations
 from .client_certificates import ClientCertificateOperations
+from .common import MappedDomains, no_domains
 from .deployments import DeploymentOperations
 from .documentation import DocumentationOperations
 from .documents import DocumentOperations
@@ -36,16 +37,21 @@ from .wording import WORDING
 
 
 class RestControlPlane:
-    """What describes REST APIs. `address`: the host and port below which APIs have names; `trier`: serving."""
+    """What describes REST APIs.
 
-    def __init__(self, records: RestRecords, address: str, trier: Trier | None = None) -> None:
+    `address`: the host and port below which APIs have names; `mapped`: the domains that lead to one; `trier`: serving.
+    """
+
+    def __init__(
+        self, records: RestRecords, address: str, mapped: MappedDomains = no_domains, trier: Trier | None = None
+    ) -> None:
         self._other_tags: dict[str, tuple[str, str]] = {}
         self._operations = Operations("apigateway", {}, WORDING, alone=True)
         for table in (
-            _of_apis(records),
+            _of_apis(records, mapped),
             _of_methods(records),
             _beside_methods(records),
-            _of_stages(records),
+            _of_stages(records, mapped),
             _of_callers(records),
             _of_account(records),
             _of_documents(records, address),
@@ -76,8 +82,8 @@ class RestControlPlane:
         """Nothing passes."""
 
 
-def _of_apis(records: RestRecords) -> dict[str, Carry]:
-    apis, resources = ApiOperations(records), ResourceOperations(records)
+def _of_apis(records: RestRecords, mapped: MappedDomains) -> dict[str, Carry]:
+    apis, resources = ApiOperations(records, mapped), ResourceOperations(records)
     return {
         "CreateRestApi": apis.create,
         "GetRestApi": apis.get,
@@ -143,8 +149,8 @@ def _beside_methods(records: RestRecords) -> dict[str, Carry]:
     }
 
 
-def _of_stages(records: RestRecords) -> dict[str, Carry]:
-    deployments, stages = DeploymentOperations(records), StageOperations(records)
+def _of_stages(records: RestRecords, mapped: MappedDomains) -> dict[str, Carry]:
+    deployments, stages = DeploymentOperations(records), StageOperations(records, mapped)
     return {
         "CreateDeployment": deployments.create,
         "GetDeployment": deployments.get,

@@ -52,6 +52,18 @@ async def test_a_stage_variable_that_makes_no_function_is_a_gateway_response(lab
     assert (answer.status, answer.json()) == (500, {"message": "Internal server error"})
 
 
+async def test_what_a_domain_leads_to_is_not_deleted(lab: Lab) -> None:
+    api = await rest(lab, {"type": "HTTP_PROXY", "httpMethod": "GET", "uri": "http://a"})
+    await lab.call("POST", "/domainnames", {"domainName": "api.example.com"})
+    at = "/domainnames/api.example.com/basepathmappings"
+    await lab.call("POST", at, {"restApiId": api.id, "stage": "prod"})
+    for path, what in ((f"/restapis/{api.id}/stages/prod", "stage"), (f"/restapis/{api.id}", "API")):
+        with pytest.raises(AwsError, match=f"Deleting {what} failed.*api.example.com"):
+            await lab.call("DELETE", path)
+    await lab.call("DELETE", f"{at}/(none)")
+    await lab.call("DELETE", f"/restapis/{api.id}")
+
+
 async def test_two_imported_keys_are_not_the_same(lab: Lab) -> None:
     value = "a-value-of-twenty-characters"
     request = Request(
