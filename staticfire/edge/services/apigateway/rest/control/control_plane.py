@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 
 from staticfire.edge.aws.calls import AwsError, Call
 from staticfire.edge.aws.protocol import Operations
@@ -27,7 +28,7 @@ from .methods import MethodOperations
 from .models import ModelOperations
 from .resources import ResourceOperations
 from .stages import StageOperations
-from .tags import RestTagOperations
+from .tags import OtherTags, RestTagOperations
 from .trying import TrialOperations, Trier
 from .usage import UsageOperations
 from .usage_plans import UsagePlanOperations
@@ -45,7 +46,7 @@ class RestControlPlane:
     def __init__(
         self, records: RestRecords, address: str, mapped: MappedDomains = no_domains, trier: Trier | None = None
     ) -> None:
-        self._other_tags: dict[str, tuple[str, str]] = {}
+        self._other_tags: dict[str, tuple[str, str, Callable[[], asyncio.Lock]]] = {}
         self._operations = Operations("apigateway", {}, WORDING, alone=True)
         for table in (
             _of_apis(records, mapped),
@@ -62,8 +63,8 @@ class RestControlPlane:
         trials = TrialOperations(records, trier)
         self._operations.add({"TestInvokeMethod": trials.method, "TestInvokeAuthorizer": trials.authorizer})
 
-    def add(self, table: Mapping[str, Carry], *, tags: Mapping[str, tuple[str, str]] | None = None) -> None:
-        """More operations; `tags`: further kinds of documents that have tags, as tags.KINDS has them."""
+    def add(self, table: Mapping[str, Carry], *, tags: OtherTags | None = None) -> None:
+        """More operations; `tags`: further kinds of documents that have tags."""
         self._operations.add(table)
         self._other_tags |= tags or {}
 
