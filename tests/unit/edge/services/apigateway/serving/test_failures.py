@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -62,6 +63,24 @@ async def test_what_a_domain_leads_to_is_not_deleted(lab: Lab) -> None:
             await lab.call("DELETE", path)
     await lab.call("DELETE", f"{at}/(none)")
     await lab.call("DELETE", f"/restapis/{api.id}")
+
+
+@pytest.mark.parametrize(
+    "path", ["_ministack/reset", "%5Fministack/reset", "/_localstack/state/reset", "a/../_ministack/reset"]
+)
+async def test_a_client_s_path_steers_no_emulator(lab: Lab, path: str) -> None:
+    integration = {
+        "type": "AWS",
+        "httpMethod": "POST",
+        "uri": f"arn:aws:apigateway:{REGION}:s3:path/{{object}}",
+        "credentials": f"arn:aws:iam::{ACCOUNT}:role/r",
+        "requestParameters": {"integration.request.path.object": "method.request.querystring.object"},
+    }
+    api = await rest(lab, integration, {"requestParameters": {"method.request.querystring.object": True}})
+    assert (await api.send("GET", f"/?object={quote(path)}")).status == 504
+    assert lab.called == []
+    await api.send("GET", "/?object=bucket/_key")
+    assert [request.path for request in lab.called] == ["/bucket/_key"]
 
 
 async def test_two_imported_keys_are_not_the_same(lab: Lab) -> None:
