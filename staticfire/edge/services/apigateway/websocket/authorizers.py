@@ -84,7 +84,10 @@ class Authorizers:
         except AwsError as error:
             raise HandshakeRefused(error.status, error.message, kind="ACCESS_DENIED", reason=error.message) from error
         facts = {"aws:sourceip": request.peer}
-        refusal = await self._callers.refusal(caller, INVOKE, occasion.method_arn, facts=facts)
+        try:
+            refusal = await self._callers.refusal(caller, INVOKE, occasion.method_arn, facts=facts)
+        except AwsError as error:
+            raise failed(f"the caller's policies cannot be read: {error}") from error
         if refusal is not None:
             raise HandshakeRefused(403, refusal.message, kind="ACCESS_DENIED", reason=refusal.message)
         occasion.client.caller = caller

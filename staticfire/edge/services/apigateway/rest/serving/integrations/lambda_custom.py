@@ -64,9 +64,9 @@ class LambdaCustomResponder:
 
     async def _later(self, exchange: RestExchange, payload: bytes) -> Response:
         ref = named(self._callee, exchange)
-        if self._own_policy and not await self._functions.allows(ref, PRINCIPAL, exchange.source_arn):
-            raise internal("Invalid permissions on Lambda function")
         try:
+            if self._own_policy and not await self._functions.allows(ref, PRINCIPAL, exchange.source_arn):
+                raise internal("Invalid permissions on Lambda function")
             exchange.integration_request_id = await self._functions.enqueue(ref, payload, trace_id=exchange.trace_id)
         except AwsError as error:
             raise refusal_of(exchange, error) from error
