@@ -108,7 +108,9 @@ class _Reading:
         if info.get("description"):
             api["Description"] = str(info["description"])
         if cors := mapping(self._document.get(CORS), CORS):
-            api["CorsConfiguration"] = {name[:1].upper() + name[1:]: cors[name] for name in _CORS if name in cors}
+            api["CorsConfiguration"] = {
+                name[:1].upper() + name[1:]: _of_cors(name, cors[name]) for name in _CORS if cors.get(name) is not None
+            }
         routes = list(islice(self._routes(), MOST_ROUTES + 1))
         if len(routes) > MOST_ROUTES:
             raise malformed(f"it has more than {MOST_ROUTES} routes")
@@ -177,12 +179,18 @@ class _Reading:
         authorizer: Document = {
             "Name": name,
             "AuthorizerType": kind.upper(),
-            "IdentitySource": [one.strip() for one in sources.split(",")] if isinstance(sources, str) else sources,
+            "IdentitySource": [one.strip() for one in sources.split(",")]
+            if isinstance(sources, str)
+            else _texts(sources, f"identitySource of {name}"),
         }
         authorizer |= _members(value, _AUTHORIZER, f"the authorizer {name}")
         if kind == "jwt":
             jwt = mapping(value.get("jwtConfiguration"), f"jwtConfiguration of {name}")
-            authorizer["JwtConfiguration"] = {"Issuer": jwt.get("issuer"), "Audience": jwt.get("audience") or []}
+            audience = jwt.get("audience") or []
+            authorizer["JwtConfiguration"] = {
+                "Issuer": str(jwt.get("issuer") or ""),
+                "Audience": [audience] if isinstance(audience, str) else _texts(audience, f"the audience of {name}"),
+            }
         self._authorizers[name] = authorizer
         return authorizer
 
@@ -210,6 +218,25 @@ def _members(value: Document, names: Mapping[str, str], where: str) -> Document:
     }
 
 
+def _texts(value: Any, where: str) -> list[str]:
+    return [str(one) for one in listed(value, where)]
+
+
+def _of_cors(name: str, value: Any) -> Any:
+    if name == "allowCredentials":
+        return str(value).lower() == "true"
+    if name == "maxAge":
+        return _number(value, f"{CORS}.maxAge")
+    return _texts(value, f"{CORS}.{name}")
+
+
+def _number(value: Any, where: str) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        raise malformed(f"{where} must be a number") from None
+
+
 def _typed(name: str, value: Any, where: str) -> Any:
     if name in _MAPS:
         return mapping(value, where)
@@ -217,12 +244,7 @@ def _typed(name: str, value: Any, where: str) -> Any:
         raise malformed(f"{where} must be a text: a function of a template in it is not evaluated")
     if name in _FLAGS:
         return str(value).lower() == "true"
-    if name not in _NUMBERS:
-        return str(value)
-    try:
-        return int(value)
-    except ValueError:
-        raise malformed(f"{where} must be a number") from None
+    return _number(value, where) if name in _NUMBERS else str(value)
 
 
 def _prefix(document: Document, base_path: str) -> str:

@@ -80,6 +80,26 @@ def test_members_of_an_http_integration_that_are_none_are_refused(members: dict[
         http_integration(**members)
 
 
+def test_an_audience_is_a_list_whatever_the_document_has() -> None:
+    jwt = {"issuer": "https://a", "audience": "our-clients"}
+    scheme = {"type": "oauth2", "x-amazon-apigateway-authorizer": {"type": "jwt", "jwtConfiguration": jwt}}
+    read = read_http(
+        json.dumps(
+            document(
+                paths={"/x": {"get": {}}}, security=[{"jwt": ["s"]}], components={"securitySchemes": {"jwt": scheme}}
+            )
+        ),
+        None,
+    )
+    assert read.authorizers["jwt"]["JwtConfiguration"] == {"Issuer": "https://a", "Audience": ["our-clients"]}
+
+
+@pytest.mark.parametrize("cors", [{"allowOrigins": "*"}, {"maxAge": "long"}, {"maxAge": [1]}], ids=str)
+def test_cors_that_is_none_is_refused(cors: dict[str, Any]) -> None:
+    with pytest.raises(AwsError, match="x-amazon-apigateway-cors"):
+        read_http(json.dumps({**document(), "x-amazon-apigateway-cors": cors}), None)
+
+
 def test_the_routes_of_an_http_document_are_bounded() -> None:
     operation = {"x-amazon-apigateway-integration": {"type": "http_proxy", "uri": "http://a", "httpMethod": "GET"}}
     paths = {f"/{number}": {"get": operation} for number in range(MOST_ROUTES + 1)}
