@@ -82,8 +82,7 @@ class V2DocumentOperations:
         stage = params.get("StageName") or ""
         parts = self._exported(call.scope, api["ApiId"], stage)
         document = http_document(api, parts, stage, extensions=params.get("IncludeExtensions", True))
-        text = json.dumps(document, indent=2) if kind == "JSON" else yaml.safe_dump(document, sort_keys=False)
-        return {"body": text.encode()}
+        return {"body": await asyncio.to_thread(_written, document, kind)}
 
     def _exported(self, scope: Scope, api_id: str, name: str) -> Record:
         if not name:
@@ -95,6 +94,12 @@ class V2DocumentOperations:
         if parts is None:
             raise bad_request(f"Nothing is deployed to the stage {name}")
         return parts
+
+
+def _written(document: Mapping[str, Any], kind: str) -> bytes:
+    """In a thread: YAML of a large one takes seconds."""
+    text = json.dumps(document, indent=2) if kind == "JSON" else yaml.safe_dump(document, sort_keys=False)
+    return text.encode()
 
 
 def _read(params: Params) -> HttpDocument:

@@ -11,6 +11,7 @@ import pytest
 from staticfire.edge.aws.calls import AwsError, Call, Scope
 from staticfire.edge.http1.head import BadHead
 from staticfire.edge.http1.messages import Headers, Request
+from staticfire.edge.services.apigateway.openapi.documents import parse
 from staticfire.edge.services.apigateway.rest.records import RestRecords
 from staticfire.edge.services.apigateway.rest.serving.usage import UsageCounters
 from staticfire.edge.store import Store
@@ -81,6 +82,20 @@ async def test_a_client_s_path_steers_no_emulator(lab: Lab, path: str) -> None:
     assert lab.called == []
     await api.send("GET", "/?object=bucket/_key")
     assert [request.path for request in lab.called] == ["/bucket/_key"]
+
+
+async def test_an_export_in_yaml_says_what_one_in_json_says(lab: Lab) -> None:
+    api = await rest(lab, {"type": "HTTP_PROXY", "httpMethod": "GET", "uri": "http://a"})
+    path = f"/restapis/{api.id}/stages/prod/exports/oas30"
+    documents = []
+    for accepts in ("application/json", "application/yaml"):
+        call = Call(Request("GET", path, "", Headers([("accept", accepts)])), "apigateway", SCOPE)
+        response = await lab.apis.answer(call)
+        assert response is not None
+        assert isinstance(response.body, bytes)
+        documents.append(parse(response.body))
+    assert documents[0] == documents[1]
+    assert list(documents[0]["paths"]) == ["/"]
 
 
 async def test_two_imported_keys_are_not_the_same(lab: Lab) -> None:
