@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -31,8 +32,16 @@ def joined(root: str, records: Sequence[Record]) -> tuple[list[Span], list[int]]
 
 
 def _latest(spans: Sequence[Span]) -> list[Span]:
-    """A segment may be sent again as it grows: the last one counts."""
-    return list({span.id: span for span in spans}.values())
+    """A segment may be sent again as it grows: the last one counts. All else that has the id of another is itself: of
+    two requests that came with one trace id, each is the one that entered it."""
+    latest: dict[str, Span] = {}
+    others = (f"{number:016x}" for number in itertools.count(1))
+    for span in spans:
+        identifier = span.id
+        while span.kind != "segment" and identifier in latest:
+            identifier = next(others)
+        latest[identifier] = span if identifier == span.id else span._replace(id=identifier)
+    return list(latest.values())
 
 
 def _start(span: Span) -> tuple[float, float]:
