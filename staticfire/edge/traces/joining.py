@@ -89,7 +89,8 @@ def summarised(root: str, number: int, records: Sequence[Record]) -> TraceSummar
     first = min(records, key=_weight)
     start, end = min(record[4] for record in records), max(record[5] for record in records)
     functions = tuple(dict.fromkeys(record[3] for record in records if record[0] == "function"))
-    span = unfolded(first)
+    # Of a request nothing but its facts is folded, and none of them is told here.
+    span = Span(*first[:9], {}) if first[0] == "api" else unfolded(first)  # type: ignore[arg-type]
     outcome, error = span.outcome, span.error
     if outcome == "ok":
         outcome, error = _worst(records)

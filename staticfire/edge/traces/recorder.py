@@ -44,6 +44,14 @@ class TraceFilter:
     slower_than: float = 0.0  # in seconds
     since: float = 0.0
 
+    def may_take(self, records: Sequence[Record]) -> bool:
+        """Whether to look at a summary at all, which has to be made: what is looked for is not in most traces."""
+        if self.since and max(record[4] for record in records) < self.since:
+            return False
+        if self.outcome in ("", "ok"):
+            return True
+        return any(record[6] >= 400 or record[7] or record[0] == "segment" for record in records)
+
     def takes(self, summary: TraceSummary) -> bool:
         if self.outcome and self.outcome not in (summary.outcome, "ok" if summary.outcome == "ok" else "failed"):
             return False
@@ -208,7 +216,7 @@ class Traces:
 
     def _recent(self, chosen: TraceFilter, before: int) -> Iterator[TraceSummary]:
         for kept in reversed(tuple(self._order)):
-            if kept.records and not 0 < before <= kept.number:
+            if kept.records and not 0 < before <= kept.number and chosen.may_take(kept.records):
                 summary = self._summary(kept)
                 if chosen.takes(summary):
                     yield summary

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from staticfire.edge.traces import TraceFilter, Traces
+from staticfire.edge.traces import TraceFilter, Traces, recorder
+from staticfire.edge.traces.joining import summarised
 from staticfire.edge.traces.model import Record
 from staticfire.edge.traces.recorder import MARKS, RECORDS_OF_A_TRACE
 from staticfire.edge.traces.requests import Served, note_request
@@ -273,3 +274,22 @@ async def test_all_of_a_time() -> None:
     for number in range(3):
         traces.add(root(number), call(number, start=float(number)))
     assert [trace.id async for trace in traces.all(1.0, 1.5)] == [root(1)]
+
+
+def test_what_cannot_be_chosen_is_not_summed_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def counted(identifier: str, number: int, records: Any) -> Any:
+        made.append(identifier)
+        return summarised(identifier, number, records)
+
+    monkeypatch.setattr(recorder, "summarised", counted)
+    traces = Traces()
+    for number in range(20):
+        request(traces, number)
+    request(traces, 20, status=502, error="no")
+    assert [summary.id for summary in traces.recent(TraceFilter(outcome="fault"))] == [root(20)]
+    assert traces.recent(TraceFilter(since=5.0)) == []
+    assert made == [root(20)]
+    traces.add(root(21), invocation(21, error="E"))
+    assert [summary.id for summary in traces.recent(TraceFilter(outcome="failed"))] == [root(21), root(20)]
