@@ -76,6 +76,8 @@ class EdgeClient:
     def trace(self, identifier: str) -> Mapping[str, Any] | None:
         """One trace by any of its ids; None where none has it."""
         status, answer = self._request("GET", f"traces/{quote(identifier, safe='')}")
+        if status == 404 and answer.get("off"):
+            raise TracesOff(str(answer["message"]))
         if status == 404:
             return None
         if status >= 300:

@@ -100,7 +100,10 @@ def _pattern(text: str | None) -> re.Pattern[str] | None:
 
 def _requests(running: Running, identifier: str) -> tuple[Collection[str], float]:
     """All request ids of the trace that an id names, and when it began; without such a trace the id itself."""
-    trace = running.edge().trace(identifier)
+    try:
+        trace = running.edge().trace(identifier)
+    except TracesOff:
+        trace = None  # the lines that name the id are there all the same
     if trace is None:
         return {identifier}, time.time()
     return {identifier, str(trace["id"]), *trace["request_ids"]}, float(trace["start"])

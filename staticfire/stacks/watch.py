@@ -222,7 +222,7 @@ class Watcher:
         except NotRunningError:
             raise
         except StaticfireError as error:
-            self._say(f"{label} is refused: {error}. The functions keep the code they have.")
+            self._say(f"{label} is refused: {error}. The next save tries it again.")
             return
         watched.deployed |= dict.fromkeys(other, sha256)
         names = [arn.rpartition(":")[2] for arn in functions] + [arn.split(":layer:")[1] for arn in layers]

@@ -76,8 +76,12 @@ def test_the_users_proxy_is_not_asked_for_this_machine(serve: Serve, monkeypatch
 
 
 def test_traces_that_are_off_are_not_traces_that_are_none(serve: Serve) -> None:
-    edge = serve(404, b'{"message": "Traces are off"}')
+    edge = serve(404, b'{"message": "Traces are off", "off": true}')
     with pytest.raises(TracesOff, match="Traces are off"):
         edge.traces()
+    with pytest.raises(TracesOff, match="Traces are off"):
+        edge.trace("x")
+    assert serve(404, b'{"message": "No trace has the id"}').trace("x") is None
     running, apis = SimpleNamespace(edge=lambda: edge), SimpleNamespace(groups=dict)
     assert list(logs._of_apis(running, apis, (), None, 0)) == []  # type: ignore[arg-type]
+    assert logs._requests(running, "x")[0] == {"x"}  # type: ignore[arg-type]

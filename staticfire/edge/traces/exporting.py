@@ -115,6 +115,7 @@ class IntoFile(Exporter):
         self._path.parent.mkdir(parents=True, exist_ok=True)
         if self._path.exists() and self._path.stat().st_size + len(data) > FILE_BYTES:
             self._path.replace(self._path.with_name(f"{self._path.name}.1"))
+        self._path.touch(0o600)  # headers and bodies hold secrets
         with self._path.open("ab") as file:
             file.write(data)
 

@@ -80,6 +80,7 @@ async def test_a_file_has_a_document_a_line(tmp_path: Path) -> None:
     exporter = IntoFile(traces, tmp_path / "sub" / "traces.jsonl")
     traces.add(root(1), call(1))
     await exporter.close()
+    assert (tmp_path / "sub" / "traces.jsonl").stat().st_mode & 0o077 == 0
     (line,) = (tmp_path / "sub" / "traces.jsonl").read_text().splitlines()
     assert json.loads(line)["trace"] == root(1)
     assert json.loads(line)["name"] == "dynamodb PutItem orders"
