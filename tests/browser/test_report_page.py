@@ -125,7 +125,7 @@ def test_the_style_sheet_is_the_one_that_the_policy_allows(opened: Open) -> None
 def test_the_plots_are_drawn(scheme: str, width: int, opened: Open, report: dict[str, Any]) -> None:
     page = opened(width, scheme).page
     plots = page.locator("svg.plot")
-    assert plots.count() == 6
+    assert plots.count() == 9
     for plot in plots.all():
         box = plot.bounding_box()
         assert box is not None
@@ -137,7 +137,8 @@ def test_the_plots_are_drawn(scheme: str, width: int, opened: Open, report: dict
         stroke = line.evaluate("path => getComputedStyle(path).stroke")
         assert length > 250
         assert stroke not in ("none", "rgb(0, 0, 0)")
-    assert page.locator(".plot").nth(4).locator("circle.holds, path.breaks").count() == len(report["steps"]) + 2
+    steps = page.get_by_role("img", name="p95 against what was carried (ms)")
+    assert steps.locator("circle.holds, path.breaks").count() == len(report["steps"]) + 2
 
 
 def test_lines_of_one_plot_differ_by_more_than_colour(opened: Open) -> None:
@@ -196,6 +197,51 @@ def test_what_the_pointer_is_over_is_told(opened: Open, report: dict[str, Any]) 
     second.locator("rect").hover()
     assert tooltip.is_visible()
     assert f"answered {report['series'][5]['rate']:,}" in (tooltip.text_content() or "")
+
+
+def test_values_are_told_by_keyboard_too(opened: Open, report: dict[str, Any]) -> None:
+    page = opened().page
+    plot, said = page.locator("svg.plot").first, page.get_by_role("status")
+    plot.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert (said.text_content() or "").startswith("1 s: ")
+    assert plot.locator(".readout.on text").is_visible()
+    page.keyboard.press("End")
+    last = report["series"][-1]["at"] - report["series"][0]["at"]
+    assert (said.text_content() or "").startswith(f"{last} s: ")
+    page.keyboard.press("Tab")
+    assert page.locator(".readout.on").count() == 0
+
+
+def test_all_time_plots_are_looked_at_more_closely_together(opened: Open) -> None:
+    page = opened().page
+    plots = page.locator("svg.plot:has(svg.pane)")
+    whole = [pane.get_attribute("viewBox") for pane in page.locator("svg.pane").all()]
+    plots.first.focus()
+    page.keyboard.press("+")
+    closer = [pane.get_attribute("viewBox") for pane in page.locator("svg.pane").all()]
+    assert all(before != after for before, after in zip(whole, closer, strict=True))
+    assert page.locator("svg.plot.zoomed").count() == plots.count()
+    page.keyboard.press("0")
+    assert page.locator("svg.plot.zoomed").count() == 0
+
+    box = plots.nth(1).bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 60)
+    page.mouse.up()
+    assert page.locator("svg.plot.zoomed").count() == plots.count()
+
+
+def test_a_table_that_scrolls_says_so(opened: Open) -> None:
+    page = opened(NARROW).page
+    scrolling = page.locator(".scroll.scrolls")
+    assert scrolling.count() > 0
+    said = scrolling.first.evaluate("box => getComputedStyle(box, '::before').content")
+    assert "Scroll sideways" in said
+    assert opened(WIDE).page.locator(".scroll.scrolls").count() < scrolling.count()
 
 
 def test_a_screenshot_can_be_taken(opened: Open, tmp_path: Path) -> None:
