@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from pg8000.native import DatabaseError
 
 from staticfire.errors import StaticfireError, UsageError
@@ -117,12 +117,15 @@ class Seeding:
         try:
             if not dynamodb.batch_write_item(RequestItems={table: requests}).get("UnprocessedItems"):
                 return
-        except ClientError:  # it does not say which item is wrong; one key twice is nothing wrong in a file
+        except (
+            ClientError,
+            BotoCoreError,
+        ):  # it does not say which item is wrong; one key twice is nothing wrong in a file
             pass
         for item in items:
             try:
                 dynamodb.put_item(TableName=table, Item=item.values)
-            except ClientError as error:
+            except (ClientError, BotoCoreError) as error:
                 raise self._failed(f"{file}:{item.place}: {error}", f"table: {table}") from error
 
     def _objects(self, step: Step) -> Iterator[str]:
