@@ -27,9 +27,9 @@ class _Print(argparse.Action):
     """Done while words are parsed, as `--version` is: it needs no project."""
 
     def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, shell: Any, *_: Any) -> None:
-        import argcomplete  # not at the top, here and below: no other command waits for it
+        from argcomplete.shell_integration import shellcode  # not at the top, here and below: no other waits for it
 
-        print(argcomplete.shellcode(["staticfire"], shell=shell))
+        print(shellcode(["staticfire"], shell=shell))
         parser.exit()
 
 
@@ -43,10 +43,11 @@ def complete(parser_of: Callable[[Sequence[str]], argparse.ArgumentParser]) -> N
     import argcomplete
 
     words = _words(os.environ.get("COMP_LINE", ""))
+    of_another_program = "--" in words and "exec" in words[: words.index("--")]  # files are what is left for it
     parser = parser_of(words)
     for command, action in _actions(parser):
         completer = _completer(command, action.dest)
-        if completer is not None and not action.choices:
+        if completer is not None and not action.choices and not of_another_program:
             action.completer = completer  # type: ignore[attr-defined]
     argcomplete.autocomplete(parser)
 

@@ -35,8 +35,8 @@ def run(command: Sequence[str], variables: Mapping[str, str]) -> int:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         child = subprocess.Popen(command, env=dict(variables))
-        for number in early:
-            hand_on(number)
+        for came in early:
+            hand_on(came)
         code = child.wait()
     finally:
         for number, handler in before.items():

@@ -41,7 +41,7 @@ def _lines(file: Path) -> Iterator[tuple[str, Any]]:
     with file.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if line.strip():
-                yield str(number), _parsed(file, line, number - 1)
+                yield str(number), _parsed(file, line.strip(), number - 1)
 
 
 def _list(file: Path) -> Iterator[tuple[str, Any]]:
