@@ -63,6 +63,6 @@ def test_binary_values_are_bytes_however_deep(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_item_is_told_with_its_place(tmp_path: Path, name: str, text: str, said: str) -> None:
-    with pytest.raises(ValueError, match="items.json") as failed:
+    with pytest.raises(ValueError, match=r"items\.json") as failed:
         items(tmp_path, name, text)
     assert said in str(failed.value)
