@@ -133,8 +133,8 @@ def test_a_name_that_nothing_has_is_told_with_those_that_there_are() -> None:
 
 def test_an_error_of_postgres_has_the_line_where_it_says_one(tmp_path: Path) -> None:
     text = "SELECT 1;\n-- ä\nSELECT nothing;\n"
-    told = DatabaseError({"M": "column does not exist", "P": str(text.index("nothing") + 1), "H": "Look."})
-    assert _in_file(Path("a.sql"), text, told) == "a.sql:3: column does not exist (Look.)"
+    error = DatabaseError({"M": "column does not exist", "P": str(text.index("nothing") + 1), "H": "Look."})
+    assert _in_file(Path("a.sql"), text, error) == "a.sql:3: column does not exist (Look.)"
     assert _in_file(Path("a.sql"), text, DatabaseError({"M": "duplicate key"})) == "a.sql: duplicate key"
 
 
