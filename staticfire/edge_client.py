@@ -34,6 +34,10 @@ class Health:
 WELL = ("running", "none")
 
 
+class TracesOff(StaticfireError):
+    """The running edge keeps no traces."""
+
+
 class EdgeClient:
     """`endpoint` is the edge's base URL; `token` is what it wants to see for all but its health."""
 
@@ -61,12 +65,19 @@ class EdgeClient:
     def traces(self, **chosen: str | int | float) -> Sequence[Mapping[str, Any]]:
         """The newest traces, as GET /_staticfire/traces chooses them."""
         query = urlencode({name: value for name, value in chosen.items() if value})
-        traces: Sequence[Mapping[str, Any]] = self._ask("GET", f"traces?{query}")["traces"]
+        status, answer = self._request("GET", f"traces?{query}")
+        if status == 404:
+            raise TracesOff(str(answer.get("message", answer)))
+        if status >= 300:
+            raise StaticfireError(f"The edge refused to tell its traces: {answer.get('message', answer)}")
+        traces: Sequence[Mapping[str, Any]] = answer["traces"]
         return traces
 
     def trace(self, identifier: str) -> Mapping[str, Any] | None:
         """One trace by any of its ids; None where none has it."""
         status, answer = self._request("GET", f"traces/{quote(identifier, safe='')}")
+        if status == 404 and answer.get("off"):
+            raise TracesOff(str(answer["message"]))
         if status == 404:
             return None
         if status >= 300:

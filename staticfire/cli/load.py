@@ -113,7 +113,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--listen",
         type=_address,
-        default="",
         metavar="HOST:PORT",
         help="have --workers N on other machines join here, instead of processes of this one (docs/load.md)",
     )
@@ -197,7 +196,7 @@ def _load(settings: Settings, arguments: argparse.Namespace) -> int:
             return 0 if report.integrity and report.integrity.holds else EXIT_CODES["failed"]
         options = LoadOptions(arguments.rate, arguments.users, arguments.duration, arguments.warm_up, arguments.model)
         limits = LoadLimits(arguments.max_p95, arguments.max_errors, arguments.min_rate)
-        plan = plan_of(stack, arguments.profile, options, limits, arguments.workers, arguments.listen)
+        plan = plan_of(stack, arguments.profile, options, limits, arguments.workers, arguments.listen or "")
         if earlier is not None:
             _foresee(earlier, stack, plan, gate=arguments.fail_on_worse)
         report, page = run(

@@ -14,6 +14,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from staticfire import boto
+from staticfire.edge_client import TracesOff
 from staticfire.errors import StaticfireError, UsageError
 from staticfire.settings import Settings
 from staticfire.stacks.sources import Sources
@@ -99,7 +100,10 @@ def _pattern(text: str | None) -> re.Pattern[str] | None:
 
 def _requests(running: Running, identifier: str) -> tuple[Collection[str], float]:
     """All request ids of the trace that an id names, and when it began; without such a trace the id itself."""
-    trace = running.edge().trace(identifier)
+    try:
+        trace = running.edge().trace(identifier)
+    except TracesOff:
+        trace = None  # the lines that name the id are there all the same
     if trace is None:
         return {identifier}, time.time()
     return {identifier, str(trace["id"]), *trace["request_ids"]}, float(trace["start"])
@@ -224,7 +228,11 @@ def _of_apis(
         except ClientError as error:
             if error.response["Error"]["Code"] != "ResourceNotFoundException":
                 raise  # a group that nothing was written to yet may not be there
-    for trace in running.edge().traces(outcome="fault", source="api", since=begin / 1000, limit=1000):
+    try:
+        failed = running.edge().traces(outcome="fault", source="api", since=begin / 1000, limit=1000)
+    except TracesOff:
+        return  # the logs are there all the same
+    for trace in failed:
         yield {
             "eventId": f"edge-{trace['id']}",
             "timestamp": int((trace["start"] * 1000) + trace["milliseconds"]),

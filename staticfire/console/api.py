@@ -135,7 +135,10 @@ class ConsoleApi:
         return lines
 
     def send(self, method: str, url: str, headers: dict[str, Any], body: str) -> Any:
-        endpoint, parts = urlsplit(self.now.running().endpoint), urlsplit(url)
+        try:
+            endpoint, parts = urlsplit(self.now.running().endpoint), urlsplit(url)
+        except ValueError as error:
+            raise BadInput(f"This is not an address: {error}") from error
         if (parts.scheme, parts.netloc) != (endpoint.scheme, endpoint.netloc) or parts.path.startswith("/_staticfire"):
             raise BadInput(f"The console sends to APIs at {endpoint.geturl()} alone.")
         try:

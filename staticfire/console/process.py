@@ -86,11 +86,12 @@ class ConsoleProcess:
         return self.wait()
 
     def stop(self) -> bool:
-        """End it; whether there was one to end."""
+        """End it; whether there was one to end. Its token ends with it: whoever takes its port is told an old one."""
         process = self.record()
         if process is not None:
             process.stop((signal.SIGTERM, 5), (signal.SIGKILL, 5))
         self.layout.console.unlink(missing_ok=True)
+        self.layout.console_token.unlink(missing_ok=True)
         return process is not None
 
     def door(self) -> Path:

@@ -11,7 +11,7 @@ that a light load uses few connections. Locust has no open model of its own.
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 
 import gevent
@@ -32,7 +32,7 @@ class Arrivals:
         self._clock = clock
         self._idle: list[AsyncResult] = []
         self._overdue: deque[float] = deque()
-        self._unsent = 0
+        self._unsent: Counter[int] = Counter()
 
     def run(self) -> None:
         """Issue what is due, for ever."""
@@ -78,12 +78,12 @@ class Arrivals:
         """The run is over: what still waits is not sent."""
         self._give_up(float("inf"))
 
-    def unsent(self) -> int:
-        """How many were given up since this was last asked for."""
-        count, self._unsent = self._unsent, 0
-        return count
+    def unsent(self) -> Counter[int]:
+        """How many were given up since this was last asked for, by the second in which they were due."""
+        counts, self._unsent = self._unsent, Counter()
+        return counts
 
     def _give_up(self, before: float) -> None:
+        began = time.time() - self._clock()
         while self._overdue and self._overdue[0] < before:
-            self._overdue.popleft()
-            self._unsent += 1
+            self._unsent[int(began + self._overdue.popleft())] += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,12 @@ LATE = "late_ms"
 class RequestTallies:
     """Tallies of this process's requests since they were last taken; how many are in flight, and were never sent.
 
-    `unsent`: what else of this process gives requests up.
+    `unsent`: what else of this process gives requests up, by the second in which they were due.
     """
 
     def __init__(self) -> None:
         self.in_flight = 0
-        self.unsent: Callable[[], int] = lambda: 0
+        self.unsent: Callable[[], Counter[int]] = Counter
         self._dropped = 0
         self._flows: list[dict[str, Any]] = []
         self._tallies: dict[tuple[int, str], Tally] = {}
@@ -49,8 +50,10 @@ class RequestTallies:
 
     def sample(self) -> None:
         """Note what is in flight, and what was given up since the last time."""
-        dropped, self._dropped = self._dropped + self.unsent(), 0
-        self._flows.append({"second": int(time.time()), "in_flight": self.in_flight, "unsent": dropped})
+        dropped, self._dropped = self._dropped, 0
+        # It is noted as a second ends.
+        self._flows.append({"second": int(time.time() - 0.5), "in_flight": self.in_flight, "unsent": dropped})
+        self._flows += [{"second": due, "in_flight": 0, "unsent": count} for due, count in self.unsent().items()]
 
     def sample_each_second(self) -> None:
         while True:

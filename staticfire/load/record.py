@@ -14,7 +14,7 @@ A request belongs to the second in which it was answered. Several workers make s
 up. `times` is a histogram: milliseconds, rounded to three digits, and how many took that long from when they were sent.
 `from_due` is the same from when they were due, which is what a caller would have waited: a service that stands still
 for two seconds keeps back what is due meanwhile, and none of that may be missing (coordinated omission). `kinds` says
-why requests failed. `unsent` counts those that were due and were never sent.
+why requests failed. `unsent` counts those that were due in that second and were never sent, whenever that came out.
 """
 
 from __future__ import annotations

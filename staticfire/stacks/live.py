@@ -7,6 +7,7 @@ functions still have what was saved in between: whoever applies puts back what T
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -51,7 +52,8 @@ def deployed_hashes(stack: Stack, arns: Iterable[str]) -> dict[str, str]:
             hashes |= {function["FunctionArn"]: function["CodeSha256"] for function in page["Functions"]}
         for arn in wanted_arns:
             if ":layer:" in arn and arn.split(":")[3] == region:
-                hashes[arn] = functions.get_layer_version_by_arn(Arn=arn)["Content"]["CodeSha256"]
+                with contextlib.suppress(functions.exceptions.ResourceNotFoundException):
+                    hashes[arn] = functions.get_layer_version_by_arn(Arn=arn)["Content"]["CodeSha256"]
     return {arn: sha256 for arn, sha256 in hashes.items() if arn in wanted_arns}
 
 

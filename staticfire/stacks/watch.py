@@ -18,7 +18,7 @@ from pathlib import Path
 from watchfiles import BaseFilter, Change, watch
 
 from staticfire import hcl
-from staticfire.errors import StaticfireError
+from staticfire.errors import NotRunningError, StaticfireError
 from staticfire.roots import NEVER_READ, modules_of
 
 from .deployed import CodePackage, Contents, Deployed, Prebuilt
@@ -217,7 +217,13 @@ class Watcher:
             return
         functions = [arn for arn in watched.package.functions if arn in other]
         layers = [arn for arn in watched.package.layers if arn in other]
-        answer = put(watched.stack, functions, layers, data)
+        try:
+            answer = put(watched.stack, functions, layers, data)
+        except NotRunningError:
+            raise
+        except StaticfireError as error:
+            self._say(f"{label} is refused: {error}. The next save tries it again.")
+            return
         watched.deployed |= dict.fromkeys(other, sha256)
         names = [arn.rpartition(":")[2] for arn in functions] + [arn.split(":layer:")[1] for arn in layers]
         files = f" ({_some([os.path.relpath(path) for path in sorted(paths)])})" if paths else ""

@@ -35,7 +35,7 @@ DATA, KEPT, STORE = "postgres/data", "ministack/kept", "edge.sqlite"
 LOGS_OF_STORE = (f"{STORE}-wal", f"{STORE}-shm")  # SQLite's own: not those of another store
 ATTEMPTS = 5
 # What belongs together, below the state directory. Every name is a file or a directory; what is absent is absent later.
-EMULATOR = (KEPT, "ministack/state", STORE, *LOGS_OF_STORE, "functions/zips", "images/sha256", "applied")
+EMULATOR = (KEPT, "ministack/state", STORE, *LOGS_OF_STORE, "functions/zips", "images/sha256", "applied", "live")
 POSTGRES = (DATA, "postgres/admin-password", "postgres/server.json")
 REST = ("mail.jsonl", "terraform", "options")
 ALL = (*EMULATOR, *POSTGRES, *REST)
@@ -265,7 +265,8 @@ def _marks(directory: str, names: list[str]) -> list[str]:
 
 def _copy_or_link(source: str, target: str) -> None:
     """What is named after its content never changes: a second name of it is a copy."""
-    if os.path.basename(os.path.dirname(source)) in ("blobs", "zips"):
+    of_an_image = Path(source).parts[-4:-2] == ("images", "sha256")
+    if of_an_image or os.path.basename(os.path.dirname(source)) in ("blobs", "zips"):
         try:
             os.link(source, target)
         except OSError:  # another file system

@@ -178,7 +178,7 @@ class Embedded:
             "enforce_iam": settings.enforce_iam,
             "traces": settings.traces,
             "traces_file": str(settings.traces_file or ""),
-            "otlp": settings.otlp or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
+            "otlp": settings.otlp,
             "allow_origins": list(settings.allow_origins),
             "allow_hosts": list(settings.allow_hosts),
         }

@@ -199,8 +199,8 @@ def test_a_request_becomes_a_line_of_curl_and_a_test(console: Shown, stack: Stac
     curl, test = texts
     endpoint = stack.endpoint
     assert curl == (
-        f"curl -sS -X POST '{endpoint}/_aws/execute-api/abc/v%201/it'\\''s?a=1&b=2' "
-        "-H 'content-type: application/json' --data-binary '{\"name\": \"d'\\''été\"}'"
+        f"curl -sS --globoff -X POST '{endpoint}/_aws/execute-api/abc/v%201/it'\\''s?a=1&b=2' "
+        "-H 'content-type: application/json' --data-raw '{\"name\": \"d'\\''été\"}'"
     )
     written: dict[str, Any] = {}
     exec(

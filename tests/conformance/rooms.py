@@ -85,7 +85,7 @@ class Room:
             aws_access_key_id=key or self.lab.account,
             aws_secret_access_key=secret,
             aws_session_token=token,
-            config=Config(retries={"total_max_attempts": 1}),
+            config=Config(retries={"total_max_attempts": 1}, proxies=more.pop("proxies", None)),
         )
 
     def events(self) -> list[dict[str, Any]]:

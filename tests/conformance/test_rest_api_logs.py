@@ -117,7 +117,7 @@ def test_metrics(lab: Lab) -> None:
     assert metric_sum(lab, namespace, "Count", {**of_stage, "Method": "GET", "Resource": "/x"}) == 2
 
 
-@recorded(AREA, "TestInvokeMethod runs a method as it stands, and tells the log of it", "2024-04-15")
+@recorded(AREA, "TestInvokeMethod runs a method as it stands, and tells the log of it", "2025-09-29")
 def test_trials(lab: Lab, echo: str) -> None:
     api = Rest(lab)
     api.mock("GET /pets/{petId}", '{"petId": "$input.params(\'petId\')"}')

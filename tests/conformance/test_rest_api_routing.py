@@ -18,7 +18,9 @@ HEADERS = "apigateway/latest/developerguide/api-gateway-gatewayResponse-definiti
 def api(lab: Lab) -> Rest:
     api = Rest(lab)
     shown = '{"resource": "$context.resourcePath", "method": "$context.httpMethod", "id": "$input.params(\'id\')"}'
-    for key in ("GET /", "GET /pets", "ANY /pets/{id}", "GET /pets/mine", "GET /pets/{id}/toys", "ANY /all/{rest+}"):
+    for key in ("GET /", "GET /pets", "ANY /pets/{id}", "GET /pets/mine", "GET /pets/{id}/toys"):
+        api.mock(key, shown)
+    for key in ("POST /all", "GET /all/orders", "ANY /all/{rest+}"):
         api.mock(key, shown)
     api.deploy()
     return api
@@ -43,10 +45,15 @@ def test_precedence(api: Rest) -> None:
         assert (answer.status, answer.json()["resource"]) == (200, resource), path
 
 
-@documented(AREA, "ANY takes every method; another method of a resource without it is not looked for elsewhere", PAGE)
+@documented(
+    AREA,
+    "ANY takes every method; one that a resource lacks is the next less specific one's that has it, `{proxy+}` too",
+    PAGE,
+)
 def test_any(api: Rest) -> None:
     assert api.send("PATCH", "/pets/7").json() == {"resource": "/pets/{id}", "method": "PATCH", "id": "7"}
-    assert api.send("PATCH", "/pets/mine").status == 403
+    assert api.send("PATCH", "/pets/mine").json() == {"resource": "/pets/{id}", "method": "PATCH", "id": "mine"}
+    assert api.send("OPTIONS", "/all/orders").json() == {"resource": "/all/{rest+}", "method": "OPTIONS", "id": ""}
 
 
 @documented(

@@ -166,6 +166,9 @@ def test_custom_domains(lab: Lab) -> None:
     port = lab.address[1]
     with made.joined(url=f"http://{name}:{port}/talk", address=lab.address) as chat:
         context = asked(chat, "hello")["requestContext"]
+        sending = made.management(url=f"http://{name}:{port}/talk", proxies={"http": lab.endpoint})
+        sending.post_to_connection(ConnectionId=context["connectionId"], Data=b"from below the domain")
+        assert chat.recv(timeout=60) == "from below the domain"
     assert (context["domainName"], context["stage"], context["apiId"]) == (name, "prod", made.api)
 
 

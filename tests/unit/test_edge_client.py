@@ -4,10 +4,12 @@ import http.server
 import json
 import threading
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import pytest
 
-from staticfire.edge_client import EdgeClient
+from staticfire.cli import logs
+from staticfire.edge_client import EdgeClient, TracesOff
 from staticfire.errors import NotRunningError, StaticfireError
 from staticfire.host.ports import free_port
 
@@ -71,3 +73,15 @@ def test_a_refusal_carries_the_edges_own_words(serve: Serve) -> None:
 def test_the_users_proxy_is_not_asked_for_this_machine(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
     assert serve(200, b'{"functions": []}').functions() == {"functions": []}
+
+
+def test_traces_that_are_off_are_not_traces_that_are_none(serve: Serve) -> None:
+    edge = serve(404, b'{"message": "Traces are off", "off": true}')
+    with pytest.raises(TracesOff, match="Traces are off"):
+        edge.traces()
+    with pytest.raises(TracesOff, match="Traces are off"):
+        edge.trace("x")
+    assert serve(404, b'{"message": "No trace has the id"}').trace("x") is None
+    running, apis = SimpleNamespace(edge=lambda: edge), SimpleNamespace(groups=dict)
+    assert list(logs._of_apis(running, apis, (), None, 0)) == []  # type: ignore[arg-type]
+    assert logs._requests(running, "x")[0] == {"x"}  # type: ignore[arg-type]

@@ -23,18 +23,30 @@ export function requestOf(trace) {
   };
 }
 
-const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+/** A word of a shell. Control characters are written, not sent: a terminal that they are pasted into would take them for keys. */
+export function quoted(text) {
+  if (/^[\w@%+=:,./-]+$/.test(text)) return text;
+  if (!/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/.test(text)) return `'${text.replaceAll("'", "'\\''")}'`;
+  const escaped = text.replaceAll(/[\\']/g, "\\$&");
+  return `$'${escaped.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`)}'`;
+}
 
 export function asCurl(request) {
-  const parts = ["curl", "-sS"];
+  const parts = ["curl", "-sS", "--globoff"];
   if (request.method !== "GET") parts.push("-X", request.method);
   parts.push(quoted(request.url));
   for (const [name, value] of request.headers.filter(([key]) => !["user-agent", "accept"].includes(key.toLowerCase()))) parts.push("-H", quoted(`${name}: ${value}`));
-  if (request.body) parts.push("--data-binary", quoted(request.body));
+  if (request.body) parts.push("--data-raw", quoted(request.body)); // not --data-binary: a body that begins with @ names a file there
   return parts.join(" ");
 }
 
-const python = (text) => JSON.stringify(text).replaceAll(/[\u007f-\uffff]/g, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`);
+export function python(text) {
+  const escaped = (letter) => {
+    const code = letter.codePointAt(0).toString(16);
+    return code.length > 4 ? `\\U${code.padStart(8, "0")}` : `\\u${code.padStart(4, "0")}`;
+  };
+  return JSON.stringify(text).replaceAll(/[\u007f-\u{10ffff}]/gu, escaped);
+}
 
 export function asPytest(request, trace) {
   const name = `${request.method} ${request.path}`.toLowerCase().replaceAll(/[^a-z0-9]+/g, "_").replaceAll(/^_|_$/g, "");
@@ -45,7 +57,7 @@ export function asPytest(request, trace) {
     "",
     "",
     `def test_${name}_answers_${request.status}(api: ApiClient) -> None:`,
-    `    """As the trace ${trace.id} had it."""`,
+    `    """As the trace ${trace.id.replaceAll(/[^\w-]/g, "")} had it."""`,
     "    answer = api.request(",
     `        ${python(request.method)},`,
     `        ${python(path)},`,

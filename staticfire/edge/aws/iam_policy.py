@@ -47,7 +47,8 @@ def decide(policies: Iterable[Mapping[str, Any]], inquiry: Inquiry, *, of_resour
         str(statement.get("Effect"))
         for policy in policies
         for statement in listed(policy.get("Statement"))
-        if _covers(statement, inquiry.action, inquiry.resource, inquiry.facts)
+        if isinstance(statement, Mapping)
+        and _covers(statement, inquiry.action, inquiry.resource, inquiry.facts)
         and (not of_resource or _is_for(statement, inquiry.principals))
         and _applies(statement, inquiry.facts)
     )

@@ -26,7 +26,7 @@ from typing import Protocol
 
 from .cycle import Cycle
 from .flow import Flow
-from .head import encode_head
+from .head import BadHead, encode_head
 from .limits import NEVER, Deadlines, Limits
 from .messages import BrokenBody, DropConnection, Handler, ResetConnection, Response, Takeover
 from .request_parser import Refusal, RequestParser
@@ -197,7 +197,11 @@ class Connection(Flow):
         if self._lost or self._closing or self._queue or self._parser.midway:
             takeover(None)
             raise DropConnection
-        head = encode_head(response, ("upgrade", "websocket"), "Upgrade")
+        try:
+            head = encode_head(response, ("upgrade", "websocket"), "Upgrade")
+        except BadHead:
+            takeover(None)
+            raise
         transport = self._transport
         protocol = takeover(transport)
         if protocol is None:

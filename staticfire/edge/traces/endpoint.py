@@ -22,7 +22,8 @@ def answer_about_traces(traces: Traces, request: Request, identifier: str) -> Re
     if request.method != "GET":
         return _json(405, {"message": "Traces are read (GET), and forgotten all at once (DELETE)."})
     if not traces.on:
-        return _json(404, {"message": "Traces are off: set `traces = true` in staticfire.toml and start again."})
+        message = "Traces are off: set `traces = true` in staticfire.toml and start again."
+        return _json(404, {"message": message, "off": True})
     if identifier:
         trace = traces.get(unquote(identifier))
         if trace is None:

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 INTERVAL = 1.0
 WAITING = 20_000
+WAITING_BYTES = 32 * 1024 * 1024  # of bodies: what waits outlives the traces themselves
 BATCH = 512
 SECONDS = 10.0
 FILE_BYTES = 100 * 1024 * 1024
@@ -42,15 +43,25 @@ class Exporter:
     """Takes each record as it comes; what waits longer than it can be sent goes, the oldest first, and is counted."""
 
     def __init__(self, traces: Traces) -> None:
-        self._waiting: deque[tuple[str, Record]] = deque(maxlen=WAITING)
+        self._waiting: deque[tuple[str, Record, int]] = deque()
+        self._bytes = 0
         self.lost = 0
         self._complaint = ""
         self._task = asyncio.create_task(self._run())
         traces.listeners.append(self._take)
 
     def _take(self, root: str, record: Record) -> None:
-        self.lost += len(self._waiting) == WAITING
-        self._waiting.append((root, record))
+        size = sum(len(fact) for fact in record[9] if isinstance(fact, bytes))
+        self._bytes += size
+        self._waiting.append((root, record, size))
+        while len(self._waiting) > WAITING or self._bytes > WAITING_BYTES:
+            self._next()
+            self.lost += 1
+
+    def _next(self) -> tuple[str, Record]:
+        root, record, size = self._waiting.popleft()
+        self._bytes -= size
+        return root, record
 
     async def close(self) -> None:
         self._task.cancel()
@@ -64,7 +75,7 @@ class Exporter:
 
     async def _flush(self) -> None:
         while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+            batch = [self._next() for _ in range(min(BATCH, len(self._waiting)))]
             try:
                 await self.send([(root, unfolded(record)) for root, record in batch])
             except (OSError, TimeoutError, ValueError) as error:
@@ -73,6 +84,11 @@ class Exporter:
                     self._complaint = str(error) or type(error).__name__
                     log.warning("Traces cannot be exported to %s: %s (told once, until it works again)", self, error)
                 return
+            except Exception:
+                # Whatever is in a span, as a character that is none: what comes after it is exported all the same.
+                self.lost += len(batch)
+                log.exception("%d spans cannot be written down, and do not go to %s", len(batch), self)
+                continue
             if self._complaint:
                 log.info("Traces go to %s again; %d spans were lost meanwhile", self, self.lost)
                 self._complaint = ""
@@ -99,6 +115,7 @@ class IntoFile(Exporter):
         self._path.parent.mkdir(parents=True, exist_ok=True)
         if self._path.exists() and self._path.stat().st_size + len(data) > FILE_BYTES:
             self._path.replace(self._path.with_name(f"{self._path.name}.1"))
+        self._path.touch(0o600)  # headers and bodies hold secrets
         with self._path.open("ab") as file:
             file.write(data)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -31,8 +32,16 @@ def joined(root: str, records: Sequence[Record]) -> tuple[list[Span], list[int]]
 
 
 def _latest(spans: Sequence[Span]) -> list[Span]:
-    """A segment may be sent again as it grows: the last one counts."""
-    return list({span.id: span for span in spans}.values())
+    """A segment may be sent again as it grows: the last one counts. All else that has the id of another is itself: of
+    two requests that came with one trace id, each is the one that entered it."""
+    latest: dict[str, Span] = {}
+    others = (f"{number:016x}" for number in itertools.count(1))
+    for span in spans:
+        identifier = span.id
+        while span.kind != "segment" and identifier in latest:
+            identifier = next(others)
+        latest[identifier] = span if identifier == span.id else span._replace(id=identifier)
+    return list(latest.values())
 
 
 def _start(span: Span) -> tuple[float, float]:
@@ -80,7 +89,8 @@ def summarised(root: str, number: int, records: Sequence[Record]) -> TraceSummar
     first = min(records, key=_weight)
     start, end = min(record[4] for record in records), max(record[5] for record in records)
     functions = tuple(dict.fromkeys(record[3] for record in records if record[0] == "function"))
-    span = unfolded(first)
+    # Of a request nothing but its facts is folded, and none of them is told here.
+    span = Span(*first[:9], {}) if first[0] == "api" else unfolded(first)  # type: ignore[arg-type]
     outcome, error = span.outcome, span.error
     if outcome == "ok":
         outcome, error = _worst(records)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -42,6 +43,14 @@ class TraceFilter:
     status: int = 0
     slower_than: float = 0.0  # in seconds
     since: float = 0.0
+
+    def may_take(self, records: Sequence[Record]) -> bool:
+        """Whether to look at a summary at all, which has to be made: what is looked for is not in most traces."""
+        if self.since and max(record[4] for record in records) < self.since:
+            return False
+        if self.outcome in ("", "ok"):
+            return True
+        return any(record[6] >= 400 or record[7] or record[0] == "segment" for record in records)
 
     def takes(self, summary: TraceSummary) -> bool:
         if self.outcome and self.outcome not in (summary.outcome, "ok" if summary.outcome == "ok" else "failed"):
@@ -130,8 +139,10 @@ class Traces:
         """`root` sent what has these marks (`sqs:MESSAGE-ID`): what they set off is linked to it."""
         for mark in marks:
             self._marks[mark] = root
-        while len(self._marks) > MARKS:
-            del self._marks[next(iter(self._marks))]
+        if len(self._marks) > MARKS:
+            # Many at once: what was deleted at a dict's beginning is stepped over each time.
+            for mark in list(itertools.islice(self._marks, len(self._marks) - MARKS + MARKS // 10)):
+                del self._marks[mark]
 
     def came_from(self, root: str, marks: Sequence[str], roots: Sequence[tuple[str, str]] = ()) -> None:
         """What `root` was set off by: link it to the traces that sent it, both ways. Marks that nobody set are none.
@@ -150,6 +161,8 @@ class Traces:
             return  # it had to go
         if root not in self._traces:
             self._new(root)
+            if sender not in self._traces:
+                return  # it was the oldest, and made room
         for links, one, link in (
             (self._came_from, root, Link(sender, by, what)),
             (self._set_off, sender, Link(root, by, what)),
@@ -203,7 +216,7 @@ class Traces:
 
     def _recent(self, chosen: TraceFilter, before: int) -> Iterator[TraceSummary]:
         for kept in reversed(tuple(self._order)):
-            if kept.records and not 0 < before <= kept.number:
+            if kept.records and not 0 < before <= kept.number and chosen.may_take(kept.records):
                 summary = self._summary(kept)
                 if chosen.takes(summary):
                     yield summary
@@ -236,12 +249,16 @@ class Traces:
         by_mark = next((root for mark, root in self._marks.items() if mark.partition(":")[2] == identifier), "")
         return self._traces.get(by_mark)
 
-    def all(self) -> Iterator[Trace]:
-        """Every trace, oldest first."""
+    async def all(self, start: float = 0.0, end: float = math.inf) -> AsyncIterator[Trace]:
+        """Every trace that began between these times, oldest first. Others have their turn between them."""
         for root in list(self._traces):
+            kept = self._traces.get(root)
+            if kept is None or not kept.records or not start <= min(record[4] for record in kept.records) <= end:
+                continue
             trace = self.get(root)
             if trace is not None:
                 yield trace
+                await asyncio.sleep(0)
 
     def clear(self) -> int:
         count = len(self._traces)

@@ -81,14 +81,18 @@ def _is_time(value: object) -> bool:
 
 
 def _note(traces: Traces, root: str, segment: Mapping[str, Any], parent: str) -> None:
-    document = orjson.dumps(segment)
+    try:
+        document = orjson.dumps(segment)
+    except orjson.JSONEncodeError:  # it is nested more deeply than it can be written again
+        raise BadSegment("ParseError", segment["id"]) from None
     http = segment.get("http")
     answer = http.get("response") if isinstance(http, dict) else None
     status = answer.get("status") if isinstance(answer, dict) else None
     status = status if isinstance(status, int) else 0
     error = _error(segment)
     start = float(segment["start_time"])
-    end = float(segment.get("end_time") or max(start, time.time()))
+    # What goes on may say anything.
+    end = float(segment["end_time"]) if _is_time(segment.get("end_time")) else max(start, time.time())
     record = ("segment", segment["id"], parent, segment["name"], start, end, status, error, "", (document,))
     traces.add(root, record, len(document))
 

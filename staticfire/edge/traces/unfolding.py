@@ -124,10 +124,11 @@ def _function(facts: dict[str, Any], error: str) -> str:
         return ""
     try:
         answer = json.loads(facts["answer"])
-    except ValueError:
+    except (ValueError, RecursionError):
         return error
     if isinstance(answer, dict):
-        facts["stack"] = [str(line) for line in answer.get("stackTrace") or answer.get("trace") or ()]
+        stack = answer.get("stackTrace") or answer.get("trace")
+        facts["stack"] = [str(line) for line in stack] if isinstance(stack, list) else []
         said = ": ".join(str(answer[name]) for name in ("errorType", "errorMessage") if answer.get(name))
         return said or error
     return error

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 OF_A_TABLE = 500
+KEY_LENGTH = 2736  # a key has 2048 bytes at the most, and base64 a third more
 Writes = deque[tuple[float, str, Mapping[str, Any]]]
 
 
@@ -34,7 +35,7 @@ class ItemWrites:
         for table, attributes in _items(request):
             writes = self._tables.get((account, region, table))
             if writes is not None:
-                writes.append((time.time(), root, attributes))
+                writes.append((time.time(), root, _keys_among(attributes)))
 
     def writer(self, account: str, region: str, table: str, keys: Mapping[str, Any], created: float) -> str:
         """The root of the newest write of an item at or before the second in which its record was made."""
@@ -57,6 +58,15 @@ def _items(request: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for step in request.get("TransactItems") or ():
         for one in step.values():
             yield _table(one.get("TableName")), one.get("Item") or one.get("Key") or {}
+
+
+def _keys_among(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What may be a key: of its types and its length. All else of an item is not held on to."""
+    return {
+        name: value
+        for name, value in attributes.items()
+        if all(kind in ("S", "N", "B") and len(text) <= KEY_LENGTH for kind, text in value.items())
+    }
 
 
 def _table(name: Any) -> str:

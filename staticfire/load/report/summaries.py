@@ -109,6 +109,8 @@ def _cases(report: Report) -> Iterator[tuple[str, str, str]]:
             yield text.partition(":")[0], "failure", text
     for text in report.unknown:
         yield text.partition(":")[0], "error", text
+    if report.interrupted:
+        yield "run", "error", "The run was interrupted: its thresholds are not judged."
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import pairwise
 
 import gevent
@@ -40,7 +41,7 @@ def test_what_is_due_while_all_are_busy_is_sent_by_the_next_that_is_not_the_olde
     arrivals.issue(101.0)
     arrivals.issue(102.0)
     assert [arrivals.next().get(timeout=0), arrivals.next().get(timeout=0)] == [101.0, 102.0]
-    assert arrivals.unsent() == 0
+    assert not arrivals.unsent()
 
 
 def test_what_waited_for_too_long_is_counted_once_and_not_sent(arrivals: Arrivals, clock: Clock) -> None:
@@ -48,13 +49,22 @@ def test_what_waited_for_too_long_is_counted_once_and_not_sent(arrivals: Arrival
     arrivals.issue(105.0)
     clock.now = 100.0 + WAITING + 1
     assert arrivals.next().get(timeout=0) == 105.0
-    assert [arrivals.unsent(), arrivals.unsent()] == [1, 0]
+    assert [arrivals.unsent().total(), arrivals.unsent().total()] == [1, 0]
 
 
 def test_what_still_waits_at_the_end_was_never_sent(arrivals: Arrivals) -> None:
     arrivals.issue(101.0)
     arrivals.end()
-    assert arrivals.unsent() == 1
+    assert arrivals.unsent().total() == 1
+
+
+def test_what_is_given_up_late_was_due_in_the_second_in_which_it_was_due(arrivals: Arrivals, clock: Clock) -> None:
+    began = int(time.time())
+    arrivals.issue(101.0)
+    clock.now += 9
+    arrivals.end()  # of a run whose last seconds nobody answered
+    (second,) = arrivals.unsent()
+    assert began - 8 <= second <= int(time.time()) - 7
 
 
 def test_what_a_user_that_is_gone_was_to_send_another_one_sends(arrivals: Arrivals) -> None:

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from watchfiles import Change
 
-from staticfire.errors import UsageError
+from staticfire.errors import NotRunningError, StaticfireError, UsageError
 from staticfire.settings import Zip
-from staticfire.stacks.deployed import Archive, OwnZip
+from staticfire.stacks import watch
+from staticfire.stacks.deployed import Archive, CodePackage, OwnZip
 from staticfire.stacks.editors import Attachment, write_launch_json
 from staticfire.stacks.packages import pack
 from staticfire.stacks.sources import Sources
@@ -199,3 +200,22 @@ def test_launch_json_with_comments_is_left_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not plain JSON"):
         write_launch_json(tmp_path, python(tmp_path))
     assert path.read_text() == text
+
+
+def test_code_that_is_refused_is_told_and_watching_goes_on(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    errors: list[StaticfireError] = [StaticfireError("it is too large"), NotRunningError("it is gone")]
+
+    def refuse(*_: object) -> None:
+        raise errors.pop(0)
+
+    monkeypatch.setattr(watch, "put", refuse)
+    watcher = watch.Watcher([], said.append, lambda stack: None)
+    archive = Archive("a", tree)
+    package = CodePackage(tree / "none.zip", archive, functions=("arn",))
+    watched = watch._Watched(None, package, archive, [tree], set(), False, {"arn": "before"})  # type: ignore[arg-type]
+    watcher._update(watched, set(), 0.0)
+    assert "a is refused: it is too large" in said[0]
+    assert watched.deployed == {"arn": "before"}
+    with pytest.raises(NotRunningError):
+        watcher._update(watched, set(), 0.0)

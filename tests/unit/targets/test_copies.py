@@ -133,3 +133,21 @@ def test_an_apply_that_was_cut_off_is_undone_once(taken: tuple[Copies, Path], mo
     assert "cut off" in copies.roll_back()
     assert held(copies.settings) == {"new"}
     assert copies.roll_back() == ""
+
+
+def test_what_was_saved_live_and_images_go_with_the_functions(project: Callable[[str], Settings]) -> None:
+    """Else functions would have code that nobody knows to put back, and an apply would copy every image first."""
+    settings = project("")
+    layout, copies = Layout.of(settings), Copies(settings)
+    note, blob = layout.live("1", "shop"), layout.state / "images/sha256/ab/abcd"
+    for path in (note, blob):
+        path.parent.mkdir(parents=True)
+        path.write_text("{}")
+    place = snapshot_place(settings, "one")
+    copies.take(place, module.EMULATOR)
+    assert (place / "images/sha256/ab/abcd").samefile(blob)
+    note.unlink()
+    copies.stage(place)
+    copies.put(place, "")
+    assert note.read_text() == "{}"
+    assert blob.read_text() == "{}"

@@ -107,7 +107,7 @@ def _document(body: bytes) -> Values:
         return {}
     try:
         document = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _unreadable(f"Could not parse request body into json: {error}") from error
     if not isinstance(document, dict):
         raise _unreadable("Start of structure or map found where not expected.")

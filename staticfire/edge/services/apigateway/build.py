@@ -24,7 +24,7 @@ from .rest.records import RestRecords
 from .rest.serving import RestServing, Trials
 from .service import ApiGateway
 from .v2.control_plane import V2ControlPlane
-from .v2.records import V2Records
+from .v2.records import DOMAIN_NAMES, V2Records
 from .websocket import WebSocketApis
 from .websocket.service import Passage
 
@@ -52,8 +52,11 @@ def api_gateway(
     second = V2ControlPlane(records, f"{domain}:{port}", mappings.domains_of)
     second.add({**names.table(), **mappings.table()})
     rest = RestServing(rest_records, emulator, functions, callers, services, port=port, client=client, traces=traces)
-    first = RestControlPlane(rest_records, f"{domain}:{port}", Trials(rest))
-    first.add(FirstGeneration(records, names, mappings).table(), tags={"domainnames": ("domain-name", "Tags")})
+    first = RestControlPlane(rest_records, f"{domain}:{port}", mappings.domains_of, Trials(rest))
+    first.add(
+        FirstGeneration(records, names, mappings).table(),
+        tags={"domainnames": ("domain-name", "Tags", lambda: records.changing(DOMAIN_NAMES))},
+    )
     neighbours = Neighbours(functions, client, KeySource(client, emulator), services, callers)
     http = HttpApis(records, neighbours, emulator, port=port, traces=traces)
     web_sockets = WebSocketApis(

@@ -37,8 +37,8 @@ _PATH = re.compile(
     r"|(?P<referrers>referrers)/(?P<subject>[^/]+))"
 )
 _VERSION = ("docker-distribution-api-version", "registry/2.0")
-_RANGE = re.compile(r"bytes=(\d+)-(\d*)")
-_CONTENT_RANGE = re.compile(r"(?:bytes )?(\d+)-(\d+)(?:/.*)?")
+_RANGE = re.compile(r"bytes=(\d{1,18})-(\d{0,18})", re.ASCII)
+_CONTENT_RANGE = re.compile(r"(?:bytes )?(\d{1,18})-(\d{1,18})(?:/.*)?", re.ASCII)
 PAGE = 1000
 
 # How the distribution API names errors of AWS's.
@@ -184,7 +184,7 @@ class Registry:
         query = dict(parse_qsl(request.query))
         tags = sorted(tag for tag, _ in self._records.list(scope, "tag", f"{name}:"))
         tags = [tag for tag in tags if tag > query.get("last", "")]
-        count = min(int(query["n"]), PAGE) if query.get("n", "").isdecimal() else PAGE
+        count = min(int(query["n"][:9]), PAGE) if query.get("n", "").isdecimal() else PAGE
         headers = [("content-type", "application/json")]
         if 0 < count < len(tags):
             path = f"/v2/{match['name']}/tags/list?n={count}&last={tags[count - 1]}"

@@ -253,12 +253,16 @@ def _taken_over(
     with open(old, "rb") as file:
         if file.read() != archive.read(entry):
             return False
-    os.link(old, target)
+    try:
+        os.link(old, target)
+    except OSError:
+        return False  # a file system without hard links, or as many of this file as it takes: it is unpacked anew
     directory, name = os.path.split(target)
     if name.endswith(".py"):
         compiled = os.path.dirname(old)
         for byte_code in _byte_code(compiled).get(name.removesuffix(".py"), ()):
-            with suppress(FileExistsError):  # the zip has its own
+            # The zip may have its own; and what was listed while it was compiled may be gone again.
+            with suppress(OSError):
                 os.link(f"{compiled}/__pycache__/{byte_code}", f"{_made(f'{directory}/__pycache__')}/{byte_code}")
     return True
 
@@ -276,7 +280,8 @@ def _byte_code(directory: str) -> Mapping[str, Sequence[str]]:
     by_module: dict[str, list[str]] = {}
     compiled = f"{directory}/__pycache__"
     for name in os.listdir(compiled) if os.path.isdir(compiled) else ():
-        by_module.setdefault(name.partition(".")[0], []).append(name)
+        if name.endswith(".pyc"):  # others are being written
+            by_module.setdefault(name.partition(".")[0], []).append(name)
     return by_module
 
 

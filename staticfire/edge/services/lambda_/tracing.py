@@ -107,7 +107,7 @@ def begun_by(traces: Traces, records: Iterable[Mapping[str, Any]]) -> str:
     marks: list[str] = []
     roots: list[tuple[str, str]] = []
     for record in itertools.islice(records, RECORDS):
-        carried = root_of(str((record.get("attributes") or {}).get("AWSTraceHeader") or ""))
+        carried = root_of(str(_object(record.get("attributes")).get("AWSTraceHeader") or ""))
         if carried:
             roots.append((carried, "sqs"))
         marks += _marks(record)
@@ -141,10 +141,12 @@ def begun_by_event(traces: Traces, payload: bytes) -> str:
 
 def _writer(traces: Traces, record: Mapping[str, Any]) -> str:
     """The trace that wrote the item of a stream's record."""
-    arn, change = str(record.get("eventSourceARN")).split(":"), record.get("dynamodb") or {}
-    table = arn[5].split("/")[1] if len(arn) > 5 else ""
-    created = float(change.get("ApproximateCreationDateTime") or 0)
-    return traces.item_writes.writer(arn[4], arn[3], table, change.get("Keys") or {}, created)
+    arn, change = str(record.get("eventSourceARN")).split(":"), _object(record.get("dynamodb"))
+    table = arn[5].partition("/")[2].partition("/")[0] if len(arn) > 5 else ""
+    created, keys = change.get("ApproximateCreationDateTime"), _object(change.get("Keys"))
+    if not table or not isinstance(created, int | float):
+        return ""
+    return traces.item_writes.writer(arn[4], arn[3], table, keys, created)
 
 
 def _marks(record: Mapping[str, Any]) -> list[str]:
@@ -152,13 +154,18 @@ def _marks(record: Mapping[str, Any]) -> list[str]:
     if source == "sqs":
         return [f"sqs:{record.get('messageId')}", *_through_a_topic(str(record.get("body") or ""))]
     if source == "sns":
-        return [f"sns:{(record.get('Sns') or {}).get('MessageId')}"]
+        return [f"sns:{_object(record.get('Sns')).get('MessageId')}"]
     if source == "kinesis":
-        return [f"kinesis:{(record.get('kinesis') or {}).get('sequenceNumber')}"]
+        return [f"kinesis:{_object(record.get('kinesis')).get('sequenceNumber')}"]
     if source == "s3":
-        place = record.get("s3") or {}
-        return [f"s3:{(place.get('bucket') or {}).get('name')}/{(place.get('object') or {}).get('key')}"]
+        place = _object(record.get("s3"))
+        return [f"s3:{_object(place.get('bucket')).get('name')}/{_object(place.get('object')).get('key')}"]
     return []
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    """Events come from anybody: what should be an object may be anything."""
+    return value if isinstance(value, dict) else {}
 
 
 def _through_a_topic(body: str) -> list[str]:

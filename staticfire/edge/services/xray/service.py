@@ -6,7 +6,7 @@ Of other operations (groups, insights, resource policies) none is served: they a
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 from staticfire.edge.aws.calls import AwsError, Call
@@ -71,21 +71,27 @@ class Xray:
     async def passed(self, call: Call, status: int) -> None:
         """Nothing goes to the emulator."""
 
-    def _of(self, call: Call) -> Iterator[Trace]:
-        """The traces of the caller's account and region, oldest first."""
-        for trace in self._traces.all():
-            owned = [(span.facts["account"], span.facts["region"]) for span in trace.spans if "account" in span.facts]
-            if not owned or tuple(call.scope) in owned:
+    async def _between(self, call: Call, start: float, end: float) -> AsyncIterator[Trace]:
+        """The traces of the caller's account and region that began then, oldest first."""
+        async for trace in self._traces.all(start, end):
+            if _owns(call, trace):
                 yield trace
+
+    def _named(self, call: Call, identifiers: Iterable[str]) -> dict[str, Trace]:
+        """Those of the caller's that have these ids."""
+        traces = {identifier: self._traces.get(identifier) for identifier in dict.fromkeys(identifiers)}
+        return {
+            identifier: trace
+            for identifier, trace in traces.items()
+            if trace is not None and trace.id == identifier and _owns(call, trace)
+        }
 
     async def _summaries(self, call: Call, params: Params) -> Mapping[str, Any]:
         start, end = _range(params)
         takes = compiled(params["FilterExpression"]) if params.get("FilterExpression") else None
         chosen = []
         processed = 0
-        for trace in self._of(call):
-            if not start <= trace.summary.start <= end:
-                continue
+        async for trace in self._between(call, start, end):
             processed += 1
             if takes is None or takes(seen(trace)):
                 chosen.append(summary(trace))
@@ -102,7 +108,7 @@ class Xray:
         identifiers = params["TraceIds"]
         if len(identifiers) > TRACES_AT_ONCE:
             raise AwsError(400, "InvalidRequestException", f"At most {TRACES_AT_ONCE} traces are answered at once.")
-        owned = {trace.id: trace for trace in self._of(call) if trace.id in identifiers}
+        owned = self._named(call, identifiers)
         return {
             "Traces": [
                 {
@@ -111,8 +117,7 @@ class Xray:
                     "LimitExceeded": bool(trace.dropped),
                     "Segments": segments(trace),
                 }
-                for identifier in dict.fromkeys(identifiers)
-                if (trace := owned.get(identifier)) is not None
+                for identifier, trace in owned.items()
             ],
             "UnprocessedTraceIds": [identifier for identifier in identifiers if identifier not in owned],
         }
@@ -129,7 +134,7 @@ class Xray:
 
     async def _graph(self, call: Call, params: Params) -> Mapping[str, Any]:
         start, end = _range(params)
-        chosen = [trace for trace in self._of(call) if start <= trace.summary.start <= end]
+        chosen = [trace async for trace in self._between(call, start, end)]
         return {
             "StartTime": start,
             "EndTime": end,
@@ -138,7 +143,7 @@ class Xray:
         }
 
     async def _trace_graph(self, call: Call, params: Params) -> Mapping[str, Any]:
-        return {"Services": service_graph(trace for trace in self._of(call) if trace.id in params["TraceIds"])}
+        return {"Services": service_graph(self._named(call, params["TraceIds"]).values())}
 
     async def _sampling_rules(self, call: Call, params: Params) -> Mapping[str, Any]:
         """One rule: nothing is sampled away."""
@@ -180,6 +185,11 @@ class Xray:
 
     async def _nothing(self, call: Call, params: Params) -> Mapping[str, Any]:
         return {}
+
+
+def _owns(call: Call, trace: Trace) -> bool:
+    owned = [(span.facts["account"], span.facts["region"]) for span in trace.spans if "account" in span.facts]
+    return not owned or tuple(call.scope) in owned
 
 
 def _range(params: Params) -> tuple[float, float]:

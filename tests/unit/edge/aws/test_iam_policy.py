@@ -90,6 +90,11 @@ def test_the_policy_of_a_resource_names_principals(principal: dict[str, Any], ex
     assert verdict(principal, of_resource=True, principals=("arn:aws:iam::111111111111:root",)) == expected
 
 
+def test_what_is_no_statement_says_nothing() -> None:
+    inquiry = Inquiry("execute-api:Invoke", ARN)
+    assert decide([{"Statement": ["Allow", None, 3]}, {"Statement": "Allow"}, {}], inquiry) is None
+
+
 def test_variables_stand_for_the_caller() -> None:
     assert verdict({"Resource": f"{ARN.removesuffix('pets')}${{aws:username}}"}) is None
     assert verdict({"Resource": "${aws:nothing, '*'}"}) == ALLOW

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from staticfire.edge.http1.messages import Request, Response
-from staticfire.edge.traces import Traces
+from staticfire.edge.traces import Traces, exporting
 from staticfire.edge.traces.exporting import IntoFile, Otlp
 from tests.unit.edge.kit import serving
 from tests.unit.edge.traces.test_recorder import call, invocation, request, root
@@ -80,6 +80,32 @@ async def test_a_file_has_a_document_a_line(tmp_path: Path) -> None:
     exporter = IntoFile(traces, tmp_path / "sub" / "traces.jsonl")
     traces.add(root(1), call(1))
     await exporter.close()
+    assert (tmp_path / "sub" / "traces.jsonl").stat().st_mode & 0o077 == 0
     (line,) = (tmp_path / "sub" / "traces.jsonl").read_text().splitlines()
     assert json.loads(line)["trace"] == root(1)
     assert json.loads(line)["name"] == "dynamodb PutItem orders"
+
+
+async def test_a_span_that_cannot_be_written_does_not_end_the_export(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    traces = Traces()
+    exporter = IntoFile(traces, tmp_path / "traces.jsonl")
+    traces.add(root(1), invocation(1, error="\ud800"))  # as JSON may name it, and UTF-8 cannot hold it
+    await until(lambda: exporter.lost)
+    traces.add(root(2), call(2))
+    await until((tmp_path / "traces.jsonl").exists)
+    await exporter.close()
+    assert "cannot be written down" in caplog.text
+    assert json.loads((tmp_path / "traces.jsonl").read_text())["trace"] == root(2)
+
+
+async def test_what_waits_is_bounded_by_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporting, "WAITING_BYTES", 10_000)
+    traces = Traces()
+    exporter = IntoFile(traces, tmp_path / "traces.jsonl")
+    for number in range(100):
+        traces.add(root(number), invocation(number, event=b"x" * 1000))
+    assert exporter.lost > 80
+    await exporter.close()
+    assert len((tmp_path / "traces.jsonl").read_text().splitlines()) == 100 - exporter.lost

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from staticfire.edge.traces import TraceFilter, Traces
+from staticfire.edge.traces import TraceFilter, Traces, recorder
+from staticfire.edge.traces.joining import summarised
 from staticfire.edge.traces.model import Record
-from staticfire.edge.traces.recorder import RECORDS_OF_A_TRACE
+from staticfire.edge.traces.recorder import MARKS, RECORDS_OF_A_TRACE
 from staticfire.edge.traces.requests import Served, note_request
 from staticfire.edge.traces.segments import BadSegment, take_segment
 from staticfire.edge.traces.trace_id import entered, root_of
@@ -209,3 +210,86 @@ def test_what_is_no_segment_is_refused(change: dict[str, Any], code: str) -> Non
     with pytest.raises(BadSegment, match=code):
         take_segment(traces, json.dumps(segment))
     assert len(traces) == 0
+
+
+def test_two_requests_of_one_trace_are_two_spans() -> None:
+    traces = Traces()
+    request(traces, 1)
+    request(traces, 1, status=500, error="no")  # as a function makes it that passes the trace on
+    trace = traces.get(root(1))
+    assert trace is not None
+    assert sorted(span.status for span in trace.spans) == [200, 500]
+    assert len({span.id for span in trace.spans}) == 2
+
+
+@pytest.mark.parametrize("answer", [b'{"errorType": "E", "stackTrace": 5}', b"[" * 60_000])
+def test_an_error_of_any_form_is_shown(answer: bytes) -> None:
+    traces = Traces()
+    record = invocation(1, error="E")
+    traces.add(root(1), (*record[:9], (*record[9][:16], answer, *record[9][17:])))
+    assert traces.recent()[0].outcome == "fault"
+
+
+@pytest.mark.parametrize("end", ['"x"', "[1]", "-1"])
+def test_a_segment_that_goes_on_may_say_any_end(end: str) -> None:
+    traces = Traces()
+    head = f'{{"trace_id": "{root(1)}", "id": "{1:016x}", "name": "n", "start_time": 1, "in_progress": true'
+    take_segment(traces, f'{head}, "end_time": {end}}}')
+    assert len(traces) == 1
+    with pytest.raises(BadSegment, match="ParseError"):
+        take_segment(traces, f'{head}, "metadata": {"[" * 400}{"]" * 400}}}')
+
+
+def test_old_marks_go_and_the_newest_stay() -> None:
+    traces = Traces()
+    traces.add(root(1), call(1))
+    for number in range(MARKS + 1):
+        traces.mark(root(1), [f"sqs:{number}"])
+    assert traces.get(f"{MARKS}") is not None
+    assert traces.get("0") is None
+
+
+def test_a_link_to_what_makes_room_for_it_is_none() -> None:
+    traces = Traces(keep=1)
+    traces.add(root(1), call(1))
+    traces.mark(root(1), ["sqs:m"])
+    traces.came_from(root(2), ["sqs:m"])
+    traces.add(root(2), call(2))
+    trace = traces.get(root(2))
+    assert trace is not None
+    assert not trace.came_from
+
+
+def test_of_an_item_that_was_written_what_may_be_a_key_is_kept() -> None:
+    writes = Traces().item_writes
+    writes.follow("1", "r", "t")
+    item = {"id": {"S": "a"}, "long": {"S": "x" * 5000}, "more": {"M": {}}, "count": {"N": "1"}}
+    writes.wrote("1", "r", root(1), json.dumps({"TableName": "t", "Item": item}).encode())
+    assert writes.writer("1", "r", "t", {"id": {"S": "a"}, "count": {"N": "1"}}, 1e12) == root(1)
+    assert writes.writer("1", "r", "t", {"long": {"S": "x" * 5000}}, 1e12) == ""
+
+
+async def test_all_of_a_time() -> None:
+    traces = Traces()
+    for number in range(3):
+        traces.add(root(number), call(number, start=float(number)))
+    assert [trace.id async for trace in traces.all(1.0, 1.5)] == [root(1)]
+
+
+def test_what_cannot_be_chosen_is_not_summed_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def counted(identifier: str, number: int, records: Any) -> Any:
+        made.append(identifier)
+        return summarised(identifier, number, records)
+
+    monkeypatch.setattr(recorder, "summarised", counted)
+    traces = Traces()
+    for number in range(20):
+        request(traces, number)
+    request(traces, 20, status=502, error="no")
+    assert [summary.id for summary in traces.recent(TraceFilter(outcome="fault"))] == [root(20)]
+    assert traces.recent(TraceFilter(since=5.0)) == []
+    assert made == [root(20)]
+    traces.add(root(21), invocation(21, error="E"))
+    assert [summary.id for summary in traces.recent(TraceFilter(outcome="failed"))] == [root(21), root(20)]

@@ -112,3 +112,9 @@ def test_the_breakdown_is_doubted_where_the_step_of_its_rate_says_something_else
 def test_prices_tell_their_age() -> None:
     assert prices_age("2026-11-01", "2026-11-30T10:00:00Z") == "29 days old"
     assert prices_age("2025-12-01", "2026-11-30T10:00:00Z") == "12 months old"
+
+
+def test_a_run_that_was_interrupted_is_an_error_in_junit(report: dict[str, Any]) -> None:
+    report["interrupted"] = True
+    suite = ElementTree.fromstring(junit(typed(report)))
+    assert suite.get("errors") == "1"

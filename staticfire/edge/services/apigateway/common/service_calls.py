@@ -1,11 +1,15 @@
 """Calls of AWS services that an API makes, by the way that anybody's calls take: faults, streams and traces see them.
 
-The router that takes them is there last of all parts: `through` says which one it is.
+The router that takes them is there last of all parts: `through` says which one it is. The path may be an API's client's
+(`s3:path/{bucket}/{key}`), who is anybody, a web page too: none that steers the emulator gets there.
 """
 
 from __future__ import annotations
 
+import posixpath
+import re
 from collections.abc import AsyncIterator, Iterable, Mapping
+from urllib.parse import unquote
 
 import orjson
 
@@ -13,6 +17,8 @@ from staticfire.edge.aws.calls import AwsError, Scope, anonymous_authorization
 from staticfire.edge.http1.messages import END_OF_HEAD, Handler, Headers, Request, Response
 
 MAX_ANSWER = 10 * 1024 * 1024
+# `/_ministack/reset` and its like. No bucket's name begins so, nor any path of a service.
+_NO_SERVICE = re.compile(r"/*_")
 
 
 class ServiceCalls:
@@ -36,6 +42,8 @@ class ServiceCalls:
         """The service's answer, whole, whatever its status."""
         if self._handle is None:
             raise AwsError(503, "ServiceUnavailable", "The edge is starting: its services are not there yet.")
+        if _NO_SERVICE.match(posixpath.normpath(unquote(path))):
+            raise AwsError(403, "AccessDenied", f"{path} is a path of the emulator's own, of no service: not called.")
         signed = [
             ("host", self._host),
             ("authorization", anonymous_authorization(scope, service)),

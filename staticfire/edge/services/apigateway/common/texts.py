@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
 _STAGE_VARIABLE = re.compile(r"\$\{stageVariables\.([^}]*)\}")
 
 
@@ -15,6 +17,14 @@ def text_of(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
     return json.dumps(value, separators=(",", ":"))
+
+
+def json_or_none(payload: bytes) -> Any:
+    """What a function answered as JSON; None where it answered nothing, or what is none."""
+    try:
+        return orjson.loads(payload or b"null")
+    except ValueError:
+        return None
 
 
 def with_stage_variables(text: str, variables: Mapping[str, str]) -> str:

@@ -9,7 +9,7 @@ from staticfire.edge.aws.calls import Call
 from staticfire.edge.aws.protocol import Params
 from staticfire.edge.aws.protocol.operations import Carry
 from staticfire.edge.services.apigateway.v2.called import bad_request, conflict, missing
-from staticfire.edge.services.apigateway.v2.records import Record, Records, V2Records
+from staticfire.edge.services.apigateway.v2.records import DOMAIN_NAMES, Record, Records, V2Records
 
 from .mappings import Mappings
 from .names import KIND, TAKEN, DomainNames, configured_for
@@ -64,7 +64,7 @@ class FirstGeneration:
         return _page([_told(one) for one in self._records.list(call.scope, KIND)], params)
 
     async def _update(self, call: Call, params: Params) -> Record:
-        async with self._records.changing("domain-names"):
+        async with self._records.changing(DOMAIN_NAMES):
             domain = self._names.named(call.scope, params["domainName"])
             for operation in params.get("patchOperations") or ():
                 domain = self._patched(call, domain, operation)

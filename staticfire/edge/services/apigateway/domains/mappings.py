@@ -9,7 +9,7 @@ from staticfire.edge.aws.calls import AwsError, Call, Scope
 from staticfire.edge.aws.protocol import Params
 from staticfire.edge.aws.protocol.operations import Carry
 from staticfire.edge.services.apigateway.v2.called import bad_request, conflict, merged, missing, new_id, page_of
-from staticfire.edge.services.apigateway.v2.records import Record, V2Records
+from staticfire.edge.services.apigateway.v2.records import DOMAIN_NAMES, Record, V2Records
 
 from .names import MAPPING, DomainNames
 
@@ -45,7 +45,7 @@ class Mappings:
 
     async def make(self, scope: Scope, domain: str, content: Record, taken: AwsError) -> Record:
         """A new mapping; `taken` is raised where its key is another's."""
-        async with self._records.changing("domain-names"):
+        async with self._records.changing(DOMAIN_NAMES):
             name = self._names.named(scope, domain)["DomainName"]
             used = {one["ApiMappingId"] for one in self.of(scope, name)}
             mapping = {"ApiMappingKey": "", **content, "ApiMappingId": new_id(used, 6)}
@@ -54,15 +54,19 @@ class Mappings:
         return mapping
 
     async def change(self, scope: Scope, domain: str, before: Record, changes: Record, taken: AwsError) -> Record:
-        async with self._records.changing("domain-names"):
+        async with self._records.changing(DOMAIN_NAMES):
             name = self._names.named(scope, domain)["DomainName"]
-            mapping = {"ApiMappingKey": "", **merged(before, changes)}
+            current = self._records.get(scope, MAPPING, name, before["ApiMappingId"])
+            if current is None:
+                raise missing(NO_MAPPING)
+            mapping = {"ApiMappingKey": "", **merged(current, changes)}
             self._check(scope, name, mapping, taken)
             await self._records.put(scope, MAPPING, name, mapping["ApiMappingId"], record=mapping)
         return mapping
 
     async def remove(self, scope: Scope, domain: str, mapping: Record) -> None:
-        await self._records.delete(scope, MAPPING, domain.lower(), mapping["ApiMappingId"])
+        async with self._records.changing(DOMAIN_NAMES):
+            await self._records.delete(scope, MAPPING, domain.lower(), mapping["ApiMappingId"])
 
     def of(self, scope: Scope, domain: str) -> list[Record]:
         return self._records.list(scope, MAPPING, domain.lower())

@@ -15,7 +15,7 @@ from staticfire.edge.aws.protocol import Params
 from staticfire.edge.aws.protocol.operations import Carry
 from staticfire.edge.services.apigateway.v2.apis import check_tags
 from staticfire.edge.services.apigateway.v2.called import arn_of, bad_request, conflict, merged, missing, now, page_of
-from staticfire.edge.services.apigateway.v2.records import Keys, Record, V2Records
+from staticfire.edge.services.apigateway.v2.records import DOMAIN_NAMES, Keys, Record, V2Records
 
 KIND, MAPPING = "domain-name", "mapping"
 SELECTION = "$request.basepath"
@@ -64,7 +64,7 @@ class DomainNames:
         if not _NAME.fullmatch(name):
             raise bad_request(f"Invalid domain name: {name}")
         check_tags(tags)
-        async with self._records.changing("domain-names"):
+        async with self._records.changing(DOMAIN_NAMES):
             if any(key.id == name for key in self._records.everywhere(KIND)):
                 raise taken
             domain: Record = {
@@ -89,7 +89,7 @@ class DomainNames:
         scope = call.scope
         if params.get("RoutingMode", "API_MAPPING_ONLY") != "API_MAPPING_ONLY":
             raise AwsError(501, "NotImplementedException", "Routing rules are not available here: API mappings are.")
-        async with self._records.changing("domain-names"):
+        async with self._records.changing(DOMAIN_NAMES):
             before = self.named(scope, params["DomainName"])
             configurations = params.get("DomainNameConfigurations")
             changes = {name: params[name] for name in ("MutualTlsAuthentication",) if name in params}
@@ -109,7 +109,7 @@ class DomainNames:
 
     async def delete(self, call: Call, params: Params) -> None:
         """Its mappings go with it."""
-        async with self._records.changing("domain-names"):
+        async with self._records.changing(DOMAIN_NAMES):
             name = self.named(call.scope, params["DomainName"])["DomainName"]
             mappings = self._records.list(call.scope, MAPPING, name)
             keys: Keys = [self._records.key(call.scope, MAPPING, name, one["ApiMappingId"]) for one in mappings]

@@ -10,7 +10,6 @@ AWS_IAM: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-a
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.aws.signed_callers import SignedCallers
 from staticfire.edge.services.apigateway.common.function_call import Callee, NotAllowed, TimedOut
 from staticfire.edge.services.apigateway.common.refusal import Refused, failed, forbidden, unauthorized
+from staticfire.edge.services.apigateway.common.texts import json_or_none
 from staticfire.edge.services.lambda_ import Functions
 
 from . import event
@@ -124,7 +124,7 @@ class LambdaGuard:
             raise self._failed(exchange, str(error)) from error
         exchange.authorizer_latency = round((time.monotonic() - started) * 1000)
         exchange.authorizer_status = 200
-        answer = json.loads(outcome.payload or b"null")
+        answer = json_or_none(outcome.payload)
         if outcome.error:
             if isinstance(answer, dict) and answer.get("errorMessage") == "Unauthorized":
                 raise unauthorized("the authorizer's function says Unauthorized")

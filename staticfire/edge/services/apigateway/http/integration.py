@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit
 
 from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.http1.client import Client
+from staticfire.edge.http1.head import BadHead
 from staticfire.edge.http1.hop_by_hop import end_to_end
 from staticfire.edge.http1.messages import BodyTooLarge, HeaderList, Response
 from staticfire.edge.services.apigateway.common.function_call import Callee, NotAllowed, TimedOut
@@ -143,7 +144,10 @@ class HttpResponder:
         return [*kept, ("forwarded", f"{forwarded}, {hop}" if forwarded else hop)]
 
     async def respond(self, exchange: Exchange) -> Response:
-        url = urlsplit(self._url(exchange))
+        try:
+            url = urlsplit(self._url(exchange))
+        except ValueError as error:
+            raise _failed(exchange, f"the integration's URI {self._uri!r} is not a URL: {error}") from error
         if url.scheme not in ("http", "https") or not url.netloc:
             raise _failed(exchange, f"the integration's URI {self._uri!r} is not an http(s) URL")
         path, query, headers = self._request_mapping.apply(exchange, url.path or "/", self._headers(exchange))
@@ -165,7 +169,9 @@ class HttpResponder:
             ) from lateness
         except BodyTooLarge as excess:
             raise _failed(exchange, f"{url.netloc} answered more than {MAX_BODY} bytes") from excess
-        except OSError as error:
+        except BadHead as error:
+            raise _failed(exchange, f"the request cannot be sent to {url.netloc}: {error}") from error
+        except (OSError, ValueError) as error:
             exchange.integration_error = f"{url.netloc} cannot be reached: {error}"
             raise unavailable(exchange.integration_error) from error
         finally:

@@ -197,7 +197,7 @@ class JwtAuthorizer:
     async def _verified(self, token: str) -> dict[str, Any]:
         try:
             header = jwt.get_unverified_header(token)
-        except PyJWTError as error:
+        except (PyJWTError, RecursionError) as error:
             raise _Invalid("the token is malformed") from error
         algorithm = header.get("alg")
         if not isinstance(algorithm, str) or not algorithm.isascii() or not algorithm.isalnum():

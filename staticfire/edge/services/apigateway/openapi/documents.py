@@ -18,11 +18,29 @@ MAX_DEPTH = 100
 
 Document = dict[str, Any]
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_FastLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_MERGE = "tag:yaml.org,2002:merge"
 
 
 class UnreadableDocument(Exception):
     """What is no document, or goes beyond the bounds; says why."""
+
+
+class _Loader(_FastLoader):  # type: ignore[misc, valid-type]
+    """Counts what merge keys (`<<`) copy: lists of them that repeat each other grow without end."""
+
+    _merged = 0
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        for key, value in node.value:
+            if key.tag == _MERGE:
+                for one in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                    if isinstance(one, yaml.MappingNode):
+                        self.flatten_mapping(one)
+                        self._merged += len(one.value)
+                if self._merged > MAX_VALUES:
+                    raise UnreadableDocument(f"it has more than {MAX_VALUES} values")
+        super().flatten_mapping(node)
 
 
 def parse(body: bytes) -> Document:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -38,6 +39,11 @@ _INTEGRATION = {
     "timeoutInMillis": "TimeoutInMillis",
     "uri": "IntegrationUri",
 }
+_MAPS = ("requestParameters", "responseParameters")
+_NUMBERS = ("timeoutInMillis", "authorizerResultTtlInSeconds")
+_FLAGS = ("enableSimpleResponses",)
+# Far more than an API may have.
+MOST_ROUTES = 2_000
 _AUTHORIZER = {
     "authorizerCredentials": "AuthorizerCredentialsArn",
     "authorizerPayloadFormatVersion": "AuthorizerPayloadFormatVersion",
@@ -74,7 +80,7 @@ class HttpDocument:
 def read_http(body: str, base_path: str | None) -> HttpDocument:
     """`base_path`: what becomes of the path of the document's server: `ignore`, `prepend` or `split`."""
     try:
-        document = parse(body.encode())
+        document = parse(body.encode("utf-8", "replace"))
     except UnreadableDocument as error:
         raise malformed(str(error)) from error
     if not str(document.get("openapi", "")).startswith("3."):
@@ -102,8 +108,12 @@ class _Reading:
         if info.get("description"):
             api["Description"] = str(info["description"])
         if cors := mapping(self._document.get(CORS), CORS):
-            api["CorsConfiguration"] = {name[:1].upper() + name[1:]: cors[name] for name in _CORS if name in cors}
-        routes = list(self._routes())
+            api["CorsConfiguration"] = {
+                name[:1].upper() + name[1:]: _of_cors(name, cors[name]) for name in _CORS if cors.get(name) is not None
+            }
+        routes = list(islice(self._routes(), MOST_ROUTES + 1))
+        if len(routes) > MOST_ROUTES:
+            raise malformed(f"it has more than {MOST_ROUTES} routes")
         tags = {
             str(tag["name"]): str(tag[TAG_VALUE])
             for tag in listed(self._document.get("tags"), "tags")
@@ -169,12 +179,18 @@ class _Reading:
         authorizer: Document = {
             "Name": name,
             "AuthorizerType": kind.upper(),
-            "IdentitySource": [one.strip() for one in sources.split(",")] if isinstance(sources, str) else sources,
+            "IdentitySource": [one.strip() for one in sources.split(",")]
+            if isinstance(sources, str)
+            else _texts(sources, f"identitySource of {name}"),
         }
-        authorizer |= {member: value[key] for key, member in _AUTHORIZER.items() if key in value}
+        authorizer |= _members(value, _AUTHORIZER, f"the authorizer {name}")
         if kind == "jwt":
             jwt = mapping(value.get("jwtConfiguration"), f"jwtConfiguration of {name}")
-            authorizer["JwtConfiguration"] = {"Issuer": jwt.get("issuer"), "Audience": jwt.get("audience") or []}
+            audience = jwt.get("audience") or []
+            authorizer["JwtConfiguration"] = {
+                "Issuer": str(jwt.get("issuer") or ""),
+                "Audience": [audience] if isinstance(audience, str) else _texts(audience, f"the audience of {name}"),
+            }
         self._authorizers[name] = authorizer
         return authorizer
 
@@ -184,13 +200,51 @@ def _integration(value: Document, where: str) -> Document:
     if kind not in ("AWS_PROXY", "HTTP_PROXY"):
         raise malformed(f"{where} has type {value.get('type')}: HTTP APIs have aws_proxy and http_proxy")
     integration: Document = {"IntegrationType": kind}
-    integration |= {member: value[key] for key, member in _INTEGRATION.items() if value.get(key) not in (None, "")}
+    integration |= _members(value, _INTEGRATION, where)
     if "IntegrationMethod" in integration:
         method = str(integration["IntegrationMethod"]).upper()
         integration["IntegrationMethod"] = "ANY" if method == ANY.upper() else method
     if tls := mapping(value.get("tlsConfig"), "tlsConfig"):
         integration["TlsConfig"] = {"ServerNameToVerify": tls.get("serverNameToVerify", "")}
     return integration
+
+
+def _members(value: Document, names: Mapping[str, str], where: str) -> Document:
+    """Members by apigatewayv2's names, of the type that they have there: YAML makes a number of `2.0`."""
+    return {
+        member: _typed(key, value[key], f"{key} of {where}")
+        for key, member in names.items()
+        if value.get(key) not in (None, "")
+    }
+
+
+def _texts(value: Any, where: str) -> list[str]:
+    return [str(one) for one in listed(value, where)]
+
+
+def _of_cors(name: str, value: Any) -> Any:
+    if name == "allowCredentials":
+        return str(value).lower() == "true"
+    if name == "maxAge":
+        return _number(value, f"{CORS}.maxAge")
+    return _texts(value, f"{CORS}.{name}")
+
+
+def _number(value: Any, where: str) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        raise malformed(f"{where} must be a number") from None
+
+
+def _typed(name: str, value: Any, where: str) -> Any:
+    if name in _MAPS:
+        return mapping(value, where)
+    if isinstance(value, dict | list):
+        raise malformed(f"{where} must be a text: a function of a template in it is not evaluated")
+    if name in _FLAGS:
+        return str(value).lower() == "true"
+    return _number(value, where) if name in _NUMBERS else str(value)
 
 
 def _prefix(document: Document, base_path: str) -> str:

@@ -1,4 +1,4 @@
-"""An OpenAPI document as what a REST API is new_name of: everything that can be said without knowing the API."""
+"""An OpenAPI document as what a REST API is made of: everything that can be said without knowing the API."""
 
 from __future__ import annotations
 

@@ -66,9 +66,9 @@ def page_of(items: Records, params: Mapping[str, Any], key: str) -> Record:
 def _size(text: str | None) -> int:
     if text is None:
         return MOST
-    if not text.isdecimal() or int(text) < 1:
+    if not text.isdecimal() or int(text[:9]) < 1:
         raise bad_request("Invalid value for maxResults: it is a positive number.")
-    return min(int(text), MOST)
+    return min(int(text[:9]), MOST)
 
 
 def _token(key: str) -> str:

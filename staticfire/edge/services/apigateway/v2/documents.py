@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -32,7 +33,7 @@ class V2DocumentOperations:
         self._parts = parts
 
     async def create(self, call: Call, params: Params) -> Record:
-        document = _read(params)
+        document = await asyncio.to_thread(_read, params)
         async with self._records.changing():
             api = self._apis.described(call.scope, {**document.api, "Tags": document.tags})
             puts = self._made(Context(self._records, call.scope, api), document)
@@ -40,7 +41,7 @@ class V2DocumentOperations:
         return _told(self._apis.shown(api), document)
 
     async def replace(self, call: Call, params: Params) -> Record:
-        document, scope, api_id = _read(params), call.scope, params["ApiId"]
+        document, scope, api_id = await asyncio.to_thread(_read, params), call.scope, params["ApiId"]
         async with self._records.changing(api_id):
             before = api_of(self._records, call, api_id)
             if before["ProtocolType"] != "HTTP":
@@ -81,8 +82,7 @@ class V2DocumentOperations:
         stage = params.get("StageName") or ""
         parts = self._exported(call.scope, api["ApiId"], stage)
         document = http_document(api, parts, stage, extensions=params.get("IncludeExtensions", True))
-        text = json.dumps(document, indent=2) if kind == "JSON" else yaml.safe_dump(document, sort_keys=False)
-        return {"body": text.encode()}
+        return {"body": await asyncio.to_thread(_written, document, kind)}
 
     def _exported(self, scope: Scope, api_id: str, name: str) -> Record:
         if not name:
@@ -94,6 +94,12 @@ class V2DocumentOperations:
         if parts is None:
             raise bad_request(f"Nothing is deployed to the stage {name}")
         return parts
+
+
+def _written(document: Mapping[str, Any], kind: str) -> bytes:
+    """In a thread: YAML of a large one takes seconds."""
+    text = json.dumps(document, indent=2) if kind == "JSON" else yaml.safe_dump(document, sort_keys=False)
+    return text.encode()
 
 
 def _read(params: Params) -> HttpDocument:

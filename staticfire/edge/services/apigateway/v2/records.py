@@ -45,6 +45,9 @@ FROZEN = {
 # Children of an API, all of which go with it.
 OF_AN_API = (*FROZEN.values(), "deployment", "stage")
 
+# The lock of domain names and their mappings.
+DOMAIN_NAMES = "domain-names"
+
 Record = dict[str, Any]
 Records = list[Record]
 Keys = list[Key]

@@ -10,7 +10,7 @@ from staticfire.edge.store import Key
 
 from .apis import check_tags
 from .called import bad_request, missing
-from .records import Record, V2Records
+from .records import DOMAIN_NAMES, Record, V2Records
 
 _ARN = re.compile(r"arn:aws[a-z-]*:apigateway:(?P<region>[^:]*)::/(?P<path>.+)")
 _PATHS = (
@@ -19,6 +19,8 @@ _PATHS = (
     (re.compile(r"vpclinks/([^/]+)"), "vpc-link"),
     (re.compile(r"domainnames/([^/]+)"), "domain-name"),
 )
+# The locks of what belongs to no API.
+_LOCKS = {"vpc-link": "", "domain-name": DOMAIN_NAMES}
 
 
 class V2TagOperations:
@@ -37,7 +39,7 @@ class V2TagOperations:
 
     async def _change(self, scope: Scope, arn: str, added: dict[str, str], removed: list[str]) -> None:
         key, _ = self._tagged(scope, arn)
-        async with self._records.changing(key.id.partition(":")[0]):
+        async with self._records.changing(_LOCKS.get(key.kind, key.id.partition(":")[0])):
             key, record = self._tagged(scope, arn)
             tags = {name: value for name, value in {**_tags(record), **added}.items() if name not in removed}
             check_tags(tags)

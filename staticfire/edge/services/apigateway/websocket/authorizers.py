@@ -16,6 +16,7 @@ from staticfire.edge.aws.calls import AwsError
 from staticfire.edge.aws.iam_policy import Inquiry, decide
 from staticfire.edge.aws.signed_callers import SignedCallers
 from staticfire.edge.services.apigateway.common.function_call import Callee, NotAllowed, TimedOut
+from staticfire.edge.services.apigateway.common.texts import json_or_none
 from staticfire.edge.services.apigateway.rest.records import RestRecords
 from staticfire.edge.services.lambda_ import Functions
 
@@ -83,7 +84,10 @@ class Authorizers:
         except AwsError as error:
             raise HandshakeRefused(error.status, error.message, kind="ACCESS_DENIED", reason=error.message) from error
         facts = {"aws:sourceip": request.peer}
-        refusal = await self._callers.refusal(caller, INVOKE, occasion.method_arn, facts=facts)
+        try:
+            refusal = await self._callers.refusal(caller, INVOKE, occasion.method_arn, facts=facts)
+        except AwsError as error:
+            raise failed(f"the caller's policies cannot be read: {error}") from error
         if refusal is not None:
             raise HandshakeRefused(403, refusal.message, kind="ACCESS_DENIED", reason=refusal.message)
         occasion.client.caller = caller
@@ -115,7 +119,7 @@ class Authorizers:
             raise failed(f"authorizer {gate.authorizer_id}: {error}") from error
         occasion.authorizer_latency = round((time.monotonic() - started) * 1000)
         occasion.authorizer_status = 200
-        self._judge(json.loads(outcome.payload or b"null"), bool(outcome.error), occasion)
+        self._judge(json_or_none(outcome.payload), bool(outcome.error), occasion)
 
     def _judge(self, answer: Any, failing: bool, occasion: Occasion) -> None:
         if failing:

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from staticfire.edge.aws.calls import AwsError
 from staticfire.edge.http1.client import Client as HttpClient
+from staticfire.edge.http1.head import BadHead
 from staticfire.edge.http1.messages import BodyTooLarge
 from staticfire.edge.services.apigateway.common.function_call import Callee, NotAllowed, TimedOut
 from staticfire.edge.services.apigateway.common.texts import with_stage_variables
@@ -182,7 +183,10 @@ class WebSocketIntegrations:
     # HTTP servers.
 
     async def _http(self, integration: WebSocketIntegration, occasion: Occasion, body: bytes) -> IntegrationAnswer:
-        url = urlsplit(with_stage_variables(integration.uri, occasion.stage.variables))
+        try:
+            url = urlsplit(with_stage_variables(integration.uri, occasion.stage.variables))
+        except ValueError as error:
+            raise IntegrationFailed(f"the integration's URI {integration.uri!r} is none: {error}") from error
         if url.scheme not in ("http", "https") or not url.netloc:
             raise IntegrationFailed(f"the integration's URI {integration.uri!r} is not an http(s) URL")
         headers = {"host": url.netloc, "user-agent": f"AmazonAPIGateway_{occasion.stage.api_id}", **_JSON}
@@ -199,7 +203,7 @@ class WebSocketIntegrations:
             raise _late(f"{url.netloc} has not answered within {integration.timeout:g} s") from lateness
         except BodyTooLarge as excess:
             raise IntegrationFailed(f"{url.netloc} answered more than {MAX_ANSWER} bytes") from excess
-        except OSError as error:
+        except (OSError, ValueError, BadHead) as error:
             raise IntegrationFailed(f"{url.netloc} cannot be reached: {error}") from error
         occasion.integration_status = answer.status
         return IntegrationAnswer(answer.status, data, dict(answer.headers.items()))

@@ -391,6 +391,12 @@ async def test_a_value_of_another_type_is_refused(body: object, message: str) ->
     assert answer["Error"] == {"Code": "SerializationException", "Message": message}
 
 
+async def test_a_body_that_is_nested_without_end_is_refused() -> None:
+    caller = Caller("lambda", "CreateFunction")
+    answer = await caller.send(Request("POST", "/2015-03-31/functions", body=b"[" * 100_000))
+    assert answer["Error"]["Code"] == "SerializationException"
+
+
 async def test_a_service_may_word_things_otherwise_and_take_less() -> None:
     wording = Wording(
         patterns={"RoleArn": "role"},

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from urllib.parse import quote
+
 import pytest
 
 from staticfire.edge.aws.calls import AwsError
 from staticfire.edge.http1.messages import Headers, Request
-from tests.unit.edge.services.apigateway.kit import Answer, Lab
+from tests.unit.edge.services.apigateway.kit import REGION, Answer, Lab
 
 
 async def get(lab: Lab, path: str, host: str = "api.example.com") -> Answer:
@@ -113,3 +116,33 @@ async def test_domains_and_mappings_are_known_to_the_next_edge(lab: Lab) -> None
     await lab.call("POST", "/v2/domainnames/api.example.com/apimappings", {"apiId": api.id, "stage": "$default"})
     await lab.restart()
     assert (await get(lab, "/x")).status == 200
+
+
+async def test_changes_at_the_same_time_lose_nothing(lab: Lab) -> None:
+    """Tags by both generations beside a change of the name, and two changes of one mapping."""
+    configurations = [
+        {"endpointType": "REGIONAL", "certificateArn": "arn:aws:acm:eu-west-1:123456789012:certificate/a"}
+    ]
+    at = "/v2/domainnames/api.example.com"
+    await lab.call(
+        "POST", "/v2/domainnames", {"domainName": "api.example.com", "domainNameConfigurations": configurations}
+    )
+    arn = quote(f"arn:aws:apigateway:{REGION}::/domainnames/api.example.com", safe="")
+    await asyncio.gather(
+        lab.call("POST", f"/v2/tags/{arn}", {"tags": {"second": "2"}}),
+        lab.call("PATCH", at, {"domainNameConfigurations": [{"securityPolicy": "TLS_1_0"}]}),
+        lab.call("PUT", f"/tags/{arn}", {"tags": {"first": "1"}}),
+    )
+    domain = await lab.call("GET", at)
+    assert domain["tags"] == {"first": "1", "second": "2"}
+    assert domain["domainNameConfigurations"][0]["securityPolicy"] == "TLS_1_0"
+
+    api = await lab.api({"GET /": "echo"}, stage="live")
+    other = await lab.api({"GET /": "echo"}, stage="live", name="b")
+    mapping = await lab.call("POST", f"{at}/apimappings", {"apiId": api.id, "stage": "live"})
+    one = f"{at}/apimappings/{mapping['apiMappingId']}"
+    await asyncio.gather(
+        lab.call("PATCH", one, {"apiId": api.id, "apiMappingKey": "k"}), lab.call("PATCH", one, {"apiId": other.id})
+    )
+    mapping = await lab.call("GET", one)
+    assert (mapping["apiMappingKey"], mapping["apiId"]) == ("k", other.id)

@@ -7,6 +7,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from staticfire.edge.aws.calls import AwsError
 from staticfire.edge.aws.issued_keys import IssuedKey
 from staticfire.edge.http1.messages import Headers, Request
 from tests.unit.edge.services.apigateway.kit import ACCOUNT, REGION, Answer, Api, Lab
@@ -55,3 +56,21 @@ async def test_events_of_format_1_0_have_the_identity(lab: Lab) -> None:
     context = (await signed(lab, api)).json()["requestContext"]
     assert (context["identity"]["userArn"], context["identity"]["accessKey"]) == (USER.arn, USER.key)
     assert "authorizer" not in context
+
+
+async def test_where_iam_cannot_be_read_a_rest_api_answers_as_for_its_own_fault(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lost(*_: object, **__: object) -> None:
+        raise AwsError(503, "ServiceUnavailable", "MiniStack is gone")
+
+    await lab.issued.keep(USER)
+    monkeypatch.setattr(lab.iam, "query", lost)
+    made = await lab.call("POST", "/restapis", {"name": "r"})
+    at = f"/restapis/{made['id']}/resources/{made['rootResourceId']}/methods/GET"
+    await lab.call("PUT", at, {"authorizationType": "AWS_IAM"})
+    await lab.call("PUT", f"{at}/integration", {"type": "HTTP_PROXY", "httpMethod": "GET", "uri": "http://a"})
+    await lab.call("POST", f"/restapis/{made['id']}/deployments", {"stageName": "prod"})
+    answer = await signed(lab, Api(lab, made["id"], "prod"), "/prod")
+    assert (answer.status, answer.json()) == (500, {"message": "Internal server error"})
+    assert lab.client.requests == []

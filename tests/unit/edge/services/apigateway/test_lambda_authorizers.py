@@ -44,13 +44,15 @@ class Gate:
         lab.functions.handlers["gate"] = self.handle
         self.simple = True
 
-    def handle(self, event: Any) -> dict[str, Any]:
+    def handle(self, event: Any) -> dict[str, Any] | bytes:
         self.calls.append(event)
         word = event["headers"].get("authorization", "")
         if word in ("Unauthorized", "crash"):
             raise ValueError(word)
         if word == "malformed":
             return {"what": "is this"}
+        if word == "no JSON":
+            return b"<html>"
         if self.simple:
             return {"isAuthorized": word == "open sesame", "context": {"n": 1, "b": True}}
         arn = event.get("routeArn") or event["methodArn"]
@@ -157,7 +159,7 @@ async def test_without_a_ttl_nothing_is_kept(gate: Gate) -> None:
 
 
 @pytest.mark.parametrize("simple", [True, False])
-@pytest.mark.parametrize("word", ["crash", "malformed"])
+@pytest.mark.parametrize("word", ["crash", "malformed", "no JSON"])
 async def test_a_failing_authorizer_is_an_internal_error(gate: Gate, word: str, simple: bool) -> None:
     await gate.build(simple=simple)
     answer = await gate.get(word)

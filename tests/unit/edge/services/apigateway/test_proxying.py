@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from staticfire.edge.http1.head import BadHead
 from tests.unit.edge.services.apigateway.kit import Api, Incoming, Lab
 
 BACKEND = "http://backend.example:8080"
@@ -120,6 +121,16 @@ async def test_an_endpoint_that_cannot_be_reached_is_unavailable(lab: Lab, caplo
     answer = await (await proxying(lab, "GET /", BACKEND)).send("GET", "/")
     assert (answer.status, answer.json()) == (503, {"message": "Service Unavailable"})
     assert "backend.example:8080 cannot be reached" in caplog.text
+
+
+@pytest.mark.parametrize("uri", [BACKEND, "http://[a/"])
+async def test_what_cannot_be_sent_is_an_internal_error(lab: Lab, uri: str) -> None:
+    def refuse(method: str, base: str, target: str) -> Incoming:
+        raise BadHead("a header holds a line break or NUL")
+
+    lab.client.answer = refuse
+    answer = await (await proxying(lab, "GET /", uri)).send("GET", "/")
+    assert (answer.status, answer.json()) == (500, {"message": "Internal Server Error"})
 
 
 async def test_an_endpoint_that_is_too_slow_is_a_504(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

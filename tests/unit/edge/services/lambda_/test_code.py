@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from staticfire.edge.aws.calls import AwsError, Scope
-from staticfire.edge.services.lambda_ import FunctionRef
+from staticfire.edge.services.lambda_ import FunctionRef, code
 from staticfire.edge.services.lambda_.code import CodeStore
 from staticfire.edge.services.lambda_.policy import allows
 from staticfire.edge.services.lambda_.runtimes.python import PythonRuntime
@@ -204,3 +204,33 @@ async def test_what_is_forgotten_is_gone(store: CodeStore, tmp_path: Path, code_
     await store.forget(code_digest(data))
     assert not tree.exists()
     assert list((tmp_path / "zips").iterdir()) == []
+
+
+async def test_a_tree_that_is_still_being_compiled_is_taken_over(
+    store: CodeStore, code_digest: Callable[[bytes], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = packed({"same.py": "X = 1"}), packed({"same.py": "X = 1", "new.py": ""})
+    before = await store.tree(code_digest(old), RUNTIME, serving(old, []))
+    directory = before / "__pycache__"
+    (directory / "same.cpython-399.pyc.140123").write_bytes(b"half of it")
+    listed = {"same": ["same.cpython-399.pyc"]}  # gone since it was listed
+    monkeypatch.setattr(code, "_byte_code", lambda place: listed)
+    after = await store.tree(code_digest(new), RUNTIME, serving(new, []), code_digest(old))
+    assert (after / "same.py").samefile(before / "same.py")
+    monkeypatch.undo()
+    code._byte_code.cache_clear()
+    assert all(name.endswith(".pyc") for name in code._byte_code(str(before))["same"])
+
+
+async def test_without_hard_links_code_is_unpacked_anew(
+    store: CodeStore, code_digest: Callable[[bytes], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    old, new = packed({"same.py": "X = 1"}), packed({"same.py": "X = 1", "new.py": ""})
+    before = await store.tree(code_digest(old), RUNTIME, serving(old, []))
+    monkeypatch.setattr(os, "link", refuse)
+    after = await store.tree(code_digest(new), RUNTIME, serving(new, []), code_digest(old))
+    assert (after / "same.py").read_text() == "X = 1"
+    assert not (after / "same.py").samefile(before / "same.py")

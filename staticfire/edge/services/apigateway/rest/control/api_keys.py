@@ -27,33 +27,12 @@ class ApiKeyOperations:
     async def create(self, call: Call, params: Params) -> Record:
         scope = call.scope
         async with self._records.changing(scope):
-            key = self._new(scope, params)
+            key = _new(params, self._values(scope))
             await self._records.put(scope, "api-key", key["id"], record=key)
         return key
 
-    def _new(self, scope: Scope, params: Params) -> Record:
-        value = params.get("value") or new_value()
-        if len(value) < SHORTEST_VALUE:
-            raise bad_request(f"API Key value should be at least {SHORTEST_VALUE} characters")
-        if len(value) > LONGEST_VALUE:
-            raise bad_request(f"API Key value exceeds maximum size of {LONGEST_VALUE} characters")
-        _check(params)
-        if self._records.api_key_of(scope, value) is not None:
-            raise conflict("API Key already exists")
-        stages = [f"{one.get('restApiId')}/{one.get('stageName')}" for one in params.get("stageKeys") or ()]
-        moment = now()
-        key = {
-            "id": new_id(10),
-            "value": value,
-            "enabled": bool(params.get("enabled")),
-            "createdDate": moment,
-            "lastUpdatedDate": moment,
-            "stageKeys": stages,
-        }
-        key |= {
-            member: params[member] for member in ("name", "description", "customerId", "tags") if params.get(member)
-        }
-        return made(key)
+    def _values(self, scope: Scope) -> set[str]:
+        return {key["value"] for key in self._records.api_keys(scope)}
 
     async def get(self, call: Call, params: Params) -> Record:
         return with_tags(_shown(required_key(self._records, call.scope, params["apiKey"]), params.get("includeValue")))
@@ -101,9 +80,11 @@ class ApiKeyOperations:
         rows = _rows(params.get("body") or b"")
         async with self._records.changing(scope):
             puts, ids, warnings = {}, [], []
+            taken = self._values(scope)
             for row in rows:
                 wants = {"name": row.get("name"), "value": row.get("key"), "description": row.get("description")}
-                key = self._new(scope, {**wants, "enabled": truth(row.get("enabled", "true"))})
+                key = _new({**wants, "enabled": truth(row.get("enabled", "true"))}, taken)
+                taken.add(key["value"])
                 ids.append(key["id"])
                 puts[self._records.key(scope, "api-key", key["id"])] = key
                 for plan_id in filter(None, (row.get("usageplanids") or "").replace(";", ",").split(",")):
@@ -115,6 +96,30 @@ class ApiKeyOperations:
                 raise bad_request(f"Warnings found during import: {', '.join(warnings)}")
             await self._records.write(puts)
         return {"ids": ids, "warnings": warnings}
+
+
+def _new(params: Params, taken: set[str]) -> Record:
+    """A key's document; `taken` are the values of all others."""
+    value = params.get("value") or new_value()
+    if len(value) < SHORTEST_VALUE:
+        raise bad_request(f"API Key value should be at least {SHORTEST_VALUE} characters")
+    if len(value) > LONGEST_VALUE:
+        raise bad_request(f"API Key value exceeds maximum size of {LONGEST_VALUE} characters")
+    _check(params)
+    if value in taken:
+        raise conflict("API Key already exists")
+    stages = [f"{one.get('restApiId')}/{one.get('stageName')}" for one in params.get("stageKeys") or ()]
+    moment = now()
+    key = {
+        "id": new_id(10),
+        "value": value,
+        "enabled": bool(params.get("enabled")),
+        "createdDate": moment,
+        "lastUpdatedDate": moment,
+        "stageKeys": stages,
+    }
+    key |= {member: params[member] for member in ("name", "description", "customerId", "tags") if params.get(member)}
+    return made(key)
 
 
 def required_key(records: RestRecords, scope: Scope, key_id: str) -> Record:

@@ -13,7 +13,21 @@ from staticfire.edge.services.apigateway.rest.records import OF_AN_API, Record, 
 from staticfire.edge.store import Key
 
 from . import patches
-from .common import bad_request, in_order, made, new_id, not_found, now, page, required_api, truth, with_tags
+from .common import (
+    MappedDomains,
+    bad_request,
+    in_order,
+    made,
+    new_id,
+    no_domains,
+    not_found,
+    now,
+    page,
+    refuse_mapped,
+    required_api,
+    truth,
+    with_tags,
+)
 from .models import DEFAULT_MODELS
 from .patches import Patch
 
@@ -26,8 +40,9 @@ _CLONED = ("binaryMediaTypes", "minimumCompressionSize", "policy", "_policy", "a
 
 
 class ApiOperations:
-    def __init__(self, records: RestRecords) -> None:
+    def __init__(self, records: RestRecords, mapped: MappedDomains = no_domains) -> None:
         self._records = records
+        self._mapped = mapped
 
     async def create(self, call: Call, params: Params) -> Record:
         scope = call.scope
@@ -68,8 +83,11 @@ class ApiOperations:
         return page(in_order(self._records.apis(call.scope)), params)
 
     async def delete(self, call: Call, params: Params) -> None:
-        required_api(self._records, call.scope, params["restApiId"])
-        await self._records.write(deletes=self._records.of_api(call.scope, params["restApiId"]))
+        scope, api_id = call.scope, params["restApiId"]
+        async with self._records.changing(scope, api_id):
+            required_api(self._records, scope, api_id)
+            refuse_mapped("API", self._mapped(api_id, None))
+            await self._records.write(deletes=self._records.of_api(scope, api_id))
 
     async def update(self, call: Call, params: Params) -> Record:
         scope, api_id = call.scope, params["restApiId"]
@@ -153,7 +171,7 @@ def set_policy(scope: Scope, api: Record, text: str | None) -> None:
         return
     try:
         document = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict) or not document.get("Statement"):
         raise bad_request(

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import secrets
 import string
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.services.apigateway.rest.records import Record, RestRecords
 
+# The domain names that lead to an API, or to one stage of it.
+MappedDomains = Callable[[str, str | None], list[str]]
 PAGE = 25
 LARGEST_PAGE = 500
 
@@ -66,6 +69,19 @@ def in_order(records: Sequence[Record]) -> list[Record]:
     return sorted(records, key=lambda record: record.get("_made", 0))
 
 
+def no_domains(api_id: str, stage: str | None) -> list[str]:
+    return []
+
+
+def refuse_mapped(what: str, domains: Sequence[str]) -> None:
+    """What a domain name leads to stays."""
+    if domains:
+        raise bad_request(
+            f"Deleting {what} failed. Please remove all base path mappings related to the {what} in your domains: "
+            + ", ".join(domains)
+        )
+
+
 def required_api(records: RestRecords, scope: Scope, api_id: str) -> Record:
     api = records.api(scope, api_id)
     if api is None:
@@ -117,7 +133,10 @@ def whole_number(text: str | None, what: str) -> int:
 
 def number(text: str | None, what: str) -> float:
     try:
-        return float(text or "")
+        value = float(text or "")
+        if not math.isfinite(value):
+            raise ValueError
+        return value
     except ValueError:
         raise bad_request(f"Invalid {what} specified: {text} is not a number") from None
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 
 from staticfire.edge.aws.calls import AwsError, Call
 from staticfire.edge.aws.protocol import Operations
@@ -15,6 +16,7 @@ from .api_keys import ApiKeyOperations
 from .apis import ApiOperations
 from .authorizers import AuthorizerOperations
 from .client_certificates import ClientCertificateOperations
+from .common import MappedDomains, no_domains
 from .deployments import DeploymentOperations
 from .documentation import DocumentationOperations
 from .documents import DocumentOperations
@@ -26,7 +28,7 @@ from .methods import MethodOperations
 from .models import ModelOperations
 from .resources import ResourceOperations
 from .stages import StageOperations
-from .tags import RestTagOperations
+from .tags import OtherTags, RestTagOperations
 from .trying import TrialOperations, Trier
 from .usage import UsageOperations
 from .usage_plans import UsagePlanOperations
@@ -36,16 +38,21 @@ from .wording import WORDING
 
 
 class RestControlPlane:
-    """What describes REST APIs. `address`: the host and port below which APIs have names; `trier`: serving."""
+    """What describes REST APIs.
 
-    def __init__(self, records: RestRecords, address: str, trier: Trier | None = None) -> None:
-        self._other_tags: dict[str, tuple[str, str]] = {}
+    `address`: the host and port below which APIs have names; `mapped`: the domains that lead to one; `trier`: serving.
+    """
+
+    def __init__(
+        self, records: RestRecords, address: str, mapped: MappedDomains = no_domains, trier: Trier | None = None
+    ) -> None:
+        self._other_tags: dict[str, tuple[str, str, Callable[[], asyncio.Lock]]] = {}
         self._operations = Operations("apigateway", {}, WORDING, alone=True)
         for table in (
-            _of_apis(records),
+            _of_apis(records, mapped),
             _of_methods(records),
             _beside_methods(records),
-            _of_stages(records),
+            _of_stages(records, mapped),
             _of_callers(records),
             _of_account(records),
             _of_documents(records, address),
@@ -56,8 +63,8 @@ class RestControlPlane:
         trials = TrialOperations(records, trier)
         self._operations.add({"TestInvokeMethod": trials.method, "TestInvokeAuthorizer": trials.authorizer})
 
-    def add(self, table: Mapping[str, Carry], *, tags: Mapping[str, tuple[str, str]] | None = None) -> None:
-        """More operations; `tags`: further kinds of documents that have tags, as tags.KINDS has them."""
+    def add(self, table: Mapping[str, Carry], *, tags: OtherTags | None = None) -> None:
+        """More operations; `tags`: further kinds of documents that have tags."""
         self._operations.add(table)
         self._other_tags |= tags or {}
 
@@ -76,8 +83,8 @@ class RestControlPlane:
         """Nothing passes."""
 
 
-def _of_apis(records: RestRecords) -> dict[str, Carry]:
-    apis, resources = ApiOperations(records), ResourceOperations(records)
+def _of_apis(records: RestRecords, mapped: MappedDomains) -> dict[str, Carry]:
+    apis, resources = ApiOperations(records, mapped), ResourceOperations(records)
     return {
         "CreateRestApi": apis.create,
         "GetRestApi": apis.get,
@@ -143,8 +150,8 @@ def _beside_methods(records: RestRecords) -> dict[str, Carry]:
     }
 
 
-def _of_stages(records: RestRecords) -> dict[str, Carry]:
-    deployments, stages = DeploymentOperations(records), StageOperations(records)
+def _of_stages(records: RestRecords, mapped: MappedDomains) -> dict[str, Carry]:
+    deployments, stages = DeploymentOperations(records), StageOperations(records, mapped)
     return {
         "CreateDeployment": deployments.create,
         "GetDeployment": deployments.get,

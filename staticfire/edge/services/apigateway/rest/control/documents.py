@@ -99,12 +99,12 @@ class DocumentOperations:
             host=f"{api_id}.{self._address}",
             extensions=_extensions(params.get("parameters") or {}),
         )
-        document = export(exported, kind)
+        body = await asyncio.to_thread(lambda: _written(export(exported, kind), accepts))
         suffix = accepts.partition("/")[2]
         return {
             "contentType": "application/octet-stream",
             "contentDisposition": f'attachment; filename="{kind}_{version}.{suffix}"',
-            "body": _written(document, accepts),
+            "body": body,
         }
 
     async def sdk(self, call: Call, params: Params) -> Record:

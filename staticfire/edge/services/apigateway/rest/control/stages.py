@@ -10,7 +10,18 @@ from staticfire.edge.aws.calls import Call, Scope
 from staticfire.edge.aws.protocol import Params
 from staticfire.edge.services.apigateway.rest.records import Record, RestRecords
 
-from .common import bad_request, conflict, in_order, made, not_found, now, required_api
+from .common import (
+    MappedDomains,
+    bad_request,
+    conflict,
+    in_order,
+    made,
+    no_domains,
+    not_found,
+    now,
+    refuse_mapped,
+    required_api,
+)
 from .stage_patches import StagePatches
 
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
@@ -18,8 +29,9 @@ CACHE = "0.5"
 
 
 class StageOperations:
-    def __init__(self, records: RestRecords) -> None:
+    def __init__(self, records: RestRecords, mapped: MappedDomains = no_domains) -> None:
         self._records = records
+        self._mapped = mapped
         self._patches = StagePatches(records)
 
     async def create(self, call: Call, params: Params) -> Record:
@@ -63,6 +75,7 @@ class StageOperations:
         scope, api_id = call.scope, params["restApiId"]
         async with self._records.changing(scope, api_id):
             stage = required_stage(self._records, scope, params)
+            refuse_mapped("stage", self._mapped(api_id, stage["stageName"]))
             await self._records.delete(scope, "rest-stage", api_id, stage["stageName"])
 
     async def flush(self, call: Call, params: Params) -> None:

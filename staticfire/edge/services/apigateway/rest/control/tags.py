@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from staticfire.edge.aws.calls import Call, Scope
 from staticfire.edge.aws.protocol import Params
@@ -23,12 +24,14 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "vpclinks": ("rest-vpc-link", "tags"),
     "clientcertificates": ("client-certificate", "tags"),
 }
+# Kind, member and lock by the first part of an ARN's path.
+OtherTags = Mapping[str, tuple[str, str, Callable[[], asyncio.Lock]]]
 
 
 class RestTagOperations:
-    """`others`: further kinds, as KINDS has them."""
+    """`others`: further kinds, as KINDS has them, each with the lock under which it changes."""
 
-    def __init__(self, records: RestRecords, others: Mapping[str, tuple[str, str]]) -> None:
+    def __init__(self, records: RestRecords, others: OtherTags) -> None:
         self._records = records
         self._others = others
 
@@ -37,7 +40,7 @@ class RestTagOperations:
         return {"tags": record.get(member) or {}}
 
     async def tag(self, call: Call, params: Params) -> None:
-        async with self._records.changing(call.scope, self._api_of(call.scope, params)):
+        async with self._lock(call.scope, params):
             key, member, record = self._required(call.scope, params)
             tags = {**(record.get(member) or {}), **params["tags"]}
             if len(tags) > MOST:
@@ -45,15 +48,18 @@ class RestTagOperations:
             await self._records.write({key: {**record, member: tags}})
 
     async def untag(self, call: Call, params: Params) -> None:
-        async with self._records.changing(call.scope, self._api_of(call.scope, params)):
+        async with self._lock(call.scope, params):
             key, member, record = self._required(call.scope, params)
             tags = {name: value for name, value in (record.get(member) or {}).items() if name not in params["tagKeys"]}
             await self._records.write({key: {**record, member: tags}})
 
-    def _api_of(self, scope: Scope, params: Params) -> str:
-        """Whose lock is held: the API's, or that of what belongs to none."""
+    def _lock(self, scope: Scope, params: Params) -> asyncio.Lock:
+        """The API's, that of what belongs to none, or another's."""
         key, _, _ = self._required(scope, params)
-        return key.id.partition(":")[0] if key.kind in ("rest-api", "rest-stage") else ""
+        for kind, _, lock in self._others.values():
+            if kind == key.kind:
+                return lock()
+        return self._records.changing(scope, key.id.partition(":")[0] if key.kind in ("rest-api", "rest-stage") else "")
 
     def _required(self, scope: Scope, params: Params) -> tuple[Key, str, Record]:
         match = ARN.fullmatch(params["resourceArn"])
@@ -67,7 +73,7 @@ class RestTagOperations:
         if stage := _STAGE.fullmatch(path):
             return self._records.key(scope, "rest-stage", stage["api"], stage["stage"]), "tags"
         first, _, name = path.removeprefix("/").partition("/")
-        kind = {**self._others, **KINDS}.get(first)
+        kind = KINDS.get(first) or (self._others[first][:2] if first in self._others else None)
         if kind is None or not name or "/" in name:
             return None
         return self._records.key(scope, kind[0], name), kind[1]

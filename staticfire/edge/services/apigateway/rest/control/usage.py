@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from staticfire.edge.aws.calls import Call, Scope
 from staticfire.edge.aws.protocol import Params
@@ -63,7 +63,7 @@ class UsageOperations:
             quota = plan.get("quota")
             if not quota:
                 raise bad_request("Usage Plan has no quota")
-            today = date.today()
+            today = datetime.now(UTC).date()  # as serving counts
             usage = self._records.get(scope, "usage", plan["id"], params["keyId"]) or {"days": {}}
             days = usage["days"]
             for patch in patches.read(params):

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
-from .patterns import PatternFailed, search
+from .patterns import PatternFailed, PatternTooSlow, for_a_moment, search
 
 FIRST_STEPS = 500
 STEPS = 100_000
@@ -64,14 +64,15 @@ class Schemas:
             check = self._checks[name] = self._compiled(name)
         if size <= FIRST_BYTES:
             try:
-                return check(document, FIRST_STEPS)
+                with for_a_moment():
+                    return check(document, FIRST_STEPS)
             except _TooLong:
                 pass
         async with self._one:
             try:
                 return await asyncio.get_running_loop().run_in_executor(_threads, check, document, STEPS)
             except _TooLong as error:
-                raise SchemaFailed(f"checking the body takes more than {STEPS} steps") from error
+                raise SchemaFailed(str(error) or f"checking the body takes more than {STEPS} steps") from error
 
     def _compiled(self, name: str) -> Callable[[Any, int], str | None]:
         from referencing import Registry, Resource
@@ -96,6 +97,8 @@ class Schemas:
             _steps.left = steps
             try:
                 error = next(validator.iter_errors(document), None)
+            except PatternTooSlow as error:
+                raise _TooLong(str(error)) from error
             except (Unresolvable, PatternFailed, RecursionError, ArithmeticError) as error:
                 raise SchemaFailed(str(error)[:MAX_PROBLEM] or type(error).__name__) from error
             except (AttributeError, TypeError, KeyError, ValueError) as error:

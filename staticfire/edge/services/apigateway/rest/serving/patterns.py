@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import lru_cache
 
 import regex
@@ -28,6 +30,27 @@ _threads = ThreadPoolExecutor(2, thread_name_prefix="patterns")
 
 class PatternFailed(Exception):
     """The pattern is not valid, or takes too long on this text: the text says which."""
+
+
+class PatternTooSlow(PatternFailed):
+    """It takes too long."""
+
+
+class _Limit(threading.local):
+    seconds = SECONDS
+
+
+_limit = _Limit()
+
+
+@contextmanager
+def for_a_moment() -> Iterator[None]:
+    """What this thread matches meanwhile has a moment for it: the event loop's has no more."""
+    before, _limit.seconds = _limit.seconds, MOMENT
+    try:
+        yield
+    finally:
+        _limit.seconds = before
 
 
 @lru_cache(512)
@@ -53,16 +76,18 @@ async def full_match(pattern: str, text: str) -> bool:
         return await loop.run_in_executor(_threads, matches, pattern, text)
 
 
-def matches(pattern: str, text: str, *, seconds: float = SECONDS) -> bool:
+def matches(pattern: str, text: str) -> bool:
     """The same, without an event loop to care for."""
+    seconds = _limit.seconds
     try:
         return compiled(pattern).fullmatch(text, timeout=seconds, concurrent=True) is not None
     except TimeoutError as error:
         raise _too_long(pattern, seconds) from error
 
 
-def search(pattern: str, text: str, *, seconds: float = SECONDS) -> bool:
+def search(pattern: str, text: str) -> bool:
     """Whether the pattern matches somewhere in the text."""
+    seconds = _limit.seconds
     try:
         return compiled(pattern).search(text, timeout=seconds, concurrent=True) is not None
     except TimeoutError as error:
@@ -70,18 +95,20 @@ def search(pattern: str, text: str, *, seconds: float = SECONDS) -> bool:
 
 
 def split(pattern: str, text: str) -> list[str]:
+    seconds = _limit.seconds
     try:
-        return [piece or "" for piece in compiled(pattern).split(text, timeout=SECONDS, concurrent=True)]
+        return [piece or "" for piece in compiled(pattern).split(text, timeout=seconds, concurrent=True)]
     except TimeoutError as error:
-        raise _too_long(pattern, SECONDS) from error
+        raise _too_long(pattern, seconds) from error
 
 
 def substitute(pattern: str, replacement: str, text: str, count: int, made: Callable[[int], None]) -> str:
     """Java's `replaceAll`: `$1` is a group, a backslash makes what follows literal. `made` hears of the length."""
     pieces: list[str] = []
     length = end = 0
+    seconds = _limit.seconds
     try:
-        for number, match in enumerate(compiled(pattern).finditer(text, timeout=SECONDS, concurrent=True)):
+        for number, match in enumerate(compiled(pattern).finditer(text, timeout=seconds, concurrent=True)):
             if count and number >= count:
                 break
             new = _GROUP.sub(lambda group, match=match: _group(group, match), replacement)  # type: ignore[misc]
@@ -90,7 +117,7 @@ def substitute(pattern: str, replacement: str, text: str, count: int, made: Call
             end = match.end()
             made(length)
     except TimeoutError as error:
-        raise _too_long(pattern, SECONDS) from error
+        raise _too_long(pattern, seconds) from error
     pieces.append(text[end:])
     made(length + len(text) - end)
     return "".join(pieces)
@@ -105,5 +132,5 @@ def _group(group: re.Match[str], match: regex.Match[str]) -> str:
         raise PatternFailed(f"the pattern has no group {group[2] or group[3]}") from error
 
 
-def _too_long(pattern: str, seconds: float) -> PatternFailed:
-    return PatternFailed(f"the pattern {pattern[:200]!r} has not ended within {seconds:g} s")
+def _too_long(pattern: str, seconds: float) -> PatternTooSlow:
+    return PatternTooSlow(f"the pattern {pattern[:200]!r} has not ended within {seconds:g} s")

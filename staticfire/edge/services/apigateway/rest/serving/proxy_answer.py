@@ -69,7 +69,10 @@ def head(answer: dict[str, Any]) -> HeaderList:
     for name, value in _object(answer, "headers").items():
         if value is not None:
             _add(headers, names, name, value)
-    for cookie in answer.get("cookies") or ():
+    cookies = answer.get("cookies") or []
+    if not isinstance(cookies, list):
+        raise malformed(f"Malformed Lambda proxy response: cookies is a {type(cookies).__name__}, not a list")
+    for cookie in cookies:
         _add(headers, names, "Set-Cookie", cookie)
     if "content-type" not in names:
         headers.insert(0, _TYPE)

@@ -32,7 +32,7 @@ def policy_of(text: str | Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     for candidate in (text, text.replace('\\"', '"'), unquote(text)):
         try:
             policy = json.loads(candidate)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(policy, dict):
             return policy

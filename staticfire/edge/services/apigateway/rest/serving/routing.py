@@ -1,8 +1,8 @@
 """Which resource and method of a REST API a path means.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-method-settings-method-request.html: a literal
-segment goes before `{name}`, that before `{name+}`, which takes one or more. A trailing slash is the same path. The
-resource is found first: what has no such method then is not looked for elsewhere.
+segment goes before `{name}`, that before `{name+}`, which takes one or more. A trailing slash is the same path. A
+resource without the method does not end the search: on AWS `/{proxy+}` gets OPTIONS of a `/test` that has POST alone.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ class _Place(Generic[M]):
     rest: _Place[M] | None = None
     name: str = ""
     methods: Mapping[str, M] = field(default_factory=dict)
+
+    def method(self, verb: str) -> M | None:
+        return self.methods.get(verb) or self.methods.get(ANY)
 
 
 class ResourceTable(Generic[M]):
@@ -57,25 +60,23 @@ class ResourceTable(Generic[M]):
         trimmed = path.strip("/")
         parts = trimmed.split("/") if trimmed else []
         parameters: dict[str, str] = {}
-        place = _walk(self._root, parts, 0, parameters)
-        if place is None:
-            return None
-        method = place.methods.get(verb) or place.methods.get(ANY)
+        method = _walk(self._root, verb, parts, 0, parameters)
         return None if method is None else (method, parameters)
 
 
-def _walk(place: _Place[M], parts: list[str], at: int, parameters: dict[str, str]) -> _Place[M] | None:
+def _walk(place: _Place[M], verb: str, parts: list[str], at: int, parameters: dict[str, str]) -> M | None:
+    """A resource that lacks the method leaves the request to the next less specific one that has it, as on AWS."""
     if at == len(parts):
-        return place if place.methods else None
+        return place.method(verb)
     below = place.literal.get(parts[at])
-    if below is not None and (end := _walk(below, parts, at + 1, parameters)) is not None:
+    if below is not None and (end := _walk(below, verb, parts, at + 1, parameters)) is not None:
         return end
     if place.named is not None and parts[at]:
-        end = _walk(place.named, parts, at + 1, parameters)
+        end = _walk(place.named, verb, parts, at + 1, parameters)
         if end is not None:
             parameters[place.named.name] = parts[at]
             return end
-    if place.rest is not None and place.rest.methods:
+    if place.rest is not None and (rest := place.rest.method(verb)) is not None:
         parameters[place.rest.name] = "/".join(parts[at:])
-        return place.rest
+        return rest
     return None

@@ -26,6 +26,8 @@ class UsageCounters(Background):
         super().__init__(interval)
         self._records = records
         self._new: dict[Owner, dict[str, int]] = {}
+        # What is on its way to the store: all days of a key, which the store may have already or not yet.
+        self._writing: dict[Owner, dict[str, int]] = {}
 
     def count(self, scope: Scope, plan: str, key: str) -> None:
         days = self._new.setdefault((scope, plan, key), {})
@@ -36,7 +38,8 @@ class UsageCounters(Background):
     def used(self, scope: Scope, plan: str, key: str, period: str, offset: int) -> int:
         """Requests in the period that is now: the day, the week, the month; these begin `offset` days later."""
         first = _first_day(_today(), period, offset).isoformat()
-        days = self._records.usage(scope, plan, key)
+        on_its_way = self._writing.get((scope, plan, key))
+        days = self._records.usage(scope, plan, key) if on_its_way is None else on_its_way
         new = self._new.get((scope, plan, key), {})
         return sum(count for kept in (days, new) for day, count in kept.items() if day >= first)
 
@@ -52,6 +55,7 @@ class UsageCounters(Background):
                     days[day] = days.get(day, 0) + count
                 oldest = (_today() - timedelta(days=KEPT_DAYS)).isoformat()
                 record["days"] = {day: count for day, count in days.items() if day >= oldest}
+                self._writing[owner] = record["days"]
                 try:
                     await self._records.put(scope, "usage", plan, key, record=record)
                 except StoreFailed as error:
@@ -60,6 +64,8 @@ class UsageCounters(Background):
                     for day, count in new.items():
                         waiting[day] = waiting.get(day, 0) + count
                     return True
+                finally:
+                    del self._writing[owner]
         return False
 
 

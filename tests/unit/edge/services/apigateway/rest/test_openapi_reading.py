@@ -9,6 +9,7 @@ import pytest
 
 from staticfire.edge.aws.calls import AwsError
 from staticfire.edge.services.apigateway.openapi.documents import MAX_BYTES, UnreadableDocument, parse
+from staticfire.edge.services.apigateway.openapi.http_reading import MOST_ROUTES, read_http
 from staticfire.edge.services.apigateway.openapi.reading import ReadApi, read
 from staticfire.edge.services.apigateway.openapi.schemas import flattened, referring, template_of
 
@@ -50,6 +51,60 @@ def test_yaml_and_json_say_the_same() -> None:
 def test_what_is_no_document_is_refused(body: bytes) -> None:
     with pytest.raises(UnreadableDocument):
         parse(body)
+
+
+def test_a_bomb_of_merge_keys_does_not_go_off() -> None:
+    lines = ["a0: &a0 {x0: 1, x1: 1, x2: 1, x3: 1, x4: 1, x5: 1, x6: 1, x7: 1, x8: 1, x9: 1}"]
+    lines += [f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 10)}]}}" for n in range(1, 12)]
+    with pytest.raises(UnreadableDocument, match="values"):
+        parse("\n".join(lines).encode())
+    assert parse(b"a: &a {x: 1}\nb: {<<: *a, y: 2}")["b"] == {"x": 1, "y": 2}
+
+
+def http_integration(**members: Any) -> Any:
+    integration = {"type": "aws_proxy", "uri": "arn:aws:lambda:eu-west-1:123456789012:function:f", **members}
+    operation = {"x-amazon-apigateway-integration": integration}
+    return read_http(json.dumps(document(paths={"/x": {"get": operation}})), None).integrations["GET /x"]
+
+
+def test_numbers_of_an_http_integration_are_what_the_api_has() -> None:
+    read = http_integration(payloadFormatVersion=2.0, timeoutInMillis="5000")
+    assert (read["PayloadFormatVersion"], read["TimeoutInMillis"]) == ("2.0", 5000)
+
+
+@pytest.mark.parametrize(
+    "members", [{"uri": {"Fn::Sub": "${F.Arn}"}}, {"timeoutInMillis": "soon"}, {"requestParameters": "x"}], ids=str
+)
+def test_members_of_an_http_integration_that_are_none_are_refused(members: dict[str, Any]) -> None:
+    with pytest.raises(AwsError, match="Invalid OpenAPI input"):
+        http_integration(**members)
+
+
+def test_an_audience_is_a_list_whatever_the_document_has() -> None:
+    jwt = {"issuer": "https://a", "audience": "our-clients"}
+    scheme = {"type": "oauth2", "x-amazon-apigateway-authorizer": {"type": "jwt", "jwtConfiguration": jwt}}
+    read = read_http(
+        json.dumps(
+            document(
+                paths={"/x": {"get": {}}}, security=[{"jwt": ["s"]}], components={"securitySchemes": {"jwt": scheme}}
+            )
+        ),
+        None,
+    )
+    assert read.authorizers["jwt"]["JwtConfiguration"] == {"Issuer": "https://a", "Audience": ["our-clients"]}
+
+
+@pytest.mark.parametrize("cors", [{"allowOrigins": "*"}, {"maxAge": "long"}, {"maxAge": [1]}], ids=str)
+def test_cors_that_is_none_is_refused(cors: dict[str, Any]) -> None:
+    with pytest.raises(AwsError, match="x-amazon-apigateway-cors"):
+        read_http(json.dumps({**document(), "x-amazon-apigateway-cors": cors}), None)
+
+
+def test_the_routes_of_an_http_document_are_bounded() -> None:
+    operation = {"x-amazon-apigateway-integration": {"type": "http_proxy", "uri": "http://a", "httpMethod": "GET"}}
+    paths = {f"/{number}": {"get": operation} for number in range(MOST_ROUTES + 1)}
+    with pytest.raises(AwsError, match="more than"):
+        read_http(json.dumps(document(paths=paths)), None)
 
 
 def test_a_bomb_of_aliases_does_not_go_off() -> None:

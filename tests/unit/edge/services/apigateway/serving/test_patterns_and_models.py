@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from contextlib import suppress
 from typing import Any
 
@@ -13,6 +14,9 @@ from hypothesis import strategies as st
 
 from staticfire.edge.services.apigateway.rest.serving import patterns
 from staticfire.edge.services.apigateway.rest.serving.json_schemas import SchemaFailed, Schemas
+from staticfire.edge.services.apigateway.rest.serving.templates.budget import TemplateFailed
+from staticfire.edge.services.apigateway.rest.serving.templates.renderer import Renderer
+from staticfire.edge.services.apigateway.rest.serving.templates.variables import Parameters
 
 API = "abc"
 
@@ -140,3 +144,31 @@ async def test_any_model_takes_refuses_or_says_why(schema: Any, document: Any) -
     except SchemaFailed:
         return
     assert result is None or isinstance(result, str)
+
+
+async def test_a_slow_pattern_of_a_model_or_a_template_does_not_hold_up_the_event_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each goes to a thread after its moment: what the loop's own thread matched had no more than that."""
+    loops_thread, limits = threading.get_ident(), []
+    compiled = patterns.compiled
+
+    def watched(pattern: str) -> Any:
+        if threading.get_ident() == loops_thread:
+            limits.append(patterns._limit.seconds)
+        return compiled(pattern)
+
+    monkeypatch.setattr(patterns, "compiled", watched)
+    schemas = Schemas({"M": json.dumps({"type": "string", "pattern": "^(a|aa)+$"})}, API)
+    text = "a" * 5000 + "!"
+    with pytest.raises(SchemaFailed, match="has not ended"):
+        await schemas.problem("M", text, len(text))
+    with pytest.raises(TemplateFailed, match="has not ended"):
+        await Renderer().render(
+            '$input.body.matches("(a|aa)+b")',
+            body=text,
+            parameters=Parameters({}, {}, {}),
+            context={},
+            stage_variables={},
+        )
+    assert set(limits) == {patterns.MOMENT}

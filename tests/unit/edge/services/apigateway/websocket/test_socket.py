@@ -57,17 +57,24 @@ class House:
         self.holds = False
         self.present: list[Echoing] = []
         self.ends: list[tuple[int, str]] = []
+        self.refused = 0
         self.server: Server
 
     async def handle(self, request: Request) -> Response:
         if request.path == "/slow":
             await asyncio.sleep(0.05)
+        if request.path == "/bad":
+            return Response(101, [("Sec-WebSocket-Protocol", "a\r\nb: c")], takeover=self.taken_over)
         accepted = ("Sec-WebSocket-Accept", accept_key(request.headers.get("sec-websocket-key")))
 
         def takeover(transport: asyncio.Transport | None) -> asyncio.Protocol | None:
             return None if transport is None else Echoing(self).socket
 
         return Response(101, [accepted], takeover=takeover)
+
+    def taken_over(self, transport: asyncio.Transport | None) -> asyncio.Protocol | None:
+        self.refused += transport is None
+        return None
 
     @asynccontextmanager
     async def joined(self) -> AsyncIterator[ClientConnection]:
@@ -287,3 +294,10 @@ def _hostile(chance: random.Random) -> bytes:
     if chance.random() < 0.3:
         data = data[: chance.randrange(1, len(data) + 1)]
     return data + (chance.randbytes(chance.randrange(64)) if chance.random() < 0.3 else b"")
+
+
+async def test_a_head_that_cannot_be_sent_is_told_to_whoever_would_take_over() -> None:
+    async with house() as opened, wire(opened.server) as client:
+        await client.send(HANDSHAKE.replace(b"GET / ", b"GET /bad "))
+        await eventually(lambda: opened.refused == 1)
+        assert await client.to_the_end() == b""

@@ -92,7 +92,7 @@ class CognitoCheck:
         try:
             header = jwt.get_unverified_header(token)
             unverified = jwt.decode(token, options={"verify_signature": False})
-        except PyJWTError as error:
+        except (PyJWTError, RecursionError) as error:
             raise _invalid(exchange, f"the token is malformed: {error}") from error
         pool, kid = str(unverified.get("iss", "")).rstrip("/").rpartition("/")[2], header.get("kid")
         if pool not in self._pools or header.get("alg") != "RS256" or not isinstance(kid, str):

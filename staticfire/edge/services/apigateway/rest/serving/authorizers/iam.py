@@ -8,7 +8,7 @@ from typing import Any
 from staticfire.edge.aws.calls import AwsError
 from staticfire.edge.aws.signed_callers import SignedCallers
 from staticfire.edge.services.apigateway.rest.serving.exchange import RestExchange
-from staticfire.edge.services.apigateway.rest.serving.gateway_responses import GatewayRefusal, denied
+from staticfire.edge.services.apigateway.rest.serving.gateway_responses import GatewayRefusal, denied, internal
 from staticfire.edge.services.apigateway.rest.serving.resource_policy import INVOKE, facts
 
 _KINDS = {
@@ -32,13 +32,16 @@ class IamCheck:
         except AwsError as error:
             kind = _KINDS.get(error.code, "INVALID_SIGNATURE")
             raise GatewayRefusal(kind, error.message, str(error), error_type=error.code) from error
-        refusal = await self._callers.refusal(
-            caller,
-            INVOKE,
-            exchange.method_arn,
-            resource_policy=self._policy,
-            facts={name: value for name, value in facts(exchange).items() if value},
-        )
+        try:
+            refusal = await self._callers.refusal(
+                caller,
+                INVOKE,
+                exchange.method_arn,
+                resource_policy=self._policy,
+                facts={name: value for name, value in facts(exchange).items() if value},
+            )
+        except AwsError as error:
+            raise internal(f"the caller's policies cannot be read: {error}") from error
         if refusal is not None:
             raise denied(refusal.message)
         exchange.identity |= {

@@ -13,12 +13,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import orjson
-
 from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.aws.iam_policy import ALLOW, DENY, Inquiry, decide
 from staticfire.edge.services.apigateway.common.function_call import Callee, NotAllowed, TimedOut
-from staticfire.edge.services.apigateway.common.texts import text_of
+from staticfire.edge.services.apigateway.common.texts import json_or_none, text_of
 from staticfire.edge.services.apigateway.rest.serving import patterns, proxy_event
 from staticfire.edge.services.apigateway.rest.serving.context import context_value
 from staticfire.edge.services.apigateway.rest.serving.exchange import RestExchange
@@ -128,7 +126,7 @@ class LambdaAuthorizerCheck:
             raise self._failed(exchange, str(error)) from error
         exchange.authorizer_latency = round((time.monotonic() - started) * 1000)
         exchange.authorizer_status = 200
-        answer = _parsed(outcome.payload)
+        answer = json_or_none(outcome.payload)
         if outcome.error:
             if isinstance(answer, dict) and answer.get("errorMessage") == "Unauthorized":
                 raise unauthorized("the authorizer's function says Unauthorized")
@@ -155,13 +153,6 @@ class LambdaAuthorizerCheck:
         if exchange is not None:
             exchange.authorizer_error = reason
         return GatewayRefusal("AUTHORIZER_CONFIGURATION_ERROR", None, f"authorizer {self._id}: {reason}")
-
-
-def _parsed(payload: bytes) -> Any:
-    try:
-        return orjson.loads(payload or b"null")
-    except ValueError:
-        return None
 
 
 def _shown(value: Any) -> str | None:

@@ -13,6 +13,7 @@ import time
 from urllib.parse import quote, urlencode, urlsplit
 
 from staticfire.edge.http1.client import Client
+from staticfire.edge.http1.head import BadHead
 from staticfire.edge.http1.messages import BodyTooLarge, HeaderList, Response
 from staticfire.edge.services.apigateway.common.limits import MAX_BODY
 from staticfire.edge.services.apigateway.common.texts import with_stage_variables
@@ -60,7 +61,11 @@ class _Endpoint:
         headers: HeaderList,
         body: bytes,
     ) -> EndpointAnswer:
-        url = urlsplit(self._url(exchange, path))
+        try:
+            url = urlsplit(self._url(exchange, path))
+        except ValueError as error:
+            exchange.integration_error = f"{self._uri} is not the address of a server: {error}"
+            raise internal("Invalid endpoint address") from error
         if url.scheme not in ("http", "https") or not url.hostname:
             exchange.integration_error = f"{self._uri} is not the address of a server"
             raise internal("Invalid endpoint address")
@@ -79,6 +84,9 @@ class _Endpoint:
             raise timed_out(exchange.integration_error) from error
         except BodyTooLarge as error:
             exchange.integration_error = f"{url.netloc} answered more than {MAX_BODY} bytes"
+            raise internal(exchange.integration_error) from error
+        except BadHead as error:
+            exchange.integration_error = f"the request cannot be sent to {url.netloc}: {error}"
             raise internal(exchange.integration_error) from error
         except (OSError, ValueError) as error:
             exchange.integration_error = f"{url.netloc} cannot be reached: {error}"

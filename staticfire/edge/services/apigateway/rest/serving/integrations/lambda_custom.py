@@ -17,7 +17,7 @@ from staticfire.edge.services.apigateway.rest.serving.parameters import Endpoint
 from staticfire.edge.services.lambda_ import Functions
 
 from .answers import ResponseMapper, error_message
-from .lambda_proxy import MAX_EVENT, called, refusal_of, seconds
+from .lambda_proxy import MAX_EVENT, called, named, refusal_of, seconds
 from .payloads import RequestMapper
 
 _INVOCATION_TYPE = "x-amz-invocation-type"
@@ -63,10 +63,10 @@ class LambdaCustomResponder:
         return await self._response.map(exchange, answer, selector)
 
     async def _later(self, exchange: RestExchange, payload: bytes) -> Response:
-        ref = self._callee.ref(exchange.stage_variables)
-        if self._own_policy and not await self._functions.allows(ref, PRINCIPAL, exchange.source_arn):
-            raise internal("Invalid permissions on Lambda function")
+        ref = named(self._callee, exchange)
         try:
+            if self._own_policy and not await self._functions.allows(ref, PRINCIPAL, exchange.source_arn):
+                raise internal("Invalid permissions on Lambda function")
             exchange.integration_request_id = await self._functions.enqueue(ref, payload, trace_id=exchange.trace_id)
         except AwsError as error:
             raise refusal_of(exchange, error) from error

@@ -26,7 +26,7 @@ from staticfire.edge.services.apigateway.rest.serving.gateway_responses import (
     timed_out,
     too_long,
 )
-from staticfire.edge.services.lambda_ import Functions, Outcome
+from staticfire.edge.services.lambda_ import FunctionRef, Functions, Outcome
 from staticfire.edge.services.lambda_.service import Streaming
 
 MAX_EVENT = 6_291_556
@@ -78,7 +78,7 @@ class LambdaProxyResponder:
         return response
 
     async def _stream(self, exchange: RestExchange, event: bytes) -> Response:
-        ref = self._callee.ref(exchange.stage_variables)
+        ref = named(self._callee, exchange)
         started = time.perf_counter()
         try:
             if self._own_policy and not await self._functions.allows(
@@ -106,10 +106,13 @@ class LambdaProxyResponder:
 async def _begun(streaming: Streaming) -> Response:
     pieces = _until_done(streaming)
     received = b""
-    async for piece in pieces:
-        received += piece
-        if END_OF_PRELUDE in received or len(received) > PRELUDE_LIMIT:
-            break
+    try:
+        async for piece in pieces:
+            received += piece
+            if END_OF_PRELUDE in received or len(received) > PRELUDE_LIMIT:
+                break
+    except StreamBrokenOff as error:
+        raise malformed(str(error)) from error
     prelude, end, first = received.partition(END_OF_PRELUDE)
     try:
         described = orjson.loads(prelude) if end else None
@@ -139,10 +142,18 @@ async def _until_done(streaming: Streaming) -> AsyncIterator[bytes]:
         raise StreamBrokenOff(f"{streaming.request_id}: the function failed after its response had begun")
 
 
+def named(callee: Callee, exchange: RestExchange) -> FunctionRef:
+    """The function: stage variables may make a name that is none."""
+    try:
+        return callee.ref(exchange.stage_variables)
+    except AwsError as error:
+        raise refusal_of(exchange, error) from error
+
+
 async def called(callee: Callee, exchange: RestExchange, payload: bytes, limit: float) -> Outcome:
     """The function's answer; what keeps it from one is refused as AWS does."""
     if exchange.trail is not None:
-        ref = callee.ref(exchange.stage_variables)
+        ref = named(callee, exchange)
         uri = f"https://lambda.{ref.scope.region}.amazonaws.com/2015-03-31/functions/{ref.arn}/invocations"
         sent(exchange, uri, exchange.forwarded()[:1], payload)
     started = time.perf_counter()

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-from staticfire.edge.services.apigateway.rest.serving.patterns import PatternFailed
+from staticfire.edge.services.apigateway.rest.serving.patterns import PatternFailed, PatternTooSlow, for_a_moment
 
 from .budget import STEPS, Budget, OutOfBudget, TemplateFailed
 from .nodes import Break, Rendering, Stop
@@ -56,7 +56,8 @@ class Renderer:
         """TemplateFailed says why there is nothing to show."""
         if len(body) <= FIRST_CHARACTERS and len(template) <= FIRST_CHARACTERS:
             try:
-                return render(template, body, parameters, context, stage_variables, FIRST_STEPS)
+                with for_a_moment():
+                    return render(template, body, parameters, context, stage_variables, FIRST_STEPS)
             except OutOfBudget:
                 pass
         async with self._one:
@@ -88,6 +89,8 @@ def render(
         pass
     except RecursionError as error:
         raise OutOfBudget("the mapping template is nested too deeply") from error
+    except PatternTooSlow as error:
+        raise OutOfBudget(str(error)) from error
     except PatternFailed as error:
         raise TemplateFailed(str(error)) from error
     return Rendered("".join(run.out), own)
