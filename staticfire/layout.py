@@ -26,6 +26,7 @@ STATE = (
     *("loading.json", "before-apply"),
     *("edge.sqlite", "edge.sqlite-shm", "edge.sqlite-wal"),
     *("compose.json", "containers.json", "terraform.rc", "provider-mirror", "applying"),
+    *("in-use", "began-by-exec"),
     *(CONTROL_TOKEN, f".{CONTROL_TOKEN}.lock", "bin", "options"),
     *("console.json", "console-config.json", "console-token", ".console-token.lock", "console.html"),
     *("functions", "images", "logs", "ministack", "postgres", "processes"),
@@ -65,6 +66,16 @@ class Layout:
     @property
     def lock(self) -> Path:
         return self.state / "lock"
+
+    @property
+    def in_use(self) -> Path:
+        """Locked by each `staticfire exec` whose command is at work."""
+        return self.state / "in-use"
+
+    @property
+    def began_by_exec(self) -> Path:
+        """There where `staticfire exec` started what runs, so that the last one ends it."""
+        return self.state / "began-by-exec"
 
     @property
     def logs(self) -> Path:

@@ -52,7 +52,20 @@ from typing import Any
 
 from .errors import UsageError
 from .roots import find_roots
-from .toml_tables import Table, boolean, converted, integer, nearest, one_of, path, strings, switch, text, timespan
+from .toml_tables import (
+    Table,
+    boolean,
+    converted,
+    integer,
+    item_files,
+    nearest,
+    one_of,
+    path,
+    strings,
+    switch,
+    text,
+    timespan,
+)
 
 FILE = "staticfire.toml"
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
@@ -80,6 +93,18 @@ class Rebuild:
     """A function to invoke when a fresh emulator met an existing database; an output names the function."""
 
     output: str
+    payload: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Seed:
+    """What a stack is given after each apply and each reset: files of SQL, files of items by table, directories of
+    objects by bucket, then a function that is invoked. An output or a name says which table, bucket or function."""
+
+    sql: tuple[Path, ...] = ()
+    items: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    objects: Mapping[str, Path] = field(default_factory=dict)
+    function: str = ""
     payload: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -120,6 +145,7 @@ class StackSettings:
     zips: tuple[Zip, ...] = ()
     examples: tuple[str, ...] = ()
     rebuild: tuple[Rebuild, ...] = ()
+    seed: Seed | None = None
     load: LoadSettings | None = None
 
 
@@ -225,7 +251,7 @@ FIELDS: Mapping[str, Callable[[Any], Any]] = {
 }
 STACK = (
     *("root", "default", "database", "variables", "var_files", "workspace"),
-    *("zips", "examples", "rebuild", "load"),
+    *("zips", "examples", "rebuild", "seed", "load"),
 )
 # Settings that were: what to do instead.
 GONE = {
@@ -357,17 +383,19 @@ def _stack(name: str, table: Table) -> StackSettings:
     table.only(*STACK)
     zips, rebuild = table.table("zips"), table.table("rebuild").only("functions")
     var_files: tuple[str, ...] = table.get("var_files", strings, ())
+    has_database: bool = table.get("database", boolean, False)
     return StackSettings(
         name=name,
         root=table.required_path("root", "the directory of the stack's Terraform root"),
         default=table.get("default", boolean, True),
-        database=table.get("database", boolean, False),
+        database=has_database,
         variables=table.table("variables").values,
         var_files=tuple(table.source.parent / file for file in var_files),
         workspace=table.get("workspace", text, ""),
         zips=tuple(_zip(zip_name, zips.table(zip_name)) for zip_name in zips.values),
         examples=table.get("examples", strings, ()),
         rebuild=tuple(_rebuild(item, rebuild) for item in rebuild.values.get("functions", [])),
+        seed=_seed(table.table("seed"), has_database) if "seed" in table else None,
         load=_load(table.table("load")) if "load" in table else None,
     )
 
@@ -392,6 +420,29 @@ def _rebuild(item: Any, rebuild: Table) -> Rebuild:
         raise UsageError(f"{where} needs tables with an `output` that names a function.")
     table = Table(item, rebuild.source, f"{rebuild.name}.functions").only("output", "payload")
     return Rebuild(item["output"], table.table("payload").values)
+
+
+def _seed(table: Table, has_database: bool) -> Seed:
+    table.only("sql", "items", "objects", "function", "payload")
+    sql: tuple[str, ...] = table.get("sql", strings, ())
+    if sql and not has_database:
+        raise UsageError(
+            f"{table.where('sql')}: the stack has no database of its own.", remedy="Give it one: database = true."
+        )
+    if "payload" in table and "function" not in table:
+        raise UsageError(f"{table.where('payload')} is without a `function` that is invoked with it.")
+    items, objects = table.table("items"), table.table("objects")
+    by_table: Mapping[str, tuple[str, ...]] = {
+        name: converted(item_files, value, items.where(name)) for name, value in items.values.items()
+    }
+    directory = table.source.parent
+    return Seed(
+        sql=tuple(directory / file for file in sql),
+        items={name: tuple(directory / file for file in files) for name, files in by_table.items()},
+        objects={name: objects.required_path(name, "a directory of objects") for name in objects.values},
+        function=table.get("function", text, ""),
+        payload=table.table("payload").values,
+    )
 
 
 def _load(table: Table) -> LoadSettings:

@@ -14,6 +14,7 @@ from .errors import UsageError
 from .timespan import parse_timespan
 
 Value = TypeVar("Value")
+JSON, JSON_LINES = ".json", (".jsonl", ".ndjson")
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,14 @@ def strings(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
         raise ValueError("a list of strings is needed")
     return tuple(value)
+
+
+def item_files(value: Any) -> tuple[str, ...]:
+    """A file of items, or a list of such files."""
+    names = strings([value] if isinstance(value, str) else value)
+    if others := [name for name in names if Path(name).suffix not in (*JSON_LINES, JSON)]:
+        raise ValueError(f"{others[0]} is neither a file of JSON lines ({', '.join(JSON_LINES)}) nor of JSON ({JSON})")
+    return names
 
 
 def path(value: Any) -> Path | None:

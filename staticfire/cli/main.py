@@ -38,6 +38,7 @@ from staticfire.stacks.options import remembered
 from .terminal import shown
 
 UNREAD = 141
+COMPLETING = "_ARGCOMPLETE"  # what a shell sets that asks for completions
 FLAGS = ("target", "port", "allow_unsupported", "strict")  # of some commands; each stands above the setting of its name
 
 # The module of each command, and what adds its arguments: only that of the command that runs is imported.
@@ -49,6 +50,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
         "configure",
         "Say what runs, and whether it is well.",
     ),
+    "exec": ("exec", "configure", "Run a command with the stack up, and the variables that `env` exports."),
     "open": ("open", "configure", "Open the console, the page of the running stack, in a browser."),
     "url": ("url", "configure", "Print the address of a stack's API."),
     "init": ("init", "configure", "Write down what `up` takes from the Terraform, as a commented staticfire.toml."),
@@ -82,6 +84,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "build": ("stacks", "configure_build", "Build the packages that Terraform deploys, and print their paths."),
     "doctor": ("doctor", "configure", "Check what this machine must have; each failed check comes with its remedy."),
     "env": ("env", "configure", 'Print exports for tflocal, the AWS CLI and psql by hand: eval "$(staticfire env)".'),
+    "completion": ("completion", "configure", "Print what has bash, zsh or fish complete this command's words."),
 }
 
 
@@ -109,8 +112,12 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def run(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
-    words = sys.argv[1:] if argv is None else argv
-    arguments = _parser([name for name in COMMANDS if name in words]).parse_args(words)
+    words, program = _with_program(sys.argv[1:] if argv is None else argv)
+    if COMPLETING in os.environ:
+        from .completion import complete
+
+        complete(_parser)
+    arguments = _parser([name for name in COMMANDS if name in words]).parse_args(words, argparse.Namespace(**program))
     logging.basicConfig(level=logging.INFO if arguments.verbose else logging.WARNING, format="%(message)s")
     logging.getLogger("botocore").setLevel(logging.WARNING)
     try:
@@ -131,6 +138,14 @@ def run(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         _complain(f"{error}\n  remedy: See `staticfire doctor`.")
         return StaticfireError.exit_code
+
+
+def _with_program(words: Sequence[str]) -> tuple[Sequence[str], Mapping[str, Sequence[str]]]:
+    """Of `exec ... -- COMMAND` what comes before, and the command: argparse would read its flags as ours."""
+    before = words[: words.index("--")] if "--" in words else words
+    if "exec" not in before:
+        return words, {}
+    return before, {"program": words[len(before) + 1 :]}
 
 
 def _complain(text: str) -> None:

@@ -113,5 +113,7 @@ def _reset(settings: Settings, arguments: argparse.Namespace) -> int:
     ):
         emptied = reset(stacks)
         running.edge().reset()
-        step.done("; ".join([*emptied, "mail and faults"]))
+        # After the edge's own, which drops what functions were sent.
+        seeded = [f"seed of {stack.name}: {said}" for stack in stacks if (said := stack.seed_again(step))]
+        step.done("; ".join([*emptied, "mail and faults", *seeded]))
     return 0

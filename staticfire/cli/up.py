@@ -31,13 +31,14 @@ from staticfire.stacks.packages import build
 from staticfire.stacks.stack import Stack
 from staticfire.stacks.terraform.finding import find_provider, find_terraform
 from staticfire.stacks.terraform.working_copy import in_order
-from staticfire.targets.base import TARGETS, Running, target
+from staticfire.targets.base import TARGETS, Running, Target, target
 from staticfire.toolchain.runtimes import runtimes_in_use
 
 from .down import end
 from .logs import print_logs
 from .stacks import bring_up, what_may_be_applied
 from .summary import as_object, own_name, print_summary
+from .use import Use
 from .watch import applies, watch_stacks
 
 
@@ -67,21 +68,13 @@ def _up(settings: Settings, arguments: argparse.Namespace) -> int:
     check_variables(settings, names)
     if settings.file is None and not arguments.json:
         print_assumed(settings, names)
-    if names:
-        find_provider(settings, find_terraform(settings))  # what is missing is said before anything is started
-    layout = Layout.of(settings)
+    check_tools(settings, names)
     place = target(settings)
     follows = False
     try:
-        with command_lock(layout, "up"), progress(verbose=arguments.verbose) as display, ThreadPoolExecutor(1) as pool:
-            building = pool.submit(_build, settings, names, display)
-            running = place.start(display)
-            console = _begin_console(settings)
-            packages = building.result()
-            stacks = [Stack(settings, name, running) for name in names]
-            for stack in stacks:
-                bring_up(stack, display, packages[stack.name])
-            _await(console)
+        with command_lock(Layout.of(settings), "up"), progress(verbose=arguments.verbose) as display:
+            Use.of_a_user(settings)
+            running, stacks = start_and_apply(settings, place, names, display)
         if arguments.json:
             print(json.dumps(as_object(settings, running), indent=2))
             return 0
@@ -94,12 +87,39 @@ def _up(settings: Settings, arguments: argparse.Namespace) -> int:
         if follows:
             end(settings, arguments.verbose)
         else:
-            with command_lock(layout, "up"), progress(verbose=arguments.verbose) as display:
-                place.undo(display)
-                if place.describe() is None:
-                    ConsoleProcess(settings).stop()
+            undo(settings, place, arguments.verbose)
         raise
     return 0
+
+
+def check_tools(settings: Settings, names: Sequence[str]) -> None:
+    """What is missing is said before anything is started."""
+    if names:
+        find_provider(settings, find_terraform(settings))
+
+
+def start_and_apply(
+    settings: Settings, place: Target, names: Sequence[str], display: Progress
+) -> tuple[Running, list[Stack]]:
+    """Start what does not run yet, and apply these stacks in this order; the state directory is locked."""
+    with ThreadPoolExecutor(1) as pool:
+        building = pool.submit(_build, settings, names, display)
+        running = place.start(display)
+        console = _begin_console(settings)
+        packages = building.result()
+        stacks = [Stack(settings, name, running) for name in names]
+        for stack in stacks:
+            bring_up(stack, display, packages[stack.name])
+        _await(console)
+    return running, stacks
+
+
+def undo(settings: Settings, place: Target, verbose: bool) -> None:
+    """After an interrupt: end what was started there, and nothing that ran before."""
+    with command_lock(Layout.of(settings), "up"), progress(verbose=verbose) as display:
+        place.undo(display)
+        if place.describe() is None:
+            ConsoleProcess(settings).stop()
 
 
 def _begin_console(settings: Settings) -> ConsoleProcess | None:

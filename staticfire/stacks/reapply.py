@@ -38,7 +38,8 @@ def unapplied(settings: Settings) -> list[Stack]:
     if running.health.sick or not running.instance:
         parts = ", ".join(running.health.sick) or "the emulator does not say which instance it is"
         raise DegradedError(f"Not well at {settings.endpoint}: {parts}.")
-    return [stack for stack in _stacks(settings, running) if stack.applied is None]
+    stacks = _stacks(settings, running)
+    return [stack for stack in stacks if stack.applied is None or not stack.applied.seeded]
 
 
 def _stacks(settings: Settings, running: Running) -> list[Stack]:

@@ -47,6 +47,7 @@ from .databases import StackDatabase, database_name
 from .packages import build
 from .planned_packages import obstacles_in_zips
 from .public_layers import PublicLayers
+from .seed import Seeding, check_files
 
 IMAGE = "image"  # in the place of a runtime's name, where the edge is asked whether it can run one
 
@@ -69,6 +70,7 @@ class Applied:
     outputs: Mapping[str, Any]
     sensitive: Sequence[str] = ()
     made: Sequence[Mapping[str, str]] = ()
+    seeded: bool = True  # False: applied, and its seed failed or was cut off
 
 
 @dataclass(frozen=True)
@@ -225,8 +227,13 @@ class Stack:
             inputs = self._inputs(packages)
             fingerprint, applied = inputs.fingerprint, self.applied
             if applied is not None and applied.fingerprint == fingerprint and not force:
-                step.done("nothing changed")
-                return False
+                if applied.seeded:
+                    step.done("nothing changed")
+                    return False
+                self._seed_applied(applied, step)
+                return True
+            if self.stack_settings.seed is not None:
+                check_files(self.name, self.stack_settings.seed)
             step.note("database")
             database_is_older = self.database is not None and self.database.make()
 
@@ -240,11 +247,45 @@ class Stack:
             record = self._of_state(state, fingerprint)
             if applied is None and database_is_older:
                 self.rebuild(record.outputs, step)
-            if self.running.token:  # what is recorded as applied is there after any kill
-                self.running.edge(timeout=SAVE_SECONDS).save()
-            write_json(self.layout.applied(self.account, self.name), vars(record), 0o600)
+            self._record(replace(record, seeded=self.stack_settings.seed is None))
+            if self.stack_settings.seed is not None:
+                self._seed_applied(record, step)
             self.notes = [*inputs.copy.notes, *self._of_runtimes]
         return True
+
+    def _record(self, applied: Applied) -> None:
+        if self.running.token:  # what is recorded as applied is there after any kill
+            self.running.edge(timeout=SAVE_SECONDS).save()
+        write_json(self.layout.applied(self.account, self.name), vars(applied), 0o600)
+
+    def _seed_applied(self, applied: Applied, step: Step) -> None:
+        """Give the seed, and record it: what is cut off here is done again by the next `up`, without Terraform."""
+        step.note("seed")
+        said = self.seed(step)
+        self._record(replace(applied, seeded=True))
+        if said:
+            step.done(f"done; seed: {said}")
+
+    def seed(self, step: Step) -> str:
+        """Give the stack, which is applied, what its settings seed it with; what that was, in words."""
+        seed = self.stack_settings.seed
+        if seed is None:
+            return ""
+        names = [resource.name for resource in self.made]
+        return Seeding(self.name, seed, self.outputs, names, self.database, self.client).run(step)
+
+    def seed_again(self, step: Step) -> str:
+        """After a reset; where that fails, the next `up` does it."""
+        if self.stack_settings.seed is None or self.present is None:
+            return ""
+        applied = self.applied  # None: the containers' own service applied it
+        path = self.layout.applied(self.account, self.name)
+        if applied is not None:
+            write_json(path, vars(replace(applied, seeded=False)), 0o600)
+        said = self.seed(step)
+        if applied is not None:
+            self._record(replace(applied, seeded=True))
+        return said
 
     def _bring_what_no_plan_told(self, state: Mapping[str, Any], layers: PublicLayers) -> None:
         """Layers that were known after apply only, and files of layers that changed while the Terraform did not."""

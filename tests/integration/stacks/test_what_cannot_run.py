@@ -64,7 +64,8 @@ def command(
 ) -> Up:
     """`staticfire ARGUMENTS` on a Terraform root with this text: its exit code, and all that it said."""
     (tmp_path / "staticfire.toml").write_text(
-        f"[staticfire]\ntarget = 'external'\nconsole = false\nendpoint = '{edge.endpoint}'\n[stacks.shop]\nroot = 'infra'\n"
+        f"[staticfire]\ntarget = 'external'\nconsole = false\nendpoint = '{edge.endpoint}'\n"
+        "[stacks.shop]\nroot = 'infra'\n"
     )
     (tmp_path / "infra").mkdir()
     with zipfile.ZipFile(tmp_path / "infra" / "code.zip", "w") as archive:

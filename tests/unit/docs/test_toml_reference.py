@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from staticfire.settings import FIELDS, STACK, LoadSettings, Rebuild, Settings, Zip
+from staticfire.settings import FIELDS, STACK, LoadSettings, Rebuild, Seed, Settings, Zip
 
 ROOT = Path(__file__).parents[3]
 DOCUMENT = (ROOT / "docs/staticfire-toml.md").read_text(encoding="utf-8")
@@ -35,6 +35,7 @@ def named(settings: Any) -> list[str]:
         ("[staticfire]", list(FIELDS)),
         ("[stacks.NAME]", list(STACK)),
         ("[stacks.NAME.zips.ZIP]", named(Zip)),
+        ("[stacks.NAME.seed]", named(Seed)),
         ("[stacks.NAME.load]", named(LoadSettings)),
     ],
 )

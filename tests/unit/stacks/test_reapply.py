@@ -76,6 +76,13 @@ def test_while_all_is_applied_there_is_nothing_to_do(settings: Settings) -> None
     assert reapply.check(settings) == 0
 
 
+def test_what_was_not_seeded_is_to_be_applied_again(settings: Settings) -> None:
+    applied(settings, "one", "two")
+    record = {"fingerprint": "f", "instance": "life-1", "outputs": {}, "seeded": False}
+    write_json(Layout.of(settings).applied(DEFAULT_ACCOUNT, "two"), record)
+    assert [stack.name for stack in reapply.unapplied(settings)] == ["two"]
+
+
 def test_what_is_not_up_by_default_is_not_kept(settings: Settings) -> None:
     applied(settings, "one")
     two = replace(settings.stack("two"), default=False)

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from staticfire.edge_client import Health
-from staticfire.errors import NotRunningError, UnsupportedError
+from staticfire.errors import NotRunningError, StaticfireError, UnsupportedError, UsageError
 from staticfire.host.files import write_json
 from staticfire.progress import Progress, Step
 from staticfire.settings import Settings
 from staticfire.stacks import stack as stack_module
 from staticfire.stacks.made import Made
+from staticfire.stacks.seed import Seeding
 from staticfire.stacks.stack import Stack
 from staticfire.stacks.terraform.output import Resource
 from staticfire.targets.base import Running
@@ -191,3 +192,75 @@ def test_strict_refuses_what_is_described_only_and_what_nobody_tried(
     addresses = [line.split()[1] for line in str(refused.value).splitlines() if line.startswith("  - ")]
     assert addresses == ["aws_vpc.main", "aws_vpc.other", "aws_quicksight_theme.dark"]
     assert stack.applied is None
+
+
+SEEDED = "[stacks.shop]\nroot = 'infra'\n[stacks.shop.seed]\nfunction = 'fill'\n"
+
+
+@pytest.fixture
+def seeds(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Each seed that was given; `fail` in it has the next one fail."""
+    seen: list[str] = []
+
+    def run(seeding: Seeding, step: Step) -> str:
+        if "fail" in seen:
+            seen.remove("fail")
+            raise StaticfireError("no seed")
+        seen.append(seeding.stack)
+        return "all of it"
+
+    monkeypatch.setattr(stack_module, "WorkingCopy", Copy)
+    monkeypatch.setattr(Seeding, "run", run)
+    return seen
+
+
+def test_a_seed_is_given_after_each_apply_and_not_where_nothing_changed(
+    project: Callable[[str], Settings], seeds: list[str]
+) -> None:
+    stack = Stack(project(SEEDED), "shop", RUNNING)
+    assert stack.up(Progress())
+    assert seeds == ["shop"]
+    assert not stack.up(Progress())
+    assert seeds == ["shop"]
+    assert stack.up(Progress(), force=True)
+    assert seeds == ["shop", "shop"]
+
+
+def test_a_seed_that_failed_is_given_by_the_next_up_without_terraform(
+    project: Callable[[str], Settings], seeds: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = Stack(project(SEEDED), "shop", RUNNING)
+    seeds.append("fail")
+    with pytest.raises(StaticfireError, match="no seed"):
+        stack.up(Progress())
+    assert stack.applied is not None
+    assert not stack.applied.seeded
+    monkeypatch.setattr(Copy, "apply", pytest.fail)
+    assert stack.up(Progress())
+    assert seeds == ["shop"]
+    assert stack.applied.seeded
+
+
+def test_a_seed_that_failed_after_a_reset_is_given_by_the_next_up(
+    project: Callable[[str], Settings], seeds: list[str]
+) -> None:
+    stack = Stack(project(SEEDED), "shop", RUNNING)
+    with Progress().step("Reset") as step:
+        assert stack.seed_again(step) == ""  # it is not up
+        stack.up(Progress())
+        assert stack.seed_again(step) == "all of it"
+        assert not stack.up(Progress())
+        seeds.append("fail")
+        with pytest.raises(StaticfireError, match="no seed"):
+            stack.seed_again(step)
+    assert stack.up(Progress())
+
+
+def test_a_seeds_missing_file_is_told_before_terraform_runs(
+    project: Callable[[str], Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stack_module, "WorkingCopy", Copy)
+    monkeypatch.setattr(Copy, "apply", pytest.fail)
+    settings = project("[stacks.shop]\nroot = 'infra'\n[stacks.shop.seed]\nitems = { plans = 'no.jsonl' }\n")
+    with pytest.raises(UsageError, match="seeded with what is not there"):
+        Stack(settings, "shop", RUNNING).up(Progress())
