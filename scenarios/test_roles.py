@@ -34,7 +34,8 @@ PROBES = {
     "chat": Probe(lambda n: ("GET", f"/rooms/room-{n}/messages", None), 200),
     "gateway": Probe(lambda n: ("GET", "/health/ready", None), 200),
 }
-STACKS = sorted(load(Path(__file__).parents[1]).stacks)
+# todos-node is the Terraform of todos once more, with another language.
+STACKS = sorted(set(load(Path(__file__).parents[1]).stacks) - {"todos-node"})
 
 
 @pytest.fixture(params=STACKS)
