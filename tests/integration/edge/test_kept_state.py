@@ -241,7 +241,9 @@ def _ecr(edge: Edge) -> Any:
 
 
 def _see_ecr(edge: Edge) -> Any:
-    return edge.client("ecr").describe_repositories()["repositories"]
+    repositories = edge.client("ecr").describe_repositories()["repositories"]
+    # Its address is the edge's, whose port is another one.
+    return [{**repository, "repositoryUri": ""} for repository in repositories]
 
 
 def _scheduler(edge: Edge) -> Any:
