@@ -87,6 +87,7 @@ def test_an_execution_is_started(lab: Lab) -> None:
     assert json.loads(ended["output"]) == {"a": 1}
 
 
+@pytest.mark.streams("kinesis")
 @documented(AREA, "`Kinesis-PutRecord` puts a record of the mapped data", PAGE)
 def test_a_record_is_put(lab: Lab) -> None:
     kinesis, name = lab.aws("kinesis"), lab.name("stream")

@@ -198,7 +198,8 @@ def test_iam(lab: Lab, echo: str) -> None:
         "Action": "execute-api:Invoke",
         "Resource": f"arn:aws:execute-api:{lab.region}:{lab.account}:{api.id}/prod/GET/one",
     }
-    iam.put_user_policy(UserName=user, PolicyName="p", PolicyDocument=json.dumps({"Statement": [statement]}))
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_user_policy(UserName=user, PolicyName="p", PolicyDocument=policy)
     credentials = (key["AccessKeyId"], key["SecretAccessKey"])
     allowed = eventually(lambda: (answer := _signed(api, "/one", *credentials)).status == 200 and answer, "an answer")
     identity = allowed.json()["requestContext"]["identity"]

@@ -190,7 +190,8 @@ def test_dynamodb(lab: Lab) -> None:
         requestTemplates={"application/json": get},
         responses={"200": {"responseTemplates": {"application/json": shown}}},
     )
-    _service(api, "POST /{id}", "dynamodb:action/GetItem", requestTemplates={"application/json": "{}"})
+    absent = """{"TableName": "absent", "Key": {"id": {"S": "x"}}}"""
+    _service(api, "POST /{id}", "dynamodb:action/GetItem", requestTemplates={"application/json": absent})
     api.deploy()
     assert api.send("PUT", "/one", JSON, '{"v": "first"}').status == 200
     assert api.get("/one").json() == {"value": "first"}
