@@ -16,7 +16,8 @@ from staticfire.settings import load
 from staticfire.testing.kit import StackUnderTest
 
 ROOT = Path(__file__).parents[2]
-STACKS = sorted(load(ROOT).stacks)
+# todos-node is the API of todos once more: its scenarios show it.
+STACKS = sorted(set(load(ROOT).stacks) - {"todos-node"})
 EXAMPLES = 25
 SEED = 20261121
 DEADLINE = 240
@@ -38,7 +39,7 @@ def test_the_running_api_keeps_to_its_document(
             "-m",
             "schemathesis.cli",
             "run",
-            str(ROOT / "service" / name.removesuffix("-node") / "openapi.yaml"),
+            str(ROOT / "service" / name / "openapi.yaml"),
         ),
         *("--url", stack.url, "--checks", "all", "--exclude-checks", ",".join(unfit)),
         *("--max-examples", str(EXAMPLES), "--seed", str(SEED), "--generation-database", "none"),
