@@ -15,8 +15,6 @@ from staticfire.edge_client import fault_in_words
 from staticfire.errors import StaticfireError
 from staticfire.stacks.stack import Stack
 
-from .processors import Processors
-
 LOGGED_SECONDS = 10
 SILENT = 5
 REPORT = re.compile(r"^REPORT .*?\tDuration: ([\d.]+) ms")
@@ -46,6 +44,9 @@ class Sampler:
         self.missed = 0
         self._silent = 0
         self._account = stack.account
+        # psutil comes with what load runs need; whoever reads their reports has no use for it.
+        from .processors import Processors
+
         self._edge = stack.running.edge(timeout=5.0)
         self._processors = Processors(stack.layout)
         self._before = self._invocations()

@@ -133,6 +133,13 @@ def test_the_command_line_works_without_what_only_load_runs_need(tmp_path: Path)
     assert "pip install 'staticfire[load]'" in done.stderr
 
 
+def test_the_console_reads_reports_without_what_only_load_runs_need() -> None:
+    extras = ("locust", "gevent", "jinja2", "markupsafe", "hdrh", "psutil")
+    code = f"import sys; sys.modules.update(dict.fromkeys({extras!r})); import staticfire.console.__main__"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_comparison_is_printed_with_its_verdicts(capsys: pytest.CaptureFixture[str]) -> None:
     from staticfire.cli.load import _show
     from staticfire.load.report.compare import WORSE, compare
