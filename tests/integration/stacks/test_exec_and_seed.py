@@ -7,6 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,7 @@ SECONDS = 300
 MAIN = """
 terraform {
   required_providers {
-    aws     = { source = "hashicorp/aws" }
-    archive = { source = "hashicorp/archive" }
+    aws = { source = "hashicorp/aws" }
   }
 }
 provider "aws" {}
@@ -38,20 +38,6 @@ resource "aws_dynamodb_table" "plans" {
 resource "aws_s3_bucket" "pages" {
   bucket = "pages"
 }
-data "archive_file" "fill" {
-  type        = "zip"
-  output_path = "${path.module}/build/fill.zip"
-  source {
-    filename = "fill.py"
-    content  = <<-PYTHON
-      import boto3
-      def handler(event, context):
-          table = boto3.resource("dynamodb").Table("plans")
-          before = len(table.scan()["Items"])
-          table.put_item(Item={"id": event["id"], "before": before})
-    PYTHON
-  }
-}
 resource "aws_iam_role" "fill" {
   name               = "fill"
   assume_role_policy = "{}"
@@ -61,10 +47,17 @@ resource "aws_lambda_function" "fill" {
   role             = aws_iam_role.fill.arn
   runtime          = "python3.11"
   handler          = "fill.handler"
-  filename         = data.archive_file.fill.output_path
-  source_code_hash = data.archive_file.fill.output_base64sha256
+  filename         = "${path.module}/fill.zip"
+  source_code_hash = filebase64sha256("${path.module}/fill.zip")
 }
 output "table" { value = aws_dynamodb_table.plans.arn }
+"""
+FILL = """
+import boto3
+def handler(event, context):
+    table = boto3.resource("dynamodb").Table("plans")
+    before = len(table.scan()["Items"])
+    table.put_item(Item={"id": event["id"], "before": before})
 """
 TOML = """
 [stacks.shop]
@@ -105,6 +98,8 @@ class SeededProject:
         self.root = root
         self.save("staticfire.toml", TOML)
         self.save("infra/main.tf", MAIN)
+        with zipfile.ZipFile(root / "infra/fill.zip", "w") as package:
+            package.writestr("fill.py", FILL)
         self.save("seed/users.sql", SQL)
         self.save("seed/plans.jsonl", '{"id": "plain", "before": 7}\n{"id": {"S": "typed"}, "before": {"N": "8"}}\n')
         self.save("seed/pages/about/index.html", "<p>us")
