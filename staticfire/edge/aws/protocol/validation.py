@@ -106,6 +106,8 @@ class _Check:
             for key, value in values.items():
                 yield from self._value(name, value, f"{at}.{key}.member")
         elif problem := self._members(name, list(values.values()), not self._wording.older):
+            if self._operation.shapes[name]["type"] in ("float", "double"):
+                values = {key: float(value) for key, value in values.items()}
             yield _failed(f"'{_shown(values)}'", at, f"Map value must satisfy constraint: {problem}")
 
     def _members(self, name: str, values: list[Any], not_null: bool) -> str:

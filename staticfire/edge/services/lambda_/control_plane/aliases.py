@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from staticfire.edge.aws.calls import Call
 from staticfire.edge.aws.protocol import Params
-from staticfire.edge.services.lambda_.function_records import FunctionRecords, Record, new_revision
+from staticfire.edge.services.lambda_.function_records import SETTLE_SECONDS, FunctionRecords, Record, new_revision
 from staticfire.edge.services.lambda_.model import LATEST, FunctionRef
+from staticfire.edge.store import Key
 
 from .called import (
     alias_of,
@@ -64,12 +66,24 @@ class AliasOperations:
                 alias.pop("RoutingConfig", None)
                 alias |= self._routing(ref, version, params["RoutingConfig"])
             check_qualified(self._records, ref._replace(qualifier=version))
+            moves = version != alias["FunctionVersion"]
             alias |= {"FunctionVersion": version, "RevisionId": new_revision()}
             if params.get("Description") is not None:
                 alias["Description"] = params["Description"]
-            await self._records.put(ref.scope, "alias", ref.name, params["Name"], record=alias)
+            puts = {self._records.key(ref.scope, "alias", ref.name, params["Name"]): alias}
+            if moves:
+                puts |= self._provisioned_anew(ref)
+            await self._records.write(puts)
         await self._running.changed(ref._replace(qualifier=None))
         return alias
+
+    def _provisioned_anew(self, ref: FunctionRef) -> dict[Key, Record]:
+        """What is provisioned for an alias moves with it: it is there while the other version is being made ready."""
+        key = self._records.key(ref.scope, "provisioned-concurrency", ref.name, ref.qualifier or "")
+        record = self._records.get(ref.scope, "provisioned-concurrency", ref.name, ref.qualifier or "")
+        if record is None:
+            return {}
+        return {key: {**record, "there": record["requested"], "at": time.time() + SETTLE_SECONDS}}
 
     async def delete(self, call: Call, params: Params) -> None:
         ref = ref_of(self._records, call, params)
@@ -103,6 +117,6 @@ class AliasOperations:
                 f"Invalid function version {version}. Function version {version} is already included in routing "
                 "configuration."
             )
-        for other in weights:
-            check_qualified(self._records, ref._replace(qualifier=other))
+        for one in (version, *weights):
+            check_qualified(self._records, ref._replace(qualifier=one))
         return {"RoutingConfig": {"AdditionalVersionWeights": weights}}

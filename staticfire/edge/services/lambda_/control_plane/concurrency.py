@@ -6,8 +6,15 @@ import time
 
 from staticfire.edge.aws.calls import AwsError, Call, Scope
 from staticfire.edge.aws.protocol import Params
-from staticfire.edge.services.lambda_.function_records import SETTLE_SECONDS, FunctionRecords, Record
+from staticfire.edge.services.lambda_.function_records import (
+    SETTLE_SECONDS,
+    FunctionRecords,
+    Record,
+    new_revision,
+    version_id,
+)
 from staticfire.edge.services.lambda_.model import LATEST, FunctionRef
+from staticfire.edge.store import Key
 
 from .called import check_qualified, conflict, function_of, invalid, missing, page_of, ref_of, stamp
 from .functions import FunctionListener
@@ -34,6 +41,7 @@ class ConcurrencyOperations:
         async with self._records.changing(ref.scope, "reserved-concurrency"):
             if self._records.get(ref.scope, "function", ref.name) is None:
                 raise missing(f"Function not found: {ref._replace(qualifier=LATEST).arn}")
+            _check_reserved(reserved)
             provisioned = self._provisioned(ref)
             if provisioned and reserved < provisioned:
                 raise invalid(
@@ -92,7 +100,12 @@ class ConcurrencyOperations:
                     Type=None,
                 )
             record = {"requested": requested, "modified": stamp(), "at": time.time() + SETTLE_SECONDS}
-            await self._records.put(ref.scope, "provisioned-concurrency", ref.name, ref.qualifier or "", record=record)
+            await self._records.write(
+                {
+                    self._records.key(ref.scope, "provisioned-concurrency", ref.name, ref.qualifier or ""): record,
+                    **self._revised(ref, version),
+                }
+            )
         await self._running.changed(ref._replace(qualifier=None))
         return _told(record)
 
@@ -122,6 +135,14 @@ class ConcurrencyOperations:
             if record is not None:
                 configs.append({"FunctionArn": ref._replace(qualifier=qualifier).arn, **_told(record)})
         return page_of(configs, params, "ProvisionedConcurrencyConfigs", key="FunctionArn")
+
+    def _revised(self, ref: FunctionRef, version: str) -> dict[Key, Record]:
+        """The version for which it is provisioned: another revision of it, as AWS has it."""
+        configuration = self._records.configuration(ref.scope, ref.name, version)
+        if configuration is None or "then" in configuration:
+            return {}
+        key = self._records.key(ref.scope, "version", ref.name, version_id(version))
+        return {key: {**configuration, "RevisionId": new_revision()}}
 
     def unreserved(self, scope: Scope) -> int:
         """What an account's functions share that reserve nothing."""
@@ -165,10 +186,18 @@ class ConcurrencyOperations:
                 raise conflict("Version is pointed by a Provisioned Concurrency alias")
 
 
+def _check_reserved(reserved: int) -> None:
+    """AWS looks for the function first, so the model's own check comes too early."""
+    if reserved < 0:
+        problem = "failed to satisfy constraint: Member must have value greater than or equal to 0"
+        message = f"1 validation error detected: Value '{reserved}' at 'reservedConcurrentExecutions' {problem}"
+        raise AwsError(400, "ValidationException", message)
+
+
 def _told(record: Record) -> Record:
     requested = record["requested"]
     ready = time.time() >= record["at"]
-    there = requested if ready else 0
+    there = requested if ready else record.get("there", 0)
     return {
         "RequestedProvisionedConcurrentExecutions": requested,
         "AvailableProvisionedConcurrentExecutions": there,

@@ -85,6 +85,8 @@ class Configurations:
             if params.get(name) is not None:
                 filled = params[name].get(member) if member else params[name]
                 after[name] = params[name] if filled else None
+        if params.get("DeadLetterConfig") == {}:
+            after["DeadLetterConfig"] = before.get("DeadLetterConfig")  # only a target that is "" takes it away
         return {
             name: value for name, value in after.items() if value is not None and not (name == "Layers" and not value)
         }

@@ -51,6 +51,14 @@ def _compatible(runtimes: Any) -> str | None:
     return None if set(runtimes) <= known else LISTED
 
 
+def _compatible_architectures(architectures: Any) -> str | None:
+    if set(architectures) <= {"x86_64", "arm64"}:
+        return None
+    return (
+        "Member must satisfy constraint: [Member must satisfy enum value set: [x86_64, arm64], Member must not be null]"
+    )
+
+
 def _any(value: Any) -> None:
     """It is looked at later, and refused in other words."""
 
@@ -75,6 +83,8 @@ WORDING = Wording(
         **{f"{operation}.Timeout": _between(1, 900) for operation in _OPERATIONS},
         **{f"{operation}.MemorySize": _between(128, 10240) for operation in _OPERATIONS},
         "PublishLayerVersion.CompatibleRuntimes": _compatible,
+        "PublishLayerVersion.CompatibleArchitectures": _compatible_architectures,
+        "PutFunctionConcurrency.ReservedConcurrentExecutions": _any,
     },
     body_limits={"CreateFunction": 70167211, "UpdateFunctionCode": 70167211, "PublishLayerVersion": 70167211},
 )

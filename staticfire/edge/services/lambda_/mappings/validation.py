@@ -124,11 +124,19 @@ def _check_position(params: Mapping[str, Any], kind: str) -> None:
             "1 validation error detected: Value null at 'startingPosition' failed to satisfy constraint: "
             "Member must not be null."
         )
-    if kind == "dynamodb" and position == "AT_TIMESTAMP":
+    timestamp = params.get("StartingPositionTimestamp")
+    if position != "AT_TIMESTAMP":
+        if timestamp is not None:
+            raise refused("Timestamp only valid with StartingPosition AT_TIMESTAMP")
+        return
+    if kind == "dynamodb":
         raise refused(f"Unsupported starting position for arn type: {params['EventSourceArn']}")
-    if (position == "AT_TIMESTAMP") != (params.get("StartingPositionTimestamp") is not None):
+    if timestamp is None:
+        raise refused("StartingPositionTimestamp must be given with the starting position AT_TIMESTAMP.")
+    if timestamp < 0:
         raise refused(
-            "StartingPositionTimestamp must be given with the starting position AT_TIMESTAMP, and with it alone."
+            "Received Exception while reading from provided stream. class java.lang.Long can not be converted to a "
+            "Timestamp"
         )
 
 
