@@ -21,6 +21,11 @@ SESSION_SECONDS = 12 * 60 * 60
 LONGEST_SESSION_NAME = 64
 
 
+def session_name(function: str) -> str:
+    """Of the role's session: the function's name, where one of a single character would be too short."""
+    return f"{function}@lambda_function" if len(function) == 1 else function[:LONGEST_SESSION_NAME]
+
+
 class Credentials(Protocol):
     async def variables(self, config: FunctionConfig, execution_environment: str) -> Mapping[str, str]:
         """The variables with a key, its secret and its token."""
@@ -31,7 +36,7 @@ class OfEdge:
         self._access_keys = access_keys
 
     async def variables(self, config: FunctionConfig, execution_environment: str) -> Mapping[str, str]:
-        caller = Caller(config.scope.account, config.role, config.name, execution_environment)
+        caller = Caller(config.scope.account, config.role, session_name(config.name), execution_environment)
         return _variables(*self._access_keys.issue(caller))
 
 
@@ -44,7 +49,7 @@ class OfEmulator:
     async def variables(self, config: FunctionConfig, execution_environment: str) -> Mapping[str, str]:
         parameters = {
             "RoleArn": config.role,
-            "RoleSessionName": config.name[:LONGEST_SESSION_NAME],
+            "RoleSessionName": session_name(config.name),
             "DurationSeconds": str(SESSION_SECONDS),
         }
         try:

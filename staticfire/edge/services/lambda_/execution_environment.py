@@ -379,7 +379,7 @@ class ExecutionEnvironment:
         began, waited = self._delivered_at, self._began - invocation.queued
         if invocation.tail is not None:
             self._report(invocation, result, init_seconds, began, waited)
-            result.log_tail = "".join(text if text.endswith("\n") else f"{text}\n" for text in invocation.tail)
+            result.log_tail = "".join(invocation.tail)
         self._owner.finished(invocation, result)
         if not invocation.done.done():
             invocation.done.set_result(result)

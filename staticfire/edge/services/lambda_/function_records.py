@@ -9,7 +9,7 @@
 | event-invoke-config     | name:qualifier         | as GetFunctionEventInvokeConfig tells it                          |
 | function-url            | name:alias             | as GetFunctionUrlConfig tells it; without an alias the function's |
 | reserved-concurrency    | name                   | `reserved`                                                        |
-| provisioned-concurrency | name:qualifier         | `requested`, `since`                                              |
+| provisioned-concurrency | name:qualifier         | `requested`, `at`, `failed`, `there` meanwhile                    |
 | layer-version           | layer:0000000001       | as GetLayerVersion tells it, `policy`, `deleted`, `brought`       |
 | code-signing-config     | csc-...                | as GetCodeSigningConfig tells it                                  |
 

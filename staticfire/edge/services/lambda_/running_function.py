@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from .admission import Concurrency
@@ -29,16 +31,32 @@ class RunningFunction:
         self._errors = 0
         self._cold_starts = 0
         self._init_errors = 0
+        # Who waits for the next initialisation of a version.
+        self._provisioned: dict[str, asyncio.Future[bool]] = {}
 
     @property
     def pools(self) -> Sequence[Pool]:
         return [*self._pools.values(), *self._retired]
 
     def submit(self, config: FunctionConfig, invocation: Invocation) -> None:
+        self._pool(config).submit(invocation)
+
+    async def provision(self, config: FunctionConfig) -> bool:
+        """Start an execution environment of that version in advance; whether its initialisation went well."""
+        waits = self._provisioned.get(config.version)
+        if waits is None:
+            waits = self._provisioned[config.version] = asyncio.get_running_loop().create_future()
+            self._pool(config).start()
+        try:
+            return await asyncio.shield(waits)
+        finally:
+            self._provisioned.pop(config.version, None)
+
+    def _pool(self, config: FunctionConfig) -> Pool:
         pool = self._pools.get(config.version)
         if pool is None or (pool.config is not config and pool.config != config):
             pool = self._new_pool(config)
-        pool.submit(invocation)
+        return pool
 
     def _new_pool(self, config: FunctionConfig) -> Pool:
         """In the place of the one of that version, which ends as its execution environments become idle."""
@@ -47,7 +65,8 @@ class RunningFunction:
             before.retire()
             self._retired.append(before)
         debug = self.debug if self.debug is not None and self.debug.config.version == config.version else None
-        pool = Pool(config, self._prepare, on_finished=self._finished, on_init=self._initialised, debug=debug)
+        on_init = partial(self._initialised, config.version)
+        pool = Pool(config, self._prepare, on_finished=self._finished, on_init=on_init, debug=debug)
         self._pools[config.version] = pool
         return pool
 
@@ -128,7 +147,10 @@ class RunningFunction:
         ref = invocation.ref
         self._metrics.finished(ref.scope, ref.name, ref.qualifier or "", result.failed, result.seconds, in_flight)
 
-    def _initialised(self, well: bool) -> None:
+    def _initialised(self, version: str, well: bool) -> None:
+        waits = self._provisioned.pop(version, None)
+        if waits is not None:
+            waits.set_result(well)
         if well:
             self._cold_starts += 1
         else:

@@ -225,6 +225,13 @@ class Functions:
         """The configuration behind a reference, whether or not it can run here."""
         return self._catalog.cached(ref) or await self._catalog.resolve(ref)
 
+    async def provision(self, ref: FunctionRef) -> bool:
+        """Start an execution environment of a version before it is invoked; whether its initialisation went well."""
+        config = await self.describe(ref)
+        function = self._function(config)
+        self._sweeper.wake()
+        return await function.provision(config)
+
     async def prepare(self, runtime: str) -> str:
         """Make what functions of a runtime need, before one does; what is to be said of it, or nothing."""
         return await self._runtimes.prepare(runtime)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
 
 from staticfire.edge.aws.calls import AwsError, Call, Scope
@@ -19,6 +21,11 @@ from staticfire.edge.store import Key
 from .called import check_qualified, conflict, function_of, invalid, missing, page_of, ref_of, stamp
 from .functions import FunctionListener
 
+log = logging.getLogger(__name__)
+
+# No initialisation takes longer.
+INIT_SECONDS = 15.0
+
 # AWS keeps as much for the functions that reserve nothing.
 UNRESERVED = 100
 
@@ -28,6 +35,7 @@ class ConcurrencyOperations:
         self._records = records
         self._running = running
         self._limit = account_concurrency
+        self._initialising: set[asyncio.Task[None]] = set()
 
     async def put_reserved(self, call: Call, params: Params) -> Record:
         ref = ref_of(self._records, call, params)
@@ -99,7 +107,7 @@ class ConcurrencyOperations:
                     f"below its minimum value of [{UNRESERVED}].",
                     Type=None,
                 )
-            record = {"requested": requested, "modified": stamp(), "at": time.time() + SETTLE_SECONDS}
+            record = {"requested": requested, "modified": stamp(), "at": time.time() + INIT_SECONDS}
             await self._records.write(
                 {
                     self._records.key(ref.scope, "provisioned-concurrency", ref.name, ref.qualifier or ""): record,
@@ -107,7 +115,24 @@ class ConcurrencyOperations:
                 }
             )
         await self._running.changed(ref._replace(qualifier=None))
+        task = asyncio.get_running_loop().create_task(self._initialise(ref, version, record))
+        self._initialising.add(task)
+        task.add_done_callback(self._initialising.discard)
         return _told(record)
+
+    async def _initialise(self, ref: FunctionRef, version: str, record: Record) -> None:
+        """Have one execution environment ready: the others start when they are needed."""
+        settles, reason = time.time() + SETTLE_SECONDS, ""
+        try:
+            running = self._running.provision(ref._replace(qualifier=version))
+            if not await asyncio.wait_for(running, INIT_SECONDS):
+                reason = "FUNCTION_ERROR_INIT_FAILURE"
+        except (AwsError, TimeoutError) as error:
+            log.warning("Nothing of %s was started in advance, it is described only: %s", ref.arn, error)
+        async with self._records.changing(ref.scope, ref.name):
+            key = self._records.key(ref.scope, "provisioned-concurrency", ref.name, ref.qualifier or "")
+            if self._records.get(ref.scope, "provisioned-concurrency", ref.name, ref.qualifier or "") == record:
+                await self._records.write({key: {**record, "at": max(settles, time.time()), "failed": reason}})
 
     async def get_provisioned(self, call: Call, params: Params) -> Record:
         ref = self._published(call, params)
@@ -196,12 +221,16 @@ def _check_reserved(reserved: int) -> None:
 
 def _told(record: Record) -> Record:
     requested = record["requested"]
-    ready = time.time() >= record["at"]
-    there = requested if ready else record.get("there", 0)
+    over = time.time() >= record["at"]
+    failed = record.get("failed") if over else ""
+    there = requested if over else record.get("there", 0)
+    if failed:
+        there = 0
     return {
         "RequestedProvisionedConcurrentExecutions": requested,
         "AvailableProvisionedConcurrentExecutions": there,
         "AllocatedProvisionedConcurrentExecutions": there,
-        "Status": "READY" if ready else "IN_PROGRESS",
+        "Status": "FAILED" if failed else "READY" if over else "IN_PROGRESS",
+        **({"StatusReason": failed} if failed else {}),
         "LastModified": record["modified"],
     }

@@ -47,6 +47,9 @@ class FunctionListener(Protocol):
     async def deleted(self, ref: FunctionRef) -> None:
         """It is gone."""
 
+    async def provision(self, ref: FunctionRef) -> bool:
+        """Start an execution environment of a version before it is invoked; whether its initialisation went well."""
+
 
 class FunctionOperations:
     def __init__(

@@ -9,7 +9,7 @@ from staticfire.edge.aws.protocol import Params
 from staticfire.edge.aws.protocol.operations import Carry
 from staticfire.edge.services.lambda_.function_records import FunctionRecords, Record, new_revision, settled
 
-from .called import invalid, missing
+from .called import invalid, missing, ref_of
 from .functions import TAGS_LIMIT
 
 
@@ -23,7 +23,7 @@ class TagOperations:
     async def list_all(self, call: Call, params: Params) -> Record | None:
         if other := self._other(params, "ListTags"):
             return dict(await other(call, params) or {})
-        _, record = self._tagged(call.scope, params["Resource"])
+        _, record = self._tagged(self._owner(call, params["Resource"]), params["Resource"])
         return {"Tags": record["tags"]}
 
     async def tag(self, call: Call, params: Params) -> None:
@@ -32,13 +32,13 @@ class TagOperations:
         if other := self._other(params, "TagResource"):
             await other(call, params)
             return
-        await self._write(call.scope, params["Resource"], params["Tags"], ())
+        await self._write(self._owner(call, params["Resource"]), params["Resource"], params["Tags"], ())
 
     async def untag(self, call: Call, params: Params) -> None:
         if other := self._other(params, "UntagResource"):
             await other(call, params)
             return
-        await self._write(call.scope, params["Resource"], {}, params["TagKeys"])
+        await self._write(self._owner(call, params["Resource"]), params["Resource"], {}, params["TagKeys"])
 
     async def _write(self, scope: Scope, arn: str, added: Mapping[str, str], removed: list[str] | tuple[()]) -> None:
         kind, name = self._place(arn)
@@ -51,6 +51,13 @@ class TagOperations:
             if kind == "function":
                 record["latest"] = {**settled(record["latest"]), "RevisionId": new_revision()}
             await self._records.put(scope, kind, name, record=record)
+
+    def _owner(self, call: Call, arn: str) -> Scope:
+        """Whose it is: another account's function may be tagged if its policy allows it."""
+        kind, _ = self._place(arn)
+        if kind != "function" or arn.split(":")[4] == call.scope.account:
+            return call.scope
+        return ref_of(self._records, call, {"FunctionName": arn}).scope
 
     def _other(self, params: Params, operation: str) -> Carry | None:
         kind = params["Resource"].split(":")[5]
