@@ -69,7 +69,7 @@ def test_one_functions_limit_is_not_anothers(lab: Lab) -> None:
     AREA,
     "Provisioned concurrency keeps environments ready",
     PROVISIONED,
-    "described, and `AWS_LAMBDA_INITIALIZATION_TYPE` says so; environments start when they are needed",
+    "one environment is started in advance, the others when they are needed; `AWS_LAMBDA_INITIALIZATION_TYPE` says so",
 )
 def test_provisioned_concurrency_is_accepted(lab: Lab) -> None:
     client = lab.aws("lambda")

@@ -10,7 +10,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from tests.conformance.fidelity import documented, recorded
+from tests.conformance.fidelity import documented
 from tests.conformance.lab import Answer, Lab, eventually
 from tests.conformance.rest_lab import Rest
 
@@ -320,7 +320,11 @@ MODEL = {
 }
 
 
-@recorded(AREA, "A validator asks for required parameters and for a body of the method's model", "2023-07-27")
+@documented(
+    AREA,
+    "A validator asks for required parameters and for a body of the method's model",
+    "apigateway/latest/developerguide/api-gateway-method-request-validation.html",
+)
 def test_validation(lab: Lab) -> None:
     api = Rest(lab)
     client = api.client

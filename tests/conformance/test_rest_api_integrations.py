@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.fidelity import documented, recorded
+from tests.conformance.fidelity import documented
 from tests.conformance.lab import Lab
 from tests.conformance.rest_lab import Rest
 
@@ -68,10 +68,10 @@ def backend(this_machine: tuple[str, str]) -> Iterator[str]:
     server.server_close()
 
 
-@recorded(
+@documented(
     AREA,
     "HTTP_PROXY passes the request on; headers of the answer that are the connection's come back renamed",
-    "2024-03-28",
+    "apigateway/latest/developerguide/api-gateway-known-issues.html",
 )
 def test_http_proxy(lab: Lab, backend: str) -> None:
     api = Rest(lab)
@@ -100,7 +100,11 @@ def test_http_proxy(lab: Lab, backend: str) -> None:
     assert answer.headers["x-amzn-remapped-date"]
 
 
-@recorded(AREA, "HTTP passes what is mapped, and its answer goes through the integration responses", "2024-03-28")
+@documented(
+    AREA,
+    "HTTP passes what is mapped, and its answer goes through the integration responses",
+    "apigateway/latest/developerguide/setup-http-integrations.html",
+)
 def test_http(lab: Lab, backend: str) -> None:
     api = Rest(lab)
     own = {"method.response.header.x-from": "integration.response.header.x-backend"}

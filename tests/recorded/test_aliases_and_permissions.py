@@ -81,9 +81,9 @@ def test_weights_that_are_refused(lab: Lab, name: str, answers: Answers) -> None
     two_versions(lab, name)
     client = lab.aws("lambda", parameter_validation=False)
 
-    def weighing(weights: dict[str, float], version: str = "1") -> Any:
+    def weighing(weights: dict[str, float], version: str = "1", function: str = name) -> Any:
         return lambda: client.create_alias(
-            FunctionName=name,
+            FunctionName=function,
             FunctionVersion=version,
             Name="custom",
             RoutingConfig={"AdditionalVersionWeights": weights},
@@ -91,11 +91,11 @@ def test_weights_that_are_refused(lab: Lab, name: str, answers: Answers) -> None
 
     text = "Number of items in AdditionalVersionWeights cannot be greater than 1"
     answers_with(answers, weighing({"1": 0.8, "2": 0.2}), WRONG, text)
-    for weight in (2.0, -1.0):
+    for weight in (2, 2.0, -1):
         invalid(
             answers,
             weighing({"2": weight}),
-            f"Value '{{2={weight}}}' at 'routingConfig.additionalVersionWeights' failed to satisfy constraint: Map "
+            f"Value '{{2={float(weight)}}}' at 'routingConfig.additionalVersionWeights' failed to satisfy constraint: Map "
             "value must satisfy constraint: [Member must have value less than or equal to 1.0, Member must have value "
             "greater than or equal to 0.0, Member must not be null]",
         )
@@ -103,6 +103,7 @@ def test_weights_that_are_refused(lab: Lab, name: str, answers: Answers) -> None
     answers_with(answers, weighing({"1": 0.5}), WRONG, text)
     not_there(answers, weighing({"2": 0.5}, version="10"), f"{ARN}:10")
     not_there(answers, weighing({"10": 0.5}), f"{ARN}:10")
+    not_there(answers, weighing({"2": 0.5}, function="doesnotexist"), f"{lab.arn('doesnotexist')}:1")
 
 
 def statement(sid: str, service: str = "s3", **more: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from tests.conformance.fidelity import recorded
 from tests.conformance.lab import Lab, zipped
 from tests.recorded.answers import Answers
 from tests.recorded.functions import active, answers_with, create, invalid, updated
+from tests.recorded.test_functions import RUNTIMES
 from tests.recorded.test_names import unlike
 
 AREA = "Lambda: layers (recorded)"
@@ -95,6 +96,18 @@ def test_layers_that_are_not_there(lab: Lab, layer: str, answers: Answers) -> No
     arn = f"arn:aws:lambda:{lab.region}:{lab.account}:layer:{layer}"
     invalid(answers, lambda: client.get_layer_version_by_arn(Arn=arn), unlike(arn, "arn", VERSION_ARN))
     answers_with(answers, lambda: client.get_layer_version_by_arn(Arn=f"{arn}:2"), NOT_FOUND, NOTHING, 404, "Message")
+
+
+@recorded(AREA, "What a layer is compatible with is checked, runtimes and architectures", "2026-01-12")
+def test_what_a_layer_is_compatible_with(lab: Lab, layer: str, answers: Answers) -> None:
+    invalid(
+        answers,
+        lambda: publish(lab, layer, CompatibleRuntimes=["wrong"], CompatibleArchitectures=["wrong", "x86_64"]),
+        "Value '[wrong, x86_64]' at 'compatibleArchitectures' failed to satisfy constraint: Member must satisfy "
+        "constraint: [Member must satisfy enum value set: [x86_64, arm64], Member must not be null]",
+        f"Value '[wrong]' at 'compatibleRuntimes' failed to satisfy constraint: Member must satisfy enum value set: "
+        f"[{RUNTIMES}]",
+    )
 
 
 @recorded(AREA, "Layers that a function cannot have: two versions of one, one that is not there, six", "2025-11-25")

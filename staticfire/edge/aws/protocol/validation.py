@@ -58,7 +58,7 @@ class _Check:
                     yield _failed("null", at, "Member must not be null")
             elif own is not None:
                 if problem := own(value):
-                    yield _failed(f"'{_shown(value)}'", at, problem)
+                    yield _failed(_quoted(self._operation.shapes[member["shape"]], value), at, problem)
             else:
                 yield from self._value(member["shape"], value, at)
 
@@ -81,7 +81,7 @@ class _Check:
             return
         for holds, demand in self._demands(name, shape):
             if not holds(value):
-                yield _failed(f"'{_shown(value)}'", at, demand)
+                yield _failed(_quoted(shape, value), at, demand)
         if kind == "list":
             yield from self._list(shape, value, at)
         elif kind == "map":
@@ -96,11 +96,11 @@ class _Check:
         # A list that may be empty, by its model, has no word against a null in it.
         not_null = shape.get("min") != 0 and not self._wording.older
         if problem := self._members(name, values, not_null):
-            yield _failed(f"'{_shown(values)}'", at, f"Member must satisfy constraint: {problem}")
+            yield _failed(_quoted(shape, values), at, f"Member must satisfy constraint: {problem}")
 
     def _map(self, shape: Shape, values: Mapping[str, Any], at: str) -> Iterator[str]:
         if problem := self._members(shape["key"]["shape"], list(values), False):
-            yield _failed(f"'{_shown(values)}'", at, f"Map keys must satisfy constraint: {problem}")
+            yield _failed(_quoted(shape, values), at, f"Map keys must satisfy constraint: {problem}")
         name = shape["value"]["shape"]
         if self._operation.shapes[name]["type"] in ("structure", "list", "map"):
             for key, value in values.items():
@@ -108,7 +108,7 @@ class _Check:
         elif problem := self._members(name, list(values.values()), not self._wording.older):
             if self._operation.shapes[name]["type"] in ("float", "double"):
                 values = {key: float(value) for key, value in values.items()}
-            yield _failed(f"'{_shown(values)}'", at, f"Map value must satisfy constraint: {problem}")
+            yield _failed(_quoted(shape, values), at, f"Map value must satisfy constraint: {problem}")
 
     def _members(self, name: str, values: list[Any], not_null: bool) -> str:
         """All that is demanded of the members, if one of them fails; else nothing."""
@@ -141,7 +141,12 @@ class _Check:
 
 
 def _failed(value: str, at: str, demand: str) -> str:
-    return f"Value {value} at '{at}' failed to satisfy constraint: {demand}"
+    return f"{f'Value {value}'.rstrip()} at '{at}' failed to satisfy constraint: {demand}"
+
+
+def _quoted(shape: Shape, value: Any) -> str:
+    """What is sensitive by the model, variables of a function for one, is not repeated."""
+    return "" if shape.get("sensitive") else f"'{_shown(value)}'"
 
 
 def _shown(value: Any) -> str:
