@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from staticfire.targets.base import Running
 from tests.conformance import fidelity
-from tests.conformance.lab import Api, Lab
+from tests.conformance.lab import Api, Lab, without_streams
 
 ECHO = """
     import json
@@ -86,25 +85,6 @@ def _possible(request: pytest.FixtureRequest, staticfire_target: str) -> None:
 def missing_streams(lab: Lab) -> Callable[[str], str]:
     """Why streams of a service cannot be read; nothing where they can."""
     return cache(lambda service: without_streams(lab, service))
-
-
-def without_streams(lab: Lab, service: str) -> str:
-    """What keeps this LocalStack itself from serving streams: it installs Kinesis and DynamoDB Local where it can."""
-    try:
-        if service == "kinesis":
-            lab.aws("kinesis").create_stream(StreamName=lab.name("stream"), ShardCount=1)
-        else:
-            made = lab.aws("dynamodb").create_table(
-                TableName=lab.name("table"),
-                KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-                AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-                BillingMode="PAY_PER_REQUEST",
-                StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
-            )["TableDescription"]
-            lab.aws("dynamodbstreams").describe_stream(StreamArn=made["LatestStreamArn"])
-    except ClientError as error:
-        return f"this LocalStack serves no streams of {service}: {error}"
-    return ""
 
 
 @pytest.fixture(scope="session")

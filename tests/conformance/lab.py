@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 Pairs = Mapping[str, str] | Iterable[tuple[str, str]]
 
@@ -374,3 +375,22 @@ def metric_sum(lab: Lab, namespace: str, metric: str, dimensions: Mapping[str, s
         Statistics=[stat],
     )["Datapoints"]
     return float(sum(point[stat] for point in points))
+
+
+def without_streams(lab: Lab, service: str) -> str:
+    """What keeps this LocalStack itself from serving streams: it installs Kinesis and DynamoDB Local where it can."""
+    try:
+        if service == "kinesis":
+            lab.aws("kinesis").create_stream(StreamName=lab.name("stream"), ShardCount=1)
+        else:
+            made = lab.aws("dynamodb").create_table(
+                TableName=lab.name("table"),
+                KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+                AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+                BillingMode="PAY_PER_REQUEST",
+                StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+            )["TableDescription"]
+            lab.aws("dynamodbstreams").describe_stream(StreamArn=made["LatestStreamArn"])
+    except ClientError as error:
+        return f"this LocalStack serves no streams of {service}: {error}"
+    return ""

@@ -95,9 +95,9 @@ def test_weights_that_are_refused(lab: Lab, name: str, answers: Answers) -> None
         invalid(
             answers,
             weighing({"2": weight}),
-            f"Value '{{2={float(weight)}}}' at 'routingConfig.additionalVersionWeights' failed to satisfy constraint: Map "
-            "value must satisfy constraint: [Member must have value less than or equal to 1.0, Member must have value "
-            "greater than or equal to 0.0, Member must not be null]",
+            f"Value '{{2={float(weight)}}}' at 'routingConfig.additionalVersionWeights' failed to satisfy constraint: "
+            "Map value must satisfy constraint: [Member must have value less than or equal to 1.0, Member must have "
+            "value greater than or equal to 0.0, Member must not be null]",
         )
     text = "Invalid function version 1. Function version 1 is already included in routing configuration."
     answers_with(answers, weighing({"1": 0.5}), WRONG, text)

@@ -23,7 +23,8 @@ class Wording:
     """Where a service differs from its published model.
 
     `patterns` and `enums` are by shape; `own` has, by `Operation.Member`, what is demanded instead of the model's.
-    `error` is the code of what the model refuses.
+    `late` is the member that an operation checks last, whatever its place in the model; `error` is the code of what the
+    model refuses.
     """
 
     patterns: Mapping[str, str] = field(default_factory=dict)
@@ -33,6 +34,7 @@ class Wording:
     # REST APIs' older framework: what stands in the body is named under the operation's input and checked first; nulls
     # in maps are kept, and values of another type are refused by their class in Java.
     older: bool = False
+    late: Mapping[str, str] = field(default_factory=dict)
     error: str = "ValidationException"
 
 
@@ -65,10 +67,12 @@ class _Check:
     def _members_of(self, shape: Shape, path: str) -> Iterator[tuple[str, Shape, str]]:
         """The members in the order in which they are checked, with what stands before their names."""
         members = shape.get("members", {})
-        if path or not self._wording.older:
-            yield from ((name, member, path) for name, member in members.items())
-            return
         operation = self._operation.name
+        if path or not self._wording.older:
+            late = "" if path else self._wording.late.get(operation, "")
+            ordered = sorted(members.items(), key=lambda member: member[0] == late)
+            yield from ((name, member, path) for name, member in ordered)
+            return
         prefix = f"{operation[:1].lower()}{operation[1:]}Input."
         yield from ((name, member, prefix) for name, member in members.items() if "location" not in member)
         yield from ((name, member, "") for name, member in members.items() if "location" in member)

@@ -86,5 +86,6 @@ WORDING = Wording(
         "PublishLayerVersion.CompatibleArchitectures": _compatible_architectures,
         "PutFunctionConcurrency.ReservedConcurrentExecutions": _any,
     },
+    late={"PublishLayerVersion": "CompatibleArchitectures"},
     body_limits={"CreateFunction": 70167211, "UpdateFunctionCode": 70167211, "PublishLayerVersion": 70167211},
 )
