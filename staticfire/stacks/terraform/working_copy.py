@@ -29,6 +29,7 @@ from .causes import remedy_of
 from .mirror import Mirror
 from .output import ApplyEvents, Resource, planned_resources
 from .override import Backend, ProviderSchema
+from .plan_file import resources_in
 from .running import TerraformRunner, state_key
 
 LOCK_FILE = ".terraform.lock.hcl"
@@ -228,7 +229,8 @@ class WorkingCopy:
                 raise self._failed("plan", events.errors or lines[-20:])
             if code == PLAN_CHANGES:
                 step.note("check the plan")
-                check(self._resources(plan, variables))
+                planned = resources_in(plan)
+                check(self._resources(plan, variables) if planned is None else planned)
                 step.note("terraform apply")
                 events = ApplyEvents(step)  # an apply tells its plan once more
                 code, lines = self.runner.run(["apply", "-json", parallelism, str(plan)], variables, events.read)
