@@ -198,7 +198,11 @@ async def test_a_kafka_of_ones_own(api: Api) -> None:
         ({**STREAM, "FilterCriteria": {"Filters": [{}]}}, "Invalid filter pattern definition."),
         (
             {**STREAM, "StartingPosition": "AT_TIMESTAMP"},
-            "StartingPositionTimestamp must be given with the starting position AT_TIMESTAMP, and with it alone.",
+            "StartingPositionTimestamp must be given with the starting position AT_TIMESTAMP.",
+        ),
+        (
+            {**STREAM, "StartingPositionTimestamp": 1741010802},
+            "Timestamp only valid with StartingPosition AT_TIMESTAMP",
         ),
     ],
     ids=lambda value: value[:40] if isinstance(value, str) else "",
