@@ -223,13 +223,13 @@ def test_code_that_is_refused_is_told_and_watching_goes_on(tree: Path, monkeypat
         watcher._update(watched, set(), 0.0)
 
 
-def put_package(package: Path, contents: Archive) -> tuple[PutPackage, dict[str, Path]]:
-    entries = dict(contents.entries())
-    return PutPackage("sha", signatures_of(entries), held_in(pack(entries)), held_in(package)), entries
+def put_package(package: Path, contents: Archive) -> PutPackage:
+    entries = contents.entries()
+    return PutPackage("sha", signatures_of(entries), held_in(pack(entries)), held_in(package))
 
 
 def test_what_was_saved_is_all_that_is_read_again(tree: Path, tmp_path: Path) -> None:
-    put, entries = put_package(tmp_path / "none.zip", Archive("a", tree))
+    put = put_package(tmp_path / "none.zip", Archive("a", tree))
     (tree / "app.py").write_text("saved")
     (tree / "new.py").write_text("new")
     (tree / "data" / "a.csv").unlink()
@@ -246,13 +246,13 @@ def test_what_terraform_deployed_goes_back_as_it_is(tree: Path, tmp_path: Path) 
     package = tmp_path / "package.zip"
     package.write_bytes(pack(Archive("a", tree).entries()))
     (tree / "app.py").write_text("saved")
-    put, _ = put_package(package, Archive("a", tree))
+    put = put_package(package, Archive("a", tree))
     (tree / "app.py").write_text("app.py")
     assert put.saved(Archive("a", tree).entries(), ()) is None
 
 
 def test_much_at_once_goes_as_a_whole(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    put, _ = put_package(tmp_path / "none.zip", Archive("a", tree))
+    put = put_package(tmp_path / "none.zip", Archive("a", tree))
     (tree / "app.py").write_text("saved")
     monkeypatch.setattr(stacks_saved, "BYTES", 4)
     assert put.saved(Archive("a", tree).entries(), ()) is None

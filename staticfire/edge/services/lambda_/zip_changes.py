@@ -89,7 +89,7 @@ def _entries(data: bytes) -> dict[str, _Entry]:
         listed.append((place, text, data[at:end], unpacked, attributes >> 16))
         at = end
     starts = sorted(place for place, *_ in listed)
-    ends = dict(zip(starts, [*starts[1:], start], strict=True))
+    ends = dict(zip(starts, [*starts[1:], start], strict=bool(starts)))
     entries = {
         name: _Entry(central, view[place : ends[place]], unpacked, mode)
         for place, name, central, unpacked, mode in listed
@@ -101,6 +101,5 @@ def _entries(data: bytes) -> dict[str, _Entry]:
 
 def _is_plain(name: str) -> bool:
     """Whether the file lies in the tree where its name says, and is not byte code that belongs to another file."""
-    return (
-        posixpath.normpath(name) == name.rstrip("/") and not name.startswith(("/", "..")) and "__pycache__" not in name
-    )
+    leads_out = name.startswith(("/", ".."))
+    return posixpath.normpath(name) == name.rstrip("/") and not leads_out and "__pycache__" not in name
