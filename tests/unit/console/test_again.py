@@ -16,9 +16,11 @@ from staticfire.console import server
 STATIC = Path(server.__file__).with_name("static")
 SCRIPT = """
 import { readFileSync } from "node:fs";
+import { stack } from "./api.js";
 import { asCurl, asPytest, quoted, python, requestOf } from "./again.js";
 const texts = JSON.parse(process.argv[2]);
 const request = { method: "POST", url: "http://127.0.0.1:4566/x?a[]=1", headers: [], body: "@/etc/passwd" };
+stack.overview = { endpoint: "http://127.0.0.1:4566" };
 const traced = ([body, length]) => {
   const headers = length === null ? [] : [["Content-Length", String(length)]];
   const facts = { method: "POST", path: "/x", body, headers };
