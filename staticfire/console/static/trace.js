@@ -177,11 +177,32 @@ function ofRequest(events, id) {
 
 export function logLines(events) {
   if (!events.length) return h("p", { class: "empty" }, "Nothing was logged in that time.");
-  return h("ol", { class: "logs" }, events.map((event) => h("li", { class: toneOf(event.message) }, h("span", { class: "mono muted" }, clock(event.timestamp / 1000, true)), h("pre", {}, pretty(event.message.trimEnd())))));
+  return h("ol", { class: "logs" }, events.map((event) => h("li", { class: toneOf(event.message) }, h("span", { class: "mono muted" }, clock(event.timestamp / 1000, true)), h("pre", {}, shortened(event.message.trimEnd()))));
+}
+
+/** Lambda's own lines of JSON in short, as `staticfire logs` has them; all else as it was written. */
+function shortened(message) {
+  let said = null;
+  if (message.includes('"platform.')) {
+    try {
+      said = JSON.parse(message);
+    } catch {
+      return message;
+    }
+  }
+  if (!said?.type?.startsWith("platform.") || typeof said.record !== "object") return pretty(message);
+  const { requestId, status, errorType, metrics: of = {} } = said.record;
+  const figures = [
+    of.durationMs === undefined ? "" : ms(of.durationMs),
+    of.billedDurationMs === undefined ? "" : `billed ${of.billedDurationMs} ms`,
+    of.initDurationMs === undefined ? "" : `init ${ms(of.initDurationMs)}`,
+    of.maxMemoryUsedMB === undefined ? "" : `${of.maxMemoryUsedMB} of ${of.memorySizeMB} MB`,
+  ].filter(Boolean);
+  return [said.type.slice("platform.".length), requestId, errorType, figures.join(", "), status === "success" ? "" : status].filter(Boolean).join(" ");
 }
 
 function toneOf(message) {
-  if (/^(START|END|REPORT|INIT_START) |"platform\./.test(message)) return "platform";
+  if (/^(START|END|REPORT|INIT_START) |"type":\s*"platform\./.test(message)) return "platform";
   if (/\bERROR\b|Traceback|"level":\s*"(ERROR|CRITICAL)"/.test(message)) return "error";
   return /\bWARN/.test(message) ? "warn" : "";
 }
