@@ -177,7 +177,7 @@ function ofRequest(events, id) {
 
 export function logLines(events) {
   if (!events.length) return h("p", { class: "empty" }, "Nothing was logged in that time.");
-  return h("ol", { class: "logs" }, events.map((event) => h("li", { class: toneOf(event.message) }, h("span", { class: "mono muted" }, clock(event.timestamp / 1000, true)), h("pre", {}, shortened(event.message.trimEnd()))));
+  return h("ol", { class: "logs" }, events.map((event) => h("li", { class: toneOf(event.message) }, h("span", { class: "mono muted" }, clock(event.timestamp / 1000, true)), h("pre", {}, shortened(event.message.trimEnd())))));
 }
 
 /** Lambda's own lines of JSON in short, as `staticfire logs` has them; all else as it was written. */
