@@ -20,7 +20,8 @@ POST   debug/keep         go on with that, which ends by itself otherwise: {"fun
 DELETE debug              end it: ?function=ARN
 POST   functions/kill     kill -9 the process of an execution environment: {"environment": ID}
 GET    layers             CodeSha256 of the layers of other accounts, by "ARN RUNTIME"
-PUT    code               put a zip into functions and layers: ?function=ARN&layer=ARN, each as often as needed
+PUT    code               put a zip into functions and layers: ?function=ARN&layer=ARN, each as often as needed; with
+                          base=CODESHA256 and removed=NAME what differs from that zip
 PUT    layers             keep one: ?arn=ARN&runtime=RUNTIME, the zip as the body
 GET    faults             the faults that are set, with how often each has struck
 POST   faults             set one
