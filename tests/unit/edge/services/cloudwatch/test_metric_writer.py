@@ -15,12 +15,12 @@ def test_number_sum_least_and_most_are_exact_and_percentiles_nearly() -> None:
     distribution, values = Distribution(), [1.5 + (number * 7919 % 1000) / 3 for number in range(1000)]
     for value in values:
         distribution.add(value)
-    told = spread(distribution)
+    occurred = spread(distribution)
     assert len(distribution.values()) < 150
-    assert (len(told), told[0], told[-1]) == (1000, min(values), max(values))
-    assert math.isclose(sum(told), sum(values))
+    assert (len(occurred), occurred[0], occurred[-1]) == (1000, min(values), max(values))
+    assert math.isclose(sum(occurred), sum(values))
     for share in (500, 900, 990):
-        assert math.isclose(told[share], sorted(values)[share], rel_tol=0.05)
+        assert math.isclose(occurred[share], sorted(values)[share], rel_tol=0.05)
 
 
 def test_few_values_are_told_as_they_are() -> None:
