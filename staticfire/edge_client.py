@@ -165,6 +165,18 @@ class EdgeClient:
             raise StaticfireError(f"The edge refused the code: {answer.get('message', answer)}")
         return answer
 
+    def change_code(
+        self, functions: Sequence[str], layers: Sequence[str], files: bytes, *, base: str, removed: Sequence[str]
+    ) -> Mapping[str, Any] | None:
+        """Put what differs from the zip with the CodeSha256 `base`, a zip of it; None: it has to come as a whole."""
+        chosen = {"function": functions, "layer": layers, "base": base, "removed": removed}
+        status, answer = self._request("PUT", f"code?{urlencode(chosen, doseq=True)}", files)
+        if status == 409:
+            return None
+        if status >= 300:
+            raise StaticfireError(f"The edge refused the code: {answer.get('message', answer)}")
+        return answer
+
     def layers(self) -> Mapping[str, str]:
         """CodeSha256 of the layers of other accounts that were brought, by `ARN RUNTIME`."""
         return self._ask("GET", "layers")

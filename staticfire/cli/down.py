@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from staticfire.console.process import ConsoleProcess
+from staticfire.host.files import remove_rotated
 from staticfire.host.locks import command_lock
 from staticfire.layout import Layout
 from staticfire.progress import progress
@@ -26,8 +27,13 @@ def end(settings: Settings, verbose: bool, *, wipe: bool = False) -> int:
         if not place.stop(display):
             display.line("Nothing was running.")
         if wipe:
-            removed = ", ".join(place.wipe())
+            removed = ", ".join([*place.wipe(), *_forget_traces(settings)])
             display.line(f"The data is gone. Removed from {layout.state}: {removed or 'nothing'}.")
             if layout.snapshots.exists() and any(layout.snapshots.iterdir()):
                 display.line(f"Snapshots stay, in {layout.snapshots}; `staticfire snapshot delete --all` deletes them.")
     return 0
+
+
+def _forget_traces(settings: Settings) -> list[str]:
+    """Headers and bodies of requests are data, too."""
+    return [str(path) for path in remove_rotated(settings.traces_file)] if settings.traces_file else []

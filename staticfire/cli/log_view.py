@@ -107,7 +107,7 @@ class PrettyView:
             message = f"{kind}: {document.get('errorMessage', '')}"
         parts = [shown(_text(message))] if message is not None else []
         for name, value in document.items():
-            if name not in SAID and value not in (None, "", [], {}):
+            if name not in SAID and value not in (None, "", "-", [], {}):
                 parts.append(f"{self._paint(f'{shown(name)}=', 'dim')}{shown(_text(value))}")
         return " ".join(parts)
 
@@ -145,26 +145,33 @@ def _text(value: Any) -> str:
 
 
 def _platform(line: Line) -> str:
-    """Lambda's own line in short: `REPORT 12.5 ms, billed 13 ms, 60 MB, init 300 ms`."""
+    """Lambda's own line in short: `report ID 12.5 ms, billed 13 ms, init 300 ms, 60 of 128 MB`."""
     if line.document is None:
         return " ".join(line.message.split())
     record = line.document["record"]
     kind = str(line.document["type"]).removeprefix("platform.")
     metrics = record.get("metrics") if isinstance(record.get("metrics"), dict) else {}
-    figures = [
-        f"{value:g} ms" if name == "durationMs" else f"{_words(name)} {value:g}" for name, value in _numbers(metrics)
-    ]
+    figures = list(_figures(metrics))
     status = record.get("status")
     said = [str(record[name]) for name in ("requestId", "errorType") if record.get(name)]
     return " ".join(filter(None, (kind, *said, ", ".join(figures), status if status not in (None, "success") else "")))
 
 
-def _numbers(metrics: Mapping[str, Any]) -> list[tuple[str, float]]:
-    return [(name, value) for name, value in metrics.items() if isinstance(value, int | float)]
+def _figures(metrics: Mapping[str, Any]) -> Iterator[str]:
+    """Of a report, each with its unit; what else there is by its name."""
+    left = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
+    for name, before in (("durationMs", ""), ("billedDurationMs", "billed "), ("initDurationMs", "init ")):
+        if name in left:
+            value = left.pop(name)
+            yield f"{before}{round(value, 0 if value >= 100 else 2):.10g} ms"
+    if "maxMemoryUsedMB" in left:
+        yield f"{left.pop('maxMemoryUsedMB'):g} of {left.pop('memorySizeMB', 0):g} MB"
+    for name, value in left.items():
+        yield f"{_words(name)} {value:g}"
 
 
 def _words(name: str) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower().replace(" mb", "").replace(" ms", "")
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
 
 
 def chosen_view(how: str, paint: Paint, files: Callable[[], UserFiles | None]) -> LogView:

@@ -98,6 +98,10 @@ def drawn(trace: Mapping[str, Any], paint: Paint, columns: int) -> Iterator[str]
             yield f"{'  ' * span['depth']}    {line}"
     if trace["spans_dropped"]:
         yield paint(f"{trace['spans_dropped']} more steps had no room.", "yellow")
+    if trace["spans_cut"]:
+        yield paint(
+            f"The trace is large: of the bodies of {trace['spans_cut']} steps only the beginning is kept.", "yellow"
+        )
     yield from _linked(trace, "set_off", "set off through", paint)
 
 

@@ -8,6 +8,7 @@ import re
 import time
 import urllib.error
 import urllib.request
+from base64 import b64decode
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -134,7 +135,11 @@ class ConsoleApi:
             raise NoSuchTrace(f"{file} is not packed from a file of the project.")
         return lines
 
-    def send(self, method: str, url: str, headers: dict[str, Any], body: str) -> Any:
+    def send(self, method: str, url: str, headers: dict[str, Any], body: str, base64: bool) -> Any:
+        try:
+            data = b64decode(body, validate=True) if base64 else body.encode()
+        except ValueError as error:
+            raise BadInput(f"The body is not base64: {error}") from error
         try:
             endpoint, parts = urlsplit(self.now.running().endpoint), urlsplit(url)
         except ValueError as error:
@@ -142,18 +147,18 @@ class ConsoleApi:
         if (parts.scheme, parts.netloc) != (endpoint.scheme, endpoint.netloc) or parts.path.startswith("/_staticfire"):
             raise BadInput(f"The console sends to APIs at {endpoint.geturl()} alone.")
         try:
-            request = urllib.request.Request(url, body.encode() or None, method=method)
+            request = urllib.request.Request(url, data or None, method=method)
             for name, value in headers.items():
                 if name.lower() not in _OF_A_CONNECTION:
                     request.add_header(name, str(value))
             began = time.monotonic()
-            status, answered, data = _answer_of(request, SEND_SECONDS)
+            status, answered, answer = _answer_of(request, SEND_SECONDS)
         except ValueError as error:
             raise CallFailed(type(error).__name__, f"This cannot be sent: {error}") from error
         return {
             "status": status,
             "headers": answered,
-            "body": to_json(data),
+            "body": to_json(answer),
             "milliseconds": round((time.monotonic() - began) * 1000, 1),
         }
 

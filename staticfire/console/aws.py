@@ -27,7 +27,7 @@ CALLS: Mapping[str, tuple[str, ...]] = {
         *("GetFunctionConfiguration", "Invoke", "ListAliases", "ListEventSourceMappings", "ListFunctions"),
         "ListVersionsByFunction",
     ),
-    "logs": ("DescribeLogGroups", "FilterLogEvents"),
+    "logs": ("DescribeLogGroups", "FilterLogEvents", "GetQueryResults", "StartQuery"),
     "s3": ("DeleteObject", "GetObject", "ListBuckets", "ListObjectsV2", "PutObject"),
     "secretsmanager": ("GetSecretValue", "ListSecrets"),
     "sns": ("ListTopics", "Publish"),

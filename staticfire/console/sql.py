@@ -1,7 +1,8 @@
 """Postgres as the console shows it: databases, tables, and SQL that only reads, unless somebody unlocked it.
 
 SQL that only reads goes through a cursor in a read-only transaction: Postgres itself refuses what is more than one
-SELECT, VALUES or TABLE, and what would write; rows that nobody sees are not fetched.
+SELECT, VALUES or TABLE, and what would write; rows that nobody sees are not fetched. SQL that may write is run as it
+stands: its further rows come over the connection, and are dropped there.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ SYNTAX, READ_ONLY = "42601", "25006"
 LOCKED = ". While it is locked, it takes one SELECT, VALUES, TABLE, EXPLAIN or SHOW"
 STATEMENT_MS = 5000
 CELL = 20_000  # characters of a value
+ROW_BYTES = 8 * 1024 * 1024  # of all rows together
+DATA_ROW = b"D"  # of Postgres' protocol
 DATABASES = "SELECT datname, pg_database_size(datname) FROM pg_database WHERE NOT datistemplate ORDER BY datname"
 TABLES = """
 SELECT n.nspname, c.relname, c.reltuples::bigint, pg_total_relation_size(c.oid)
@@ -48,12 +51,13 @@ def tables(server: RunningPostgres, database: str) -> list[dict[str, Any]]:
 
 
 def query(server: RunningPostgres, database: str, sql: str, *, unlocked: bool) -> dict[str, Any]:
-    """At most ROWS rows. `unlocked`: it may write, and its changes stay."""
+    """At most ROWS rows, of ROW_BYTES. `unlocked`: it may write, and its changes stay."""
     sql = sql.strip().removesuffix(";")
     began = time.monotonic()
     with _connected(server, database) as connection:
         try:
             connection.run(f"SET statement_timeout = {STATEMENT_MS}")
+            rest = _Bounded(connection)
             if unlocked:
                 columns, rows = _fetched(connection, sql)
             else:
@@ -63,9 +67,32 @@ def query(server: RunningPostgres, database: str, sql: str, *, unlocked: bool) -
     return {
         "columns": columns,
         "rows": [[_cell(value) for value in row] for row in rows[:ROWS]],
-        "more": len(rows) > ROWS,
+        "more": len(rows) > ROWS or rest.dropped > 0,
+        "note": rest.says(len(rows)),
         "milliseconds": round((time.monotonic() - began) * 1000, 1),
     }
+
+
+class _Bounded:
+    """Drops rows beyond ROWS and ROW_BYTES as they arrive: pg8000 gathers all rows that a statement has."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._take = connection.message_types[DATA_ROW]
+        self._bytes = 0
+        self.dropped = 0
+        connection.message_types[DATA_ROW] = self._row
+
+    def _row(self, data: bytes, context: Any) -> None:
+        self._bytes += len(data)
+        if len(context.rows) >= ROWS + 1 or self._bytes > ROW_BYTES:
+            self.dropped += 1
+        else:
+            self._take(data, context)
+
+    def says(self, count: int) -> str:
+        if self._bytes > ROW_BYTES and count <= ROWS:
+            return f"The first {count} rows: more are over {ROW_BYTES // 1024 // 1024} MiB."
+        return f"The first {ROWS} rows." if count > ROWS else ""
 
 
 def _read(connection: Connection, sql: str) -> tuple[list[str], list[list[Any]]]:

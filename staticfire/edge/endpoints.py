@@ -20,7 +20,8 @@ POST   debug/keep         go on with that, which ends by itself otherwise: {"fun
 DELETE debug              end it: ?function=ARN
 POST   functions/kill     kill -9 the process of an execution environment: {"environment": ID}
 GET    layers             CodeSha256 of the layers of other accounts, by "ARN RUNTIME"
-PUT    code               put a zip into functions and layers: ?function=ARN&layer=ARN, each as often as needed
+PUT    code               put a zip into functions and layers: ?function=ARN&layer=ARN, each as often as needed; with
+                          base=CODESHA256 and removed=NAME what differs from that zip
 PUT    layers             keep one: ?arn=ARN&runtime=RUNTIME, the zip as the body
 GET    faults             the faults that are set, with how often each has struck
 POST   faults             set one
@@ -52,6 +53,7 @@ from staticfire.edge.emulators.state import EmulatorState
 from staticfire.edge.http1.messages import Request, Response
 from staticfire.edge.services.apigateway import ApiGateway
 from staticfire.edge.services.lambda_ import FunctionRef, Functions
+from staticfire.edge.services.lambda_.code import Change
 from staticfire.edge.services.lambda_.debugging import DebugSession
 from staticfire.edge.services.lambda_.live_code import LiveCode
 from staticfire.edge.services.lambda_.mappings.service import EventSourceMappings
@@ -286,10 +288,18 @@ class Endpoints:
     async def _put_code(self, request: Request) -> Response:
         parameters = parse_qs(request.query)
         functions, layers = parameters.get("function", []), parameters.get("layer", [])
+        base, removed = parameters.get("base", [""])[0], parameters.get("removed", [])
         try:
-            return _json(200, await self._live_code.put(request, functions, layers, await request.body(MAX_LAYER)))
+            body = await request.body(MAX_LAYER)
+            if not base:
+                return _json(200, await self._live_code.put(request, functions, layers, body))
+            change = Change(base, body, frozenset(removed))
+            answer = await self._live_code.change(request, functions, layers, change)
         except AwsError as error:
             return _json(error.status, {"message": error.message})
+        if answer is None:
+            return _json(409, {"message": "The zip cannot be changed that way: put it as a whole."})
+        return _json(200, answer)
 
     async def _prepare(self, request: Request) -> Response:
         try:

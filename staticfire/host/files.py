@@ -114,3 +114,16 @@ def secret(path: Path) -> str:
             kept = secrets.token_urlsafe(24).encode()
             write_atomically(path, kept, 0o600)
     return kept.decode()
+
+
+def rotated(path: Path) -> Path:
+    """Where a file goes that has become too large to be written on."""
+    return path.with_name(f"{path.name}.1")
+
+
+def remove_rotated(path: Path) -> list[Path]:
+    """Remove such a file, and the one before it; those that were there."""
+    present = [one for one in (path, rotated(path)) if one.is_file()]
+    for one in present:
+        one.unlink()
+    return present

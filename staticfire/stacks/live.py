@@ -33,13 +33,25 @@ def edge_of(stack: Stack) -> EdgeClient:
 
 def put(stack: Stack, functions: Sequence[str], layers: Sequence[str], data: bytes) -> Mapping[str, Any]:
     """Put a zip into functions and layers; noted down before."""
+    _note(stack, functions, layers)
+    return edge_of(stack).put_code(functions, layers, data)
+
+
+def change(
+    stack: Stack, functions: Sequence[str], layers: Sequence[str], files: bytes, base: str, removed: Sequence[str]
+) -> Mapping[str, Any] | None:
+    """Put what differs from the zip `base` that they have; None: the edge wants it as a whole."""
+    _note(stack, functions, layers)
+    return edge_of(stack).change_code(functions, layers, files, base=base, removed=removed)
+
+
+def _note(stack: Stack, functions: Sequence[str], layers: Sequence[str]) -> None:
     path = stack.layout.live(stack.account, stack.name)
     before = read_json(path, arns=list) or {"arns": []}
     arns = sorted({*before["arns"], *functions, *layers})
     if arns != before["arns"]:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, {"arns": arns})
-    return edge_of(stack).put_code(functions, layers, data)
 
 
 def deployed_hashes(stack: Stack, arns: Iterable[str]) -> dict[str, str]:

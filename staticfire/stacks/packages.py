@@ -16,9 +16,9 @@ import os
 import re
 import shutil
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from staticfire.errors import StaticfireError, UsageError
 from staticfire.host.files import write_atomically
@@ -35,8 +35,9 @@ log = logging.getLogger(__name__)
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 NPM_LOCK = "package-lock.json"
-LEFT_OUT_DIRECTORIES = {"__pycache__", "tests", "node_modules"}
-LEFT_OUT_SUFFIXES = {".pyc", ".pyo", ".swp"}
+BYTE_CODE = "__pycache__"
+LEFT_OUT_DIRECTORIES = {BYTE_CODE, "tests", "node_modules"}
+LEFT_OUT_SUFFIXES = (".pyc", ".pyo", ".swp")
 HASH = b"--hash="
 OTHER_LIST = re.compile(rb"^\s*(?:-r|-c|--requirement|--constraint)[ =]\s*([^\s#]+)", re.MULTILINE)
 
@@ -76,10 +77,8 @@ def entries_of(package: Zip, layout: Layout, targets: Sequence[WheelTarget] = ()
             remedy=f"Correct `source` of zips.{package.name} in staticfire.toml.",
         )
     root = "python/" if package.layer else ""
-    entries = {
-        f"{root}{package.package + '/' if package.package else ''}{path.relative_to(package.source).as_posix()}": path
-        for path in sources(package)
-    }
+    own = f"{root}{package.package}/" if package.package else root
+    entries = {f"{own}{name}": path for name, path in sources(package)}
     if package.requirements:
         installed = {target: install(package.requirements, layout, target) for target in targets}
         entries |= {f"{root}{name}": path for name, path in _together(package, installed).items()}
@@ -89,14 +88,18 @@ def entries_of(package: Zip, layout: Layout, targets: Sequence[WheelTarget] = ()
     return entries
 
 
-def sources(package: Zip) -> Iterator[Path]:
-    """The files of a package's own source tree. Lists of requirements stay outside."""
-    for path in files_of(package.source):
-        relative = path.relative_to(package.source)
-        hidden = any(name.startswith(".") for name in relative.parts)
-        unwanted = hidden or LEFT_OUT_DIRECTORIES & set(relative.parts) or _is_requirements(relative)
-        if not unwanted and not any(map(relative.is_relative_to, package.without)):
-            yield path
+def sources(package: Zip) -> Iterator[tuple[str, Path]]:
+    """The files of a package's own source tree, by their path in it. Lists of requirements stay outside."""
+    without = tuple(PurePath(text).as_posix() for text in package.without)
+    below = tuple(f"{path}/" for path in without)
+    for name, path in _files_below(package.source, _is_no_source):
+        unwanted = _is_no_source(path.name) or _is_requirements(path)
+        if not unwanted and name not in without and not name.startswith(below):
+            yield name, path
+
+
+def _is_no_source(part: str) -> bool:
+    return part.startswith(".") or part in LEFT_OUT_DIRECTORIES
 
 
 def _is_requirements(path: Path) -> bool:
@@ -104,9 +107,26 @@ def _is_requirements(path: Path) -> bool:
 
 
 def files_of(root: Path) -> Iterator[Path]:
-    for path in root.rglob("*"):
-        if path.is_file() and path.suffix not in LEFT_OUT_SUFFIXES and "__pycache__" not in path.parts:
-            yield path
+    for _, path in _files_below(root, BYTE_CODE.__eq__):
+        yield path
+
+
+def _files_below(root: Path, is_left_out: Callable[[str], bool], prefix: str = "") -> Iterator[tuple[str, Path]]:
+    """Each by its path below the root. Links to directories are not followed; what may not be read is not there."""
+    directories: list[str] = []
+    try:
+        entries = os.scandir(root / prefix)
+    except (FileNotFoundError, PermissionError, NotADirectoryError):
+        return
+    with entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                if not is_left_out(entry.name):
+                    directories.append(f"{prefix}{entry.name}/")
+            elif not entry.name.endswith(LEFT_OUT_SUFFIXES) and entry.is_file():
+                yield f"{prefix}{entry.name}", root / prefix / entry.name
+    for directory in directories:
+        yield from _files_below(root, is_left_out, directory)
 
 
 def pack(entries: Mapping[str, Path]) -> bytes:

@@ -12,8 +12,10 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from watchfiles import BaseFilter, Change, watch
 
@@ -22,12 +24,13 @@ from staticfire.errors import NotRunningError, StaticfireError
 from staticfire.roots import NEVER_READ, modules_of
 
 from .deployed import CodePackage, Contents, Deployed, Prebuilt
-from .live import deployed_hashes, put, sha256_of
+from .live import change, deployed_hashes, put, sha256_of
 from .packages import pack
+from .saved import PutPackage, SavedFiles, Signature, held_in, signatures_of, where_they_lie
 from .stack import Stack
 from .syntax import problems
 
-STEP_MILLISECONDS = 25  # so long nothing more is saved, and the change is whole
+STEP_MILLISECONDS = 10  # so long nothing more is saved, and the change is whole
 DEBOUNCE_MILLISECONDS = 1000  # what goes on for longer is taken in parts
 TICK_MILLISECONDS = 500
 ATTEMPTS = 5  # a file may be replaced while it is read
@@ -36,6 +39,10 @@ NAMED = 3  # so many files and functions are named in a line
 VARIABLES = (".tfvars", ".tfvars.json")
 # What editors leave beside what they save, and Python beside what it runs.
 LEFT_ENDINGS = (".pyc", ".pyo", ".swp", ".swo", ".swx", ".tmp", "~", ".DS_Store")
+
+
+Read = TypeVar("Read")
+_PutInto = tuple[Sequence[str], Sequence[str], Mapping[str, object]]  # functions, layers, what the edge answered
 
 
 class Saved(BaseFilter):
@@ -53,6 +60,20 @@ class Saved(BaseFilter):
         return not NEVER_READ.intersection(below.split(os.sep))
 
 
+class _Refused(Exception):
+    """The edge does not take a package."""
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except NotRunningError:
+        raise
+    except StaticfireError as error:
+        raise _Refused(str(error)) from error
+
+
 @dataclass
 class _Watched:
     """A package, and what is known of it: where its files are, what its functions have, which files are broken."""
@@ -65,19 +86,40 @@ class _Watched:
     ignored: bool  # git ignores its place: what is in there counts all the same
     deployed: dict[str, str]
     broken: set[Path] = field(default_factory=set)
+    put: PutPackage | None = None
 
     def holds(self, path: Path) -> bool:
         return path in self.links or any(path == place or path.is_relative_to(place) for place in self.places)
 
     def build(self) -> bytes:
         """The zip as Terraform has it, where its content is the same; else a new one."""
+        self.put = None
         if isinstance(self.contents, Prebuilt):
             return self.contents.file.read_bytes()
+        entries, data, signatures = self._read(self._built)
+        self.links = links_in(entries)
+        self.put = PutPackage(sha256_of(data), signatures, held_in(data), held_in(self.package.file))
+        return data
+
+    def saved(self, paths: set[Path]) -> SavedFiles | None:
+        """What differs from what all its functions and layers have; None: it has to be built."""
+        put = self.put
+        if put is None or any(sha256 != put.sha256 for sha256 in self.deployed.values()):
+            return None
+        places = {real: place for real, place in zip(self.places, self.contents.places(), strict=True)}
+        certainly = where_they_lie(paths, places)
+        entries, saved = self._read(lambda entries: (entries, put.saved(entries, certainly)))
+        self.links = links_in(entries)
+        return saved
+
+    def _built(self, entries: Mapping[str, Path]) -> tuple[Mapping[str, Path], bytes, Mapping[str, Signature]]:
+        signatures = signatures_of(entries)
+        return entries, unchanged(self.package.file, entries) or pack(entries), signatures
+
+    def _read(self, read: Callable[[Mapping[str, Path]], Read]) -> Read:
         for attempt in range(ATTEMPTS):
             try:
-                entries = self.contents.entries()
-                self.links = links_in(entries)
-                return unchanged(self.package.file, entries) or pack(entries)
+                return read(self.contents.entries())
             except FileNotFoundError:
                 if attempt == ATTEMPTS - 1:
                     raise
@@ -207,27 +249,51 @@ class Watcher:
             return
         watched.broken.clear()
         try:
-            data = watched.build()
+            put_into = self._put_saved(watched, paths) or self._put_whole(watched)
+        except NotRunningError:
+            raise
+        except _Refused as error:
+            self._say(f"{label} is refused: {error}. The next save tries it again.")
+            return
         except (StaticfireError, OSError) as error:
             self._say(f"{label} cannot be built: {error}. The functions keep the code they have.")
             return
-        sha256 = sha256_of(data)
-        other = [arn for arn, deployed in watched.deployed.items() if deployed != sha256]
-        if not other:
+        functions, layers, answer = put_into
+        if not functions and not layers:
             return
-        functions = [arn for arn in watched.package.functions if arn in other]
-        layers = [arn for arn in watched.package.layers if arn in other]
-        try:
-            answer = put(watched.stack, functions, layers, data)
-        except NotRunningError:
-            raise
-        except StaticfireError as error:
-            self._say(f"{label} is refused: {error}. The next save tries it again.")
-            return
-        watched.deployed |= dict.fromkeys(other, sha256)
         names = [arn.rpartition(":")[2] for arn in functions] + [arn.split(":layer:")[1] for arn in layers]
         files = f" ({_some([os.path.relpath(path) for path in sorted(paths)])})" if paths else ""
         self._say(f"{_some(names)}: updated in {time.monotonic() - began:.2f} s{files}{_further(answer)}")
+
+    def _put_saved(self, watched: _Watched, paths: set[Path]) -> _PutInto | None:
+        """Put what was saved into what has all the rest; None: it has to go as a whole."""
+        saved = watched.saved(paths) if paths else None
+        if saved is None or watched.put is None:
+            return None
+        functions = [arn for arn in watched.package.functions if arn in watched.deployed]
+        layers = [arn for arn in watched.package.layers if arn in watched.deployed]
+        base = watched.put.sha256
+        with _refusals():
+            answer = change(watched.stack, functions, layers, saved.files, base, saved.removed)
+        if answer is None:
+            return None
+        sha256 = str(answer["CodeSha256"])
+        watched.put = replace(saved.after, sha256=sha256)
+        watched.deployed = dict.fromkeys(watched.deployed, sha256)
+        return ([], [], answer) if sha256 == base else (functions, layers, answer)
+
+    def _put_whole(self, watched: _Watched) -> _PutInto:
+        data = watched.build()
+        sha256 = sha256_of(data)
+        other = [arn for arn, deployed in watched.deployed.items() if deployed != sha256]
+        functions = [arn for arn in watched.package.functions if arn in other]
+        layers = [arn for arn in watched.package.layers if arn in other]
+        if not other:
+            return [], [], {}
+        with _refusals():
+            answer = put(watched.stack, functions, layers, data)
+        watched.deployed |= dict.fromkeys(other, sha256)
+        return functions, layers, answer
 
     def _terraform_changed(self, stack: Stack, paths: set[Path]) -> None:
         directories = set(modules_of(stack.stack_settings.root))

@@ -412,6 +412,31 @@ def test_the_stacks_dashboard_is_drawn_from_its_metrics(console: Shown) -> None:
     expect(page.locator(".widget", has_text="Duration")).to_contain_text("p99")
 
 
+def test_a_log_widget_runs_its_query(console: Shown, stack: StackUnderTest) -> None:
+    logs, cloudwatch = stack.aws("logs"), stack.aws("cloudwatch")
+    group = "/console/lines"
+    logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName="s")
+    now = int(time.time() * 1000)
+    events = [{"timestamp": now + place, "message": json.dumps({"level": level})} for place, level in enumerate("ABBA")]
+    logs.put_log_events(logGroupName=group, logStreamName="s", logEvents=events)
+    query = f"SOURCE '{group}' | filter level = 'B' | stats count(*) as lines by level"
+    widgets = [
+        {"type": "log", "width": 12, "height": 6, "properties": {"title": title, "query": text, "region": stack.region}}
+        for title, text in (("By level", query), ("Wrong", f"SOURCE '{group}' | nonsense"))
+    ]
+    cloudwatch.put_dashboard(DashboardName="logs", DashboardBody=json.dumps({"widgets": widgets}))
+    try:
+        page = console.to("dashboards/logs")
+        rows = page.get_by_role("region", name="By level").locator("tbody tr")
+        expect(rows).to_have_count(1)
+        expect(rows.first).to_contain_text("2")
+        expect(page.locator(".widget", has_text="Wrong").locator(".problem")).to_contain_text("MalformedQuery")
+    finally:
+        cloudwatch.delete_dashboards(DashboardNames=["logs"])
+        logs.delete_log_group(logGroupName=group)
+
+
 def test_a_dashboards_metrics_are_read_as_cloudwatch_does(console: Shown) -> None:
     queries = console.to("overview").evaluate(
         """async () => (await import("./dashboards.js")).queriesOf({ stat: "Sum", metrics: [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from typing import Any
 
 import pytest
@@ -251,6 +252,34 @@ def test_invocations_are_counted(lab: Lab) -> None:
     assert count(lab, function, "Duration", "SampleCount") == 3
     assert count(lab, function, "Duration") > 0
     assert count(lab, function, "ConcurrentExecutions", "Maximum") >= 1
+
+
+@documented(
+    AREA,
+    "AWS/Lambda: Duration has percentiles, as a dashboard and an alarm ask for them",
+    METRICS,
+    elsewhere=dict.fromkeys(("compose", "containers"), "LocalStack has no percentiles of metrics"),
+)
+def test_duration_has_percentiles(lab: Lab) -> None:
+    function = lab.function("import time\ndef handler(event, context):\n    time.sleep(event)\n")
+    for event in (0.0, 0.0, 0.3):
+        lab.invoke(function, event)
+    eventually(lambda: count(lab, function, "Invocations") == 3, "three invocations counted")
+    metric = {
+        "Namespace": "AWS/Lambda",
+        "MetricName": "Duration",
+        "Dimensions": [{"Name": "FunctionName", "Value": function}],
+    }
+    now = time.time()
+    queries: list[Any] = [
+        {"Id": stat.lower(), "MetricStat": {"Metric": metric, "Period": 7200, "Stat": stat}}
+        for stat in ("Minimum", "p50", "p99", "Maximum")
+    ]
+    results = lab.aws("cloudwatch").get_metric_data(MetricDataQueries=queries, StartTime=now - 3600, EndTime=now + 60)[
+        "MetricDataResults"
+    ]
+    least, half, most_of_them, most = (result["Values"][0] for result in results)
+    assert least <= half < 300 < most_of_them <= most
 
 
 @documented(AREA, "Invocations by an HTTP API are counted too", METRICS)

@@ -2,10 +2,9 @@
 
 import { all, aws } from "./api.js";
 import { lines } from "./chart.js";
-import { chip, h, heading, later, problem, select, show } from "./dom.js";
-import { moment, number } from "./format.js";
+import { chip, h, heading, problem, select, show } from "./dom.js";
+import { moment, number, plural } from "./format.js";
 import { markdown } from "./markdown.js";
-import { logLines } from "./trace.js";
 import { ALARM_TONES } from "./data.js";
 
 const RANGES = [["3600", "1 hour"], ["10800", "3 hours"], ["43200", "12 hours"], ["86400", "1 day"], ["604800", "1 week"]];
@@ -34,7 +33,7 @@ export function dashboardsPage({ box, rest, signal }) {
     try {
       const { DashboardBody } = await aws("cloudwatch", "GetDashboard", { DashboardName: chosen });
       const dashboard = JSON.parse(DashboardBody);
-      const cards = await Promise.all(dashboard.widgets.map((widget) => drawn(widget, range)));
+      const cards = await Promise.all(dashboard.widgets.map((widget) => drawn(widget, range, signal)));
       if (!signal.aborted) show(body, h("div", { class: "board" }, cards));
     } catch (error) {
       show(body, problem(error));
@@ -56,23 +55,23 @@ export function dashboardsPage({ box, rest, signal }) {
   }, (error) => show(body, problem(error)));
 }
 
-async function drawn(widget, range) {
+async function drawn(widget, range, signal) {
   const of = widget.properties ?? {};
   const place = { "--w": widget.width ?? 6, "--h": widget.height ?? 6, "--x": (widget.x ?? 0) + 1 };
   let content;
   try {
-    content = await contentOf(widget.type, of, range);
+    content = await contentOf(widget.type, of, range, signal);
   } catch (error) {
     content = problem(error);
   }
   return h("section", { class: "card widget", style: place }, of.title ? h("h2", {}, of.title) : null, content);
 }
 
-async function contentOf(type, of, range) {
+async function contentOf(type, of, range, signal) {
   if (type === "text") return markdown(of.markdown ?? "");
   if (type === "metric") return metric(of, range);
   if (type === "alarm") return alarms(of);
-  if (type === "log") return logs(of, range);
+  if (type === "log") return logs(of, range, signal);
   return h("p", { class: "empty" }, `Widgets of the type ${type} are not drawn here.`);
 }
 
@@ -123,11 +122,45 @@ async function alarms(of) {
   return h("ul", { class: "alarms" }, MetricAlarms.map((one) => h("li", {}, chip(one.StateValue.replace("_", " ").toLowerCase(), ALARM_TONES[one.StateValue]), h("span", {}, one.AlarmName), h("span", { class: "muted" }, moment(one.StateUpdatedTimestamp)))));
 }
 
-/** The events of the groups that the widget's query names; the query itself is CloudWatch Logs Insights' to run. */
-async function logs(of, range) {
-  const groups = [...(of.query ?? "").matchAll(/SOURCE\s+'([^']+)'/g)].map((match) => match[1]);
+/** A widget's query: its log groups, and what CloudWatch Logs Insights is asked. */
+export function insightsOf(text) {
+  const source = /^\s*(SOURCE\s+(?:'[^']*'|"[^"]*")(?:\s*,\s*(?:'[^']*'|"[^"]*"))*)\s*(?:\||$)/i;
+  const groups = [];
+  let rest = text ?? "";
+  for (let match = source.exec(rest); match; match = source.exec(rest)) {
+    groups.push(...[...match[1].matchAll(/'([^']*)'|"([^"]*)"/g)].map(([, single, double]) => single ?? double));
+    rest = rest.slice(match[0].length);
+  }
+  return { groups, query: rest.trim() || "fields @timestamp, @message" };
+}
+
+async function logs(of, range, signal) {
+  const { groups, query } = insightsOf(of.query);
   if (!groups.length) return h("p", { class: "empty" }, "The widget's query names no log group.");
-  const answers = await Promise.all(groups.map((group) => aws("logs", "FilterLogEvents", { logGroupName: group, startTime: Date.now() - range * 1000, limit: 100 })));
-  const events = answers.flatMap((answer) => answer.events ?? []).sort((one, other) => other.timestamp - one.timestamp);
-  return [h("p", { class: "muted" }, "The events of its log groups; the query's own selection is not applied."), later(Promise.resolve(events.slice(0, 50)), logLines)];
+  const end = Math.floor(Date.now() / 1000);
+  const { queryId } = await aws("logs", "StartQuery", { logGroupNames: groups, queryString: query, startTime: end - range, endTime: end, limit: 500 }, of.region);
+  for (let waited = 100; ; waited = Math.min(waited * 2, 2000)) {
+    const answer = await aws("logs", "GetQueryResults", { queryId }, of.region);
+    if (answer.status === "Complete") return rowsOf(of, answer);
+    if (!["Scheduled", "Running"].includes(answer.status)) throw new Error(`The query ended as ${answer.status}: ${query}`);
+    if (signal.aborted) return null;
+    await new Promise((resolve) => setTimeout(resolve, waited));
+  }
+}
+
+function rowsOf(of, { results, statistics }) {
+  const rows = results.map((row) => Object.fromEntries(row.map(({ field, value }) => [field, value])));
+  const names = [...new Set(results.flatMap((row) => row.map(({ field }) => field)))].filter((name) => name !== "@ptr");
+  const scanned = h("p", { class: "muted" }, `${plural(rows.length, "row")} of ${plural(statistics.recordsScanned, "event")}`);
+  if (!rows.length) return scanned;
+  const bin = names.find((name) => name.startsWith("bin("));
+  if (bin && of.view && of.view !== "table") {
+    const at = (row) => Date.parse(`${row[bin].replace(" ", "T")}Z`) / 1000;
+    const series = names.filter((name) => name !== bin).map((label) => ({ label, points: rows.filter((row) => Number.isFinite(Number(row[label]))).map((row) => [at(row), Number(row[label])]).sort(([one], [other]) => one - other) }));
+    const times = rows.map(at);
+    return [lines(of.title ?? "Logs", series, { span: [Math.min(...times), Math.max(...times) + 1], marks: [] }), scanned];
+  }
+  const head = h("tr", {}, names.map((name) => h("th", { scope: "col" }, name)));
+  const body = rows.slice(0, 100).map((row) => h("tr", {}, names.map((name) => h("td", { class: "mono" }, row[name] ?? ""))));
+  return [h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": of.title ?? "Rows" }, h("table", {}, h("thead", {}, head), h("tbody", {}, body))), scanned];
 }

@@ -162,7 +162,7 @@ function postgres() {
         if (asked !== turn) return;
         show(
           result,
-          h("p", { class: "muted" }, `${plural(answer.rows.length, "row")}${answer.more ? " and more, which are not shown" : ""} in ${answer.milliseconds} ms`),
+          h("p", { class: "muted" }, `${plural(answer.rows.length, "row")}${answer.more ? " and more, which are not shown" : ""} in ${answer.milliseconds} ms. ${answer.note}`),
           answer.columns.length ? table("Rows", answer.columns.map((name, place) => [name, (row) => (row[place] === null ? h("span", { class: "muted" }, "null") : h("span", { class: "value" }, typeof row[place] === "object" ? JSON.stringify(row[place]) : String(row[place])))]), answer.rows) : h("p", { class: "empty" }, "Done; it answered no rows."),
         );
       } catch (error) {

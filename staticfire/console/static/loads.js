@@ -18,11 +18,13 @@ export function loadPage({ box, rest, signal }) {
     const [before, after] = [...chosen].sort();
     location.hash = `#/load/compare/${encodeURIComponent(before)}/${encodeURIComponent(after)}`;
   }, "primary");
-  show(
-    box,
-    heading("Load", "Runs of `staticfire load`, newest first.", compare),
-    card(null, later(get("loads", {}, signal), ({ runs }) => (runs.length ? runsTable(runs, chosen) : h("p", { class: "empty" }, "No run yet. `staticfire load STACK --profile ramp` makes one; while it runs it is watched here.")))),
-  );
+  compare.hidden = true; // until there are two
+  const listed = ({ runs }) => {
+    compare.hidden = runs.length < 2;
+    if (runs.length) return runsTable(runs, chosen);
+    return h("p", { class: "empty" }, "No run yet. ", h("code", {}, "staticfire load STACK --profile ramp"), " makes one; while it runs it is watched here.");
+  };
+  show(box, heading("Load", "Runs of staticfire load, newest first.", compare), card(null, later(get("loads", {}, signal), listed)));
 }
 
 function runsTable(runs, chosen) {

@@ -25,7 +25,7 @@ export function requestsPage({ box, rest, live, signal }) {
   const grid = new VirtualTable(
     "Requests",
     [
-      ["Time", (row) => clock(row.start, true), "c-time mono"],
+      ["Time", (row) => [clock(row.start), h("span", { class: "millis" }, clock(row.start, true).slice(8))], "c-time mono"],
       ["Status", (row) => chip(row.status ?? (row.outcome === "ok" ? "ok" : row.outcome), row.outcome === "ok" ? "good" : row.outcome === "error" ? "warn" : "bad"), "c-status"],
       ["Request", (row) => [h("span", { class: "what" }, row.name), row.cold ? chip("cold", "info") : null, row.error ? h("span", { class: "why" }, row.error) : null], "c-name"],
       ["From", (row) => row.source, "c-source"],
@@ -45,7 +45,7 @@ export function requestsPage({ box, rest, live, signal }) {
   let typing = 0;
   const text = h("input", {
     type: "search",
-    placeholder: "name, id, function or error",
+    placeholder: "name, id or error",
     oninput: () => {
       clearTimeout(typing);
       typing = setTimeout(() => restart({ text: text.value }), 200);

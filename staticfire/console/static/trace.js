@@ -29,7 +29,7 @@ function draw(side, trace, close) {
     h("p", { class: "meta" }, chip(trace.status ?? trace.outcome, tone), trace.cold ? chip("cold start", "info") : null, h("span", {}, ms(trace.milliseconds)), h("span", { class: "muted" }, moment(trace.start))),
     h("p", { class: "muted mono ids" }, trace.id),
     trace.error ? h("p", { class: "problem" }, trace.error) : null,
-    first
+    first && !first.cut
       ? h("div", { class: "actions" }, button("Copy as curl", () => copy(asCurl(first), "Copied as curl"), "small"), button("Copy as a pytest test", () => copy(asPytest(first, trace), "Copied as a test"), "small"))
       : null,
     tabs("The request", [
@@ -66,6 +66,7 @@ function waterfall(trace) {
     links("It came from", trace.came_from),
     links("It set off", trace.set_off),
     trace.spans_dropped ? h("p", { class: "muted" }, `${plural(trace.spans_dropped, "step")} had no room.`) : null,
+    trace.spans_cut ? h("p", { class: "muted" }, `The trace is large: of the bodies of ${plural(trace.spans_cut, "step")} only the beginning is kept.`) : null,
     detail,
   ];
 }
@@ -176,26 +177,49 @@ function ofRequest(events, id) {
 
 export function logLines(events) {
   if (!events.length) return h("p", { class: "empty" }, "Nothing was logged in that time.");
-  return h("ol", { class: "logs" }, events.map((event) => h("li", { class: toneOf(event.message) }, h("span", { class: "mono muted" }, clock(event.timestamp / 1000, true)), h("pre", {}, pretty(event.message.trimEnd())))));
+  return h("ol", { class: "logs" }, events.map((event) => h("li", { class: toneOf(event.message) }, h("span", { class: "mono muted" }, clock(event.timestamp / 1000, true)), h("pre", {}, shortened(event.message.trimEnd())))));
+}
+
+/** Lambda's own lines of JSON in short, as `staticfire logs` has them; all else as it was written. */
+function shortened(message) {
+  let said = null;
+  if (message.includes('"platform.')) {
+    try {
+      said = JSON.parse(message);
+    } catch {
+      return message;
+    }
+  }
+  if (!said?.type?.startsWith("platform.") || typeof said.record !== "object") return pretty(message);
+  const { requestId, status, errorType, metrics: of = {} } = said.record;
+  const figures = [
+    of.durationMs === undefined ? "" : ms(of.durationMs),
+    of.billedDurationMs === undefined ? "" : `billed ${of.billedDurationMs} ms`,
+    of.initDurationMs === undefined ? "" : `init ${ms(of.initDurationMs)}`,
+    of.maxMemoryUsedMB === undefined ? "" : `${of.maxMemoryUsedMB} of ${of.memorySizeMB} MB`,
+  ].filter(Boolean);
+  return [said.type.slice("platform.".length), requestId, errorType, figures.join(", "), status === "success" ? "" : status].filter(Boolean).join(" ");
 }
 
 function toneOf(message) {
-  if (/^(START|END|REPORT|INIT_START) |"platform\./.test(message)) return "platform";
+  if (/^(START|END|REPORT|INIT_START) |"type":\s*"platform\./.test(message)) return "platform";
   if (/\bERROR\b|Traceback|"level":\s*"(ERROR|CRITICAL)"/.test(message)) return "error";
   return /\bWARN/.test(message) ? "warn" : "";
 }
 
 function again(first) {
+  if (first.cut) return h("p", { class: "problem" }, first.cut);
   const method = select(METHODS, first.method);
   const url = h("input", { type: "text", value: first.url, spellcheck: "false" });
   const headers = h("textarea", { rows: 5, spellcheck: "false", value: first.headers.map(([name, value]) => `${name}: ${value}`).join("\n") });
-  const body = h("textarea", { rows: 8, spellcheck: "false", value: pretty(first.body) });
+  const shown = first.base64 || pretty(first.body);
+  const body = h("textarea", { rows: 8, spellcheck: "false", value: shown });
   const result = h("div", { "aria-live": "polite" });
   const send = async () => {
     show(result, h("p", { class: "empty" }, "Waiting for the answer…"));
     try {
       const pairs = headers.value.split("\n").filter((line) => line.includes(":")).map((line) => [line.slice(0, line.indexOf(":")).trim(), line.slice(line.indexOf(":") + 1).trim()]);
-      const answer = await post("send", { method: method.value, url: url.value, headers: Object.fromEntries(pairs), body: body.value });
+      const answer = await post("send", { method: method.value, url: url.value, headers: Object.fromEntries(pairs), body: body.value === shown && !first.base64 ? first.body : body.value, base64: Boolean(first.base64) });
       const request = answer.headers.find(([name]) => name.toLowerCase() === "apigw-requestid")?.[1];
       show(
         result,
@@ -209,7 +233,7 @@ function again(first) {
   return [
     h("div", { class: "send-line" }, field("Method", method), field("Address", url)),
     field("Headers", headers),
-    field("Body", body),
+    field(first.base64 ? "Body, in base64: it is not text" : "Body", body),
     h("div", { class: "actions" }, button("Send", send, "primary")),
     result,
   ];

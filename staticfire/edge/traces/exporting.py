@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from staticfire.edge.http1.client import Client
+from staticfire.host.files import remove_rotated, rotated
 
 from .model import Record, Span
 from .recorder import Traces
@@ -49,6 +51,12 @@ class Exporter:
         self._complaint = ""
         self._task = asyncio.create_task(self._run())
         traces.listeners.append(self._take)
+        traces.forgetting.append(self.forget)
+
+    def forget(self) -> None:
+        """What waits is not sent any more."""
+        self._waiting.clear()
+        self._bytes = 0
 
     def _take(self, root: str, record: Record) -> None:
         size = sum(len(fact) for fact in record[9] if isinstance(fact, bytes))
@@ -103,21 +111,32 @@ class IntoFile(Exporter):
     def __init__(self, traces: Traces, path: Path) -> None:
         super().__init__(traces)
         self._path = path
+        self._writing = threading.Lock()
+        self._forgotten = 0
 
     def __str__(self) -> str:
         return str(self._path)
 
+    def forget(self) -> None:
+        super().forget()
+        with self._writing:
+            self._forgotten += 1
+            remove_rotated(self._path)
+
     async def send(self, spans: Sequence[tuple[str, Span]]) -> None:
         lines = [orjson.dumps({"trace": root, **span.document()}) for root, span in spans]
-        await asyncio.to_thread(self._write, b"\n".join([*lines, b""]))
+        await asyncio.to_thread(self._write, b"\n".join([*lines, b""]), self._forgotten)
 
-    def _write(self, data: bytes) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        if self._path.exists() and self._path.stat().st_size + len(data) > FILE_BYTES:
-            self._path.replace(self._path.with_name(f"{self._path.name}.1"))
-        self._path.touch(0o600)  # headers and bodies hold secrets
-        with self._path.open("ab") as file:
-            file.write(data)
+    def _write(self, data: bytes, forgotten: int) -> None:
+        with self._writing:
+            if forgotten != self._forgotten:
+                return
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            if self._path.exists() and self._path.stat().st_size + len(data) > FILE_BYTES:
+                self._path.replace(rotated(self._path))
+            self._path.touch(0o600)  # headers and bodies hold secrets
+            with self._path.open("ab") as file:
+                file.write(data)
 
 
 class Otlp(Exporter):

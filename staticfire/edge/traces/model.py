@@ -138,7 +138,8 @@ class TraceSummary:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """All that is known of one root: `spans` by their start, each after its parent; `dropped` had no room."""
+    """All that is known of one root: `spans` by their start, each after its parent; `dropped` had no room, and of the
+    bodies of `cut` spans an excerpt had."""
 
     summary: TraceSummary
     spans: Sequence[Span]
@@ -146,6 +147,7 @@ class Trace:
     set_off: Sequence[Link] = ()
     dropped: int = 0
     depths: Sequence[int] = field(default=())
+    cut: int = 0
 
     @property
     def id(self) -> str:
@@ -156,6 +158,7 @@ class Trace:
         return {
             **self.summary.document(),
             "spans_dropped": self.dropped,
+            "spans_cut": self.cut,
             "came_from": [link.document() for link in self.came_from],
             "set_off": [link.document() for link in self.set_off],
             "waterfall": spans,

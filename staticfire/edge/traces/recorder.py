@@ -16,6 +16,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import orjson
+
 from .joining import joined, summarised
 from .model import Link, Outcome, Record, Trace, TraceSummary
 from .trace_id import root_of
@@ -24,6 +26,9 @@ from .writes import ItemWrites
 KEEP = 10_000
 KEEP_BYTES = 64 * 1024 * 1024
 RECORDS_OF_A_TRACE = 1000
+BYTES_OF_A_TRACE = 4 * 1024 * 1024  # what comes after them keeps an excerpt of its bodies
+EXCERPT = 1024
+OF_A_SEGMENT = ("in_progress", "throttle", "error", "fault")  # what is left of one that had no room
 LINKS_OF_A_TRACE = 100
 MARKS = 50_000
 BODY = 64 * 1024  # of a body this much is kept
@@ -101,6 +106,7 @@ class Traces:
         self._came_from: dict[str, tuple[Link, ...]] = {}
         self._set_off: dict[str, tuple[Link, ...]] = {}
         self._dropped: Counter[str] = Counter()
+        self._cut: Counter[str] = Counter()
         self._summaries: dict[str, tuple[int, TraceSummary]] = {}
         self._size = 0
         self._numbers = itertools.count(1)
@@ -109,6 +115,7 @@ class Traces:
         self._changed: dict[str, None] = {}
         self._timer: asyncio.TimerHandle | None = None
         self.listeners: list[Callable[[str, Record], None]] = []  # who takes each record as it comes
+        self.forgetting: list[Callable[[], None]] = []  # who is told that all of it is to be forgotten
         # The execution environments that run, by their id: what they call belongs to what is in flight there.
         self.running: dict[str, Working] = {}
         self.item_writes = ItemWrites()
@@ -123,6 +130,9 @@ class Traces:
         elif len(kept.records) >= RECORDS_OF_A_TRACE:
             self._dropped[root] += 1
             return
+        if kept.size + bodies > BYTES_OF_A_TRACE and bodies > EXCERPT:
+            record, bodies = _excerpt(record)
+            self._cut[root] += 1
         size = RECORD_BYTES + bodies
         kept.records.append(record)
         kept.size += size
@@ -189,7 +199,7 @@ class Traces:
         root = kept.root
         del self._traces[root]
         self._size -= kept.size
-        for few in (self._came_from, self._set_off, self._dropped, self._summaries):
+        for few in (self._came_from, self._set_off, self._dropped, self._cut, self._summaries):
             if few:
                 few.pop(root, None)
 
@@ -236,6 +246,7 @@ class Traces:
             self._set_off.get(kept.root, ()),
             self._dropped.get(kept.root, 0),
             depths,
+            self._cut.get(kept.root, 0),
         )
 
     def _searched(self, identifier: str) -> Kept | None:
@@ -262,10 +273,12 @@ class Traces:
 
     def clear(self) -> int:
         count = len(self._traces)
-        for what in (self._traces, self._order, self._marks, self._came_from, self._set_off, self._dropped):
+        for what in (self._traces, self._order, self._marks, self._came_from, self._set_off, self._dropped, self._cut):
             what.clear()
         self._summaries.clear()
         self._size = 0
+        for forget in self.forgetting:
+            forget()
         return count
 
     # -- live
@@ -317,6 +330,17 @@ class Subscription:
             waiting, self._waiting = self._waiting, {}
             for summary in waiting.values():
                 yield summary
+
+
+def _excerpt(record: Record) -> tuple[Record, int]:
+    """The same with excerpts of its bodies, and how many bytes are left of them."""
+    if record[0] == "segment":
+        segment = orjson.loads(record[9][0])
+        facts: tuple[object, ...] = (orjson.dumps({name: bool(segment.get(name)) for name in OF_A_SEGMENT}),)
+    else:
+        facts = tuple(part[:EXCERPT] if isinstance(part, bytes) else part for part in record[9])
+    left = sum(len(part) for part in facts if isinstance(part, bytes))
+    return (*record[:9], facts), left
 
 
 def clipped(body: bytes) -> bytes:

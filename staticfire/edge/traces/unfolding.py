@@ -62,9 +62,12 @@ def unfolded(record: Record) -> Span:
 
 
 def as_text(body: bytes) -> Any:
+    """Text that was cut within a letter is text still."""
     try:
         return body.decode()
-    except UnicodeDecodeError:
+    except UnicodeDecodeError as error:
+        if error.start and error.reason == "unexpected end of data":
+            return body[: error.start].decode()
         return {"base64": base64.b64encode(body).decode()}
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pg8000.native
 import pytest
 
+from staticfire.console import sql
 from staticfire.edge_client import Health
 from staticfire.errors import StaticfireError
 from staticfire.host.files import write_json
@@ -202,3 +203,21 @@ def test_the_database_of_a_stack_that_was_never_up_is_empty_already(server: Post
     database.empty()
     with pytest.raises(pg8000.native.DatabaseError, match="does not exist"):
         running.postgres.connect("shop")
+
+
+def test_what_the_console_reads_is_bounded_in_rows_and_bytes_unlocked_too(server: Postgres) -> None:
+    running = server.start(Progress())
+    for unlocked in (False, True):
+        answer = sql.query(running, "postgres", "SELECT n FROM generate_series(1, 20000) n", unlocked=unlocked)
+        assert (len(answer["rows"]), answer["more"], answer["note"]) == (sql.ROWS, True, f"The first {sql.ROWS} rows.")
+        large = f"SELECT repeat('x', {sql.ROW_BYTES // 4}) FROM generate_series(1, 10)"
+        answer = sql.query(running, "postgres", large, unlocked=unlocked)
+        assert (len(answer["rows"]), answer["more"], answer["note"]) == (
+            3,
+            True,
+            "The first 3 rows: more are over 8 MiB.",
+        )
+    made = sql.query(running, "postgres", "CREATE TABLE t AS SELECT generate_series(1, 3) n", unlocked=True)
+    assert (made["rows"], made["more"], made["note"]) == ([], False, "")
+    returned = sql.query(running, "postgres", "UPDATE t SET n = n + 1 RETURNING n", unlocked=True)
+    assert (returned["rows"], returned["more"]) == ([[2], [3], [4]], False)

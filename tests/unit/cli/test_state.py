@@ -86,3 +86,14 @@ def test_down_wipe_leaves_nothing_of_the_state_and_says_what_it_removed(
     said = capsys.readouterr().err
     for name in ("edge-config.json", "functions", "logs", "postgres", "mail.jsonl"):
         assert name in said
+
+
+def test_down_wipe_forgets_the_traces_that_were_written_down(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = project('[staticfire]\ntraces_file = "traces.jsonl"\n').project
+    for name in ("traces.jsonl", "traces.jsonl.1", "other.jsonl"):
+        (root / name).write_text("{}")
+    assert run(["--project", str(root), "down", "--wipe"]) == 0
+    assert [path.name for path in root.glob("*.jsonl*")] == ["other.jsonl"]
+    assert "traces.jsonl.1" in capsys.readouterr().err

@@ -6,6 +6,7 @@ import ast
 import json
 import shutil
 import subprocess
+from base64 import b64decode, b64encode
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,24 @@ from staticfire.console import server
 
 STATIC = Path(server.__file__).with_name("static")
 SCRIPT = """
-import { asCurl, quoted, python } from "./again.js";
+import { readFileSync } from "node:fs";
+import { stack } from "./api.js";
+import { asCurl, asPytest, quoted, python, requestOf } from "./again.js";
 const texts = JSON.parse(process.argv[2]);
 const request = { method: "POST", url: "http://127.0.0.1:4566/x?a[]=1", headers: [], body: "@/etc/passwd" };
-console.log(JSON.stringify({ words: texts.map(quoted), literals: texts.map(python), curl: asCurl(request) }));
+stack.overview = { endpoint: "http://127.0.0.1:4566" };
+const traced = ([body, length]) => {
+  const headers = length === null ? [] : [["Content-Length", String(length)]];
+  const facts = { method: "POST", path: "/x", body, headers };
+  return requestOf({ id: "1", waterfall: [{ kind: "api", status: 200, facts }] });
+};
+const again = JSON.parse(readFileSync("bodies.json", "utf8")).map(traced);
+const binary = again.find((one) => one.base64);
+console.log(JSON.stringify({
+  cuts: again.map((one) => one.cut),
+  binary: [asCurl(binary), asPytest(binary, { id: "1" })],
+  words: texts.map(quoted), literals: texts.map(python), curl: asCurl(request),
+}));
 """
 TEXTS = [
     "plain",
@@ -28,6 +43,18 @@ TEXTS = [
     "\u009b2J",
     "grin \U0001f600 ä",
     "",
+]
+
+PNG = b"\x89PNG\r\n\x00\xff"
+# What is kept of a body, and the length that its header told.
+BODIES: list[object] = [
+    ["ä", 2],
+    ["ä", None],
+    [{"base64": b64encode(PNG).decode()}, len(PNG)],
+    ["x" * 65536, 65537],
+    ["x" * 65536, 65536],
+    ["x" * 65536, None],
+    [{"base64": b64encode(PNG).decode()}, 100_000],
 ]
 
 
@@ -41,6 +68,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
         shutil.copy(STATIC / name, directory)
     (directory / "package.json").write_text('{"type": "module"}')
     (directory / "script.js").write_text(SCRIPT)
+    (directory / "bodies.json").write_text(json.dumps(BODIES))
     command = [node, "script.js", json.dumps(TEXTS)]
     run = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=60, check=True)
     document: dict[str, list[str]] = json.loads(run.stdout)
@@ -64,3 +92,19 @@ def test_a_string_of_python_is_the_text(made: dict[str, list[str]]) -> None:
 
 def test_a_body_that_looks_like_a_file_is_a_body(made: dict[str, list[str]]) -> None:
     assert str(made["curl"]) == "curl -sS --globoff -X POST 'http://127.0.0.1:4566/x?a[]=1' --data-raw @/etc/passwd"
+
+
+def test_a_body_that_was_cut_is_not_sent_again_and_why(made: dict[str, list[str]]) -> None:
+    assert [bool(cut) for cut in made["cuts"]] == [False, False, False, True, False, True, True]
+    assert made["cuts"][3].startswith("The body had 65,537 bytes, and its trace keeps 65,536 of them")
+
+
+def test_a_body_that_is_not_text_is_sent_as_it_was(made: dict[str, list[str]]) -> None:
+    curl, test = made["binary"]
+    sender = curl.partition(" | curl")[0]
+    sent = subprocess.run(["bash", "-c", sender], capture_output=True, check=True).stdout
+    assert sent == PNG
+    assert curl.endswith("--data-binary @-")
+    calls = [node for node in ast.walk(ast.parse(test)) if isinstance(node, ast.Call)]
+    body = next(keyword.value for call in calls for keyword in call.keywords if keyword.arg == "body")
+    assert eval(compile(ast.Expression(body), "", "eval"), {"b64decode": b64decode}) == PNG

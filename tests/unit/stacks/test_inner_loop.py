@@ -13,10 +13,12 @@ from watchfiles import Change
 
 from staticfire.errors import NotRunningError, StaticfireError, UsageError
 from staticfire.settings import Zip
+from staticfire.stacks import saved as stacks_saved
 from staticfire.stacks import watch
 from staticfire.stacks.deployed import Archive, CodePackage, OwnZip
 from staticfire.stacks.editors import Attachment, write_launch_json
 from staticfire.stacks.packages import pack
+from staticfire.stacks.saved import PutPackage, held_in, signatures_of
 from staticfire.stacks.sources import Sources
 from staticfire.stacks.syntax import problems
 from staticfire.stacks.watch import Saved, ignored_by_git, links_in, unchanged
@@ -219,3 +221,68 @@ def test_code_that_is_refused_is_told_and_watching_goes_on(tree: Path, monkeypat
     assert watched.deployed == {"arn": "before"}
     with pytest.raises(NotRunningError):
         watcher._update(watched, set(), 0.0)
+
+
+def put_package(package: Path, contents: Archive) -> PutPackage:
+    entries = contents.entries()
+    return PutPackage("sha", signatures_of(entries), held_in(pack(entries)), held_in(package))
+
+
+def test_what_was_saved_is_all_that_is_read_again(tree: Path, tmp_path: Path) -> None:
+    put = put_package(tmp_path / "none.zip", Archive("a", tree))
+    (tree / "app.py").write_text("saved")
+    (tree / "new.py").write_text("new")
+    (tree / "data" / "a.csv").unlink()
+    saved = put.saved(Archive("a", tree).entries(), ())
+    assert saved is not None
+    assert set(held_in(saved.files)) == {"app.py", "new.py"}
+    assert saved.removed == ("data/a.csv",)
+    again = saved.after.saved(Archive("a", tree).entries(), {tree / "shop" / "api.py"})
+    assert again is not None
+    assert set(held_in(again.files)) == {"shop/api.py"}  # somebody says that it was saved
+
+
+def test_what_terraform_deployed_goes_back_as_it_is(tree: Path, tmp_path: Path) -> None:
+    package = tmp_path / "package.zip"
+    package.write_bytes(pack(Archive("a", tree).entries()))
+    (tree / "app.py").write_text("saved")
+    put = put_package(package, Archive("a", tree))
+    (tree / "app.py").write_text("app.py")
+    assert put.saved(Archive("a", tree).entries(), ()) is None
+
+
+def test_much_at_once_goes_as_a_whole(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put = put_package(tmp_path / "none.zip", Archive("a", tree))
+    (tree / "app.py").write_text("saved")
+    monkeypatch.setattr(stacks_saved, "BYTES", 4)
+    assert put.saved(Archive("a", tree).entries(), ()) is None
+    monkeypatch.undo()
+    monkeypatch.setattr(stacks_saved, "FILES", 0)
+    assert put.saved(Archive("a", tree).entries(), ()) is None
+
+
+def test_only_what_was_saved_is_put_where_the_rest_is_there(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole goes first, then what was saved; and the whole again where the edge has not what it was made of."""
+    calls: list[tuple[str, object]] = []
+    answers: list[dict[str, Any] | None] = [{"CodeSha256": "second"}, None]
+
+    def whole(stack: object, functions: object, layers: object, data: bytes) -> dict[str, Any]:
+        calls.append(("whole", len(held_in(data))))
+        return {}
+
+    def part(stack: object, functions: object, layers: object, files: bytes, base: str, removed: object) -> object:
+        calls.append((base, set(held_in(files))))
+        return answers.pop(0)
+
+    monkeypatch.setattr(watch, "put", whole)
+    monkeypatch.setattr(watch, "change", part)
+    watcher = watch.Watcher([], lambda line: None, lambda stack: None)
+    archive = Archive("a", tree)
+    package = CodePackage(tree / "none.zip", archive, functions=("arn",))
+    watched = watch._Watched(None, package, archive, [tree], set(), False, {"arn": "before"})  # type: ignore[arg-type]
+    watcher._update(watched, set(), 0.0)
+    first = watched.deployed["arn"]
+    for text in ("one", "two"):
+        (tree / "app.py").write_text(text)
+        watcher._update(watched, {tree / "app.py"}, 0.0)
+    assert calls == [("whole", 5), (first, {"app.py"}), ("second", {"app.py"}), ("whole", 5)]

@@ -15,6 +15,7 @@ import asyncio
 import base64
 import binascii
 import hashlib
+import io
 import logging
 import os
 import shutil
@@ -24,13 +25,17 @@ import time
 import zipfile
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import BinaryIO
 from weakref import WeakValueDictionary
 
 from staticfire.edge.aws.calls import AwsError
 
+from .linked_trees import link_tree
 from .runtimes import Runtime
+from .zip_changes import CannotSplice, Spliced, spliced
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +50,21 @@ FEW = 50
 COMPARED = 16 * 1024 * 1024
 
 UNFINISHED = "partial-"
+# New files of a tree that is in use are compiled so much later: not while the first start is under way.
+FINISH_AFTER_SECONDS = 2.0
+# So many changes are known, for the trees that are made of them; a larger one is unpacked as a whole.
+CHANGES_KEPT = 10
+CHANGE_BYTES = 4 * 1024 * 1024
 KEPT_SECONDS = 7 * 24 * 60 * 60
+
+
+@dataclass(frozen=True)
+class Change:
+    """By what a zip differs from the one with the CodeSha256 `base`: the files of another zip, and what is gone."""
+
+    base: str
+    files: bytes
+    removed: frozenset[str]
 
 
 class CodeStore:
@@ -56,6 +75,7 @@ class CodeStore:
         self._directory = directory
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._finishing: set[asyncio.Task[None]] = set()
+        self._changes: dict[str, Change] = {}
         self._tidy({f"{hexadecimal(sha256)}.zip" for sha256 in described})
 
     def _tidy(self, zips: Collection[str]) -> None:
@@ -69,14 +89,32 @@ class CodeStore:
 
     async def keep(self, data: bytes) -> str:
         """Take a zip; its CodeSha256. It is on the disk when this returns."""
-        digest = hashlib.sha256(data).digest()
-        path = self.zip(digest.hex())
+        sha256 = base64.b64encode(hashlib.sha256(data).digest()).decode()
+        await self.keep_as(sha256, data)
+        return sha256
+
+    async def keep_as(self, sha256: str, data: bytes) -> None:
+        """Take a zip whose CodeSha256 is known."""
+        path = self.zip(hexadecimal(sha256))
         async with self._lock(path.name):
             if path.exists():
                 os.utime(path)
             else:
                 await asyncio.to_thread(_write, path, data)
-        return base64.b64encode(digest).decode()
+
+    async def splice(self, change: Change) -> tuple[str, Spliced]:
+        """The zip that a change makes of its base, and its CodeSha256. It is kept by `keep`, not by this.
+
+        Trees are made of the base's own from now on. CannotSplice: it has to come as a whole.
+        """
+        path = self.zip(hexadecimal(change.base))
+        sha256, made = await asyncio.to_thread(_spliced, path, change)
+        if made.is_plain and len(change.files) <= CHANGE_BYTES and sha256 != change.base:
+            self._changes.pop(sha256, None)
+            self._changes[sha256] = change
+            while len(self._changes) > CHANGES_KEPT:
+                del self._changes[next(iter(self._changes))]
+        return sha256, made
 
     def zip(self, digest: str) -> Path:
         """Where a zip lies, by its hexadecimal digest."""
@@ -121,7 +159,7 @@ class CodeStore:
     ) -> Path:
         tree = self._tree(kind, [sha for sha, _ in zips], runtime)
         async with self._lock(f"{kind}/{tree.name}"):
-            if not tree.exists():
+            if not tree.exists() and not await self._changed(kind, zips, runtime, tree):
                 paths = [await self.fetch(sha, fetch) for sha, fetch in zips]
                 before = self._tree(kind, like, runtime) if like else None
                 made, fresh = await asyncio.to_thread(_unpack, paths, tree.parent, before)
@@ -134,6 +172,19 @@ class CodeStore:
             os.utime(tree)
         return tree
 
+    async def _changed(self, kind: str, zips: Sequence[tuple[str, Fetch]], runtime: Runtime, tree: Path) -> bool:
+        """Make the tree of the one that it was changed from, where that is here; whether it was."""
+        change = self._changes.get(zips[0][0]) if len(zips) == 1 else None
+        before = self._tree(kind, [change.base], runtime) if change is not None else None
+        if change is None or before is None or not before.is_dir():
+            return False
+        made, fresh = await asyncio.to_thread(_changed_tree, change, before)
+        if made is None:
+            return False
+        made.rename(tree)
+        self._finish_later(runtime, tree, [tree / path.relative_to(made) for path in fresh])
+        return True
+
     def _tree(self, kind: str, zips: Sequence[str], runtime: Runtime) -> Path:
         key = hashlib.sha256("".join(zips).encode()).hexdigest()
         name = hexadecimal(zips[0]) if len(zips) == 1 else key
@@ -142,12 +193,50 @@ class CodeStore:
     def _finish_later(self, runtime: Runtime, tree: Path, fresh: Sequence[Path]) -> None:
         """Few files are new: code can run before they are finished, which makes later starts faster and no more."""
         if fresh:
-            task = asyncio.get_running_loop().create_task(runtime.finish(tree, fresh))
+            task = asyncio.get_running_loop().create_task(_finished_later(runtime, tree, fresh))
             self._finishing.add(task)
             task.add_done_callback(self._finishing.discard)
 
     def _lock(self, name: str) -> asyncio.Lock:
         return self._locks.setdefault(name, asyncio.Lock())
+
+
+async def _finished_later(runtime: Runtime, tree: Path, fresh: Sequence[Path]) -> None:
+    await asyncio.sleep(FINISH_AFTER_SECONDS)
+    if await asyncio.to_thread(tree.is_dir):  # it may be forgotten by now
+        await runtime.finish(tree, fresh)
+
+
+def _spliced(base: Path, change: Change) -> tuple[str, Spliced]:
+    try:
+        data = base.read_bytes()
+    except FileNotFoundError:
+        raise CannotSplice(f"what it was changed from is not here: {change.base}") from None
+    made = spliced(data, change.files, change.removed)
+    if made.unpacked > UNPACKED_LIMIT:
+        raise _too_large()
+    return base64.b64encode(hashlib.sha256(made.data).digest()).decode(), made
+
+
+def _changed_tree(change: Change, before: Path) -> tuple[Path | None, list[Path]]:
+    """A new tree, and the files in it that are not those of the tree before; None where links cannot make it."""
+    tree = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=before.parent))
+    tree.chmod(0o755)
+    fresh: list[Path] = []
+    try:
+        # These first, into an empty tree: nothing is written through a link that the tree before has.
+        with io.BytesIO(change.files) as files:
+            _extract(files, tree, UNPACKED_LIMIT, None, fresh)
+        own = {path.relative_to(tree).as_posix() for path in fresh}
+        link_tree(before, tree, own | change.removed)
+    except OSError as error:
+        log.debug("A tree is unpacked, and not linked: %s", error)
+        shutil.rmtree(tree, ignore_errors=True)
+        return None, []
+    except BaseException:
+        shutil.rmtree(tree, ignore_errors=True)
+        raise
+    return tree, fresh
 
 
 def hexadecimal(sha256: str) -> str:
@@ -193,7 +282,7 @@ def _unpack(zips: Sequence[Path], parent: Path, before: Path | None = None) -> t
     return tree, fresh
 
 
-def _extract(path: Path, tree: Path, limit: int, before: Path | None, fresh: list[Path]) -> int:
+def _extract(path: Path | BinaryIO, tree: Path, limit: int, before: Path | None, fresh: list[Path]) -> int:
     """Unpack with the files' modes; refuse what would leave the tree."""
     root = os.path.realpath(tree)
     links: list[tuple[str, str]] = []

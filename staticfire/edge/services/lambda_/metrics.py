@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 
 from staticfire.edge.aws.calls import Scope
 from staticfire.edge.aws.emulator import Emulator
-from staticfire.edge.services.cloudwatch.metric_writer import Datum, Dimensions, MetricWriter, Statistics
+from staticfire.edge.services.cloudwatch.metric_writer import (
+    Datum,
+    Dimensions,
+    Distribution,
+    MetricWriter,
+    Statistics,
+)
 
 
 @dataclass(slots=True)
@@ -16,7 +22,7 @@ class Gathered:
     """What one qualifier of a function did since the last time."""
 
     errors: int = 0
-    duration: Statistics = field(default_factory=Statistics)
+    duration: Distribution = field(default_factory=Distribution)
     busy: Statistics = field(default_factory=Statistics)
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -34,7 +40,7 @@ class Gathered:
             errors = Statistics(runs, self.errors, float(self.errors == runs), float(self.errors > 0))
             yield Datum(scope, dimensions, "Invocations", "Count", Statistics(runs, runs, 1, 1))
             yield Datum(scope, dimensions, "Errors", "Count", errors)
-            yield Datum(scope, dimensions, "Duration", "Milliseconds", self.duration)
+            yield Datum(scope, dimensions, "Duration", "Milliseconds", self.duration.values())
             yield Datum(scope, dimensions, "ConcurrentExecutions", "Count", self.busy)
 
 

@@ -70,6 +70,19 @@ class RunningFunction:
         self._pools[config.version] = pool
         return pool
 
+    def is_warm(self, version: str) -> bool:
+        """Whether an execution environment of that version is there that has initialised."""
+        pool = self._pools.get(version)
+        return pool is not None and any(running.initialised for running in pool.execution_environments)
+
+    def start_ahead(self, config: FunctionConfig) -> bool:
+        """Have an execution environment before anything is invoked; whether one was started."""
+        pool = self._pools.get(config.version)
+        if self.debug is not None or (pool is not None and pool.config == config):
+            return False
+        self._new_pool(config).start()
+        return True
+
     def begin_debugging(self, session: DebugSession) -> None:
         """The next execution environment of that version carries the debugger, and is started at once."""
         self.debug = session

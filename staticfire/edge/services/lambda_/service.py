@@ -10,7 +10,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +64,10 @@ class Streaming:
                 yield piece
         elif not self.done.result().failed:
             yield self.done.result().payload
+
+
+# While so many execution environments start, none is started ahead: one save may be in many functions.
+STARTED_AHEAD = 4
 
 
 @lru_cache(4096)
@@ -311,11 +315,26 @@ class Functions:
             self.renew_layer(arn)
         return changed
 
-    async def unpack(self, ref: FunctionRef, code_before: str, layers_before: Mapping[str, str] = {}) -> None:
-        """Have the code of a function ready to run; what it and its layers had `before` need not be unpacked again."""
+    async def unpack(self, ref: FunctionRef, *, code: str = "", layers_before: Mapping[str, str] = {}) -> None:
+        """Have its code (or other `code`, by its CodeSha256) ready to run; what it has now, or its layers had before,
+        is not unpacked again."""
         config = await self.configuration(ref)
         if config.runtime and config.package_type == "Zip":
-            await self._starter.unpack(config, code_before, layers_before)
+            new = replace(config, code_sha256=code or config.code_sha256)
+            await self._starter.unpack(new, config.code_sha256, layers_before)
+
+    async def start_ahead(self, ref: FunctionRef, version_before: str) -> None:
+        """It was changed, and `version_before` ran until then: what was warm is so again before it is invoked."""
+        function = self._functions.get((ref.scope, ref.name))
+        if function is None or not function.is_warm(version_before) or self._ahead() >= STARTED_AHEAD:
+            return
+        if function.start_ahead(await self.configuration(ref)):
+            self._sweeper.wake()
+
+    def _ahead(self) -> int:
+        """Execution environments that initialise."""
+        pools = [pool for function in self._functions.values() for pool in function.pools]
+        return sum(not running.initialised for pool in pools for running in pool.execution_environments)
 
     def renew_layer(self, arn: str) -> None:
         """A layer version has other content: what runs with it ends once it is idle, and starts anew."""

@@ -15,6 +15,7 @@ import pytest
 from staticfire.edge.http1.messages import Request, Response
 from staticfire.edge.traces import Traces, exporting
 from staticfire.edge.traces.exporting import IntoFile, Otlp
+from staticfire.host.files import rotated
 from tests.unit.edge.kit import serving
 from tests.unit.edge.traces.test_recorder import call, invocation, request, root
 
@@ -109,3 +110,17 @@ async def test_what_waits_is_bounded_by_bytes(tmp_path: Path, monkeypatch: pytes
     assert exporter.lost > 80
     await exporter.close()
     assert len((tmp_path / "traces.jsonl").read_text().splitlines()) == 100 - exporter.lost
+
+
+async def test_what_is_forgotten_is_gone_from_the_file_too(tmp_path: Path) -> None:
+    traces, path = Traces(), tmp_path / "traces.jsonl"
+    exporter = IntoFile(traces, path)
+    traces.add(root(1), call(1))
+    await until(path.exists)
+    rotated(path).write_text("older")
+    traces.add(root(2), call(2))
+    traces.clear()
+    assert list(tmp_path.iterdir()) == []
+    traces.add(root(3), call(3))
+    await exporter.close()
+    assert [json.loads(line)["trace"] for line in path.read_text().splitlines()] == [root(3)]

@@ -15,6 +15,7 @@ from staticfire.edge.traces.recorder import MARKS, RECORDS_OF_A_TRACE
 from staticfire.edge.traces.requests import Served, note_request
 from staticfire.edge.traces.segments import BadSegment, take_segment
 from staticfire.edge.traces.trace_id import entered, root_of
+from staticfire.edge.traces.unfolding import as_text, unfolded
 
 
 def root(number: int) -> str:
@@ -293,3 +294,27 @@ def test_what_cannot_be_chosen_is_not_summed_up(monkeypatch: pytest.MonkeyPatch)
     assert made == [root(20)]
     traces.add(root(21), invocation(21, error="E"))
     assert [summary.id for summary in traces.recent(TraceFilter(outcome="failed"))] == [root(21), root(20)]
+
+
+def test_one_trace_is_bounded_too_and_says_what_was_cut() -> None:
+    traces = Traces()
+    large = {"id": "1", "error": True, "metadata": {"x": "y" * 20_000}}
+    for number in range(RECORDS_OF_A_TRACE):
+        event = ("ä" * 32_000).encode()
+        traces.add(root(1), invocation(number, event=event), len(event))
+    document = json.dumps(large).encode()
+    assert traces.size < 2 * recorder.BYTES_OF_A_TRACE
+    trace = traces.get(root(1))
+    assert trace is not None
+    assert trace.cut == trace.document()["spans_cut"] > 900
+    assert trace.dropped == 0
+    assert {len(span.facts["event"]) for span in trace.spans} == {32_000, 512}
+    cut, left = recorder._excerpt(("segment", "1", "", "s", 1.0, 2.0, 0, "", "", (document,)))
+    assert left < 100
+    assert unfolded(cut).facts["is_error"]
+
+
+def test_text_that_is_cut_within_a_letter_is_text() -> None:
+    assert as_text("ää".encode()[:3]) == "ä"
+    assert as_text(b"\xff") == {"base64": "/w=="}
+    assert as_text(b"\xc3") == {"base64": "ww=="}

@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 SECONDS = 60.0
 AT_ONCE = 30  # of an account
 KEPT = 1000  # queries, of all accounts
+RESULT_BYTES = 64 * 1024 * 1024  # of one query's results: more fail it
+FIELD_BYTES = 250  # what a field of a row takes besides its text
+KEPT_BYTES = 128 * 1024 * 1024  # of all results together: the oldest queries go
 GROUPS = 50
 EVENTS = 500_000
 BYTES = 256 * 1024 * 1024
@@ -55,6 +58,7 @@ class Query:
     matched: int = 0
     scanned: int = 0
     scanned_bytes: int = 0
+    result_bytes: int = 0
     budget: QueryBudget = field(default_factory=lambda: QueryBudget(SECONDS))
     task: asyncio.Task[None] | None = None
 
@@ -220,7 +224,24 @@ class Insights:
             log.exception("The query %s failed: %s", query.id, query.text)
         else:
             if query.status == "Running":
-                query.results, query.matched, query.status = results, matched, "Complete"
+                self._complete(query, results, matched)
+
+    def _complete(self, query: Query, results: list[list[dict[str, str]]], matched: int) -> None:
+        query.result_bytes = _size(results)
+        if query.result_bytes > RESULT_BYTES:
+            log.warning(
+                "The query %s failed: its results are larger than %d bytes. A limit, or fields, make them fewer.",
+                *(query.id, RESULT_BYTES),
+            )
+            query.status, query.result_bytes = "Failed", 0
+            return
+        query.results, query.matched, query.status = results, matched, "Complete"
+        total = sum(one.result_bytes for one in self._queries.values())
+        for old in [one for one in self._queries.values() if one.result_bytes and one is not query]:
+            if total <= KEPT_BYTES:
+                return
+            total -= old.result_bytes
+            del self._queries[old.id]
 
     async def _events(self, query: Query) -> list[Row]:
         rows: list[Row] = []
@@ -265,6 +286,11 @@ def carried_out(
         values = ((name, row.get(name)) for name in names)
         listed.append([{"field": name, "value": _told(value)} for name, value in values if value is not None])
     return listed, matched if matched is not None else len(rows)
+
+
+def _size(results: list[list[dict[str, str]]]) -> int:
+    """About what they take: the text, and the objects around it."""
+    return sum(FIELD_BYTES + len(field["value"]) for row in results for field in row)
 
 
 def _told(value: str | float | int | None) -> str:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from staticfire.edge.aws.calls import AwsError, Call, Scope
 from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.services.lambda_.code import UNPACKED_LIMIT, CodeStore
+from staticfire.edge.services.lambda_.zip_changes import Spliced
 
 from .called import invalid
 
@@ -73,6 +74,11 @@ class Packages:
         if unpacked > UNPACKED_LIMIT:
             raise invalid(f"Unzipped size must be smaller than {UNPACKED_LIMIT} bytes")
         return Package(await self._code.keep(data), len(data), unpacked)
+
+    async def keep_spliced(self, sha256: str, made: Spliced) -> Package:
+        """Take a zip that was made of another one here."""
+        await self._code.keep_as(sha256, made.data)
+        return Package(sha256, len(made.data), made.unpacked)
 
     async def _object(self, scope: Scope, bucket: str, key: str, version: str | None) -> bytes:
         target = f"/{quote(bucket)}/{quote(key)}" + (f"?versionId={quote(version)}" if version else "")

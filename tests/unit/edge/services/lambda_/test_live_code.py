@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import zipfile
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.services.lambda_ import FunctionRef, Functions, live_code
+from staticfire.edge.services.lambda_.code import Change, hexadecimal
 from staticfire.edge.services.lambda_.live_code import LiveCode
 from tests.unit.edge.kit import request
 from tests.unit.edge.services.lambda_.kit import Lab, Said, api_of, packed
@@ -119,3 +122,68 @@ async def test_what_is_no_zip_is_refused(lab: Lab) -> None:
     async with lab.running() as functions:
         with pytest.raises(AwsError, match="unzip"):
             await live_of(functions).put(request("PUT", "/"), [ref.arn], [], b"no zip")
+
+
+async def test_only_what_was_saved_is_sent_and_all_of_it_is_kept(lab: Lab, said: Said) -> None:
+    source = "import same, gone\ndef handler(e, c):\n    return same.X\n"
+    first = {"app.py": source, "same.py": "X = 1", "gone.py": ""}
+    ref = lab.deploy(first, **DESCRIBED)
+    async with lab.running() as functions:
+        live = live_of(functions)
+        assert said(await functions.invoke(ref, b"{}")) == 1
+        base = code_sha256(functions, ref)
+        changed = packed({"app.py": "import same\ndef handler(e, c):\n    return same.X + 1\n", "new.py": ""})
+        answer = await live.change(request("PUT", "/"), [ref.arn], [], Change(base, changed, frozenset({"gone.py"})))
+        assert answer is not None
+        assert answer["CodeSha256"] == code_sha256(functions, ref) != base
+        assert said(await functions.invoke(ref, b"{}")) == 2
+        trees = {path: path.stat().st_ino for path in (lab.directory / "functions" / "code").glob("*/same.py")}
+        assert (len(trees), len(set(trees.values()))) == (2, 1)
+        with zipfile.ZipFile(functions.code.zip(hexadecimal(answer["CodeSha256"]))) as archive:
+            assert sorted(archive.namelist()) == ["app.py", "new.py", "same.py"]
+            assert archive.testzip() is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [Change("A" * 43 + "=", packed({"app.py": NEW}), frozenset()), Change("", packed({}), frozenset({"none.py"}))],
+)
+async def test_what_cannot_be_changed_has_to_come_as_a_whole(lab: Lab, said: Said, change: Change) -> None:
+    ref = lab.deploy({"app.py": WAITS}, **DESCRIBED)
+    async with lab.running() as functions:
+        own = replace(change, base=change.base or code_sha256(functions, ref))
+        assert await live_of(functions).change(request("PUT", "/"), [ref.arn], [], own) is None
+        assert said(await functions.invoke(ref, b'""')) == "old"
+
+
+async def test_the_same_again_changes_nothing(lab: Lab) -> None:
+    ref = lab.deploy({"app.py": WAITS}, **DESCRIBED)
+    async with lab.running() as functions:
+        base = code_sha256(functions, ref)
+        change = Change(base, packed({"app.py": WAITS}), frozenset())
+        answer = await live_of(functions).change(request("PUT", "/"), [ref.arn], [], change)
+        assert answer == {"CodeSha256": base, "functions": [], "layers": []}
+
+
+async def test_what_was_warm_is_so_again_before_it_is_invoked(lab: Lab) -> None:
+    warm, cold = (lab.deploy({"app.py": WAITS}, name=name, **DESCRIBED) for name in ("warm", "cold"))
+    async with lab.running() as functions:
+        await functions.invoke(warm, b'""')
+        await put(functions, live_of(functions), warm.arn, cold.arn)
+
+        def idle() -> bool:
+            states = {
+                function["name"]: [running["state"] for running in function["environments"]]
+                for function in functions.snapshot()["functions"]
+            }
+            assert "cold" not in states
+            return states["warm"] == ["idle"]
+
+        await lab.until(idle)
+        assert functions.snapshot()["functions"][0]["invocations"] == 1
+
+
+def code_sha256(functions: Functions, ref: FunctionRef) -> str:
+    configuration = functions.records.configuration(ref.scope, ref.name)
+    assert configuration is not None
+    return str(configuration["CodeSha256"])

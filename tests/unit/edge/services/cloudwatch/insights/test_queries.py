@@ -7,10 +7,12 @@ from collections.abc import Mapping
 
 import pytest
 
+from staticfire.edge.aws.calls import Scope
+from staticfire.edge.services.cloudwatch.insights import service
 from staticfire.edge.services.cloudwatch.insights.events import Row
 from staticfire.edge.services.cloudwatch.insights.parser import parsed
 from staticfire.edge.services.cloudwatch.insights.patterns import Late, QueryBudget
-from staticfire.edge.services.cloudwatch.insights.service import carried_out
+from staticfire.edge.services.cloudwatch.insights.service import Insights, Query, carried_out
 from staticfire.edge.services.cloudwatch.insights.tokens import MalformedQuery
 
 MOMENT = 1_796_000_000_000
@@ -243,3 +245,20 @@ def test_a_long_text_is_not_made() -> None:
         "fields replace(a, 'x', a) as b | fields replace(b, 'x', b) as c | fields replace(c, 'x', c) as d | display d"
     )
     assert asked(query, message) == [{}]
+
+
+def test_the_results_that_are_kept_are_bounded_in_bytes(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(service, "RESULT_BYTES", 50_000)
+    monkeypatch.setattr(service, "KEPT_BYTES", 100_000)
+    insights = Insights(None)  # type: ignore[arg-type]
+    queries = [Query(Scope(), "q", ("g",), 0, 1, 1, []) for _ in range(5)]
+    for query in queries:
+        insights._queries[query.id] = query
+        insights._complete(query, [[{"field": "@message", "value": "x" * 40_000}]], 1)
+    assert list(insights._queries) == [query.id for query in queries[-2:]]
+    larger = Query(Scope(), "q", ("g",), 0, 1, 1, [])
+    insights._complete(larger, [[{"field": "@message", "value": "x" * 60_000}]], 1)
+    assert (larger.status, larger.results) == ("Failed", [])
+    assert "larger than 50000 bytes" in caplog.text
