@@ -14,20 +14,17 @@ from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 from staticfire.edge.aws.calls import Scope
-from staticfire.edge.http1.hop_by_hop import HOP_BY_HOP
 from staticfire.edge.http1.messages import Request
 from staticfire.edge.services.apigateway.common.request_ids import clock, new_request_id
 from staticfire.edge.services.cloudwatch.metric_writer import Dimensions
 from staticfire.edge.traces.trace_id import new_root
 
+from .header_rules import HIDDEN, OWN
 from .templates.variables import Parameters
 from .trail import Trail
 
-# Between client and gateway only.
-NOT_FORWARDED = HOP_BY_HOP | {"content-length", "expect"}
 # API Gateway spells these its own way, however the client did.
 _SPELLED = {"authorization": "Authorization", "user-agent": "User-Agent", "host": "Host"}
-_HIDDEN = NOT_FORWARDED | {"x-amzn-trace-id", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"}
 
 
 class RoutedMethod(Protocol):
@@ -82,6 +79,7 @@ class RestExchange:
     integration_request_id: str | None = None
     integration_status: int | None = None
     endpoint_status: int | None = None
+    passes_trace: bool = False
     error_kind: str | None = None
     error_message: str | None = None
     validation_error: str | None = None
@@ -137,7 +135,7 @@ class RestExchange:
         if place == "path":
             return self.path_parameters.get(name)
         if place == "header":
-            return self.header(name)
+            return self._mapped_header(name.lower())
         if place == "querystring":
             return next((value for key, value in reversed(self.query) if key == name), None)
         if place == "multivalueheader":
@@ -151,12 +149,18 @@ class RestExchange:
     def parameters(self) -> Parameters:
         """As templates see them."""
         if self._parameters is None:
-            self._parameters = Parameters(self.path_parameters, dict(self.query), dict(self.headers))
+            self._parameters = Parameters(self.path_parameters, dict(self.query), dict(self.seen_headers()))
         return self._parameters
+
+    def _mapped_header(self, lower: str) -> str | None:
+        """A header as mappings see it."""
+        if lower in OWN:
+            return next(value for name, value in self.forwarded() if name.lower() == lower)
+        return None if lower in HIDDEN else self.header(lower)
 
     def seen_headers(self) -> list[tuple[str, str]]:
         """As what is behind the API sees them: with API Gateway's own, without those of the connection."""
-        kept = [(name, value) for lower, name, value in self._spelled() if lower not in _HIDDEN]
+        kept = [(name, value) for lower, name, value in self._spelled() if lower not in HIDDEN and lower not in OWN]
         return [*kept, *self.forwarded()]
 
     def forwarded(self) -> list[tuple[str, str]]:
