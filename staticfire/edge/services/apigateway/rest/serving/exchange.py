@@ -7,15 +7,14 @@ addressed -> routed (method, path parameters) -> arrived (body) -> authorised (a
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
-from urllib.parse import parse_qsl
 
 from staticfire.edge.aws.calls import Scope
 from staticfire.edge.http1.messages import Request
-from staticfire.edge.services.apigateway.common.request_ids import clock, new_request_id
+from staticfire.edge.services.apigateway.common.exchange import ServedRequest
+from staticfire.edge.services.apigateway.common.request_ids import new_request_id
 from staticfire.edge.services.cloudwatch.metric_writer import Dimensions
 from staticfire.edge.traces.trace_id import new_root
 
@@ -43,7 +42,7 @@ def _uuid() -> str:
 
 
 @dataclass(slots=True, eq=False)
-class RestExchange:
+class RestExchange(ServedRequest):
     """One request. Made when its API and stage are known; the steps fill in what they find."""
 
     request: Request
@@ -59,38 +58,20 @@ class RestExchange:
     canary: bool = False
     edge_optimized: bool = False
     trail: Trail | None = None
-    now: float = field(init=False)
-    request_id: str = field(init=False)
     extended_request_id: str = field(init=False)
-    trace_id: str = field(init=False)
     path: str = field(init=False)
-    body: bytes = b""
     method: RoutedMethod | None = None
     path_parameters: Mapping[str, str] = field(default_factory=dict)
     identity: dict[str, Any] = field(default_factory=dict)
     authorizer: dict[str, Any] | None = None
     usage_key: str | None = None
     overrides: dict[str, Any] = field(default_factory=dict)
-    authorizer_error: str | None = None
-    authorizer_latency: int | None = None
-    authorizer_status: int | None = None
-    integration_error: str | None = None
-    integration_latency: int | None = None
-    integration_request_id: str | None = None
-    integration_status: int | None = None
     endpoint_status: int | None = None
     passes_trace: bool = False
-    error_kind: str | None = None
-    error_message: str | None = None
     validation_error: str | None = None
-    status: int = 0
-    response_length: int = 0
-    response_latency: int = 0
-    _query: list[tuple[str, str]] | None = None
     _parameters: Parameters | None = None
 
     def __post_init__(self) -> None:
-        self.now = time.time()
         self.request_id = _uuid()
         self.extended_request_id = new_request_id()
         headers = self.request.headers
@@ -118,12 +99,8 @@ class RestExchange:
         return self.request.method
 
     @property
-    def query(self) -> list[tuple[str, str]]:
-        """Query parameters, decoded, in the order sent."""
-        if self._query is None:
-            text = self.request.query
-            self._query = parse_qsl(text, keep_blank_values=True) if text else []
-        return self._query
+    def query_text(self) -> str:
+        return self.request.query
 
     def header(self, name: str) -> str | None:
         """The last value of a header."""
@@ -171,14 +148,6 @@ class RestExchange:
             ("X-Forwarded-Port", self.port),
             ("X-Forwarded-Proto", "http"),
         ]
-
-    @property
-    def time(self) -> str:
-        return clock.text(self.now)
-
-    @property
-    def epoch_ms(self) -> int:
-        return int(self.now * 1000)
 
     @property
     def context_path(self) -> str:
