@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -17,9 +19,9 @@ ACCOUNT, REGION = "300000000001", "us-east-1"
 CONNECT = """
     url => new Promise((resolve, reject) => {
         const socket = new WebSocket(url);
-        window.socket = socket; window.heard = []; window.closed = null;
+        window.socket = socket; window.heard = []; window.left = null;
         socket.onmessage = message => window.heard.push(message.data);
-        socket.onclose = event => { window.closed = event.code; reject(new Error(`closed: ${event.code}`)); };
+        socket.onclose = event => { window.left = event.code; reject(new Error(`closed: ${event.code}`)); };
         socket.onopen = () => resolve(socket.readyState);
     })
 """
@@ -48,13 +50,34 @@ def stage(staticfire_running: Running) -> tuple[str, str]:
     return api["ApiId"], "live"
 
 
+class Elsewhere(BaseHTTPRequestHandler):
+    """An empty page."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("content-type", "text/html")
+        self.end_headers()
+        self.wfile.write(b"<title>elsewhere</title>")
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[str]:
+    """Another origin than the API's."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+
+
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page of another origin than the API's."""
+def page(browser: Browser, elsewhere: str) -> Iterator[Page]:
     context = browser.new_context()
     page = context.new_page()
-    page.route("**/*", lambda route: route.fulfill(body="<title>elsewhere</title>", content_type="text/html"))
-    page.goto("http://elsewhere.example/")
+    page.goto(elsewhere)
     yield page
     context.close()
 
@@ -85,8 +108,8 @@ def test_a_page_talks_is_talked_to_and_is_sent_away(
     assert "Chrome" in identity["UserAgent"]
 
     management.delete_connection(ConnectionId=answer["connection"])
-    page.wait_for_function("window.closed !== null", timeout=60_000)
-    assert page.evaluate("window.closed") == 1000
+    page.wait_for_function("window.left !== null", timeout=60_000)
+    assert page.evaluate("window.left") == 1000
 
 
 def test_a_page_is_not_let_in_where_there_is_no_stage(
@@ -94,5 +117,5 @@ def test_a_page_is_not_let_in_where_there_is_no_stage(
 ) -> None:
     address = f"{staticfire_running.endpoint.replace('http', 'ws', 1)}/_aws/execute-api/{stage[0]}/none"
     page.evaluate(f"url => ({CONNECT})(url).catch(() => null)", address)
-    page.wait_for_function("window.closed !== null", timeout=60_000)
-    assert page.evaluate("window.closed") == 1006
+    page.wait_for_function("window.left !== null", timeout=60_000)
+    assert page.evaluate("window.left") == 1006
