@@ -101,9 +101,9 @@ def test_a_page_talks_is_talked_to_and_is_sent_away(
     assert [message["route"] for message in heard(page, 2)] == ["say", "$default"]
 
     management: Any = boto.client(address.replace("ws", "http", 1), REGION, ACCOUNT, "apigatewaymanagementapi")
-    told = {"text": "ü" * 20_000}
-    management.post_to_connection(ConnectionId=answer["connection"], Data=json.dumps(told).encode())
-    assert heard(page, 3)[2] == told
+    message = {"text": "ü" * 20_000}
+    management.post_to_connection(ConnectionId=answer["connection"], Data=json.dumps(message).encode())
+    assert heard(page, 3)[2] == message
     identity = management.get_connection(ConnectionId=answer["connection"])["Identity"]
     assert "Chrome" in identity["UserAgent"]
 
