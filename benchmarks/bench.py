@@ -30,10 +30,12 @@ from .ministack import ministack
 from .offline import offline
 from .ours import bench_settings, described, runtime_python, started
 from .processes import ROOT, MeasureError, child, listens, wait_for
+from .websockets import Held, hold
 
 HANDLERS = ROOT / "benchmarks" / "handlers"
 STATE = ROOT / ".staticfire" / "bench"
 CONNECTIONS = 16
+WEB_SOCKETS = 1_000
 
 
 class Bench:
@@ -52,6 +54,12 @@ class Bench:
     @cached_property
     def ours(self) -> Account:
         return self._deployed("Staticfire", self.running.endpoint, self._postgres, "bench")
+
+    @cached_property
+    def web_sockets(self) -> Held:
+        """Measured once: its client alone keeps a core busy."""
+        with self._progress.step(f"{WEB_SOCKETS} WebSocket connections"):
+            return hold(self.settings, self.running, WEB_SOCKETS, seconds=5)
 
     @cached_property
     def ministack(self) -> Account:

@@ -12,6 +12,7 @@ import asyncio
 import resource
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,20 +30,44 @@ AT_ONCE = 50
 MESSAGE = '{"action": "say", "text": "hello"}'
 
 
+@dataclass(frozen=True)
+class Held:
+    """What held connections cost: the edge's memory in MiB, and messages a second, each answered."""
+
+    seconds: float
+    before: float
+    held: float
+    busy: float
+    rate: float
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.websockets")
     parser.add_argument("--connections", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=5.0)
     options = parser.parse_args()
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     with tempfile.TemporaryDirectory(prefix="staticfire-websockets-") as directory:
         settings = bench_settings(Path(directory))
         with started(settings, Progress()) as running:
-            url = made(running)
-            for line in asyncio.run(measured(settings, url, options.connections, options.seconds)):
-                print(line)
+            held = hold(settings, running, options.connections, options.seconds)
+    print(f"{options.connections} connections in {held.seconds:.1f} s")
+    print(
+        f"memory of the edge: {held.before:.0f} MiB before, {held.held:.0f} MiB with them held "
+        f"({(held.held - held.before) * 1024 / options.connections:.1f} KiB each), "
+        f"{held.busy:.0f} MiB after the messages"
+    )
+    print(f"{held.rate:.0f} messages a second, each answered; the client is one process of Python too")
     return 0
+
+
+def hold(settings: Settings, running: Running, connections: int, seconds: float) -> Held:
+    """So many clients connect to one API, stay, and then all send messages as fast as they are answered."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    try:
+        return asyncio.run(_measured(settings, made(running), connections, seconds))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def made(running: Running) -> str:
@@ -72,7 +97,7 @@ def made(running: Running) -> str:
     return f"{running.endpoint.replace('http', 'ws', 1)}/_aws/execute-api/{api}/b"
 
 
-async def measured(settings: Settings, url: str, count: int, seconds: float) -> list[str]:
+async def _measured(settings: Settings, url: str, count: int, seconds: float) -> Held:
     before = resident_kilobytes(settings)
     began = time.perf_counter()
     clients = await joined(url, count)
@@ -82,12 +107,8 @@ async def measured(settings: Settings, url: str, count: int, seconds: float) -> 
     busy = resident_kilobytes(settings)
     for client in clients:
         client.transport.abort()
-    return [
-        f"{count} connections in {took:.1f} s",
-        f"memory of the edge: {before / 1024:.0f} MiB before, {held / 1024:.0f} MiB with them held "
-        f"({(held - before) / count:.1f} KiB each), {busy / 1024:.0f} MiB after the messages",
-        f"{sum(answers) / seconds:.0f} messages a second, each answered; the client is one process of Python too",
-    ]
+    rate = sum(answers) / seconds
+    return Held(took, before / 1024, held / 1024, busy / 1024, rate)
 
 
 async def joined(url: str, count: int) -> list[ClientConnection]:

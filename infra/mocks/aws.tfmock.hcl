@@ -50,6 +50,10 @@ mock_resource "aws_apigatewayv2_api" {
   }
 }
 
+mock_resource "aws_api_gateway_rest_api" {
+  defaults = { execution_arn = "arn:aws:execute-api:eu-central-1:111122223333:mock" }
+}
+
 mock_resource "aws_cloudwatch_event_rule" {
   defaults = { arn = "arn:aws:events:eu-central-1:111122223333:rule/mock" }
 }

@@ -11,9 +11,12 @@ from scenarios.tasks.kit import Replace, Task
 from staticfire.testing.kit import ApiAnswer, ApiClient
 
 
-@pytest.fixture(scope="session")
-def staticfire_stack_name() -> str:
-    return "tasks"
+@pytest.fixture(scope="session", params=["tasks", "tasks-rest"])
+def staticfire_stack_name(request: pytest.FixtureRequest, staticfire_target: str) -> str:
+    """The service behind an HTTP API, and behind a REST API; the latter where it costs least."""
+    if request.param == "tasks-rest" and staticfire_target != "embedded":
+        pytest.skip("the REST API is tried on the embedded target alone")
+    return str(request.param)
 
 
 @pytest.fixture

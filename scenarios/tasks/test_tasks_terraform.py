@@ -61,7 +61,8 @@ def test_of_two_applies_at_the_same_time_one_is_refused_and_names_the_other(
 
     assert "Error acquiring the state lock" in refused
     assert "OperationTypeApply" in refused
-    [alarm] = aws("cloudwatch").describe_alarms(AlarmNames=["tasks-LambdaDurationAlarm"])["MetricAlarms"]
+    name = f"{staticfire_stack.name}-LambdaDurationAlarm"
+    [alarm] = aws("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
     assert alarm["Threshold"] == 1000
 
 
@@ -70,9 +71,9 @@ def test_the_state_is_in_the_bucket_encrypted_and_unlocked(staticfire_stack: Sta
     [bucket] = [name for name in buckets if name.startswith("tf-test-state")]
     keys = [entry["Key"] for entry in aws("s3").list_objects_v2(Bucket=bucket)["Contents"]]
 
-    assert "tasks/terraform.tfstate" in keys
-    assert "tasks/terraform.tfstate.tflock" not in keys
-    state = aws("s3").get_object(Bucket=bucket, Key="tasks/terraform.tfstate")
+    assert f"{staticfire_stack.name}/terraform.tfstate" in keys
+    assert f"{staticfire_stack.name}/terraform.tfstate.tflock" not in keys
+    state = aws("s3").get_object(Bucket=bucket, Key=f"{staticfire_stack.name}/terraform.tfstate")
     assert state["ServerSideEncryption"] == "AES256"
 
 
@@ -82,7 +83,9 @@ def test_the_dashboard_shows_the_function_in_four_graphs(staticfire_stack: Stack
 
     shown = [{metric[1] for metric in widget["properties"]["metrics"]} for widget in widgets]
     assert shown == [{"Invocations", "Errors"}, {"Duration"}, {"Throttles"}, {"ConcurrentExecutions"}]
-    assert {metric[3] for widget in widgets for metric in widget["properties"]["metrics"]} == {"tasks-api"}
+    assert {metric[3] for widget in widgets for metric in widget["properties"]["metrics"]} == {
+        staticfire_stack.outputs["api_function_name"]
+    }
 
 
 def test_the_alarms_watch_the_function_alone_and_tell_the_topic(
@@ -94,7 +97,7 @@ def test_the_alarms_watch_the_function_alone_and_tell_the_topic(
     assert watched == {"Errors": ("GreaterThanThreshold", 0), "Duration": ("GreaterThanThreshold", 1000)}
     topic = staticfire_stack.outputs["alerts_topic_arn"]
     for alarm in alarms:
-        assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": "tasks-api"}]
+        assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": staticfire_stack.outputs["api_function_name"]}]
         assert (alarm["AlarmActions"], alarm["OKActions"]) == ([topic], [topic])
     [subscription] = aws("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "ops@example.com")

@@ -1,10 +1,14 @@
-"""HTTP API events and answers: bodies as bytes, decimals as JSON numbers; Powertools has text, and strings."""
+"""Events and answers of HTTP APIs, and of REST APIs in their shape: bodies as bytes, decimals as JSON numbers.
+
+Powertools has text, and strings.
+"""
 
 import base64
 import json
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
+from urllib.parse import unquote, urlencode
 
 Event = Mapping[str, Any]
 Answer = dict[str, Any]
@@ -12,6 +16,30 @@ Answer = dict[str, Any]
 LONGEST_PLAIN = 40  # digits; DynamoDB's numbers have 38
 
 _text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def of_rest_api(event: Event) -> bool:
+    """Whether the event has the payload format 1.0."""
+    return "rawPath" not in event
+
+
+def as_http_apis(event: Event) -> Event:
+    """A REST API's event in the payload format 2.0, as far as services look at it."""
+    context, method = event["requestContext"], event["httpMethod"]
+    queries = event.get("multiValueQueryStringParameters") or {}
+    path = unquote(context["path"])
+    return {
+        "version": "2.0",
+        "routeKey": f"{method} {event['resource']}",
+        "rawPath": path,
+        "rawQueryString": urlencode(queries, doseq=True),
+        "headers": {name.lower(): ",".join(values) for name, values in (event["multiValueHeaders"] or {}).items()},
+        "queryStringParameters": {name: ",".join(values) for name, values in queries.items()} or None,
+        "pathParameters": event.get("pathParameters"),
+        "body": event.get("body"),
+        "isBase64Encoded": event["isBase64Encoded"],
+        "requestContext": {**context, "http": {"method": method, "path": path, **context["identity"]}},
+    }
 
 
 def body_of(event: Event) -> bytes:

@@ -11,7 +11,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
 from servicekit.errors import Refused, Unavailable
-from servicekit.http import Answer, Event, json_text
+from servicekit.http import Answer, Event, as_http_apis, json_text, of_rest_api
 
 logger = Logger()
 
@@ -26,6 +26,8 @@ class Resolver(APIGatewayHttpResolver):
         self.exception_handler(NotFoundError)(lambda error: refusal(Refused(404, "Not Found")))
 
     def resolve(self, event: Event, context: Any) -> Answer:
+        if of_rest_api(event):
+            event = as_http_apis(event)
         stage = f"/{event['requestContext']['stage']}"
         if stage != "/$default" and not f"{event['rawPath']}/".startswith(f"{stage}/"):
             event = {**event, "rawPath": stage + event["rawPath"]}

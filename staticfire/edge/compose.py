@@ -62,7 +62,7 @@ from .app import App
 from .config import EdgeConfig, EmulatorConfig
 from .endpoints import Endpoints
 from .gate import Gate
-from .guard import Guard
+from .guard import LOCAL_NAMES, Guard
 
 STORE = "edge.sqlite"
 
@@ -373,6 +373,7 @@ def _api_gateway(
         callers,
         calls,
         public_host=config.public_host,
+        hosts=(*LOCAL_NAMES, config.public_host, *config.allow_hosts),
         port=port,
         gate=gate,
         guard=_guard(config).refusal,

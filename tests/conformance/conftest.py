@@ -11,7 +11,9 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
+from http.server import ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ import pytest
 from staticfire.targets.base import Running
 from tests.conformance import fidelity
 from tests.conformance.lab import Api, Lab, without_streams
+from tests.conformance.rest_backend import Backend
 
 ECHO = """
     import json
@@ -97,6 +100,18 @@ def in_a_container(staticfire_target: str) -> bool:
 def this_machine(in_a_container: bool) -> tuple[str, str]:
     """Where a server of a case listens, and the host by which the endpoint reaches it."""
     return ("0.0.0.0", "host.docker.internal") if in_a_container else ("127.0.0.1", "127.0.0.1")
+
+
+@pytest.fixture(scope="session")
+def backend(this_machine: tuple[str, str]) -> Iterator[str]:
+    """The address of a server that tells what it got."""
+    listening, host = this_machine
+    server = ThreadingHTTPServer((listening, 0), Backend)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://{host}:{server.server_port}"
+    Backend.ended.set()
+    server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture(scope="session")

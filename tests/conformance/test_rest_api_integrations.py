@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import base64
-import json
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Thread
 from typing import Any
-
-import pytest
 
 from tests.conformance.fidelity import documented
 from tests.conformance.lab import Lab
@@ -24,48 +18,6 @@ PRIVATE = "apigateway/latest/developerguide/set-up-private-integration.html"
 TIMEOUT = "apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html"
 
 JSON = {"content-type": "application/json"}
-
-
-class Backend(BaseHTTPRequestHandler):
-    """Tells what it got. `/slow` never answers."""
-
-    protocol_version = "HTTP/1.1"
-    ended = Event()
-
-    def do_GET(self) -> None:
-        if self.path.startswith("/slow"):
-            self.ended.wait(30)
-            return
-        length = int(self.headers.get("content-length") or 0)
-        seen = {
-            "method": self.command,
-            "path": self.path,
-            "headers": {name.lower(): value for name, value in self.headers.items()},
-            "body": self.rfile.read(length).decode(),
-        }
-        body = json.dumps(seen).encode()
-        self.send_response(404 if self.path.startswith("/missing") else 200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.send_header("x-backend", "yes")
-        self.end_headers()
-        self.wfile.write(body)
-
-    do_POST = do_PUT = do_GET
-
-    def log_message(self, *_: object) -> None:
-        """Says nothing."""
-
-
-@pytest.fixture(scope="module")
-def backend(this_machine: tuple[str, str]) -> Iterator[str]:
-    listening, host = this_machine
-    server = ThreadingHTTPServer((listening, 0), Backend)
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://{host}:{server.server_port}"
-    Backend.ended.set()
-    server.shutdown()
-    server.server_close()
 
 
 @documented(
@@ -103,7 +55,7 @@ def test_http_proxy(lab: Lab, backend: str) -> None:
 @documented(
     AREA,
     "HTTP passes what is mapped, and its answer goes through the integration responses",
-    "apigateway/latest/developerguide/setup-http-integrations.html",
+    HTTP,
 )
 def test_http(lab: Lab, backend: str) -> None:
     api = Rest(lab)

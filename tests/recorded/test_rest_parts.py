@@ -147,3 +147,66 @@ def test_documentation_parts(rest: RestLab) -> None:
     body = '{"openapi": '
     bad = "Unable to build importer with provided input."
     rest.bad(lambda: rest.client.import_documentation_parts(restApiId=rest.api, mode="overwrite", body=body), bad)
+
+
+@recorded(AREA, "An authorizer tells how long its answers are kept only where that was said", "2024-04-12")
+def test_an_authorizer(rest: RestLab, lab: Lab) -> None:
+    function = f"arn:aws:lambda:{lab.region}:{lab.account}:function:f"
+    uri = f"arn:aws:apigateway:{lab.region}:lambda:path/2015-03-31/functions/{function}/invocations"
+    settings = {"name": "a", "type": "TOKEN", "authorizerUri": uri, "identitySource": "method.request.header.Auth"}
+    authorizer = {**settings, "authType": "custom", "id": "<id:1>"}
+    rest.match(rest.client.create_authorizer(restApiId=rest.api, **settings), authorizer, 201)
+
+
+@recorded(AREA, "API keys are listed newest first, and looked for by the beginning of their names", "2024-10-10")
+def test_api_keys(rest: RestLab, lab: Lab) -> None:
+    prefix = lab.name("key")
+    first, second = (rest.client.create_api_key(name=f"{prefix}-{number}") for number in (1, 2))
+    dates = {"createdDate": "<date>", "lastUpdatedDate": "<date>"}
+
+    def key(number: int) -> dict[str, Any]:
+        return {"id": f"<id:{number}>", "name": f"{prefix}-{number}", "enabled": False, "stageKeys": [], **dates}
+
+    rest.match(first, {**key(1), "value": "<value:1>"}, 201)
+    rest.match(second, {**key(2), "value": "<value:2>"}, 201)
+    rest.match(rest.client.get_api_keys(nameQuery=prefix), {"items": [key(2), key(1)]})
+    for other in (prefix.upper(), prefix[2:]):
+        rest.match(rest.client.get_api_keys(nameQuery=other), {"items": []})
+    rest.match(rest.client.get_usage_plan_keys(usagePlanId="bad-id"), {"items": []})
+
+
+SWAGGER = {
+    "swagger": "2.0",
+    "info": {"title": "Pets", "version": "1.0"},
+    "paths": {
+        "/": {
+            "get": {
+                "responses": {"200": {"description": "200 response"}},
+                "x-amazon-apigateway-integration": {
+                    "type": "mock",
+                    "requestTemplates": {"application/json": '{"statusCode": 200}'},
+                    "responses": {"default": {"statusCode": "200", "responseTemplates": {"text/html": "<html>"}}},
+                },
+            }
+        }
+    },
+}
+
+
+@recorded(
+    AREA, "An export tells the media types of templates too, and in version 3 the stage as the base path", "2024-04-15"
+)
+def test_exports(rest: RestLab) -> None:
+    api = rest.client.import_rest_api(body=json.dumps(SWAGGER))["id"]
+    rest.client.create_deployment(restApiId=api, stageName="local")
+    second, third = (
+        rest.client.get_export(restApiId=api, stageName="local", exportType=kind) for kind in ("swagger", "oas30")
+    )
+    document = json.loads(second["body"].read())
+    assert (document["basePath"], second["contentDisposition"]) == ("/local", 'attachment; filename="swagger_1.0.json"')
+    media = {"consumes": ["application/json"], "produces": ["text/html"]}
+    assert document["paths"]["/"]["get"] == {**media, "responses": {"200": {"description": "200 response"}}}
+    document = json.loads(third["body"].read())
+    assert document["servers"][0]["variables"] == {"basePath": {"default": "local"}}
+    assert document["components"] == {}
+    assert document["paths"]["/"]["get"] == {"responses": {"200": {"description": "200 response", "content": {}}}}

@@ -185,6 +185,22 @@ def test_a_page_of_an_http_api_calls_its_own_routes_and_steers_nothing(edge: Edg
     assert sent(edge, "POST", "/_staticfire/reset", WRITES, {})[0] == 403
 
 
+def test_a_rebound_name_does_not_reach_connections(edge: Edge) -> None:
+    """A page led here by a name of its own sends no origin with a GET; back ends name the endpoint, or an API."""
+    api = edge.client("apigatewayv2").create_api(
+        Name="chat", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action"
+    )["ApiId"]
+    edge.client("apigatewayv2").create_stage(ApiId=api, StageName="prod")
+    for host, target in (
+        ("evil.example", "/@connections/AAAAAAAAAAAAAAA="),
+        ("evil.example", f"/_aws/execute-api/{api}/prod/@connections/AAAAAAAAAAAAAAA="),
+        (f"{api}.execute-api.evil.example", "/prod/@connections/AAAAAAAAAAAAAAA="),
+    ):
+        status, body = sent(edge, "GET", target, {"host": host})
+        assert (status, b"is not a name of this endpoint" in body) == (403, True), (host, target, body)
+    assert sent(edge, "GET", "/@connections/AAAAAAAAAAAAAAA=", {"host": "localhost"})[0] == 410
+
+
 def test_addresses_of_functions_and_apis_lead_to_nothing_else(edge: Edge) -> None:
     """Nobody is asked for an origin there, so neither a Host nor a path may mean anything else to the emulator."""
     table = {"AttributeName": "k", "AttributeType": "S"}

@@ -16,8 +16,8 @@ locals {
       "${var.name}-5xx" = {
         description = "${var.name}: the API answers 5xx."
         namespace   = "AWS/ApiGateway"
-        metric      = "5xx"
-        dimensions  = { ApiId = aws_apigatewayv2_api.this.id, Stage = aws_apigatewayv2_stage.this.name }
+        metric      = local.rest ? "5XXError" : "5xx"
+        dimensions  = merge({ Stage = local.stage }, local.rest ? { ApiName = var.name } : { ApiId = aws_apigatewayv2_api.this[0].id })
       }
     },
   )

@@ -1,7 +1,8 @@
-# The HTTP API: each route invokes a function.
+# The API, of one kind or the other: each route invokes a function. A REST API is in rest_api.tf.
 
 locals {
   stage   = "v1"
+  rest    = var.api_kind == "REST"
   any     = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
   methods = distinct(flatten([for key in keys(var.routes) : startswith(key, "ANY ") ? local.any : [split(" ", key)[0]]]))
 
@@ -17,6 +18,8 @@ locals {
 }
 
 resource "aws_apigatewayv2_api" "this" {
+  count = local.rest ? 0 : 1
+
   name          = var.name
   description   = var.description
   protocol_type = "HTTP"
@@ -36,9 +39,9 @@ resource "aws_apigatewayv2_api" "this" {
 }
 
 resource "aws_apigatewayv2_integration" "this" {
-  for_each = toset(values(var.routes))
+  for_each = local.rest ? toset([]) : toset(values(var.routes))
 
-  api_id                 = aws_apigatewayv2_api.this.id
+  api_id                 = aws_apigatewayv2_api.this[0].id
   integration_type       = "AWS_PROXY"
   integration_method     = "POST"
   integration_uri        = aws_lambda_function.this[each.key].invoke_arn
@@ -47,9 +50,9 @@ resource "aws_apigatewayv2_integration" "this" {
 }
 
 resource "aws_apigatewayv2_route" "this" {
-  for_each = var.routes
+  for_each = local.rest ? {} : var.routes
 
-  api_id    = aws_apigatewayv2_api.this.id
+  api_id    = aws_apigatewayv2_api.this[0].id
   route_key = each.key
   target    = "integrations/${aws_apigatewayv2_integration.this[each.value].id}"
 }
@@ -59,20 +62,35 @@ resource "aws_apigatewayv2_route" "this" {
 resource "aws_lambda_permission" "route" {
   for_each = var.routes
 
-  statement_id  = "http-api-${replace(replace(lower(each.key), "/[^a-z0-9]+/", "-"), "/-$/", "")}"
+  statement_id  = "${local.rest ? "rest" : "http"}-api-${replace(replace(lower(each.key), "/[^a-z0-9]+/", "-"), "/-$/", "")}"
   action        = "lambda:InvokeFunction"
   function_name = aws_lambda_function.this[each.value].function_name
   principal     = "apigateway.amazonaws.com"
-  source_arn    = "${aws_apigatewayv2_api.this.execution_arn}/${local.stage}/${replace(replace(replace(each.key, "/^ANY /", "*"), " ", ""), "/{[^}]+}/", "*")}"
+  source_arn    = "${local.rest ? aws_api_gateway_rest_api.this[0].execution_arn : aws_apigatewayv2_api.this[0].execution_arn}/${local.stage}/${replace(replace(replace(each.key, "/^ANY /", "*"), " ", ""), "/{[^}]+}/", "*")}"
+}
+
+locals {
+  access_log = {
+    requestId        = "$context.requestId"
+    time             = "$context.requestTime"
+    ip               = "$context.identity.sourceIp"
+    path             = "$context.path"
+    status           = "$context.status"
+    responseLength   = "$context.responseLength"
+    responseLatency  = "$context.responseLatency"
+    integrationError = "$context.integrationErrorMessage"
+  }
 }
 
 resource "aws_cloudwatch_log_group" "access" {
-  name              = "/aws/http-api/${var.name}"
+  name              = "/aws/${local.rest ? "rest" : "http"}-api/${var.name}"
   retention_in_days = local.settings.log_retention_days
 }
 
 resource "aws_apigatewayv2_stage" "this" {
-  api_id      = aws_apigatewayv2_api.this.id
+  count = local.rest ? 0 : 1
+
+  api_id      = aws_apigatewayv2_api.this[0].id
   name        = local.stage
   auto_deploy = true
 
@@ -84,16 +102,6 @@ resource "aws_apigatewayv2_stage" "this" {
 
   access_log_settings {
     destination_arn = aws_cloudwatch_log_group.access.arn
-    format = jsonencode({
-      requestId        = "$context.requestId"
-      time             = "$context.requestTime"
-      ip               = "$context.identity.sourceIp"
-      route            = "$context.routeKey"
-      path             = "$context.path"
-      status           = "$context.status"
-      responseLength   = "$context.responseLength"
-      responseLatency  = "$context.responseLatency"
-      integrationError = "$context.integrationErrorMessage"
-    })
+    format          = jsonencode(merge(local.access_log, { route = "$context.routeKey" }))
   }
 }

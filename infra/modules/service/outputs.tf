@@ -4,17 +4,17 @@ locals {
 
 output "api_id" {
   description = "Id of the API."
-  value       = aws_apigatewayv2_api.this.id
+  value       = local.rest ? aws_api_gateway_rest_api.this[0].id : aws_apigatewayv2_api.this[0].id
 }
 
 output "stage" {
   description = "Name of the API's stage."
-  value       = aws_apigatewayv2_stage.this.name
+  value       = local.rest ? aws_api_gateway_stage.this[0].stage_name : aws_apigatewayv2_stage.this[0].name
 }
 
 output "url" {
   description = "Base URL of the stage, without a slash at the end."
-  value       = "${aws_apigatewayv2_api.this.api_endpoint}/${aws_apigatewayv2_stage.this.name}"
+  value       = local.rest ? aws_api_gateway_stage.this[0].invoke_url : "${aws_apigatewayv2_api.this[0].api_endpoint}/${aws_apigatewayv2_stage.this[0].name}"
 }
 
 output "function_names" {

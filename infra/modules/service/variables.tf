@@ -113,6 +113,17 @@ variable "routes" {
   }
 }
 
+variable "api_kind" {
+  description = "What the routes are of: an HTTP API, or a REST API, whose events have the payload format 1.0 (servicekit takes both)."
+  type        = string
+  default     = "HTTP"
+
+  validation {
+    condition     = contains(["HTTP", "REST"], var.api_kind)
+    error_message = "api_kind must be HTTP or REST."
+  }
+}
+
 variable "cors_headers" {
   description = "Headers that browsers of other origins may send and read, where settings have `cors`."
   type = object({

@@ -1,4 +1,4 @@
-# The tasks service: HTTP API -> function -> DynamoDB, with a dashboard, and alarms that a mail address is told of.
+# The tasks service: HTTP API, or REST API -> function -> DynamoDB, with a dashboard, and alarms that a mail address is told of.
 
 locals {
   routes = ["POST /tasks", "GET /tasks", "GET /tasks/{id}", "PUT /tasks/{id}", "DELETE /tasks/{id}"]
@@ -24,6 +24,7 @@ module "service" {
   packages     = var.packages
   settings     = merge({ alarm_actions = [module.alerts.topic_arn] }, var.service_settings)
   cors_headers = { allow = ["content-type", "if-match"], expose = ["etag", "location", "retry-after"] }
+  api_kind     = var.api_kind
   routes       = { for route in local.routes : route => "api" }
 
   functions = {

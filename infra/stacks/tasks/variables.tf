@@ -4,6 +4,12 @@ variable "name" {
   default     = "tasks"
 }
 
+variable "api_kind" {
+  description = "What the API is: an HTTP API, or a REST API."
+  type        = string
+  default     = "HTTP"
+}
+
 variable "alert_email" {
   description = "Mail address that is told when an alarm goes off and when it is over; null or empty, as a pipeline sets what it does not know: nobody is."
   type        = string

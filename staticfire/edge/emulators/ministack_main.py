@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import gc
+import importlib
 import importlib.util
 import itertools
 import json
@@ -38,6 +39,7 @@ from typing import Any
 
 # More than the longest function may run: the edge enforces the function's own limit.
 LONGEST_SECONDS = 960
+PACKAGE = "in_ministack"
 # Of each log group, at least the newest so many lines are kept, and at most half as many again.
 LINES_KEPT = 100_000
 # When the edge has ended, however it did, what changed since the last save is saved within this.
@@ -351,14 +353,17 @@ def _arn(function: dict[str, Any]) -> str:
 
 
 def correction(name: str) -> ModuleType:
-    """A module of in_ministack, by its path: the directory of this file is not to be searched for modules."""
-    path = Path(__file__).parent / "in_ministack" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"in_ministack_{name}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """A module of in_ministack: a package by its path, as the directory of this file is not to be searched."""
+    if PACKAGE not in sys.modules:
+        directory = Path(__file__).parent / PACKAGE
+        spec = importlib.util.spec_from_file_location(
+            PACKAGE, directory / "__init__.py", submodule_search_locations=[str(directory)]
+        )
+        assert spec is not None
+        assert spec.loader is not None
+        package = sys.modules[PACKAGE] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(package)
+    return importlib.import_module(f"{PACKAGE}.{name}")
 
 
 async def serve(app: Any, keeper: Any) -> None:

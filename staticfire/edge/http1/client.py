@@ -27,6 +27,8 @@ from .raw import response_as_it_came
 from .response_parser import ResponseParser
 
 BUFFER = 256 * 1024
+# Hosts whose connections are kept: functions' URLs and integrations may name any number of them.
+MOST_POOLS = 128
 
 
 @dataclass(slots=True, eq=False)
@@ -221,6 +223,8 @@ class _Pool:
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.idle: deque[_Connection] = deque()
+        self.last_taken = 0.0
+        self.given_up = False
         self._connected = connected
         self._address = address
         self._max_idle = max_idle
@@ -229,7 +233,7 @@ class _Pool:
 
     def take(self) -> _Connection | None:
         """An idle connection that the peer will not close while it is used."""
-        now = self.loop.time()
+        now = self.last_taken = self.loop.time()
         while self.idle:
             connection = self.idle.pop()
             if not connection.closed and now - connection.idle_since < self._idle_seconds:
@@ -254,7 +258,7 @@ class _Pool:
         return connection
 
     def put_back(self, connection: _Connection) -> None:
-        if len(self.idle) < self._max_idle:
+        if len(self.idle) < self._max_idle and not self.given_up:
             connection.idle_since = self.loop.time()
             self.idle.append(connection)
         else:
@@ -263,6 +267,12 @@ class _Pool:
     def forget(self, connection: _Connection) -> None:
         if connection in self.idle:
             self.idle.remove(connection)
+
+    def give_up(self) -> None:
+        """Nothing is kept any more; connections in use end with their responses."""
+        self.given_up = True
+        for connection in tuple(self.idle):
+            connection.abort()
 
 
 class Client:
@@ -339,12 +349,13 @@ class Client:
     def _pool(self, base_url: str) -> _Pool:
         address = _address(base_url)
         context = ssl.create_default_context() if address.tls else None
+        if len(self._pools) >= MOST_POOLS:
+            self._pools.pop(min(self._pools, key=lambda url: self._pools[url].last_taken)).give_up()
         pool = self._pools[base_url] = _Pool(address, self._max_idle, self._idle_seconds, context, self._connected)
         return pool
 
     def close(self) -> None:
         """End the idle connections; those in use end with their responses."""
         for pool in self._pools.values():
-            for connection in tuple(pool.idle):
-                connection.abort()
+            pool.give_up()
         self._pools.clear()

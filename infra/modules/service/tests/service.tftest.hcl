@@ -77,6 +77,54 @@ run "only_the_routes_of_the_api_may_invoke_the_function" {
   }
 }
 
+run "the_same_routes_may_be_a_rest_apis" {
+  variables {
+    api_kind = "REST"
+  }
+
+  assert {
+    condition     = length(aws_apigatewayv2_api.this) == 0 && length(aws_apigatewayv2_route.this) == 0
+    error_message = "There must be one API, not two."
+  }
+
+  assert {
+    condition = { for path, operations in jsondecode(aws_api_gateway_rest_api.this[0].body).paths : path => keys(operations) } == {
+      "/things"             = ["post"]
+      "/things/{id}/{part}" = ["get"]
+    }
+    error_message = "The API must have exactly its routes."
+  }
+
+  assert {
+    condition     = [for parameter in jsondecode(aws_api_gateway_rest_api.this[0].body).paths["/things/{id}/{part}"].get.parameters : parameter.name] == ["id", "part"]
+    error_message = "Path parameters must be declared."
+  }
+
+  assert {
+    condition = toset([for permission in aws_lambda_permission.route : permission.source_arn]) == toset([
+      "arn:aws:execute-api:eu-central-1:111122223333:mock/v1/POST/things",
+      "arn:aws:execute-api:eu-central-1:111122223333:mock/v1/GET/things/*/*",
+    ])
+    error_message = "The function may be invoked from the API's routes only."
+  }
+
+  assert {
+    condition     = one(aws_api_gateway_method_settings.this[0].settings).throttling_rate_limit == 10000
+    error_message = "The stage must be throttled as an HTTP API's is."
+  }
+}
+
+run "a_rest_api_takes_no_cors" {
+  command = plan
+
+  variables {
+    api_kind = "REST"
+    settings = { cors = { allow_origins = ["*"] } }
+  }
+
+  expect_failures = [aws_api_gateway_rest_api.this]
+}
+
 run "any_method_may_come_from_a_route_of_any_method" {
   variables {
     routes = { "ANY /{proxy+}" = "api", "GET /anything" = "api" }
@@ -235,9 +283,9 @@ run "settings_change_what_they_name_and_nothing_else" {
 
   assert {
     condition = (
-      one(aws_apigatewayv2_api.this.cors_configuration).allow_methods == toset(["GET", "POST"]) &&
-      one(aws_apigatewayv2_api.this.cors_configuration).allow_headers == toset(["content-type"]) &&
-      one(aws_apigatewayv2_api.this.cors_configuration).max_age == 60
+      one(aws_apigatewayv2_api.this[0].cors_configuration).allow_methods == toset(["GET", "POST"]) &&
+      one(aws_apigatewayv2_api.this[0].cors_configuration).allow_headers == toset(["content-type"]) &&
+      one(aws_apigatewayv2_api.this[0].cors_configuration).max_age == 60
     )
     error_message = "Browsers may use the methods of the routes."
   }

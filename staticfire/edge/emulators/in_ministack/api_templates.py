@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-Record = dict[str, Any]
-# A call of API Gateway as an account, in a region: method, path, body; the status and the document answered.
-Call = Callable[[str, str, str, str, Any], tuple[int, Record]]
+from .template_resources import Call, Make, Record, TemplateResource, maker
 
 # Members whose own keys are the user's, not the model's.
 _MAPS = frozenset(
@@ -71,42 +69,20 @@ _ABSENT: Mapping[str, Record] = {
 
 def correct(call: Call) -> None:
     """Put the edge in the place of what MiniStack would make."""
-    from ministack.core.responses import get_account_id, get_region
     from ministack.services.cloudformation import provisioners
 
-    def make(method: str, path: str, body: Any = None) -> Record:
-        status, answer = call(get_account_id(), get_region(), method, path, body)
-        if status >= 400:
-            raise ApiRefusal(status, str(answer.get("message") or answer.get("Message") or answer))
-        return answer
-
+    make = maker(call)
     for name, kind in KINDS.items():
         provisioners._RESOURCE_HANDLERS[f"AWS::ApiGatewayV2::{name}"] = ApiResource(name, kind, make).handlers()
 
 
-class ApiRefusal(ValueError):
-    """What the edge answers a call that it does not carry out."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-class ApiResource:
+class ApiResource(TemplateResource):
     """One type of resource, made, changed and removed."""
 
-    def __init__(self, name: str, kind: ApiKind, make: Callable[..., Record]) -> None:
+    def __init__(self, name: str, kind: ApiKind, make: Make) -> None:
+        super().__init__(make)
         self._name = name
         self._kind = kind
-        self._make = make
-
-    def handlers(self) -> Record:
-        return {
-            "create": self.create,
-            "update": self.update,
-            "update_with_logical_id": True,
-            "delete": self.delete,
-        }
 
     def create(self, logical_id: str, properties: Record, stack: str) -> tuple[str, Record]:
         if self._name == "Api" and properties.get("Body"):
@@ -135,12 +111,7 @@ class ApiResource:
         return self._told(answer)
 
     def delete(self, physical_id: str, properties: Record) -> None:
-        """What is gone already is no reason for a stack to stay."""
-        try:
-            self._make("DELETE", f"{self._collection(properties)}/{quote(physical_id, safe='')}")
-        except ApiRefusal as refusal:
-            if refusal.status != 404:
-                raise
+        self._remove(f"{self._collection(properties)}/{quote(physical_id, safe='')}")
 
     def _imported(self, api_id: str | None, properties: Record) -> Record:
         document = properties["Body"]

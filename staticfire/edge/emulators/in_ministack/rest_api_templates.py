@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-Record = dict[str, Any]
-# A call of API Gateway as an account, in a region: method, path, body; the status and the document answered.
-Call = Callable[[str, str, str, str, Any], tuple[int, Record]]
+from .template_resources import Call, Make, Record, TemplateRefusal, TemplateResource, maker
 
 PREFIX = "AWS::ApiGateway::"
 
@@ -92,15 +90,9 @@ _IN_PATH = ("RestApiId", "ParentId", "DomainName", "UsagePlanId")
 
 def correct(call: Call) -> None:
     """Put the edge in the place of what MiniStack would make."""
-    from ministack.core.responses import get_account_id, get_region
     from ministack.services.cloudformation import provisioners
 
-    def make(method: str, path: str, body: Any = None) -> Record:
-        status, answer = call(get_account_id(), get_region(), method, path, body)
-        if status >= 400:
-            raise RestRefusal(status, str(answer.get("message") or answer.get("Message") or answer))
-        return answer
-
+    make = maker(call)
     handlers = provisioners._RESOURCE_HANDLERS
     ours: dict[str, RestResource] = {name: PlainResource(make, name, kind) for name, kind in KINDS.items()}
     ours |= {
@@ -117,46 +109,8 @@ def correct(call: Call) -> None:
         handlers[f"{PREFIX}{name}"] = resource.handlers()
 
 
-class RestRefusal(ValueError):
-    """What the edge answers a call that it does not carry out."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-class RestResource:
-    """One type of resource, made, changed and removed."""
-
-    def __init__(self, make: Callable[..., Record]) -> None:
-        self._make = make
-
-    def handlers(self) -> Record:
-        return {
-            "create": self.create,
-            "update": self.update,
-            "update_with_logical_id": True,
-            "delete": self.delete,
-        }
-
-    def create(self, logical_id: str, properties: Record, stack: str) -> tuple[str, Record]:
-        raise NotImplementedError
-
-    def update(
-        self, physical_id: str, before: Record, after: Record, stack: str, logical_id: str | None = None
-    ) -> tuple[str, Record]:
-        return self.create(logical_id or physical_id, after, stack)  # the engine removes the one before
-
-    def delete(self, physical_id: str, properties: Record) -> None:
-        raise NotImplementedError
-
-    def _remove(self, path: str) -> None:
-        """What is gone already is no reason for a stack to stay."""
-        try:
-            self._make("DELETE", path)
-        except RestRefusal as refusal:
-            if refusal.status != 404:
-                raise
+class RestResource(TemplateResource):
+    """One type of resource, changed by patches."""
 
     def _patch(self, path: str, operations: list[Record]) -> None:
         if operations:
@@ -166,7 +120,7 @@ class RestResource:
 class UnknownResource(RestResource):
     """A type that the edge does not make."""
 
-    def __init__(self, make: Callable[..., Record], name: str) -> None:
+    def __init__(self, make: Make, name: str) -> None:
         super().__init__(make)
         self._name = name
 
@@ -180,7 +134,7 @@ class UnknownResource(RestResource):
 class PlainResource(RestResource):
     """Made by a POST, changed by patches, removed by a DELETE."""
 
-    def __init__(self, make: Callable[..., Record], name: str, kind: Kind) -> None:
+    def __init__(self, make: Make, name: str, kind: Kind) -> None:
         super().__init__(make)
         self._name = name
         self._kind = kind
@@ -411,7 +365,7 @@ class UsagePlanResource(RestResource):
             self._patch(
                 f"/usageplans/{physical_id}", [{"op": "remove", "path": "/apiStages", "value": one} for one in stages]
             )
-        except RestRefusal as refusal:
+        except TemplateRefusal as refusal:
             if refusal.status != 404:
                 raise
         self._remove(f"/usageplans/{physical_id}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.aws.signed_callers import SignedCallers
@@ -16,6 +16,7 @@ from .domains.address import Addresses, api_domain
 from .domains.first_generation import FirstGeneration
 from .domains.mappings import Mappings
 from .domains.names import DomainNames
+from .domains.own_names import OwnNames
 from .http.handler import HttpApis
 from .http.prepared import Neighbours
 from .http.tokens import KeySource
@@ -38,16 +39,17 @@ def api_gateway(
     services: ServiceCalls,
     *,
     public_host: str,
+    hosts: Iterable[str],
     port: int,
     gate: Passage,
     guard: Callable[[Request], Response | None],
     client: Client | None = None,
     traces: Traces | None = None,
 ) -> ApiGateway:
-    """`services` has to be told the router once that is there."""
+    """`services` has to be told the router once that is there. `hosts`: all names of the endpoint."""
     client = client or Client()
     domain = api_domain(public_host)
-    names = DomainNames(records)
+    names = DomainNames(records, OwnNames(hosts))
     mappings = Mappings(records, names)
     second = V2ControlPlane(records, f"{domain}:{port}", mappings.domains_of)
     second.add({**names.table(), **mappings.table()})

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from staticfire.edge.http1.client import Client
+from staticfire.edge.http1.client import MOST_POOLS, Client
 from staticfire.edge.http1.head import BadHead
 from staticfire.edge.http1.messages import ConnectError, ConnectionBroken, DropConnection, Request, Response
 from staticfire.edge.http1.server import Server
@@ -300,3 +300,17 @@ async def test_a_header_never_starts_a_second_request(value: str) -> None:
 async def test_an_address_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match="no http:// or https:// address"):
         await Client().request("GET", "ftp://example.com", "/")
+
+
+async def test_connections_are_kept_to_so_many_hosts_and_those_of_the_longest_unused_one_end() -> None:
+    client = Client(idle_seconds=60)
+    async with serving(echo) as server:
+        addresses = [f"http://{number}@127.0.0.1:{server.port}" for number in range(MOST_POOLS + 2)]
+        held = await client.request("GET", addresses[0], "/")
+        for address in addresses[1:]:
+            await (await client.request("GET", address, "/")).read()
+        await eventually(lambda: len(server.connections) == MOST_POOLS + 1)
+        await held.read()  # its host was given up meanwhile
+        await eventually(lambda: len(server.connections) == MOST_POOLS)
+        assert (await client.request("GET", addresses[0], "/")).status == 200
+        client.close()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from servicekit.errors import Refused, Unavailable
+from servicekit.http import as_http_apis
 from servicekit.resolver import Resolver
 
 
@@ -76,3 +77,35 @@ def test_a_store_that_is_away_is_503_and_the_answer_does_not_say_which() -> None
 def test_a_bug_is_not_answered_here() -> None:
     with pytest.raises(ZeroDivisionError):
         ask(raising(ZeroDivisionError()))
+
+
+def rest_event(path: str, **changes: Any) -> dict[str, Any]:
+    """The event of a REST API's function."""
+    event = {
+        **{"resource": "/things/{id}", "path": path, "httpMethod": "GET", "body": None, "isBase64Encoded": False},
+        "headers": {"X-Mine": "b"},
+        "multiValueHeaders": {"X-Mine": ["a", "b"]},
+        "queryStringParameters": None,
+        "multiValueQueryStringParameters": None,
+        "pathParameters": {"id": "7"},
+        "requestContext": {"stage": "v1", "path": f"/v1{path}", "requestId": "id", "identity": {"sourceIp": "::1"}},
+    }
+    return {**event, **changes}
+
+
+def test_a_rest_apis_event_finds_its_route_too(app: Resolver) -> None:
+    answer = app.resolve(rest_event("/things/a%20b"), None)
+
+    assert (answer["statusCode"], json.loads(answer["body"])) == (200, {"id": "a b", "size": 0.1})
+
+
+def test_a_custom_domains_path_of_a_rest_api_finds_its_route(app: Resolver) -> None:
+    context = {"stage": "v1", "path": "/things/7", "requestId": "id", "identity": {}}
+    assert app.resolve(rest_event("/things/7", requestContext=context), None)["statusCode"] == 200
+
+
+def test_values_that_come_more_than_once_are_joined_as_an_http_apis_are() -> None:
+    event = as_http_apis(rest_event("/things/7", multiValueQueryStringParameters={"q": ["1", "a b"]}))
+
+    assert event["queryStringParameters"] == {"q": "1,a b"}
+    assert (event["rawQueryString"], event["headers"]) == ("q=1&q=a+b", {"x-mine": "a,b"})

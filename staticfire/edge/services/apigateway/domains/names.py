@@ -17,6 +17,8 @@ from staticfire.edge.services.apigateway.v2.apis import check_tags
 from staticfire.edge.services.apigateway.v2.called import arn_of, bad_request, conflict, merged, missing, now, page_of
 from staticfire.edge.services.apigateway.v2.records import DOMAIN_NAMES, Keys, Record, V2Records
 
+from .own_names import OwnNames
+
 KIND, MAPPING = "domain-name", "mapping"
 SELECTION = "$request.basepath"
 NO_DOMAIN = "The domain name resource specified in the request was not found."
@@ -27,8 +29,9 @@ _NAME = re.compile(r"(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a
 
 
 class DomainNames:
-    def __init__(self, records: V2Records) -> None:
+    def __init__(self, records: V2Records, own: OwnNames) -> None:
         self._records = records
+        self._own = own
 
     def table(self) -> dict[str, Carry]:
         """Those of apigatewayv2."""
@@ -63,6 +66,8 @@ class DomainNames:
         name = name.lower()
         if not _NAME.fullmatch(name):
             raise bad_request(f"Invalid domain name: {name}")
+        if self._own.has(name):
+            raise bad_request(f"Invalid domain name: {name} is, or covers, a name of this endpoint itself.")
         check_tags(tags)
         async with self._records.changing(DOMAIN_NAMES):
             if any(key.id == name for key in self._records.everywhere(KIND)):

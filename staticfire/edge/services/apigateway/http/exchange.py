@@ -8,16 +8,16 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-va
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
 from staticfire.edge.aws.calls import Scope
 from staticfire.edge.http1.hop_by_hop import HOP_BY_HOP
 from staticfire.edge.http1.messages import Request
-from staticfire.edge.services.apigateway.common.request_ids import clock, new_request_id
+from staticfire.edge.services.apigateway.common.exchange import ServedRequest
+from staticfire.edge.services.apigateway.common.request_ids import new_request_id
 from staticfire.edge.services.cloudwatch.metric_writer import Dimensions
 from staticfire.edge.traces.trace_id import new_root
 
@@ -39,7 +39,7 @@ def decoded_path(path: str) -> str:
 
 
 @dataclass(slots=True, eq=False)
-class Exchange:
+class Exchange(ServedRequest):
     """One request. Made when its API and stage are known; the steps fill in what they find."""
 
     request: Request
@@ -49,36 +49,18 @@ class Exchange:
     path: str
     domain_name: str
     base_path: str | None = None
-    now: float = field(init=False)
-    request_id: str = field(init=False)
-    trace_id: str = field(init=False)
     raw_path: str = field(init=False)
     query_string: str = field(init=False)
-    body: bytes = b""
     cookies: list[str] = field(default_factory=list)
     route: Route | None = None
     dimensions: Dimensions | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
     authorizer: dict[str, Any] | None = None
-    authorizer_error: str | None = None
     principal: str | None = None
-    authorizer_latency: int | None = None
-    authorizer_status: int | None = None
-    integration_error: str | None = None
-    integration_latency: int | None = None
-    integration_request_id: str | None = None
-    integration_status: int | None = None
     backend_status: int | None = None
-    error_message: str | None = None
-    error_kind: str | None = None
-    status: int = 0
-    response_length: int = 0
-    response_latency: int = 0
     _headers: dict[str, str] | None = None
-    _query: list[tuple[str, str]] | None = None
 
     def __post_init__(self) -> None:
-        self.now = time.time()
         self.request_id = new_request_id()
         self.trace_id = self.request.headers.get("x-amzn-trace-id") or new_root(self.now)
         decoded = decoded_path(self.path)
@@ -113,11 +95,8 @@ class Exchange:
         return self._headers if self._headers is not None else dict(self.request.headers.items())
 
     @property
-    def query(self) -> list[tuple[str, str]]:
-        """Query parameters, decoded, in the order sent."""
-        if self._query is None:
-            self._query = parse_qsl(self.query_string, keep_blank_values=True) if self.query_string else []
-        return self._query
+    def query_text(self) -> str:
+        return self.query_string
 
     def map(self, path: str, query: str, headers: list[tuple[str, str]]) -> None:
         """Parameter mapping changed what the function gets to see."""
@@ -132,14 +111,6 @@ class Exchange:
     def query_parameter(self, name: str) -> str | None:
         values = [value for key, value in self.query if key == name]
         return ",".join(values) if values else None
-
-    @property
-    def time(self) -> str:
-        return clock.text(self.now)
-
-    @property
-    def epoch_ms(self) -> int:
-        return int(self.now * 1000)
 
     @property
     def protocol(self) -> str:

@@ -59,7 +59,7 @@ class _Export:
         }
         definitions = self._definitions()
         if self._third:
-            base = {"basePath": {"default": f"/{exported.stage}"}}
+            base = {"basePath": {"default": exported.stage}}
             servers = [{"url": f"https://{exported.host}/{{basePath}}", "variables": base}]
             components = {"schemas": definitions, "securitySchemes": self._schemes}
             document = {"openapi": "3.0.1", "info": info, "servers": servers, "paths": paths}
@@ -120,14 +120,11 @@ class _Export:
             content = {kind: {"schema": self._reference(name)} for kind, name in models.items()}
             operation["requestBody"] = {"content": content, "required": True}
         elif models:
-            operation["consumes"] = list(models)
             schema = self._reference(next(iter(models.values())))
             parameters.append({"in": "body", "name": next(iter(models.values())), "required": True, "schema": schema})
         responses = method.get("methodResponses") or {}
         if not self._third:
-            produced = [kind for one in responses.values() for kind in one.get("responseModels") or {}]
-            if produced:
-                operation["produces"] = list(dict.fromkeys(produced))
+            operation |= _media_types(method)
         if parameters:
             operation["parameters"] = parameters
         operation["responses"] = {status: self._response(one) for status, one in sorted(responses.items())}
@@ -223,6 +220,18 @@ class _Export:
                 extension["identitySource"] = source
             scheme[f"{EXTENSION}authorizer"] = {"type": authorizer["type"].lower(), **extension}
         return scheme
+
+
+def _media_types(method: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What an operation takes and answers: of its models, and of its integration's templates."""
+    integration = method.get("methodIntegration") or {}
+    taken = [*(method.get("requestModels") or {}), *(integration.get("requestTemplates") or {})]
+    responses = (method.get("methodResponses") or {}).values()
+    answered = [kind for response in responses for kind in response.get("responseModels") or {}]
+    for response in (integration.get("integrationResponses") or {}).values():
+        answered += response.get("responseTemplates") or {}
+    kinds = {"consumes": list(dict.fromkeys(taken)), "produces": list(dict.fromkeys(answered))}
+    return {name: one for name, one in kinds.items() if one}
 
 
 def _is_json(model: Mapping[str, Any]) -> bool:

@@ -34,7 +34,7 @@ def connection_of(path: str) -> str | None:
 
 
 class Management:
-    """`guard`: why a browser's request is not served, if it is a page's of another origin."""
+    """`guard`: why a browser's request is not served: a page's of another origin, or by a name that is not ours."""
 
     def __init__(
         self,
@@ -49,11 +49,21 @@ class Management:
         self._guard = guard
 
     async def answer(
-        self, request: Request, stage: WebSocketStage | None, connection_id: str, *, at_root: bool = False
+        self,
+        request: Request,
+        stage: WebSocketStage | None,
+        connection_id: str,
+        *,
+        at_root: bool = False,
+        of_custom_domain: bool = False,
     ) -> Response:
-        """`at_root`: no API is named, and where nobody is connected so, none is known."""
+        """`at_root`: no API is named, and where nobody is connected so, none is known.
+
+        A browser that was led here by a name of the page's own tells no origin: the host is looked at as well, unless
+        it is a domain that somebody gave an API.
+        """
         by_a_page = "origin" in request.headers or request.headers.get("sec-fetch-site") not in ("", "none")
-        refusal = self._guard(request) if by_a_page else None
+        refusal = self._guard(request) if by_a_page or not of_custom_domain else None
         if refusal is not None:
             return refusal
         try:

@@ -131,7 +131,10 @@ class WebSocketApis:
         if stage is not None and stage.endpoint_disabled and address.base_path is None:
             stage = None
         if connection_id is not None:
-            return await self._management.answer(address.request, stage, connection_id)
+            of_custom_domain = address.base_path is not None
+            return await self._management.answer(
+                address.request, stage, connection_id, of_custom_domain=of_custom_domain
+            )
         if stage is None or path not in ("", "/"):
             return _json(403, {"message": "Forbidden"})
         return await self._handshake(address, stage)

@@ -205,6 +205,7 @@ class Lab:
             cast(Functions, self.functions),
             SignedCallers(keys, self.issued, IdentityPolicies(self.iam)),
             services,
+            hosts=("localhost", "gateway.example"),
             public_host="127.0.0.1",
             port=PORT,
             gate=Gate(lambda: 0),

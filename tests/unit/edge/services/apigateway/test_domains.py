@@ -146,3 +146,25 @@ async def test_changes_at_the_same_time_lose_nothing(lab: Lab) -> None:
     )
     mapping = await lab.call("GET", one)
     assert (mapping["apiMappingKey"], mapping["apiId"]) == ("k", other.id)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gateway.example",
+        "*.gateway.example",
+        "execute-api.localhost",
+        "a.execute-api.gateway.example",
+        "b.s3.localhost",
+    ],
+)
+async def test_a_name_of_the_endpoint_itself_is_no_domain(lab: Lab, name: str) -> None:
+    for path in ("/v2/domainnames", "/domainnames"):
+        with pytest.raises(AwsError, match="a name of this endpoint itself") as refused:
+            await lab.call("POST", path, {"domainName": name})
+        assert refused.value.code == "BadRequestException"
+
+
+async def test_names_below_the_endpoints_own_may_be_domains(lab: Lab) -> None:
+    for name in ("shop.localhost", "api.gateway.example"):
+        assert (await lab.call("POST", "/v2/domainnames", {"domainName": name}))["domainName"] == name

@@ -10,7 +10,7 @@ from staticfire.edge.aws.protocol import Params
 from staticfire.edge.services.apigateway.rest.records import Record, RestRecords
 
 from . import patches
-from .common import bad_request, conflict, in_order, made, new_id, new_value, not_found, now, page, truth, with_tags
+from .common import bad_request, conflict, made, new_id, new_value, newest_first, not_found, now, page, truth, with_tags
 
 SHORTEST_VALUE = 20
 LONGEST_VALUE = 128
@@ -40,7 +40,7 @@ class ApiKeyOperations:
     async def list_all(self, call: Call, params: Params) -> Record:
         keys = [
             _shown(key, params.get("includeValues"))
-            for key in in_order(self._records.api_keys(call.scope))
+            for key in newest_first(self._records.api_keys(call.scope))
             if (key.get("name") or "").startswith(params.get("nameQuery") or "")
             and (not params.get("customerId") or key.get("customerId") == params["customerId"])
         ]

@@ -104,8 +104,6 @@ def new_authorizer(params: Mapping[str, Any]) -> Record:
     authorizer |= {member: params[member] for member in _OPTIONAL if params.get(member) not in (None, "", [])}
     cognito = params["type"] == COGNITO
     authorizer.setdefault("authType", "cognito_user_pools" if cognito else "custom")
-    if not cognito:
-        authorizer.setdefault("authorizerResultTtlInSeconds", DEFAULT_SECONDS)
     _check(authorizer)
     return authorizer
 

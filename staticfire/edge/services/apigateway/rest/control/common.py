@@ -69,6 +69,11 @@ def in_order(records: Sequence[Record]) -> list[Record]:
     return sorted(records, key=lambda record: record.get("_made", 0))
 
 
+def newest_first(records: Sequence[Record]) -> list[Record]:
+    """As AWS lists API keys."""
+    return in_order(records)[::-1]
+
+
 def no_domains(api_id: str, stage: str | None) -> list[str]:
     return []
 

@@ -8,7 +8,19 @@ from staticfire.edge.services.apigateway.rest.records import Record, RestRecords
 
 from . import patches
 from .api_keys import plan_key, required_key
-from .common import bad_request, conflict, in_order, made, new_id, not_found, number, page, whole_number, with_tags
+from .common import (
+    bad_request,
+    conflict,
+    in_order,
+    made,
+    new_id,
+    newest_first,
+    not_found,
+    number,
+    page,
+    whole_number,
+    with_tags,
+)
 from .patches import Patch
 
 PERIODS = ("DAY", "WEEK", "MONTH")
@@ -120,7 +132,7 @@ class UsagePlanOperations:
     async def list_keys(self, call: Call, params: Params) -> Record:
         keys = [
             key
-            for key in in_order(self._records.list(call.scope, "usage-plan-key", params["usagePlanId"]))
+            for key in newest_first(self._records.list(call.scope, "usage-plan-key", params["usagePlanId"]))
             if (key.get("name") or "").startswith(params.get("nameQuery") or "")
         ]
         return page(keys, params)

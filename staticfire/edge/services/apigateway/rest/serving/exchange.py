@@ -7,27 +7,23 @@ addressed -> routed (method, path parameters) -> arrived (body) -> authorised (a
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
-from urllib.parse import parse_qsl
 
 from staticfire.edge.aws.calls import Scope
-from staticfire.edge.http1.hop_by_hop import HOP_BY_HOP
 from staticfire.edge.http1.messages import Request
-from staticfire.edge.services.apigateway.common.request_ids import clock, new_request_id
+from staticfire.edge.services.apigateway.common.exchange import ServedRequest
+from staticfire.edge.services.apigateway.common.request_ids import new_request_id
 from staticfire.edge.services.cloudwatch.metric_writer import Dimensions
 from staticfire.edge.traces.trace_id import new_root
 
+from .header_rules import HIDDEN, OWN
 from .templates.variables import Parameters
 from .trail import Trail
 
-# Between client and gateway only.
-NOT_FORWARDED = HOP_BY_HOP | {"content-length", "expect"}
 # API Gateway spells these its own way, however the client did.
 _SPELLED = {"authorization": "Authorization", "user-agent": "User-Agent", "host": "Host"}
-_HIDDEN = NOT_FORWARDED | {"x-amzn-trace-id", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"}
 
 
 class RoutedMethod(Protocol):
@@ -46,7 +42,7 @@ def _uuid() -> str:
 
 
 @dataclass(slots=True, eq=False)
-class RestExchange:
+class RestExchange(ServedRequest):
     """One request. Made when its API and stage are known; the steps fill in what they find."""
 
     request: Request
@@ -62,37 +58,20 @@ class RestExchange:
     canary: bool = False
     edge_optimized: bool = False
     trail: Trail | None = None
-    now: float = field(init=False)
-    request_id: str = field(init=False)
     extended_request_id: str = field(init=False)
-    trace_id: str = field(init=False)
     path: str = field(init=False)
-    body: bytes = b""
     method: RoutedMethod | None = None
     path_parameters: Mapping[str, str] = field(default_factory=dict)
     identity: dict[str, Any] = field(default_factory=dict)
     authorizer: dict[str, Any] | None = None
     usage_key: str | None = None
     overrides: dict[str, Any] = field(default_factory=dict)
-    authorizer_error: str | None = None
-    authorizer_latency: int | None = None
-    authorizer_status: int | None = None
-    integration_error: str | None = None
-    integration_latency: int | None = None
-    integration_request_id: str | None = None
-    integration_status: int | None = None
     endpoint_status: int | None = None
-    error_kind: str | None = None
-    error_message: str | None = None
+    passes_trace: bool = False
     validation_error: str | None = None
-    status: int = 0
-    response_length: int = 0
-    response_latency: int = 0
-    _query: list[tuple[str, str]] | None = None
     _parameters: Parameters | None = None
 
     def __post_init__(self) -> None:
-        self.now = time.time()
         self.request_id = _uuid()
         self.extended_request_id = new_request_id()
         headers = self.request.headers
@@ -120,12 +99,8 @@ class RestExchange:
         return self.request.method
 
     @property
-    def query(self) -> list[tuple[str, str]]:
-        """Query parameters, decoded, in the order sent."""
-        if self._query is None:
-            text = self.request.query
-            self._query = parse_qsl(text, keep_blank_values=True) if text else []
-        return self._query
+    def query_text(self) -> str:
+        return self.request.query
 
     def header(self, name: str) -> str | None:
         """The last value of a header."""
@@ -137,7 +112,7 @@ class RestExchange:
         if place == "path":
             return self.path_parameters.get(name)
         if place == "header":
-            return self.header(name)
+            return self._mapped_header(name.lower())
         if place == "querystring":
             return next((value for key, value in reversed(self.query) if key == name), None)
         if place == "multivalueheader":
@@ -151,12 +126,18 @@ class RestExchange:
     def parameters(self) -> Parameters:
         """As templates see them."""
         if self._parameters is None:
-            self._parameters = Parameters(self.path_parameters, dict(self.query), dict(self.headers))
+            self._parameters = Parameters(self.path_parameters, dict(self.query), dict(self.seen_headers()))
         return self._parameters
+
+    def _mapped_header(self, lower: str) -> str | None:
+        """A header as mappings see it."""
+        if lower in OWN:
+            return next(value for name, value in self.forwarded() if name.lower() == lower)
+        return None if lower in HIDDEN else self.header(lower)
 
     def seen_headers(self) -> list[tuple[str, str]]:
         """As what is behind the API sees them: with API Gateway's own, without those of the connection."""
-        kept = [(name, value) for lower, name, value in self._spelled() if lower not in _HIDDEN]
+        kept = [(name, value) for lower, name, value in self._spelled() if lower not in HIDDEN and lower not in OWN]
         return [*kept, *self.forwarded()]
 
     def forwarded(self) -> list[tuple[str, str]]:
@@ -167,14 +148,6 @@ class RestExchange:
             ("X-Forwarded-Port", self.port),
             ("X-Forwarded-Proto", "http"),
         ]
-
-    @property
-    def time(self) -> str:
-        return clock.text(self.now)
-
-    @property
-    def epoch_ms(self) -> int:
-        return int(self.now * 1000)
 
     @property
     def context_path(self) -> str:

@@ -220,7 +220,7 @@ class RestServing:
 
 def _own_headers(exchange: RestExchange) -> list[tuple[str, str]]:
     headers = [("x-amzn-RequestId", exchange.request_id), ("x-amz-apigw-id", exchange.extended_request_id)]
-    if exchange.endpoint_status is not None:
+    if exchange.endpoint_status is not None and not exchange.passes_trace:
         headers.append(("X-Amzn-Trace-Id", exchange.trace_id))
     return headers
 

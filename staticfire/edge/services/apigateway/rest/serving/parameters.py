@@ -62,10 +62,13 @@ class RequestParameters:
     def __bool__(self) -> bool:
         return bool(self._mappings)
 
-    def map(self, exchange: RestExchange) -> MappedParameters:
-        mapped = MappedParameters()
+    def check(self) -> None:
         if self._illegal:
             raise internal(f"{self._illegal} header already present")
+
+    def map(self, exchange: RestExchange) -> MappedParameters:
+        mapped = MappedParameters()
+        self.check()
         for place, name, source in self._mappings:
             value = source(exchange)
             if value is not None:

@@ -19,13 +19,11 @@ import orjson
 from staticfire.edge.http1.messages import HeaderList, Response
 
 from .gateway_responses import malformed
+from .header_rules import told
 from .media_types import accepts_binary, is_binary
 
 _MEMBERS = frozenset(("statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded", "cookies"))
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-# Of the connection, or API Gateway's own.
-_DROPPED = frozenset(("connection", "content-length", "keep-alive", "proxy-connection", "te", "trailer"))
-_REMAPPED = frozenset(("transfer-encoding", "upgrade"))
 _TYPE = ("Content-Type", "application/json")
 
 
@@ -94,10 +92,7 @@ def _name(name: str) -> str | None:
     """The name as the client gets it; None when the gateway drops this header."""
     if not _TOKEN.fullmatch(name):
         raise malformed(f"Malformed Lambda proxy response: {name!r} is not a header name")
-    lower = name.lower()
-    if lower in _DROPPED:
-        return None
-    return f"x-amzn-Remapped-{name}" if lower in _REMAPPED else name
+    return told(name, passed=True)
 
 
 def _value(name: str, value: Any) -> str:

@@ -29,6 +29,7 @@ def test_headers_of_both_maps() -> None:
         ("a", "1"),
         ("Set-Cookie", "x"),
         ("Set-Cookie", "y"),
+        ("x-amzn-Remapped-Connection", "close"),
     ]
 
 

@@ -18,6 +18,7 @@ from staticfire.edge.services.apigateway.rest.serving.compiled import ApiSetting
 from staticfire.edge.services.apigateway.rest.serving.context import context_tree
 from staticfire.edge.services.apigateway.rest.serving.exchange import RestExchange
 from staticfire.edge.services.apigateway.rest.serving.gateway_responses import internal
+from staticfire.edge.services.apigateway.rest.serving.header_rules import for_client
 from staticfire.edge.services.apigateway.rest.serving.media_types import response_payload
 from staticfire.edge.services.apigateway.rest.serving.parameters import EndpointAnswer, ResponseParameters
 from staticfire.edge.services.apigateway.rest.serving.templates.budget import TemplateFailed
@@ -66,6 +67,7 @@ class ResponseMapper:
             body, late = await self._rendered(exchange, template, body)
             early = {**early, **late, "header": {**(early.get("header") or {}), **(late.get("header") or {})}}
         status, headers = _overridden(status, headers, early)
+        headers = for_client(headers)
         if not any(name.lower() == "content-type" for name, _ in headers):
             headers.insert(0, ("Content-Type", kind))
         return Response(status, headers, body)

@@ -18,9 +18,10 @@ from staticfire.edge.http1.messages import BodyTooLarge, HeaderList, Response
 from staticfire.edge.services.apigateway.common.limits import MAX_BODY
 from staticfire.edge.services.apigateway.common.texts import with_stage_variables
 from staticfire.edge.services.apigateway.rest.serving.compiled import ApiSettings, Json
-from staticfire.edge.services.apigateway.rest.serving.exchange import NOT_FORWARDED, RestExchange
+from staticfire.edge.services.apigateway.rest.serving.exchange import RestExchange
 from staticfire.edge.services.apigateway.rest.serving.execution_log import received, sent
 from staticfire.edge.services.apigateway.rest.serving.gateway_responses import internal, timed_out, unreachable
+from staticfire.edge.services.apigateway.rest.serving.header_rules import for_client, for_server
 from staticfire.edge.services.apigateway.rest.serving.media_types import response_payload
 from staticfire.edge.services.apigateway.rest.serving.parameters import (
     EndpointAnswer,
@@ -34,10 +35,6 @@ from .payloads import RequestMapper
 
 _PLACE = re.compile(r"\{([^}]+)\}")
 _NOT_PASSED = frozenset(("host", "content-encoding", "via"))
-_REMAPPED = frozenset(("connection", "content-length", "date", "server", "www-authenticate", "x-amzn-requestid"))
-_DROPPED = frozenset(
-    ("keep-alive", "proxy-authenticate", "proxy-connection", "trailer", "transfer-encoding", "upgrade")
-)
 _NO_BODY = ("GET", "HEAD", "OPTIONS")
 
 
@@ -120,25 +117,15 @@ class HttpProxyResponder:
             for name, value in exchange.seen_headers()
             if name.lower() not in _NOT_PASSED and name.lower() not in set_names
         ]
-        headers += [*mapped.header.items(), ("X-Amzn-Apigateway-Api-Id", exchange.api_id)]
+        headers += [*for_server(list(mapped.header.items())), ("X-Amzn-Apigateway-Api-Id", exchange.api_id)]
         if not any(name.lower() == "user-agent" for name, _ in headers):
             headers.append(("User-Agent", f"AmazonAPIGateway_{exchange.api_id}"))
         query = [*exchange.query, *mapped.querystring.items()]
+        exchange.passes_trace = True
         answer = await self._endpoint.ask(exchange, mapped.path, query, headers, exchange.body)
         kind, accept = answer.header("content-type"), exchange.header("accept")
         body = response_payload(answer.body, kind, accept, None, self._binary)
-        return Response(answer.status, _passed(answer.headers), body)
-
-
-def _passed(headers: HeaderList) -> HeaderList:
-    kept: HeaderList = []
-    for name, value in headers:
-        lower = name.lower()
-        if lower in _REMAPPED:
-            kept.append((f"x-amzn-Remapped-{name}", value))
-        elif lower not in _DROPPED:
-            kept.append((name, value))
-    return kept
+        return Response(answer.status, for_client(answer.headers, passed=True), body)
 
 
 class RestHttpResponder:
@@ -163,7 +150,7 @@ class RestHttpResponder:
 
 def _headers(exchange: RestExchange, mapped: MappedParameters, method: str) -> HeaderList:
     """Nothing of the client's goes along but what is mapped, and its content type."""
-    headers = [(name, value) for name, value in mapped.header.items() if name.lower() not in NOT_FORWARDED]
+    headers = for_server(list(mapped.header.items()))
     names = {name.lower() for name, _ in headers}
     defaults = [("Accept", "application/json"), ("User-Agent", f"AmazonAPIGateway_{exchange.api_id}")]
     kind = exchange.request.headers.get("content-type")

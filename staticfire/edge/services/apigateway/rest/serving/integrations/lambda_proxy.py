@@ -26,6 +26,7 @@ from staticfire.edge.services.apigateway.rest.serving.gateway_responses import (
     timed_out,
     too_long,
 )
+from staticfire.edge.services.apigateway.rest.serving.parameters import RequestParameters
 from staticfire.edge.services.lambda_ import FunctionRef, Functions, Outcome
 from staticfire.edge.services.lambda_.service import Streaming
 
@@ -59,10 +60,13 @@ class LambdaProxyResponder:
         self._streams = integration.get("responseTransferMode") == "STREAM"
         self._own_policy = integration.get("credentials") is None
         self._binary = settings.binary_media_types
+        # Nothing of them reaches the function, but AWS checks them.
+        self._parameters = RequestParameters(integration.get("requestParameters") or {}, to_aws=True)
 
     async def respond(self, exchange: RestExchange) -> Response:
         if not self._posts:
             raise internal("Invalid HTTP method: an integration of a function wants POST")
+        self._parameters.check()
         event = proxy_event.for_function(exchange, self._binary)
         if len(event) > MAX_EVENT:
             raise too_long(f"the event for the function is {len(event)} bytes, Lambda takes {MAX_EVENT}")
