@@ -436,7 +436,7 @@ def _image(repository: str, table: Table, zips: Sequence[str]) -> ImageSettings:
     if bool(made_of) == bool(dockerfile):
         raise UsageError(
             f"{table.source}: [{table.name}] needs either `zips` or a `dockerfile`.",
-            remedy="`zips` names zips of the stack that it is made of, without an engine; an engine builds a `dockerfile`.",
+            remedy="Of `zips` of the stack it is made without an engine; a `dockerfile` is built by one.",
         )
     for name in made_of:
         if name not in zips:

@@ -1,22 +1,25 @@
-"""The base of images that are put together without an engine: this machine's Python, with AWS's runtime client, as a layer.
+"""The base of images that are put together without an engine: this machine's Python and AWS's runtime client, a layer.
 
 It stands in for AWS's base image for Python, which an engine has to pull. What runs there runs here: the client at
-/var/runtime, Python at /var/lang, `/lambda-entrypoint.sh HANDLER`, the variables that AWS's sets. The operating system is
-not Amazon Linux but what of this machine Python needs: its libraries, a shell, certificates.
+/var/runtime, Python at /var/lang, `/lambda-entrypoint.sh HANDLER`, the variables that AWS's sets. The operating system
+is not Amazon Linux but what of this machine Python needs: its libraries, a shell, certificates.
 
 By hand, as what builds images (buildah, kaniko) is on few machines, and needs a base from a registry.
 """
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import os
 import re
+import shutil
 import ssl
 import subprocess
 import sys
 import tarfile
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,15 +31,17 @@ from staticfire.layout import Layout
 from .runtimes import interpreters, nearest
 from .venvs import Interpreter, lock_file, virtual_environment
 
-FORMAT = b"1"  # of what is made here: another one is another base
 # What of the standard library no function needs: what is tested, drawn, installed or compiled with.
 UNNEEDED = re.compile(
     r"/(?:test|tests|idlelib|tkinter|ensurepip|(?:site|dist)-packages|lib2to3|turtledemo|config-[^/]*)/"
     r"|/_tkinter\.|\.opt-[12]\.pyc$"
 )
-# Which Python looks for while it runs, so that nothing lists them.
-OPENED_LATER = re.compile(r"lib(?:nss_(?:dns|files)|resolv|gcc_s|pthread|dl)\.so\.\d+")
+# Which Python looks for while it runs, and what wheels may expect of any Linux (the list of manylinux).
+OPENED_LATER = re.compile(
+    r"lib(?:nss_(?:dns|files)|resolv|anl|m|rt|dl|pthread|util|nsl|gcc_s|stdc\+\+|atomic|z|expat)\.so\.\d+"
+)
 BASH = Path("/bin/bash")
+PACKED = 1  # how hard gzip tries: the layer is pushed to this machine alone
 ENTRYPOINT = "lambda-entrypoint.sh"
 SCRIPT = b"""#!/bin/bash
 if [ $# -ne 1 ]; then
@@ -75,20 +80,27 @@ class PythonBase:
                 remedy="Have an engine build it: `dockerfile` in the place of `zips`. Or deploy the function as a zip.",
             )
         python = nearest(f"python{minor}", interpreters())
-        made_of = [FORMAT, SCRIPT, lock_file("runtime").read_bytes()]
+        made_of = [Path(__file__).read_bytes(), lock_file("runtime").read_bytes()]
         made_of += [os.fsencode(python.path.resolve()), python.full_version.encode()]
         return cls(python, hashlib.sha256(b"|".join(made_of)).hexdigest()[:16], layout)
 
-    def layer(self) -> Path:
-        """The layer's tar; made once for all projects of this user."""
-        path = self._layout.cache / "images" / f"python{self.python.minor}-{self.key}.tar"
+    def layer(self) -> tuple[Path, str]:
+        """The layer, packed, and the digest of its tar; made once for all projects of this user."""
+        path = self._layout.cache / "images" / f"python{self.python.minor}-{self.key}.tar.gz"
+        digest = path.with_suffix(".sha256")
         path.parent.mkdir(parents=True, exist_ok=True)
         with file_lock(path.with_name(f".{path.name}.lock")):
             if not path.exists():
-                part = path.with_name(f"{path.name}.unfinished")
-                self._write(part)
-                part.rename(path)
-        return path
+                with tempfile.TemporaryDirectory(prefix="layer-", dir=path.parent) as temporary:
+                    tar, packed = Path(temporary, "tar"), Path(temporary, "packed")
+                    self._write(tar)
+                    with tar.open("rb") as read:
+                        digest.write_text(f"sha256:{hashlib.file_digest(read, 'sha256').hexdigest()}")
+                        read.seek(0)
+                        with gzip.GzipFile("", "wb", PACKED, packed.open("wb"), mtime=0) as written:
+                            shutil.copyfileobj(read, written, 1 << 20)
+                    packed.rename(path)
+        return path, digest.read_text()
 
     def _write(self, path: Path) -> None:
         runtime = virtual_environment(

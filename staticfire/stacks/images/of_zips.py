@@ -72,10 +72,11 @@ class ImageOfZips:
     def build(self) -> ImageOnDisk:
         directory = self.layout.build / "images" / f"{self.image.name.replace('/', '-')}-{self.tag}"
         directory.mkdir(parents=True, exist_ok=True)
-        layers = [Blob.of(self.base.layer()), Blob.of(self._layer(directory))]
+        base, diff_id = self.base.layer()
+        code = Blob.of(self._layer(directory))
         config = directory / "config.json"
-        write_atomically(config, configuration([layer.digest for layer in layers], this_architecture(), self._config))
-        return ImageOnDisk(layers, Blob.of(config))
+        write_atomically(config, configuration([diff_id, code.digest], this_architecture(), self._config))
+        return ImageOnDisk([Blob.of(base), code], Blob.of(config))
 
     def _layer(self, directory: Path) -> Path:
         path = directory / "code.tar"
@@ -93,7 +94,7 @@ class ImageOfZips:
         return path
 
     def _compile(self, root: Path) -> None:
-        """By the Python that will read it. What cannot be compiled is left as it is: Python says why when it is imported."""
+        """By the Python that will read it. What cannot be compiled is left: Python says why when it is imported."""
         options = ["-q", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash", "-s", str(root), "-p", "/"]
         command = [str(self.base.python.path), "-m", "compileall", *options, str(root)]
         run = subprocess.run(command, check=False, capture_output=True, text=True)
