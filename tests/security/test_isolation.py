@@ -145,7 +145,7 @@ async def test_variables_of_the_start_have_their_effect_inside(lab: Lab, said: S
     own = {"PYTHONPATH": "/var/task/more", "LD_LIBRARY_PATH": "/var/task/libraries", "PYTHONUNBUFFERED": "1"}
     ref = lab.deploy(
         {
-            "index.py": "import os, more, sys\n"
+            "app.py": "import os, more, sys\n"
             "def handler(event, context):\n"
             "    started = open('/proc/self/environ').read()\n"
             "    return [more.here, os.environ['LD_LIBRARY_PATH'], 'LD_LIBRARY_PATH=/var/task/libraries' in started]\n",
