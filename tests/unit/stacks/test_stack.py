@@ -169,6 +169,8 @@ PLANNED = [
 class PlanningCopy(Copy):
     """One that has a plan to be checked."""
 
+    planned = tuple(PLANNED)
+
     def apply(
         self,
         variables: Mapping[str, Any],
@@ -176,7 +178,7 @@ class PlanningCopy(Copy):
         check: Callable[[list[Resource]], None],
         beforehand: Beforehand | None = None,
     ) -> Mapping[str, Any]:
-        check(PLANNED)
+        check(list(self.planned))
         return super().apply(variables, step, check, beforehand)
 
 
