@@ -23,6 +23,7 @@ from staticfire.stacks.images.of_engine import ImageOfEngine, engine_that_answer
 from staticfire.stacks.images.of_zips import ImageOfZips
 from staticfire.stacks.images.stack_images import StackImages
 from staticfire.stacks.packages import build
+from staticfire.stacks.public_layers import PublicLayers
 from staticfire.stacks.stack import Stack
 from staticfire.stacks.terraform.output import Resource
 from staticfire.toolchain.python_image import PythonBase
@@ -240,7 +241,7 @@ def test_images_are_refused_before_apply_where_nothing_can_start_them(
     stack = Stack(project("[stacks.plain]\nroot = 'infra'\n"), "plain", replace(RUNNING, token="t"))
     monkeypatch.setattr(stack_module, "WorkingCopy", ImagesCopy)
     monkeypatch.setattr(type(RUNNING), "edge", lambda self, timeout: Edge())
-    monkeypatch.setattr(stack_module.PublicLayers, "bring", lambda self, edge: None)
+    monkeypatch.setattr(PublicLayers, "bring", lambda self, edge: None)
     with pytest.raises(UnsupportedError, match="nothing of the plan was applied") as refused:
         stack.up(Progress(), {})
     assert "grants none" in str(refused.value)
