@@ -89,6 +89,19 @@ class Zip:
 
 
 @dataclass(frozen=True)
+class ImageSettings:
+    """An image that `up` pushes: to the ECR repository `name`, under a tag that is of its content, which the Terraform
+    variable `variable` gets. It is put together of `zips` of the stack, or an engine builds the `dockerfile`."""
+
+    name: str
+    variable: str
+    zips: tuple[str, ...] = ()
+    handler: str = ""
+    dockerfile: Path | None = None
+    context: Path | None = None
+
+
+@dataclass(frozen=True)
 class Rebuild:
     """A function to invoke when a fresh emulator met an existing database; an output names the function."""
 
@@ -143,6 +156,7 @@ class StackSettings:
     assignments: tuple[str, ...] = ()  # `-var`: NAME=VALUE
     workspace: str = ""
     zips: tuple[Zip, ...] = ()
+    images: tuple[ImageSettings, ...] = ()
     examples: tuple[str, ...] = ()
     rebuild: tuple[Rebuild, ...] = ()
     seed: Seed | None = None
@@ -251,7 +265,7 @@ FIELDS: Mapping[str, Callable[[Any], Any]] = {
 }
 STACK = (
     *("root", "default", "database", "variables", "var_files", "workspace"),
-    *("zips", "examples", "rebuild", "seed", "load"),
+    *("zips", "images", "examples", "rebuild", "seed", "load"),
 )
 # Settings that were: what to do instead.
 GONE = {
@@ -381,7 +395,7 @@ def _stack(name: str, table: Table) -> StackSettings:
             remedy=f"Remove it, and write in [stacks.{name}]: examples = {examples}",
         )
     table.only(*STACK)
-    zips, rebuild = table.table("zips"), table.table("rebuild").only("functions")
+    zips, images, rebuild = table.table("zips"), table.table("images"), table.table("rebuild").only("functions")
     var_files: tuple[str, ...] = table.get("var_files", strings, ())
     has_database: bool = table.get("database", boolean, False)
     return StackSettings(
@@ -393,6 +407,7 @@ def _stack(name: str, table: Table) -> StackSettings:
         var_files=tuple(table.source.parent / file for file in var_files),
         workspace=table.get("workspace", text, ""),
         zips=tuple(_zip(zip_name, zips.table(zip_name)) for zip_name in zips.values),
+        images=tuple(_image(repository, images.table(repository), tuple(zips.values)) for repository in images.values),
         examples=table.get("examples", strings, ()),
         rebuild=tuple(_rebuild(item, rebuild) for item in rebuild.values.get("functions", [])),
         seed=_seed(table.table("seed"), has_database) if "seed" in table else None,
@@ -411,6 +426,35 @@ def _zip(name: str, table: Table) -> Zip:
         without=table.get("without", strings, ()),
         runtime=table.get("runtime", one_of(*(f"python3.{minor}" for minor in range(8, 15))), ""),
         architecture=table.get("architecture", one_of("x86_64", "arm64"), ""),
+    )
+
+
+def _image(repository: str, table: Table, zips: Sequence[str]) -> ImageSettings:
+    table.only("variable", "zips", "handler", "dockerfile", "context")
+    made_of: tuple[str, ...] = table.get("zips", strings, ())
+    dockerfile = table.path("dockerfile")
+    if bool(made_of) == bool(dockerfile):
+        raise UsageError(
+            f"{table.source}: [{table.name}] needs either `zips` or a `dockerfile`.",
+            remedy="Of `zips` of the stack it is made without an engine; a `dockerfile` is built by one.",
+        )
+    for name in made_of:
+        if name not in zips:
+            raise UsageError(
+                f"{table.where('zips')} names {name!r}, which is not a zip of the stack.",
+                checked=[f"the zips are: {', '.join(zips) or 'none'}"],
+                remedy=nearest(name, zips) or "Describe it in the stack's `zips`.",
+            )
+    for key, instead in (("handler", "zips"), ("context", "dockerfile")):
+        if key in table and instead not in table:
+            raise UsageError(f"{table.where(key)} goes with `{instead}` alone.", remedy="Remove it.")
+    return ImageSettings(
+        name=repository,
+        variable=table.required("variable", "the Terraform variable that takes the image's tag"),
+        zips=made_of,
+        handler=table.get("handler", text, ""),
+        dockerfile=dockerfile,
+        context=table.path("context") or (dockerfile.parent if dockerfile else None),
     )
 
 

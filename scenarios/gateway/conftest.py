@@ -19,9 +19,12 @@ from scenarios.gateway.lab import ECHO, Bearer, Configure, LineOf, SessionOf, To
 from staticfire.testing.kit import AccountLogs, ApiAnswer, ApiClient, StackUnderTest
 
 
-@pytest.fixture(scope="session")
-def staticfire_stack_name() -> str:
-    return "gateway"
+@pytest.fixture(scope="session", params=["gateway", "gateway-image"])
+def staticfire_stack_name(request: pytest.FixtureRequest, staticfire_target: str) -> str:
+    """The gateway as a zip and as an image. In the containers of compose no image starts; `up` refuses it there."""
+    if request.param == "gateway-image" and staticfire_target != "embedded":
+        pytest.skip("the gateway as an image is tried on the embedded target alone")
+    return str(request.param)
 
 
 @pytest.fixture

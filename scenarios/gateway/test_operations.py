@@ -84,11 +84,14 @@ def test_the_stage_takes_2000_requests_a_second_with_bursts_of_5000(
     assert stage["AccessLogSettings"]["DestinationArn"]
 
 
-def test_the_access_log_has_a_line_for_each_request(api: ApiClient, aws: AwsClients) -> None:
+def test_the_access_log_has_a_line_for_each_request(
+    api: ApiClient, aws: AwsClients, staticfire_stack_name: str
+) -> None:
     answer = api.get("/health/live")
+    group = f"/aws/http-api/{staticfire_stack_name}"
 
     def logged() -> list[dict[str, Any]]:
-        pages = aws("logs").get_paginator("filter_log_events").paginate(logGroupName="/aws/http-api/gateway")
+        pages = aws("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
         lines = [json.loads(event["message"]) for page in pages for event in page["events"]]
         return [line for line in lines if line["requestId"] == answer.headers["x-request-id"]]
 

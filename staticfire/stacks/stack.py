@@ -44,6 +44,7 @@ from staticfire.toolchain.node import RUNTIMES as MADE_AT_NEED
 
 from . import made
 from .databases import StackDatabase, database_name
+from .images.stack_images import StackImages
 from .packages import build
 from .planned_packages import obstacles_in_zips
 from .public_layers import PublicLayers
@@ -58,6 +59,7 @@ EMBEDDED = "embedded"  # the target whose emulator the table of resource types w
 RUNTIME_SECONDS = 900.0
 SAVE_SECONDS = 120.0
 SHOWN = 160  # of an output's value
+PUSH_SECONDS = 300.0  # for the edge to take a part of a layer, or to check one
 LAYER_SECONDS = 120.0  # for the edge to take one
 
 
@@ -84,6 +86,7 @@ class _Inputs:
     region: str
     stack: StackSettings
     layers: Mapping[str, Path]
+    images: StackImages
 
     @property
     def fingerprint(self) -> str:
@@ -242,7 +245,8 @@ class Stack:
                 before_apply()
 
             layers = PublicLayers(self.settings, self.account)
-            state = inputs.copy.apply(inputs.variables, step, check)
+            images = _Push(inputs.images, self, step) if self.stack_settings.images else None
+            state = inputs.copy.apply(inputs.variables, step, check, images)
             self._bring_what_no_plan_told(state, layers)
             record = self._of_state(state, fingerprint)
             if applied is None and database_is_older:
@@ -430,10 +434,24 @@ class Stack:
             variables["packages"] = copy.packages(packages)
         if self.database is not None:
             variables["database"] = self.database.variable
-        settings = self.settings
-        return _Inputs(
-            copy, packages, variables, self.running.endpoint, settings.region, self.stack_settings, settings.layers
-        )
+        settings, of = self.settings, self.stack_settings
+        images = StackImages(settings, of, packages)
+        variables |= images.variables
+        endpoint = self.running.endpoint
+        return _Inputs(copy, packages, variables, endpoint, settings.region, of, settings.layers, images)
+
+
+class _Push:
+    """The stack's images come into its repositories before its functions are made of them."""
+
+    def __init__(self, images: StackImages, stack: Stack, step: Step) -> None:
+        self._images, self._ecr, self._step = images, stack.client("ecr", read_timeout=PUSH_SECONDS), step
+
+    def prepare(self, planned: Sequence[Resource]) -> Sequence[str]:
+        return self._images.prepare(planned, self._ecr, self._step)
+
+    def bring(self) -> None:
+        self._images.push(self._ecr, self._step)
 
 
 def _in_short(seen: Sequence[Obstacle]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -219,6 +220,34 @@ def test_what_keeps_an_image_from_starting(
     assert message in failed["errorMessage"]
 
 
+@documented(
+    AREA,
+    "A command that no process of Linux takes is told, and holds nothing up",
+    "lambda/latest/dg/troubleshooting-invocation.html",
+    elsewhere=NO_NAMESPACES,
+)
+def test_a_command_of_an_image_that_is_too_long(lab: Lab, images: Images) -> None:
+    long = bash_image('echo "${#1}"', Cmd=["x" * 100_000])
+    assert lab.result(images.function(long)) == 100_000
+    longer = images.function(bash_image("echo 1", Cmd=["x" * 200_000]))
+    assert "argument list too long" in lab.failure(longer)["errorMessage"]
+    variables = images.function(bash_image("echo 1", Env=["PATH=/bin", "X=" + "x" * 200_000]))
+    assert "argument list too long" in lab.failure(variables)["errorMessage"]
+
+
+@documented(
+    AREA,
+    "What an image's variables say to the dynamic linker holds inside of it",
+    CREATE,
+    elsewhere=NO_NAMESPACES,
+)
+def test_variables_of_an_image_are_for_what_is_in_it(lab: Lab, images: Images, tmp_path: Path) -> None:
+    """The linker writes where LD_DEBUG_OUTPUT says: the machine has that directory, and the image has not."""
+    hostile = bash_image("echo 1", Env=["PATH=/bin", "LD_DEBUG=libs", f"LD_DEBUG_OUTPUT={tmp_path}/linker"])
+    lab.invoke(images.function(hostile))
+    assert list(tmp_path.iterdir()) == []
+
+
 @documented(AREA, "Programs in /opt/extensions of an image run beside it", EXTENSIONS, elsewhere=NO_NAMESPACES)
 def test_extensions_of_an_image(lab: Lab, images: Images) -> None:
     extension = r"""#!/bin/bash
@@ -284,6 +313,9 @@ ESCAPES: list[tuple[list[Entry], str]] = [
     ([link("out", "../../../../../../outside-of"), file("out/../../x", "x")], "leads out of the image"),
     ([Entry("device", kind=b"4")], "is a device"),
     ([hard_link("hard", "../../etc/passwd")], "leads out of the image"),
+    ([file("d/" * 300 + "deep", "x")], "lies deeper than"),
+    ([file("n" * 300, "x")], "cannot be made"),
+    ([file(f"top-{number}", "") for number in range(600)], "at the top of its file system"),
 ]
 
 

@@ -123,6 +123,40 @@ async def test_variables_of_the_edge_and_of_other_functions_are_not_readable(
         assert "s3cr3t" not in said(await functions.invoke(spy, b"{}"))
 
 
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"PYTHONPATH": "{code}"},  # its sitecustomize
+        {"LD_DEBUG": "libs", "LD_DEBUG_OUTPUT": "{code}/came"},  # what the dynamic linker reads of any process
+        {"PYTHONPYCACHEPREFIX": "{code}/came", "PYTHONHOME": ""},
+    ],
+)
+async def test_no_variable_has_the_process_run_or_write_what_lies_outside(
+    lab: Lab, said: Said, tmp_path: Path, variables: dict[str, str]
+) -> None:
+    """A process starts as a program of the machine: where code is unpacked there can be known."""
+    (tmp_path / "sitecustomize.py").write_text(f"open({str(tmp_path / 'came')!r}, 'w').close()\n")
+    own = {name: value.format(code=tmp_path) for name, value in variables.items()}
+    assert await run(lab, said, "os.environ['TOLD']", Environment={"Variables": {**own, "TOLD": "yes"}}) == "yes"
+    assert list(tmp_path.glob("came*")) == []
+
+
+async def test_variables_of_the_start_have_their_effect_inside(lab: Lab, said: Said) -> None:
+    own = {"PYTHONPATH": "/var/task/more", "LD_LIBRARY_PATH": "/var/task/libraries", "PYTHONUNBUFFERED": "1"}
+    ref = lab.deploy(
+        {
+            "app.py": "import os, more, sys\n"
+            "def handler(event, context):\n"
+            "    started = open('/proc/self/environ').read()\n"
+            "    return [more.here, os.environ['LD_LIBRARY_PATH'], 'LD_LIBRARY_PATH=/var/task/libraries' in started]\n",
+            "more/more.py": "here = True\n",
+        },
+        Environment={"Variables": own},
+    )
+    async with lab.running() as functions:
+        assert said(await functions.invoke(ref, b"{}")) == [True, "/var/task/libraries", True]
+
+
 async def test_no_capability_is_left_or_can_be_had_again(lab: Lab, said: Said) -> None:
     status = await run(lab, said, "open('/proc/self/status').read()")
     lines = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)

@@ -22,6 +22,7 @@ from .root import RootFileSystem
 
 WHITEOUT, OPAQUE = ".wh.", ".wh..wh..opq"
 PIECE = 1 << 18
+PACKED_PIECE = 1 << 15  # of which each member of gzip has a copy made, however many members there are
 BUFFER = 1 << 16
 # Lambda's limit for an image, unpacked.
 MOST_BYTES = 10 * 1024**3
@@ -39,6 +40,8 @@ class Allowance:
     directory: str
     bytes: int = MOST_BYTES
     entries: int = MOST_ENTRIES
+    # Tars have headers and padding besides: a third more than the files is allowed for them.
+    read: int = MOST_BYTES + MOST_BYTES // 3
     _until_look: int = 0
 
     def take(self, count: int) -> None:
@@ -50,6 +53,12 @@ class Allowance:
             self._until_look = LOOK_EVERY
             if shutil.disk_usage(self.directory).free < SPARE_DISK + count:
                 raise BadImage("the image is larger, unpacked, than what is free on the disk of the state directory")
+
+    def reading(self, count: int) -> None:
+        """Of all layers together: what is read and thrown away costs time."""
+        self.read -= count
+        if self.read < 0:
+            raise BadImage(f"the image's layers are larger than {MOST_BYTES} bytes unpacked, which is Lambda's limit")
 
     def entry(self) -> None:
         self.entries -= 1
@@ -65,7 +74,6 @@ class _Tar:
         self._allowance = allowance
         self._left = b""
         self._hash = hashlib.sha256()
-        self._read = 0
 
     def read(self, size: int = -1) -> bytes:
         parts, missing = [], size
@@ -75,10 +83,7 @@ class _Tar:
                 if not self._left:
                     break
                 self._hash.update(self._left)
-                self._read += len(self._left)
-                # A tar has headers and padding besides: a third more than the files is allowed for them.
-                if self._read > MOST_BYTES + MOST_BYTES // 3:
-                    raise BadImage(f"a layer is larger than {MOST_BYTES} bytes unpacked, which is Lambda's limit")
+                self._allowance.reading(len(self._left))
             part = self._left[:missing]
             self._left = self._left[len(part) :]
             missing -= len(part)
@@ -94,7 +99,7 @@ class _Tar:
 
 def _inflated(file: BinaryIO) -> Iterator[bytes]:
     """What gzip packed, several members as well, never more than one piece at once."""
-    head = file.read(PIECE)
+    head = file.read(PACKED_PIECE)
     if head[:4] == b"\x28\xb5\x2f\xfd":
         raise UnsupportedImage("a layer is packed with zstd, which Lambda does not take: pack it with gzip")
     if head[:2] != b"\x1f\x8b":
@@ -110,12 +115,12 @@ def _inflated(file: BinaryIO) -> Iterator[bytes]:
             yield piece
         data = inflater.unconsumed_tail
         if inflater.eof:
-            data = inflater.unused_data or file.read(PIECE)
+            data = inflater.unused_data or file.read(PACKED_PIECE)
             if not data.strip(b"\0"):
                 return
             inflater = zlib.decompressobj(wbits=31)
         elif not data:
-            data = file.read(PIECE)
+            data = file.read(PACKED_PIECE)
     raise BadImage("a layer ends too early")
 
 
@@ -133,6 +138,8 @@ class _Header(tarfile.TarInfo):
 
     def _proc_gnusparse_10(self, *details: object) -> None:
         raise BadImage("a layer has a sparse file, which no builder of images writes")
+
+    _proc_gnusparse_00 = _proc_gnusparse_01 = _proc_gnusparse_10
 
 
 @dataclass(slots=True)
@@ -160,7 +167,11 @@ def apply_layer(path: Path, root: RootFileSystem, allowance: Allowance, *, compr
             with tarfile.open(fileobj=tar, mode="r|", bufsize=BUFFER, tarinfo=_Header) as archive:  # type: ignore[call-overload]
                 for entry in archive:
                     allowance.entry()
-                    _apply(entry, archive, root, allowance, own)
+                    try:
+                        _apply(entry, archive, root, allowance, own)
+                    except OSError as error:  # a name that is too long, too many links, a full disk
+                        message = f"the entry {entry.name[:200]!r} cannot be made: {error.strerror or error}"
+                        raise BadImage(message) from error
                     archive.members.clear()
         except (tarfile.TarError, EOFError, UnicodeError) as error:
             raise BadImage(f"a layer is not a tar: {error}") from error
@@ -228,7 +239,9 @@ def _white_out(place: str, base: str, root: RootFileSystem, own: _Own) -> None:
     if hidden in ("", ".", ".."):
         raise BadImage(f"the whiteout {base!r} hides nothing that can be")
     path = os.path.join(folder, hidden)
-    if path not in own.places:
+    if path in own.above:
+        _hide_below(path, root, own)
+    elif path not in own.places:
         root.remove(path)
 
 
@@ -252,7 +265,7 @@ def _write(entry: tarfile.TarInfo, archive: tarfile.TarFile, place: str, allowan
             file.write(piece)
         file.flush()
         # Python's byte code is good for a source of that time, and an image cannot be written to.
-        moment = min(max(0, int(entry.mtime)), LATEST_TIME)
+        moment = int(min(max(0, entry.mtime), LATEST_TIME))  # also where it is no number
         os.utime(file.fileno(), (moment, moment))
         os.fchmod(file.fileno(), _mode(entry))
 

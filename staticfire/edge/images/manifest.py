@@ -151,4 +151,6 @@ def read_config(data: bytes) -> ImageConfig:
     texts = (*config.entrypoint, *config.command, config.workdir, *(part for pair in config.variables for part in pair))
     if any("\0" in text for text in texts):
         raise BadImage("the image's configuration has a text with a null character")
+    if any(not name for name, _ in config.variables):
+        raise BadImage("the image's configuration has a variable without a name")
     return config

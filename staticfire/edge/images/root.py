@@ -14,6 +14,9 @@ from pathlib import Path
 from .errors import BadImage
 
 MOST_LINKS = 40
+# Deeper than any real one, and what a recursion can walk and remove.
+MOST_DEPTH = 200
+MOST_DIRECTORIES = 1_000_000
 
 
 class RootFileSystem:
@@ -23,6 +26,7 @@ class RootFileSystem:
         self.path = os.path.realpath(directory)
         self.modes: dict[str, int] = {}
         self._resolved: dict[str, str] = {}
+        self._made = 0
 
     def place(self, name: str) -> str:
         """Where an entry of that name lies; the directories that lead there are made."""
@@ -31,7 +35,21 @@ class RootFileSystem:
             raise BadImage(f"the entry {name!r} leads out of the image")
         if not parts:
             return self.path
-        return os.path.join(self._parent("/".join(parts[:-1])), parts[-1])
+        place = os.path.join(self._parent("/".join(parts[:-1])), parts[-1])
+        self._check_depth(place)
+        return place
+
+    def _check_depth(self, path: str) -> None:
+        if path.count("/") - self.path.count("/") > MOST_DEPTH:
+            raise BadImage(f"the entry {path[len(self.path) :][:80]!r}... lies deeper than {MOST_DEPTH} directories")
+
+    def _make_on_the_way(self, path: str) -> None:
+        """A directory that no entry names costs as much as one that does."""
+        self._check_depth(path)
+        self._made += 1
+        if self._made > MOST_DIRECTORIES:
+            raise BadImage(f"the image has more than {MOST_DIRECTORIES} directories")
+        os.mkdir(path, 0o755)
 
     def _parent(self, name: str) -> str:
         resolved = self._resolved.get(name)
@@ -54,7 +72,7 @@ class RootFileSystem:
                 mode = os.lstat(path).st_mode
             except FileNotFoundError:
                 if make:
-                    os.mkdir(path, 0o755)
+                    self._make_on_the_way(path)
                 current = path
                 continue
             if stat.S_ISLNK(mode):

@@ -27,6 +27,7 @@ from .root import RootFileSystem
 
 UNFINISHED = "partial-"
 KEPT_SECONDS = 7 * 24 * 60 * 60
+MOST_AT_THE_TOP = 500
 # Where something of the function's own is mounted: these must be there, and be what they are meant to be.
 FOLDERS = ("proc", "dev", "tmp", "etc")
 FILES = ("etc/hosts", "etc/resolv.conf")
@@ -113,7 +114,9 @@ class ImageTrees:
 
 
 def _prepare(root: RootFileSystem) -> None:
-    """What is mounted over is there."""
+    """What is mounted over is there; and what lies at the top is not more than can be mounted at each start."""
+    if len(os.listdir(root.path)) > MOST_AT_THE_TOP:
+        raise BadImage(f"it has more than {MOST_AT_THE_TOP} entries at the top of its file system")
     for name in FOLDERS:
         path = os.path.join(root.path, name)
         if os.path.islink(path) or not os.path.isdir(path):

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from staticfire import hcl
 from staticfire.errors import ApplyError
@@ -36,6 +36,16 @@ LOCK_FILE = ".terraform.lock.hcl"
 HASHES = re.compile(r"^  hashes = \[.*?^  \]\n", re.MULTILINE | re.DOTALL)
 
 PLAN_CHANGES = 2  # what `plan -detailed-exitcode` ends with when there is something to apply
+
+
+class Beforehand(Protocol):
+    """What has to be where a plan's resources look for it before they are made, in others that the plan makes."""
+
+    def prepare(self, planned: Sequence[Resource]) -> Sequence[str]:
+        """The addresses of those others, where they are not there yet. Nothing is applied so far."""
+
+    def bring(self) -> None:
+        """They are there."""
 
 
 class WorkingCopy:
@@ -222,33 +232,59 @@ class WorkingCopy:
         return [*files, *(f"-var={assignment}" for assignment in self.stack.assignments)]
 
     def apply(
-        self, variables: Mapping[str, Any], step: Step, check: Callable[[list[Resource]], None]
+        self,
+        variables: Mapping[str, Any],
+        step: Step,
+        check: Callable[[list[Resource]], None],
+        beforehand: Beforehand | None = None,
     ) -> Mapping[str, Any]:
         """Plan; where there is a change, have the plan checked and apply that very plan; the state.
 
-        `check` raises what stands against it.
+        `check` raises what stands against it. What is needed `beforehand` of the plan is applied alone; then the plan
+        is made anew.
         """
         self.refresh()
         self.init(step)
-        parallelism = f"-parallelism={self.settings.parallelism}"
         events = ApplyEvents(step)
         with _plan_file() as plan:
-            step.note("terraform plan")
-            options = ["-json", "-detailed-exitcode", f"-out={plan}", parallelism, *self._variable_options]
-            code, lines = self.runner.run(["plan", *options], variables, events.read)
-            if code not in (0, PLAN_CHANGES):
-                raise self._failed("plan", events.errors or lines[-20:])
-            if code == PLAN_CHANGES:
+            if self._changes(plan, variables, step):
                 step.note("check the plan")
-                planned = resources_in(plan)
-                check(self._resources(plan, variables) if planned is None else planned)
-                step.note("terraform apply")
-                events = ApplyEvents(step)  # an apply tells its plan once more
-                code, lines = self.runner.run(["apply", "-json", parallelism, str(plan)], variables, events.read)
-                if code:
-                    raise self._failed("apply", events.errors or lines[-20:])
+                read = resources_in(plan)
+                planned = self._resources(plan, variables) if read is None else read
+                check(planned)
+                if beforehand is not None:
+                    if addresses := beforehand.prepare(planned):
+                        targets = [f"-target={address}" for address in addresses]
+                        self._apply(["-auto-approve", *self._variable_options, *targets], variables, step)
+                    beforehand.bring()
+                    if addresses:
+                        self._changes(plan, variables, step)
+                events = self._apply([str(plan)], variables, step)
         step.done(events.summary or "no changes")
         return self.runner.state() or {}  # the outputs' values are in it, the sensitive ones too
+
+    def _changes(self, plan: Path, variables: Mapping[str, Any], step: Step) -> bool:
+        """Plan into that file; whether there is something to apply."""
+        step.note("terraform plan")
+        events = ApplyEvents(step)
+        options = ["-json", "-detailed-exitcode", f"-out={plan}", self._parallelism, *self._variable_options]
+        code, lines = self.runner.run(["plan", *options], variables, events.read)
+        if code not in (0, PLAN_CHANGES):
+            raise self._failed("plan", events.errors or lines[-20:])
+        return code == PLAN_CHANGES
+
+    def _apply(self, arguments: Sequence[str], variables: Mapping[str, Any], step: Step) -> ApplyEvents:
+        step.note("terraform apply")
+        events = ApplyEvents(step)
+        command = ["apply", "-json", self._parallelism, *arguments]
+        code, lines = self.runner.run(command, variables, events.read)
+        if code:
+            raise self._failed("apply", events.errors or lines[-20:])
+        return events
+
+    @property
+    def _parallelism(self) -> str:
+        return f"-parallelism={self.settings.parallelism}"
 
     def destroy(self, variables: Mapping[str, Any], step: Step) -> None:
         self.refresh()

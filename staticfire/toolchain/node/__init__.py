@@ -4,9 +4,9 @@ A Node is one of its own major version, else a newer one of this machine, else o
 an older one only where that cannot be had. All Nodes share a directory of the cache, the *runtime directory*: what a
 function sees as /var/runtime. It is complete or absent, and named after what goes in.
 
-    client-3/index.mjs     aws-lambda-ric as published, for nodejs20.x and 22.x; client-4 for 24.x
+    client-4/index.mjs     aws-lambda-ric as published, for nodejs24.x; client-3/index.cjs as CommonJS, for the others
     client-N/rapid-client.node/    rapid-client.js in place of its native part (decision 17)
-    start-3.mjs            hands over to client 3, as AWS's own index.mjs does
+    start-3.cjs            hands over to client 3, as AWS's own index.mjs does
     node_modules/          the SDK
 
 `python -m staticfire.toolchain.node CACHE RUNTIME` makes what is missing and says it as a JSON object; the edge runs it
@@ -45,7 +45,18 @@ const libraries = process.report.getReport().sharedObjects.filter((path) => path
 console.log(JSON.stringify({ version: process.versions.node, path: process.execPath, libraries }));
 """
 
-START = 'import { run } from "./client-3/index.mjs";\nawait run(process.env.LAMBDA_TASK_ROOT, process.env._HANDLER);\n'
+# Its own file is an ES module, which has Node start a second loader: a third of a cold start. As a CommonJS module it
+# is the same text but for these lines. An error of `run` is thrown where nothing awaits it, as one of a module's top
+# is; and no module is the main one, as with an ES module.
+AS_COMMON_JS = (
+    ('import { createRequire } from "module";\nconst require = createRequire(import.meta.url);\n', ""),
+    ("export {\n  run\n};", "module.exports = { run };"),
+)
+START = """"use strict";
+const { run } = require("./client-3/index.cjs");
+process.mainModule = undefined;
+run(process.env.LAMBDA_TASK_ROOT, process.env._HANDLER).catch((error) => setImmediate(() => { throw error; }));
+"""
 
 # Packages for bundlers and for TypeScript, which Node does not read.
 NOT_FOR_NODE = ("dist-es", "dist-types")
@@ -185,7 +196,7 @@ def install_node(runtime: str, layout: Layout) -> InstalledNode:
         runtime,
         node,
         str(_runtime_directory(node, layout)),
-        "start-3.mjs" if client == 3 else f"client-{client}/index.mjs",
+        "start-3.cjs" if client == 3 else f"client-{client}/index.mjs",
         SWITCHED_OFF.get(own, ()),
         note,
     )
@@ -208,7 +219,7 @@ def _of_wheel(major: int, layout: Layout) -> Node:
 
 def _runtime_directory(node: Node, layout: Layout) -> Path:
     files = [(HERE / name).read_bytes() for name in ("rapid-client.js", "package.json", "package-lock.json")]
-    made_of = [*files, repr((CLIENTS, START, NOT_FOR_NODE)).encode()]
+    made_of = [*files, repr((CLIENTS, AS_COMMON_JS, START, NOT_FOR_NODE)).encode()]
     digest = hashlib.sha256(b"|".join(made_of)).hexdigest()[:12]
     directory = layout.cache / "node" / f"runtime-{digest}"
     with file_lock(directory.with_name(f".{directory.name}.lock")):
@@ -234,11 +245,15 @@ def _fill(directory: Path, npm: Sequence[str]) -> None:
             index = package.extractfile(client.index)
             if index is None:
                 raise StaticfireError(f"aws-lambda-ric {client.version} has no {client.index}.")
-            (home / "index.mjs").write_bytes(index.read())
+            content = index.read()
+            if number == 3:
+                (home / "index.cjs").write_text(_as_common_js(content.decode(), client))
+            else:
+                (home / "index.mjs").write_bytes(content)
         archive.unlink()
         (native / "package.json").write_text('{"type": "commonjs", "main": "index.js"}\n')
         shutil.copyfile(HERE / "rapid-client.js", native / "index.js")
-    (directory / "start-3.mjs").write_text(START)
+    (directory / "start-3.cjs").write_text(START)
     for name in ("package.json", "package-lock.json"):
         shutil.copyfile(HERE / name, directory / name)
     _run([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], directory)
@@ -247,6 +262,14 @@ def _fill(directory: Path, npm: Sequence[str]) -> None:
             shutil.rmtree(unread)
     for name in ("package.json", "package-lock.json"):
         (directory / name).unlink()
+
+
+def _as_common_js(text: str, client: ClientRelease) -> str:
+    for line, instead in AS_COMMON_JS:
+        if text.count(line) != 1:
+            raise StaticfireError(f"aws-lambda-ric {client.version} is written otherwise than was expected: {line!r}.")
+        text = text.replace(line, instead)
+    return text
 
 
 def _packed(client: ClientRelease, directory: Path, npm: Sequence[str]) -> Path:

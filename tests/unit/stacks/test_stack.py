@@ -17,6 +17,7 @@ from staticfire.stacks.made import Made
 from staticfire.stacks.seed import Seeding
 from staticfire.stacks.stack import Stack
 from staticfire.stacks.terraform.output import Resource
+from staticfire.stacks.terraform.working_copy import Beforehand
 from staticfire.targets.base import Running
 from staticfire.targets.postgres.server import RunningPostgres
 
@@ -133,7 +134,11 @@ class Copy:
         return {name: path.name for name, path in built.items()}
 
     def apply(
-        self, variables: Mapping[str, Any], step: Step, check: Callable[[list[Resource]], None]
+        self,
+        variables: Mapping[str, Any],
+        step: Step,
+        check: Callable[[list[Resource]], None],
+        beforehand: Beforehand | None = None,
     ) -> Mapping[str, Any]:
         return {"outputs": {"api_id": {"value": "abc"}}}
 
@@ -164,11 +169,17 @@ PLANNED = [
 class PlanningCopy(Copy):
     """One that has a plan to be checked."""
 
+    planned = tuple(PLANNED)
+
     def apply(
-        self, variables: Mapping[str, Any], step: Step, check: Callable[[list[Resource]], None]
+        self,
+        variables: Mapping[str, Any],
+        step: Step,
+        check: Callable[[list[Resource]], None],
+        beforehand: Beforehand | None = None,
     ) -> Mapping[str, Any]:
-        check(PLANNED)
-        return super().apply(variables, step, check)
+        check(list(self.planned))
+        return super().apply(variables, step, check, beforehand)
 
 
 def test_what_is_described_only_is_said_in_one_line(

@@ -48,6 +48,8 @@ UNPACKED_LIMIT = 250 * 1024 * 1024
 FEW = 50
 # A file that is larger is not compared with the one before it.
 COMPARED = 16 * 1024 * 1024
+# What Linux takes; and deeper than any real path, but what a recursion can walk and remove.
+LONGEST_LINK, MOST_DEPTH = 4096, 200
 
 UNFINISHED = "partial-"
 # New files of a tree that is in use are compiled so much later: not while the first start is under way.
@@ -293,13 +295,17 @@ def _extract(path: Path | BinaryIO, tree: Path, limit: int, before: Path | None,
                 target = os.path.normpath(os.path.join(root, entry.filename))
                 if target != root and not target.startswith(root + os.sep):
                     raise _invalid(f"the entry {entry.filename!r} leads out of the function's directory")
+                if target.count(os.sep) - root.count(os.sep) > MOST_DEPTH:
+                    raise _invalid(f"the entry {entry.filename[:80]!r}... lies deeper than {MOST_DEPTH} directories")
                 mode = entry.external_attr >> 16
                 if entry.is_dir():
                     os.makedirs(target, exist_ok=True)
                     continue
                 _made(os.path.dirname(target))
                 if stat.S_ISLNK(mode):
-                    links.append((archive.read(entry).decode(), target))
+                    if entry.file_size > LONGEST_LINK:
+                        raise _invalid(f"the symbolic link {entry.filename!r} has {entry.file_size} bytes")
+                    links.append((os.fsdecode(archive.read(entry)), target))
                     continue
                 if os.path.lexists(target):  # it may be a file of another tree: nothing is written into it
                     os.unlink(target)
@@ -317,13 +323,13 @@ def _extract(path: Path | BinaryIO, tree: Path, limit: int, before: Path | None,
                         sink.write(piece)
                 os.chmod(target, mode)
                 fresh.append(Path(target))
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
+        # Links come last, so that no entry is ever written through one.
+        for destination, target in links:
+            if os.path.lexists(target):
+                os.unlink(target)
+            os.symlink(destination, target)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, OSError) as error:
         raise _invalid(f"it cannot be unpacked: {error}") from error
-    # Links come last, so that no entry is ever written through one.
-    for destination, target in links:
-        if os.path.lexists(target):
-            os.unlink(target)
-        os.symlink(destination, target)
     return written
 
 

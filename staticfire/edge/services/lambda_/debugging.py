@@ -19,6 +19,7 @@ from staticfire.edge.aws.calls import AwsError
 from staticfire.host.ports import port_is_free
 
 from .model import FunctionConfig
+from .start_variables import need_a_new_process
 
 LEASE_SECONDS = 15.0
 LONG_SECONDS = 86_400.0  # what a function is told of the time it has left
@@ -63,6 +64,14 @@ class DebugSession:
                 400,
                 "InvalidRuntimeException",
                 f"{config.name} starts by {WRAPPER}, which the debugger would have to go through: remove it meanwhile.",
+            )
+
+        if runs_python and need_a_new_process(dict(config.variables)):
+            raise AwsError(
+                400,
+                "InvalidRuntimeException",
+                f"{config.name} has variables by which its Python is started anew (LD_..., PYTHONHOME), which the "
+                "debugger would have to go through: remove them meanwhile.",
             )
 
     def keep(self) -> None:

@@ -20,6 +20,8 @@ import marshal
 import os
 import signal
 import subprocess
+import sys
+import tempfile
 import termios
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,6 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .output_parser import OutputParser, Record
+from .start_variables import split
 
 if TYPE_CHECKING:
     from .launch import LaunchSettings
@@ -89,7 +92,8 @@ class FunctionProcess:
         if self._extensions:
             self._extension_output = ExtensionOutput(on_extension_output)
             pipes["records"] = self._extension_output.writing
-        settings = _readable(marshal.dumps({**launch.settings, "pipes": pipes}, MARSHALLED))
+        first, later = _variables(launch, variables)
+        settings = _readable(marshal.dumps({**launch.settings, "pipes": pipes, "variables": later}, MARSHALLED))
         inherited = (output, *pipes.values(), settings)
         try:
             self._popen = subprocess.Popen(
@@ -99,7 +103,7 @@ class FunctionProcess:
                 stderr=output,
                 # The runtime client gets `output` for its records: it closes this one as it ends, and stdout stays.
                 pass_fds=inherited,
-                env={**launch.variables, **variables, "_LAMBDA_TELEMETRY_LOG_FD": str(output)},
+                env={**first, "_LAMBDA_TELEMETRY_LOG_FD": str(output)},
                 start_new_session=True,
             )
         except OSError:
@@ -300,12 +304,28 @@ class ExtensionOutput:
 PROC = Path("/proc/self/stat")
 
 
+def _variables(launch: Launch, own: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """What the process has from its start, and what it sets in its place."""
+    every = {**launch.variables, **own}
+    every.pop("_LAMBDA_TELEMETRY_LOG_FD", None)
+    if not launch.is_isolated:  # all of the machine is its place
+        return every, {}
+    return split(every, own_libraries=bool({"program", "bootstrap"} & launch.settings.keys()))
+
+
 def _readable(content: bytes) -> int:
-    """A pipe that has `content` in it: to be read once, by a process that inherits it."""
-    reading, writing = os.pipe()
-    with open(writing, "wb") as file:
-        file.write(content)
-    return reading
+    """A file without a name that has `content` in it: a process that inherits it may read it. A pipe would not do: it
+    takes 64 KiB, and what an image says of itself may be more."""
+    if sys.platform == "linux":
+        descriptor = os.memfd_create("settings")
+    else:
+        with tempfile.TemporaryFile() as file:
+            descriptor = os.dup(file.fileno())
+    view = memoryview(content)
+    while view:
+        view = view[os.write(descriptor, view) :]
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
 
 
 def descendants(pid: int) -> Iterator[int]:

@@ -48,6 +48,8 @@ PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 LINUX_CAPABILITY_VERSION_3 = 0x20080522
 SYS_MOUNT_SETATTR = 442  # the same on every architecture
+SYS_KEYCTL = {"x86_64": 250, "aarch64": 219}
+KEYCTL_JOIN_SESSION_KEYRING = 1
 SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 
 # Added to the status of an extension that ended too early.
@@ -141,6 +143,13 @@ def enter_namespaces() -> None:
     mount(None, "/", None, MS_REC | MS_PRIVATE)
 
 
+def leave_keyring() -> None:
+    """The keys of the user's session stay the user's. A sandbox that refuses the call refuses the function's too."""
+    number = SYS_KEYCTL.get(os.uname().machine)
+    if number is not None:
+        libc.syscall(ctypes.c_long(number), ctypes.c_int(KEYCTL_JOIN_SESSION_KEYRING), None)
+
+
 def make_root(place: Place) -> None:
     """Build the file system that the function sees, and make it the root."""
     root = "/tmp"  # anywhere: it is covered in this mount namespace alone
@@ -168,7 +177,7 @@ def show_image(image: str, root: str, tmp_mb: int) -> None:
     source = f"/proc/self/fd/{opened}"
     mount("staticfire", root, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=8m")
     for entry in os.scandir(source):
-        if entry.name in ("proc", "dev", "tmp", "sys", ".old"):
+        if entry.name in ("proc", "dev", "tmp", "sys", ".old", ".made"):
             continue
         if entry.is_symlink():
             os.symlink(os.readlink(entry.path), f"{root}/{entry.name}")
@@ -318,6 +327,7 @@ def enter(place: Place | None, report: int, status: int, edge: int, extensions: 
             time.sleep(0.0002)
         begin_init(0, report, edge)
         make_root(place)
+        leave_keyring()
         drop_capabilities()
     beside = {start(path, records) for path in extensions}
     if beside and not os.read(edge, 1):

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 
     class LaunchSettings(TypedDict):
         """What the edge says; `place` where the process is isolated; `layers` is empty without layers; `program`
-        where the runtime is not this Python; `bootstrap` is what an exec wrapper of a Python function is to start."""
+        where the runtime is not this Python; `bootstrap` is what an exec wrapper of a Python function is to start, or
+        what is started anew. `variables` are those that it must not start with (start_variables.py)."""
 
         handler: str
         task_root: str
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
         place: NotRequired[isolation.Place]
         debug: NotRequired[Debug]
         pipes: NotRequired[Pipes]
+        variables: NotRequired[dict[str, str]]
 
 else:
     import isolation  # this file is run by its path: its neighbours are found as a script's are
@@ -100,9 +102,11 @@ def search(settings: LaunchSettings) -> None:
     version = "python{}.{}".format(*sys.version_info[:2])
     layers = settings["layers"]
     paths = [f"{layers}/python/lib/{version}/site-packages", f"{layers}/python"] if layers else []
-    sys.path[:1] = [settings["task_root"], *paths]
-    # For what the function starts itself. Set earlier, it would have this process search there for every module.
     own = os.environ.get("PYTHONPATH")
+    # An isolated process did not start with it, so that it is not there yet.
+    of_user = own.split(os.pathsep) if own and "place" in settings else []
+    sys.path[:1] = [settings["task_root"], *paths, *filter(None, of_user)]
+    # For what the function starts itself. Set earlier, it would have this process search there for every module.
     runtime = os.environ["LAMBDA_RUNTIME_DIR"]
     os.environ["PYTHONPATH"] = f"{own}{os.pathsep}{runtime}" if own else runtime
 
@@ -149,6 +153,7 @@ def become_runtime(settings: LaunchSettings) -> None:
 def main() -> None:
     with open(int(sys.argv[1]), "rb") as file:
         settings: LaunchSettings = marshal.loads(file.read())
+    os.environ.update(settings.get("variables", {}))  # nothing reads them before what they mean is in its place
     enter(settings)
     limit(settings)
     if "program" in settings:
@@ -157,6 +162,8 @@ def main() -> None:
     wrapper = os.environ.get("AWS_LAMBDA_EXEC_WRAPPER")
     if wrapper:
         program.become_wrapper(wrapper, [lambdas_python(), settings["bootstrap"]])
+    if "bootstrap" in settings:
+        os.execv(lambdas_python(), [lambdas_python(), settings["bootstrap"]])
     search(settings)
     if "debug" in settings:
         carry_debugger(settings["debug"])

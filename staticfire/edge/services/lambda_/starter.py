@@ -29,6 +29,7 @@ from .model import FunctionConfig, LambdaSettings
 from .pool import Pool
 from .runtimes import ImageRuntime, Paths, Runtime, Runtimes
 from .runtimes.node import NodeRuntime
+from .start_variables import need_a_new_process
 
 if TYPE_CHECKING:
     from staticfire.edge.aws.access_keys import AccessKeys
@@ -125,7 +126,8 @@ class Starter:
             settings |= {"task_root": str(copy), "layers": str(layers or "")}
             paths = Paths(str(copy), str(layers or "/opt"), runtime.home, runtime.lang)
         variables = {**self._variables(config, runtime, stream.name, paths), **credentials}
-        if WRAPPER in variables and runtime.name.startswith("python"):
+        anew = isolated and need_a_new_process(dict(config.variables))
+        if (WRAPPER in variables or anew) and runtime.name.startswith("python"):
             self._wrap(settings, variables, directory)
         if not isolated:
             variables.setdefault("TMPDIR", str(tmp))

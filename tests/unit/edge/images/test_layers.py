@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from staticfire.edge.images import layer as layers
+from staticfire.edge.images import root as roots
 from staticfire.edge.images.errors import BadImage, UnsupportedImage
 from staticfire.edge.images.layer import Allowance, apply_layer
 from staticfire.edge.images.root import RootFileSystem
@@ -65,8 +66,17 @@ def applied(tmp_path: Path) -> Applied:
         [link("loop", "loop"), file("loop/b", "b")],
         [Entry("sparse", kind=tarfile.GNUTYPE_SPARSE)],
         [file(".wh...", "")],
+        [file("n" * 300, "x")],
+        [link("empty", "")],
+        [link("long", "x" * 5000)],
+        [hard_link("hard", "is/not/there")],
+        [directory("hard"), hard_link("of-a-directory", "hard")],
+        [file("d/" * 300 + "deep", "x")],
+        [*(directory("d/" * depth) for depth in range(1, 260)), file("deep", "")],
+        # Each name is short; where it lies is deep.
+        [file("a/" * 150 + "x", ""), link("down", "a/" * 150), file("down/" + "b/" * 100 + "y", "")],
     ],
-    ids=lambda entries: entries[-1].name,
+    ids=lambda entries: entries[-1].name[:20],
 )
 def test_what_is_refused(applied: Applied, entries: list[Entry]) -> None:
     with pytest.raises(BadImage):
@@ -147,16 +157,17 @@ def test_links_and_hard_links_of_earlier_layers(applied: Applied) -> None:
     assert (applied.root / "z").stat().st_ino == (applied.root / "usr/lib/y").stat().st_ino
 
 
-def test_a_bomb_is_stopped(applied: Applied, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bomb_is_stopped(applied: Applied) -> None:
     allowance = Allowance(str(applied.root), bytes=1024 * 1024)
     with pytest.raises(BadImage, match="larger than"):
         applied.layer([file("bomb", bytes(8 * 1024 * 1024))], allowance=allowance)
     with pytest.raises(BadImage, match="entries"):
         applied.layer([file(str(n), "") for n in range(20)], allowance=Allowance(str(applied.root), entries=10))
-    # What is no file of the tar counts too.
-    monkeypatch.setattr(layers, "MOST_BYTES", 1024 * 1024)
+    # What is no file of the tar counts too, of all layers together.
+    allowance = Allowance(str(applied.root), read=5 * 1024 * 1024)
+    applied.layer(tarred([file("a", "a")]) + bytes(3 * 1024 * 1024), allowance=allowance)
     with pytest.raises(BadImage, match="larger than"):
-        applied.layer(tarred([file("a", "a")]) + bytes(8 * 1024 * 1024))
+        applied.layer(tarred([file("b", "b")]) + bytes(3 * 1024 * 1024), allowance=allowance)
 
 
 def test_a_header_that_says_to_be_huge_is_not_read(applied: Applied) -> None:
@@ -205,11 +216,19 @@ def test_several_gzip_members_are_one_layer(tmp_path: Path) -> None:
     assert (tmp_path / "root/a").read_text() == "a" * 2000
 
 
-def test_a_sparse_file_of_pax_is_refused(applied: Applied) -> None:
+SPARSE = {
+    "0.0": {"GNU.sparse.size": "9", "GNU.sparse.numblocks": "1", "GNU.sparse.offset": "0", "GNU.sparse.numbytes": "9"},
+    "0.1": {"GNU.sparse.size": "99999999999", "GNU.sparse.map": "0,9"},
+    "1.0": {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "9"},
+}
+
+
+@pytest.mark.parametrize("version", SPARSE)
+def test_a_sparse_file_of_pax_is_refused(applied: Applied, version: str) -> None:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
         info = tarfile.TarInfo("sparse")
-        info.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "9"}
+        info.pax_headers = SPARSE[version]
         content = b"99999999999\n" + bytes(500)
         info.size = len(content)
         archive.addfile(info, io.BytesIO(content))
@@ -229,3 +248,62 @@ def test_no_entry_of_any_bytes_leaves_the_root(applied: Applied) -> None:
         except BadImage:
             continue
     assert applied.untouched()
+
+
+@pytest.mark.parametrize("moment", ["nan", "inf", "-1e400", "1e30"])
+def test_a_time_that_is_none_is_not_taken(applied: Applied, moment: str) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        info = tarfile.TarInfo("file")
+        info.pax_headers = {"mtime": moment}
+        archive.addfile(info, io.BytesIO())
+    applied.layer(buffer.getvalue())
+    assert (applied.root / "file").stat().st_mtime in (0, layers.LATEST_TIME)
+
+
+def test_directories_that_no_entry_names_are_counted(applied: Applied, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roots, "MOST_DIRECTORIES", 50)
+    with pytest.raises(BadImage, match="more than 50 directories"):
+        applied.layer([file(f"{number}/a/b/c/d/e/f", "") for number in range(20)])
+
+
+def test_a_whiteout_hides_nothing_of_its_own_layer_wherever_it_stands(applied: Applied) -> None:
+    applied.layer([file("d/old", "old"), file("d/sub/old", "old")])
+    applied.layer([file("d/sub/new", "new"), file(".wh.d", "")])
+    assert sorted(path.name for path in applied.root.rglob("*")) == ["d", "new", "sub"]
+
+
+def test_a_whiteout_behind_a_link_hides_what_is_inside_alone(applied: Applied) -> None:
+    applied.layer([link("out", str(applied.outside)), link("up", "../outside"), file("kept", "k")])
+    applied.layer([file("out/.wh.file", ""), file("up/.wh..wh..opq", ""), file(".wh.out", "")])
+    assert applied.untouched()
+    assert (applied.root / "kept").read_text() == "k"
+    assert not (applied.root / "out").is_symlink()
+
+
+def test_a_file_that_replaces_a_hard_link_leaves_the_other(applied: Applied) -> None:
+    applied.layer([file("a", "first"), hard_link("b", "a")])
+    applied.layer([file("b", "second")])
+    assert [(applied.root / name).read_text() for name in "ab"] == ["first", "second"]
+
+
+def test_neither_the_bits_of_another_user_nor_attributes_are_taken(applied: Applied) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        info = tarfile.TarInfo("su")
+        info.mode, info.uid = 0o7755, 0
+        info.pax_headers = {"SCHILY.xattr.user.own": "x", "SCHILY.xattr.security.capability": "x"}
+        archive.addfile(info, io.BytesIO())
+    applied.layer(buffer.getvalue())
+    assert stat.S_IMODE((applied.root / "su").stat().st_mode) == 0o555
+    assert os.listxattr(applied.root / "su") == []
+
+
+def test_members_of_gzip_that_hold_nothing_do_not_take_long(tmp_path: Path) -> None:
+    """Each is 20 bytes; of what follows it nothing large is copied for each."""
+    tar = tarred([file("a", "a")])
+    (tmp_path / "layer").write_bytes(gzip.compress(b"") * 50_000 + gzip.compress(tar))
+    (tmp_path / "root").mkdir()
+    root = RootFileSystem(tmp_path / "root")
+    apply_layer(tmp_path / "layer", root, Allowance(str(tmp_path)), compressed=True, diff_id=sha256(tar))
+    assert (tmp_path / "root/a").read_text() == "a"

@@ -106,6 +106,38 @@ async def test_nothing_is_written_through_a_link(
     assert list(outside.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "mode", "problem"),
+    [
+        ("d/" * 300 + "deep.py", "x", 0o100644, "lies deeper than 200 directories"),
+        ("link", "x" * 5000, 0o120777, "has 5000 bytes"),
+        ("link", "", 0o120777, "cannot be unpacked"),
+        ("n" * 300, "x", 0o100644, "cannot be unpacked"),
+    ],
+)
+async def test_what_no_file_system_takes_is_refused_and_leaves_nothing(
+    store: CodeStore,
+    code_digest: Callable[[bytes], str],
+    tmp_path: Path,
+    name: str,
+    content: str,
+    mode: int,
+    problem: str,
+) -> None:
+    data = zipped((name, content, mode))
+    with pytest.raises(AwsError, match=problem):
+        await store.tree(code_digest(data), RUNTIME, serving(data, []))
+    assert not list(tmp_path.joinpath("code").iterdir())
+
+
+async def test_a_link_in_the_place_of_a_directory_is_refused(
+    store: CodeStore, code_digest: Callable[[bytes], str]
+) -> None:
+    data = zipped(("link", "/tmp", 0o120777), ("link/x.py", "x", 0o100644))
+    with pytest.raises(AwsError, match="cannot be unpacked"):
+        await store.tree(code_digest(data), RUNTIME, serving(data, []))
+
+
 async def test_what_is_no_zip_is_refused(store: CodeStore, code_digest: Callable[[bytes], str]) -> None:
     data = b"no zip"
     with pytest.raises(AwsError, match="InvalidZipFileException"):
