@@ -305,44 +305,11 @@ def keep_logs_light() -> None:
     cloudwatch_logs._put_log_events = put_log_events
 
 
-def remember_expressions() -> None:
-    """UpdateItem at two thirds of its cost: a program's calls differ in their values, hardly in their expressions.
-
-    What MiniStack finds out about an expression's text alone is remembered. An update that is far too small to exceed
-    an item's size is not measured again. An item is copied as the tree of dicts, lists and strings that it is.
-    """
-    from types import SimpleNamespace
-
-    from ministack.services import dynamodb
-
-    tokens = lru_cache(1024)(dynamodb._tokenize)
-    dynamodb._tokenize = lambda expression: list(tokens(expression))
-    dynamodb._condition_syntax_error = lru_cache(1024)(dynamodb._condition_syntax_error)
-
-    measure = dynamodb._update_request_charge
-
-    def charge(expression: str, values: Any, names: Any, before: Any) -> Any:
-        """A token costs at most 64 bytes and what it stands for, and a token has a character."""
-        longest = max(map(len, (expression, *(names or {}).values())))
-        for value in (values or {}).values():
-            kind, content = next(iter(value.items()), ("", ""))
-            if kind not in ("S", "N", "B") or not isinstance(content, str):
-                return measure(expression, values, names, before)
-            longest = max(longest, len(content))
-        most = len(expression) * (64 + 4 * longest)
-        return most if most <= dynamodb._DDB_ITEM_MAX_BYTES else measure(expression, values, names, before)
-
-    dynamodb._update_request_charge = charge
-    dynamodb.copy = SimpleNamespace(deepcopy=_copied)
-
-
-def _copied(value: Any) -> Any:
-    """As copy.deepcopy, for what holds itself nowhere."""
-    if type(value) is dict:
-        return {name: _copied(inner) for name, inner in value.items()}
-    if type(value) is list:
-        return [_copied(inner) for inner in value]
-    return value if type(value) is str else copy.deepcopy(value)
+def quicken_dynamodb() -> None:
+    """Changes to MiniStack's own code; a MiniStack that they were not written for does not start."""
+    upstream = correction("upstream")
+    correction("dynamodb_items").correct(upstream)
+    correction("dynamodb_queries").correct(upstream)
 
 
 def _arn(function: dict[str, Any]) -> str:
@@ -424,7 +391,7 @@ def main() -> None:
     leave_alarms_to(edge)
     send_mail_to(edge)
     keep_logs_light()
-    remember_expressions()
+    quicken_dynamodb()
     for module in ("events", "objects", "scaling"):
         correction(module).correct()
     kept = os.environ.pop("STATICFIRE_KEPT")
