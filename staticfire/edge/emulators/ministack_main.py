@@ -305,9 +305,8 @@ def keep_logs_light() -> None:
     cloudwatch_logs._put_log_events = put_log_events
 
 
-def quicken_dynamodb() -> None:
+def quicken_dynamodb(upstream: ModuleType) -> None:
     """Changes to MiniStack's own code; a MiniStack that they were not written for does not start."""
-    upstream = correction("upstream")
     correction("dynamodb_items").correct(upstream)
     correction("dynamodb_queries").correct(upstream)
 
@@ -328,7 +327,7 @@ def correction(name: str) -> ModuleType:
     return module
 
 
-async def serve(app: Any, keeper: Any) -> None:
+async def serve(app: Any, keeper: Any, upstream: ModuleType) -> None:
     """Answer what comes over the connections that the edge hands over; nothing listens."""
     import uvicorn
 
@@ -352,10 +351,11 @@ async def serve(app: Any, keeper: Any) -> None:
     while not (server.started or serving.done()):  # noqa: ASYNC110 - uvicorn sets no event
         await asyncio.sleep(0.01)
     loop = asyncio.get_running_loop()
+    calls = correction("dynamodb_calls")
+    kind = calls.protocol_of(upstream, config.http_protocol_class, calls.Calls(upstream, keeper))
 
     def protocol() -> Any:
-        state = server.lifespan.state
-        return config.http_protocol_class(config=config, server_state=server.server_state, app_state=state)
+        return kind(config=config, server_state=server.server_state, app_state=server.lifespan.state)
 
     def take() -> None:
         """The edge's socket closes when the edge ends, however it ends."""
@@ -391,7 +391,8 @@ def main() -> None:
     leave_alarms_to(edge)
     send_mail_to(edge)
     keep_logs_light()
-    quicken_dynamodb()
+    upstream = correction("upstream")
+    quicken_dynamodb(upstream)
     for module in ("events", "objects", "scaling"):
         correction(module).correct()
     kept = os.environ.pop("STATICFIRE_KEPT")
@@ -401,7 +402,7 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
-    uvloop.run(serve(app, keeper))
+    uvloop.run(serve(app, keeper, upstream))
 
 
 if __name__ == "__main__":
