@@ -31,6 +31,7 @@ _WRITTEN_FOR = {
     "_check_reserved_keyword_usage": "5b08c4cc141cc49a",
     "_ddb_canonicalize_number": "cfa3862c4b5124a6",
     "_number_error": "ef4bc256910b5cf4",
+    "_extract_key_val": "faaaf17a7c3923b4",
     "_number_size_bytes": "b88f1324ce678bb2",
 }
 
@@ -118,6 +119,7 @@ def correct(upstream: ModuleType) -> None:
 
     upstream.unchanged(dynamodb, _WRITTEN_FOR)
     _remember_texts(dynamodb)
+    _know_numbers(dynamodb)
     _measure_quickly(dynamodb)
     conditions, updates = _Conditions(dynamodb), _Updates(dynamodb)
     upstream.edit(dynamodb, "_evaluate_condition", _CONDITION, _BOUNDS, _condition_text=conditions.text)
@@ -198,6 +200,19 @@ class _Updates:
             clauses[clause] = tuple(its)
         wrong = self._upstream._check_redundant_parens(tokens) or self._upstream._check_reserved_keyword_usage(names)
         return clauses, wrong
+
+
+def _know_numbers(dynamodb: Any) -> None:
+    """A number is one key however it is written: MiniStack looks for an item under the text that was sent."""
+    extract, canonical = dynamodb._extract_key_val, dynamodb._ddb_canonicalize_number
+
+    def key_value(attribute: Any) -> Any:
+        value = extract(attribute)
+        if value and type(attribute) is dict and "N" in attribute and "S" not in attribute:
+            return canonical(value) or value
+        return value
+
+    dynamodb._extract_key_val = key_value
 
 
 def _measure_quickly(dynamodb: Any) -> None:
