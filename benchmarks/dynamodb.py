@@ -1,8 +1,8 @@
 """What a DynamoDB call costs the emulator: `python -m benchmarks.dynamodb [--rounds N] [--calls N] [--against MAIN]`.
 
-The emulator as the edge runs it beside MiniStack as it is published, both served by uvicorn, in turns, over one connection each. CPU of the
-process is counted, not time: that can be compared on a busy machine too. `--against` takes the ministack_main.py of another checkout
-in the place of the published MiniStack.
+The emulator as the edge runs it beside MiniStack as it is published, both served by uvicorn, in turns, over one
+connection each. CPU of the process is counted, not time: that can be compared on a busy machine too. `--against` takes
+the ministack_main.py of another checkout in the place of the published MiniStack.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def as_published(python: Path, directory: Path) -> Iterator[Emulator]:
     port, log = free_port(), directory / "log"
     variables = {"PATH": os.defpath, "HOME": str(directory), "IOT_MTLS_ENABLED": "0", "LOG_LEVEL": "WARNING"}
     options = ["--http", "httptools", "--loop", "uvloop", "--no-access-log", "--log-level", "warning"]
-    command = [python, "-m", "uvicorn", "ministack.app:app", "--port", str(port), *options]
+    command: list[str | Path] = [python, "-m", "uvicorn", "ministack.app:app", "--port", str(port), *options]
     with child(command, log=log, env=variables, cwd=directory) as process:
         wait_for("MiniStack", lambda: listens(port), process, log)
         yield Emulator("MiniStack", port, lambda: process.pid)
@@ -181,7 +181,11 @@ def _put_if(number: int) -> Document:
 
 def _write_in_transaction(number: int) -> Document:
     exists = {"TableName": HASH, "Key": {"pk": {"S": "user2"}}, "ConditionExpression": "attribute_exists(pk)"}
-    put = {"TableName": HASH, "Item": user(3 + number % (ITEMS - 3)), "ConditionExpression": "attribute_not_exists(gone)"}
+    put = {
+        "TableName": HASH,
+        "Item": user(3 + number % (ITEMS - 3)),
+        "ConditionExpression": "attribute_not_exists(gone)",
+    }
     return {"TransactItems": [{"Put": put}, {"Update": UPDATE}, {"ConditionCheck": exists}]}
 
 

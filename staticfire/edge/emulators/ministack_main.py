@@ -14,7 +14,6 @@ keeps the mail: every alarm that is put, every change of an alarm's state and ev
 from __future__ import annotations
 
 import asyncio
-import copy
 import gc
 import importlib.util
 import itertools
@@ -30,7 +29,6 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from functools import lru_cache
 from operator import itemgetter
 from pathlib import Path
 from types import ModuleType

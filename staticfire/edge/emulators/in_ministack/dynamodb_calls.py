@@ -1,8 +1,9 @@
-"""DynamoDB's calls go straight from the connection to DynamoDB's handler, past all that MiniStack asks of a request first.
+"""DynamoDB's calls go straight from the connection to its handler, past all that MiniStack asks of a request first.
 
-Of a GetItem, two thirds were not DynamoDB's: a task of its own, thirty questions whether the request is for some other service, headers made
-twice. A call that is plainly DynamoDB's is answered where its last byte is read, with the same headers. Whatever
-is not plain (signatures are checked, a trail is recorded, a host of another service, a coded body) goes the way that it went.
+Of a GetItem, two thirds were not DynamoDB's: a task of its own, thirty questions whether the request is for some other
+service, headers made twice. A call that is plainly DynamoDB's is answered where its last byte is read, with the same
+headers. Whatever is not plain (signatures are checked, a trail is recorded, a host of another service, a coded body)
+goes the way that it went.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import contextvars
 import json
 import os
 import re
+import time
 import uuid
 from email.utils import formatdate
 from functools import lru_cache
@@ -21,7 +23,9 @@ from typing import Any
 TARGET = b"DynamoDB_20120810."
 _CREDENTIAL = re.compile(rb"AWS4-HMAC-SHA256 Credential=([^/,]+)/\d{8}/([^/,]+)/dynamodb/aws4_request(?:,|$)")
 # Hosts that are nobody else's: an address, one label, DynamoDB's own names.
-_OUR_HOST = re.compile(rb"(?:[0-9.]+|\[[0-9a-f:]+\]|[a-z0-9-]+|(?:[0-9]{12}\.ddb|dynamodb)\.[a-z0-9.-]+)(?::\d+)?", re.I)
+_OUR_HOST = re.compile(
+    rb"(?:[0-9.]+|\[[0-9a-f:]+\]|[a-z0-9-]+|(?:[0-9]{12}\.ddb|dynamodb)\.[a-z0-9.-]+)(?::\d+)?", re.I
+)
 _CODED = (b"transfer-encoding", b"content-encoding", b"expect", b"upgrade")
 _CORS = (
     b"Access-Control-Allow-Origin: *\r\n"
@@ -44,7 +48,12 @@ _PASSED_BY = {
     "_asgi_header_list": "2d6c90abbccc9049",
 }
 _HANDLER = {"handle_request": "1201f2ac993ce1a0"}
-_UVICORN = {"on_headers_complete": "1ea8589acfad92d8", "on_body": "dba9c32aeba35b6a", "on_message_complete": "1fbad42dc31fc01f", "on_response_complete": "64e254f28e389e76"}
+_UVICORN = {
+    "on_headers_complete": "1ea8589acfad92d8",
+    "on_body": "dba9c32aeba35b6a",
+    "on_message_complete": "1fbad42dc31fc01f",
+    "on_response_complete": "64e254f28e389e76",
+}
 
 
 class Calls:
@@ -94,12 +103,13 @@ class Calls:
             raise RuntimeError("MiniStack's DynamoDB waits for something: it can be answered by tasks only")
         responses.fix_error_content_type("dynamodb", status, headers)
         responses.fix_success_content_type("dynamodb", status, headers)
-        request = str(uuid.uuid4()).encode()
+        drawn = os.urandom(64)
+        request = str(uuid.UUID(bytes=drawn[:16], version=4)).encode()
         more = b"%bx-amzn-requestid: %b\r\nx-amz-request-id: %b\r\nx-amz-id-2: %b\r\n" % (
             _CORS,
             request,
             request,
-            base64.b64encode(os.urandom(48)),
+            base64.b64encode(drawn[16:]),
         )
         return _rendered(status, headers, more, content if isinstance(content, bytes) else content.encode())
 
@@ -108,9 +118,13 @@ def _rendered(status: int, headers: dict[str, str], more: bytes, content: bytes)
     from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode("latin-1")
-    date = formatdate(usegmt=True).encode()
-    length = b"Content-Length: %d\r\ndate: %b\r\n\r\n" % (len(content), date)
+    length = b"Content-Length: %d\r\ndate: %b\r\n\r\n" % (len(content), _date(int(time.time())))
     return b"".join((STATUS_LINE[status], lines, more, length, content))
+
+
+@lru_cache(1)
+def _date(seconds: int) -> bytes:
+    return formatdate(seconds, usegmt=True).encode()
 
 
 @lru_cache(1024)

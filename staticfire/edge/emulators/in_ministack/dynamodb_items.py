@@ -1,8 +1,8 @@
-"""DynamoDB's writes and conditions, with what follows from a text alone found out once, and nothing copied that nobody changes.
+"""DynamoDB's writes and conditions: what a text says is found out once, and what nobody changes is not copied.
 
-A program's calls differ in their values, hardly in their expressions, and their numbers come again. MiniStack parses, checks and
-measures each of them anew, and copies an item four times to update it. Every answer stays: a function of ours calls upstream's
-for what is not the plain case.
+A program's calls differ in their values, hardly in their expressions, and their numbers come again. MiniStack parses,
+checks and measures each of them anew, and copies an item four times to update it. Every answer stays: a function of
+ours calls upstream's for what is not the plain case.
 """
 
 from __future__ import annotations
@@ -45,7 +45,10 @@ _CONDITION = (
     "            raise ValueError(err)\n",
     "        tokens, err, bounded = _condition_text(expr, slot)\n        if err:\n            raise ValueError(err)\n",
 )
-_BOUNDS = ("        for i, tok in enumerate(tokens):\n", "        for i, tok in enumerate(tokens) if bounded else ():\n")
+_BOUNDS = (
+    "        for i, tok in enumerate(tokens):\n",
+    "        for i, tok in enumerate(tokens) if bounded else ():\n",
+)
 
 _UPDATE_COPIES = "    item = copy.deepcopy(item)\n    tokens = _tokenize(expr)\n"
 _UPDATE_PARSED = (
@@ -54,7 +57,8 @@ _UPDATE_PARSED = (
     "        raise ValueError(err)\n"
     "    # Strip SET/REMOVE/ADD/DELETE clause keywords before reserved-word scanning;\n"
     "    # they're clause introducers, not user attribute names.\n"
-    '    scan_toks = [t for t in tokens if not (t[0] == "IDENT" and t[1].upper() in ("SET", "REMOVE", "ADD", "DELETE"))]\n'
+    '    scan_toks = [t for t in tokens if not (t[0] == "IDENT" '
+    'and t[1].upper() in ("SET", "REMOVE", "ADD", "DELETE"))]\n'
     "    err = _check_reserved_keyword_usage(scan_toks)\n"
     "    if err:\n"
     "        raise ValueError(err)\n"
@@ -79,7 +83,7 @@ _UPDATE = (
     "    if err:\n"
     "        raise ValueError(err)\n",
 )
-# Each value is worked out before the first is set, so that the item itself is what it was; a value is copied instead of the item.
+# Each value is worked out before the first is set, so that the item is still what it was; values are copied instead.
 _SET_SNAPSHOT = ("    pre_snapshot = copy.deepcopy(item)\n", "    pre_snapshot = item\n")
 _SET_VALUE = (
     "        value = _eval_set_value(assignment[eq_idx + 1:], pre_snapshot, attr_values, attr_names)\n",
@@ -139,7 +143,7 @@ def correct(upstream: ModuleType) -> None:
 
 
 def _remembered(function: Callable[..., Any], longest: int, most: int) -> Callable[..., Any]:
-    """As the function, which answers by its arguments alone and whose answers nobody changes; long texts are not kept."""
+    """As the function, which answers by its arguments alone, what nobody changes; long texts are not kept."""
     kept = lru_cache(most)(function)
 
     def remembered(text: Any, *arguments: Any) -> Any:
@@ -186,7 +190,8 @@ class _Updates:
         tokens = self._upstream._tokenize(expression)
         clauses: dict[str, tuple[tuple[str, str], ...]] = {}
         names = []
-        clause, its = "", []
+        clause = ""
+        its: list[tuple[str, str]] = []
         for kind, text in tokens:
             if kind == "IDENT" and text.upper() in ("SET", "REMOVE", "ADD", "DELETE"):
                 if clause:
@@ -229,11 +234,16 @@ def _measure_quickly(dynamodb: Any) -> None:
             return None
         return fault(value)
 
+    number_size = dynamodb._number_size_bytes
+
     def attribute_value_size(value: Any) -> Any:
         if type(value) is dict and len(value) == 1:
-            text = value.get("S")
-            if type(text) is str:
-                return len(text) if text.isascii() else len(text.encode())
+            [(kind, content)] = value.items()
+            if type(content) is str:
+                if kind == "S":
+                    return len(content) if content.isascii() else len(content.encode())
+                if kind == "N":
+                    return number_size(content)
         return size(value)
 
     def item_size_bytes(item: Any) -> Any:

@@ -1,12 +1,13 @@
 """DynamoDB's Query and Scan read what they answer, not all that a partition or a table holds.
 
-MiniStack sorts a whole partition at each Query, and a whole table at each page of a Scan. Here the keys of what was read once are kept in order
-beside the items, and kept so by each write. What is kept is of keys alone and is checked against the items whenever it is used:
-where somebody changed these otherwise, it is made anew.
+MiniStack sorts a whole partition at each Query, and a whole table at each page of a Scan. Here the keys of what was
+read once are kept in order beside the items, and kept so by each write. What is kept is of keys alone and is checked
+against the items whenever it is used: where somebody changed these otherwise, it is made anew.
 """
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Iterator
 from functools import lru_cache
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 # So many partitions are kept in order, the ones used last; one this small is sorted each time.
 PARTITIONS = 4096
 SMALL = 8
+EXPRESSION = 4096  # no longer one is remembered
 
 SLOT = "KeyConditionExpression"
 _OPERATORS = {"EQ": "=", "LT": "<", "LE": "<=", "GT": ">", "GE": ">="}
@@ -42,7 +44,8 @@ _SCANNED = (
     '            all_items.append(table["items"][pk][sk])\n'
     "\n"
     "    if index_name:\n",
-    "    all_items = _all_in_order(table, None if index_name else esk)\n    if index_name:\n        all_items = list(all_items)\n",
+    "    all_items = _all_in_order(table, None if index_name else esk)\n"
+    "    if index_name:\n        all_items = list(all_items)\n",
 )
 _SEGMENT = (
     "        all_items = [it for it in all_items if _seg_match(it)]\n",
@@ -85,9 +88,20 @@ class Order(NamedTuple):
     keys: Any  # a SortedList of tuples: what is sorted by, then the item's place
 
 
+# Functions that ours stand in for.
+_WRITTEN_FOR = {
+    "_extract_pk_from_condition": "ccfbde309b059f99",
+    "_key_condition_av": "0d23e2b069f4b944",
+    "_index_order_keys": "4428816c83c94eed",
+    "_index_order_value": "abc461692ef9678e",
+}
+
+
 def correct(upstream: ModuleType) -> None:
     from ministack.services import dynamodb
 
+    upstream.unchanged(dynamodb, _WRITTEN_FOR)
+    _remember_operands(dynamodb)
     orders = Orders(dynamodb)
     upstream.edit(dynamodb, "_query", _QUERIED, _PAGE_OF_QUERY, _ordered=orders.query)
     upstream.edit(dynamodb, "_scan", _SCANNED, _SEGMENT, _CURSOR_OF_SCAN, _NO_CURSOR, _all_in_order=orders.scan)
@@ -108,9 +122,7 @@ def correct(upstream: ModuleType) -> None:
         "_remove_item",
         (
             "    if old_item is not None:\n        _index_item(",
-            "    if old_item is not None:\n"
-            "        _item_went(table, pk_val, sk_val, old_item)\n"
-            "        _index_item(",
+            "    if old_item is not None:\n        _item_went(table, pk_val, sk_val, old_item)\n        _index_item(",
         ),
         _item_went=orders.went,
     )
@@ -135,7 +147,55 @@ def correct(upstream: ModuleType) -> None:
         ("_delete_table", "    deleted = _tables.pop(name)\n"),
     ):
         indent = before[: len(before) - len(before.lstrip())]
-        upstream.edit(dynamodb, name, (before, f"{before}{indent}_forget_orders_{name}()\n"), **{f"_forget_orders_{name}": orders.forget})
+        upstream.edit(
+            dynamodb,
+            name,
+            (before, f"{before}{indent}_forget_orders_{name}()\n"),
+            **{f"_forget_orders_{name}": orders.forget},
+        )
+
+
+def _remember_operands(dynamodb: Any) -> None:
+    """Which placeholders a condition compares a key with follows from its text, which MiniStack searches each time."""
+
+    @lru_cache(1024)
+    def of_partition(condition: str, reference: str) -> tuple[str, ...]:
+        name = re.escape(reference)
+        searched = (rf"(?:^|[\s(]){name}\s*=\s*(:\w+)", rf"(:\w+)\s*=\s*{name}(?:$|[\s)])")
+        return tuple(match[1] for pattern in searched if (match := re.search(pattern, condition)))
+
+    @lru_cache(1024)
+    def of_key(condition: str, reference: str) -> tuple[str, ...]:
+        name = re.escape(reference)
+        searched = (
+            rf"(?:^|[\s(]){name}\s*(?:<=|>=|=|<|>)\s*(:\w+)",
+            rf"(:\w+)\s*(?:<=|>=|=|<|>)\s*{name}(?:$|[\s)])",
+            rf"begins_with\s*\(\s*{name}\s*,\s*(:\w+)\s*\)",
+            rf"{name}\s+BETWEEN\s+(:\w+)",
+        )
+        return tuple(match[1] for pattern in searched if (match := re.search(pattern, condition, re.IGNORECASE)))
+
+    def operand(operands: Any, condition: str, values: Any, names: Any, key: str) -> Any:
+        for reference in (key, *(alias for alias, name in names.items() if name == key)):
+            for placeholder in operands(condition, reference):
+                if placeholder in values:
+                    return values[placeholder]
+        return None
+
+    in_partition, in_key = dynamodb._extract_pk_from_condition, dynamodb._key_condition_av
+
+    def partition_value(condition: Any, values: Any, names: Any, key: str) -> Any:
+        if not condition or len(condition) > EXPRESSION:
+            return in_partition(condition, values, names, key)
+        value = operand(of_partition, condition, values, names, key)
+        return None if value is None else dynamodb._extract_key_val(value)
+
+    def key_value(condition: Any, key_conditions: Any, values: Any, names: Any, key: str) -> Any:
+        if key_conditions or not condition or len(condition) > EXPRESSION:
+            return in_key(condition, key_conditions, values, names, key)
+        return operand(of_key, condition, values, names, key)
+
+    dynamodb._extract_pk_from_condition, dynamodb._key_condition_av = partition_value, key_value
 
 
 class Orders:
@@ -172,10 +232,10 @@ class Orders:
         """The items in order, read one by one; None where MiniStack's own way is to answer."""
         if index is None and range_name is None:
             return None  # one item at most
-        clauses = self._clauses(condition)
+        clauses = self._clauses(condition) if len(condition) <= EXPRESSION else None
         if clauses is None:
             return None
-        bounds: tuple[Any, Any] | None = (None, None)
+        bounds: tuple[Any, Any] = (None, None)
         for clause in clauses:
             name = names.get(clause.name, clause.name) if clause.name.startswith("#") else clause.name
             operands = [values.get(value) for value in clause.values]

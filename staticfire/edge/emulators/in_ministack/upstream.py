@@ -1,7 +1,8 @@
 """MiniStack's own code as it was when a change of ours was written: changed only while it is that, else refused.
 
-A change is made either by hunks, each a piece of upstream's text that must be there once, or by a function of ours in the place
-of one whose text has the digest that was noted. So a new MiniStack either still has what was changed, or does not start.
+A change is made either by hunks, each a piece of upstream's text that must be there once, or by a function of ours in
+the place of one whose text has the digest that was noted. So a new MiniStack either still has what was changed, or does
+not start.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def unchanged(owner: Any, digests: Mapping[str, str]) -> None:
 
 
 def edit(module: ModuleType, name: str, *hunks: tuple[str, str], **helpers: Any) -> None:
-    """Define the function anew, with each hunk's first text replaced by its second; it sees the helpers by their names."""
+    """Define the function anew, with each hunk's first text replaced by its second; it sees the helpers by name."""
     function = getattr(module, name, None)
     if function is None:
         raise UpstreamChanged(_refusal(module, name, "is gone"))
@@ -48,12 +49,13 @@ def edit(module: ModuleType, name: str, *hunks: tuple[str, str], **helpers: Any)
         setattr(module, helper, value)
     # As many lines before it as there were: a traceback names lines near upstream's.
     lines = "\n" * (function.__code__.co_firstlineno - 1)
-    exec(compile(lines + text, inspect.getfile(function), "exec"), module.__dict__)  # noqa: S102 - upstream's own text
+    exec(compile(lines + text, inspect.getfile(function), "exec"), module.__dict__)
 
 
 def _refusal(owner: Any, name: str, what: str) -> str:
+    place = owner.__name__ if isinstance(owner, ModuleType) else f"{owner.__module__}.{owner.__name__}"
     return (
-        f"{getattr(owner, '__module__', '') or ''}{'.' if not isinstance(owner, ModuleType) else ''}{owner.__name__}.{name} of MiniStack {what}. "
+        f"{place}.{name} {what}. "
         "A change in staticfire/edge/emulators/in_ministack was written for another text of it: compare the two, "
-        "mend the change, and run tests/conformance/test_dynamodb.py"
+        "mend the change, and run tests/integration/edge/test_dynamodb_as_published.py"
     )
