@@ -21,7 +21,7 @@ import pytest
 from staticfire.host.ports import free_port
 from tests.integration.edge.kit import Edge, eventually
 
-CALLS = 2500
+CALLS = 1500
 REGION, ACCOUNT = "eu-west-1", "100000000001"
 COMPARED = ("content-type", "x-amzn-errortype")
 STREAM = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
@@ -47,7 +47,8 @@ class Client:
         self._connection.request("POST", "/", body, headers)
         response = self._connection.getresponse()
         content = response.read()
-        assert response.headers["x-amz-crc32"] == str(zlib.crc32(content))
+        if service.startswith("DynamoDB_"):
+            assert response.headers["x-amz-crc32"] == str(zlib.crc32(content))
         # The order of what an update answers is that of a set, in MiniStack: another one in each process.
         return response.status, {name: response.headers[name] for name in COMPARED}, json.loads(content)
 
