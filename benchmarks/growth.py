@@ -125,16 +125,16 @@ def plotted(title: str, unit: str, steps: Sequence[int], series: dict[str, list[
         parts.append(f'<path d="M{x} {y}H{WIDTH - RIGHT}" stroke="#ddd"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{float(y) + 4:.1f}" text-anchor="end">{value:,.0f}</text>')
     for items in steps:
-        x = at(items, 0).split(",")[0]
-        parts.append(f'<text x="{x}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{items:,}</text>')
+        place = at(items, 0).split(",")[0]
+        parts.append(f'<text x="{place}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{items:,}</text>')
     parts.append(f'<text x="{LEFT}" y="{HEIGHT - 10}">items in the table; {escape(unit)}</text>')
     for number, (label, line) in enumerate(series.items()):
         colour = COLOURS[number % len(COLOURS)]
         points = " ".join(at(items, value) for items, value in zip(steps, line, strict=True))
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        y = TOP + 16 + number * 18
-        parts.append(f'<rect x="{WIDTH - RIGHT + 14}" y="{y - 9}" width="10" height="10" fill="{colour}"/>')
-        parts.append(f'<text x="{WIDTH - RIGHT + 30}" y="{y}">{escape(label)}</text>')
+        below = TOP + 16 + number * 18
+        parts.append(f'<rect x="{WIDTH - RIGHT + 14}" y="{below - 9}" width="10" height="10" fill="{colour}"/>')
+        parts.append(f'<text x="{WIDTH - RIGHT + 30}" y="{below}">{escape(label)}</text>')
     return "\n".join([*parts, "</svg>", ""])
 
 

@@ -8,6 +8,7 @@ against the items whenever it is used: where somebody changed these otherwise, i
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator
 from functools import lru_cache
@@ -18,6 +19,9 @@ from typing import Any, NamedTuple
 PARTITIONS = 4096
 SMALL = 8
 EXPRESSION = 4096  # no longer one is remembered
+
+# In the place of an index's name: keys in the order of their texts, as a Scan has them.
+TEXTS = 1
 
 SLOT = "KeyConditionExpression"
 _OPERATORS = {"EQ": "=", "LT": "<", "LE": "<=", "GT": ">", "GE": ">="}
@@ -60,6 +64,9 @@ _NO_CURSOR = (
     "        else:\n            all_items = _apply_exclusive_start_key_scan(all_items, esk, table)\n",
     "",
 )
+
+
+Place = tuple[int, Any, Any]  # of a table: its index and the partition there
 
 
 class _Top:
@@ -206,7 +213,7 @@ class Orders:
 
         self._upstream = dynamodb
         self._sorted = SortedList
-        self._kept: OrderedDict[tuple[int, Any, Any], Order] = OrderedDict()
+        self._kept: OrderedDict[Place, Order] = OrderedDict()
         self._tables: dict[int, int] = {}  # how many orders a table has: most writes are to tables without
         self._clauses = lru_cache(1024)(self._parsed)
 
@@ -285,7 +292,7 @@ class Orders:
     def scan(self, table: Any, cursor: Any) -> Iterator[Any]:
         """All items after the cursor, by their keys' texts, as MiniStack has them; read one by one."""
         items = table["items"]
-        keys = self._order(table, None, None, items, None)
+        keys = self._texts(table, None, items)
         first = after = None
         start = 0
         if cursor and table["pk_name"] in cursor:
@@ -295,12 +302,23 @@ class Orders:
             start = keys.bisect_left(first)
         for pk in keys.islice(start):
             partition = items[pk]
-            sks = sorted(partition)
-            for sk in sks:
-                if pk != first or (after is not None and sk > after):
-                    yield partition[sk]
+            texts = sorted(partition) if len(partition) <= SMALL else self._texts(table, pk, partition)
+            begin = 0
+            if pk == first:
+                begin = len(texts) if after is None else bisect_right(texts, after)
+            for at in range(begin, len(texts)):
+                yield partition[texts[at]]
 
     # --- keys in order
+
+    def _texts(self, table: Any, partition: Any, source: Any) -> Any:
+        """The keys of a table's partitions, or of a partition's items, as texts."""
+        place = (id(table), TEXTS, partition)
+        order = self._kept.get(place)
+        if order is None or order.source is not source or len(order.keys) != len(source):
+            order = Order(source, self._sorted(source))
+            self._keep(place, order)
+        return order.keys
 
     def _source(self, table: Any, index: str | None, partition: Any) -> Any:
         if index is None:
@@ -313,18 +331,15 @@ class Orders:
         if order is not None and order.source is source and len(order.keys) == len(source):
             self._kept.move_to_end(place)
             return order.keys
-        if source is table["items"]:
-            keys = self._sorted(source)
-        else:
-            names = self._order_keys(table, range_name)
-            places = ((partition, sk) for sk in source) if index is None else source
-            items = table["items"]
-            keys = self._sorted((*self._sorted_by(table, items[pk][sk], names), (pk, sk)) for pk, sk in places)
+        names = self._order_keys(table, range_name)
+        places = ((partition, sk) for sk in source) if index is None else source
+        items = table["items"]
+        keys = self._sorted((*self._sorted_by(table, items[pk][sk], names), (pk, sk)) for pk, sk in places)
         if len(keys) > SMALL:
             self._keep(place, Order(source, keys))
         return keys
 
-    def _keep(self, place: tuple[int, Any, Any], order: Order) -> None:
+    def _keep(self, place: Place, order: Order) -> None:
         if place not in self._kept:
             self._tables[place[0]] = self._tables.get(place[0], 0) + 1
         self._kept[place] = order
@@ -332,7 +347,7 @@ class Orders:
         while len(self._kept) > PARTITIONS:
             self._drop(next(iter(self._kept)))
 
-    def _drop(self, place: tuple[int, Any, Any]) -> None:
+    def _drop(self, place: Place) -> None:
         if self._kept.pop(place, None) is not None:
             self._tables[place[0]] -= 1
             if not self._tables[place[0]]:
@@ -356,9 +371,14 @@ class Orders:
     def _changed(self, table: Any, pk: Any, sk: Any, item: Any, by: int) -> None:
         if id(table) not in self._tables:
             return
-        everything = self._kept.get((id(table), None, None))
+        everything = self._kept.get((id(table), TEXTS, None))
         if everything is not None and len(everything.keys) != len(everything.source):
             (everything.keys.add if by > 0 else everything.keys.discard)(pk)
+        texts = self._kept.get((id(table), TEXTS, pk))
+        if texts is not None:
+            (texts.keys.add if by > 0 else texts.keys.discard)(sk)
+            if not texts.keys:
+                self._drop((id(table), TEXTS, pk))
         place = (id(table), None, pk)
         self._put(table, place, table["sk_name"], item, (pk, sk), by)
 
@@ -371,9 +391,7 @@ class Orders:
             _, ranges = self._upstream._index_key_lists(self._upstream._index_def(table, index))
             self._put(table, place, ranges[0] if ranges else None, item, (pk, sk), 1 if add else -1)
 
-    def _put(
-        self, table: Any, place: tuple[int, Any, Any], range_name: str | None, item: Any, at: tuple[Any, Any], by: int
-    ) -> None:
+    def _put(self, table: Any, place: Place, range_name: str | None, item: Any, at: tuple[Any, Any], by: int) -> None:
         order = self._kept.get(place)
         if order is None:
             return

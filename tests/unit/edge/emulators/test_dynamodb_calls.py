@@ -1,4 +1,4 @@
-"""Which calls are plainly DynamoDB's: what SDKs send is, and nothing that another service of MiniStack might take is."""
+"""Which calls are plainly DynamoDB's: what SDKs send is, and nothing that another service might take is."""
 
 from __future__ import annotations
 
