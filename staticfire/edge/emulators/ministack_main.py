@@ -350,7 +350,7 @@ async def serve(app: Any, keeper: Any, upstream: ModuleType) -> None:
         await asyncio.sleep(0.01)
     loop = asyncio.get_running_loop()
     calls = correction("dynamodb_calls")
-    kind = calls.protocol_of(upstream, config.http_protocol_class, calls.Calls(upstream, keeper))
+    kind = calls.protocol_of(upstream, config.http_protocol_class, calls.StraightCalls(upstream, keeper))
 
     def protocol() -> Any:
         return kind(config=config, server_state=server.server_state, app_state=server.lifespan.state)

@@ -56,7 +56,7 @@ _UVICORN = {
 }
 
 
-class Calls:
+class StraightCalls:
     """What answers a call, given its operation, its credential and its body."""
 
     def __init__(self, upstream: ModuleType, keeper: Any) -> None:
@@ -139,7 +139,7 @@ def _is_ours(host: bytes) -> bool:
     return bool(_OUR_HOST.fullmatch(host))
 
 
-class Call:
+class PlainCall:
     """A call whose body is being read."""
 
     __slots__ = ("body", "key", "length", "region", "target")
@@ -149,7 +149,7 @@ class Call:
         self.body: list[bytes] = []
 
 
-def plain(headers: list[tuple[bytes, bytes]]) -> Call | None:
+def plain(headers: list[tuple[bytes, bytes]]) -> PlainCall | None:
     """The call that these headers begin, if they are of one that is plainly DynamoDB's."""
     target = host = authorization = length = b""
     for name, value in headers:
@@ -166,15 +166,15 @@ def plain(headers: list[tuple[bytes, bytes]]) -> Call | None:
     if not target.startswith(TARGET) or target.count(b".") != 1 or not length.isdigit() or not _is_ours(host):
         return None
     credential = _credential(authorization[: authorization.find(b",") + 1] or authorization)
-    return Call(target, *credential, int(length)) if credential else None
+    return PlainCall(target, *credential, int(length)) if credential else None
 
 
-def protocol_of(upstream: ModuleType, base: Any, calls: Calls) -> Any:
+def protocol_of(upstream: ModuleType, base: Any, calls: StraightCalls) -> Any:
     """uvicorn's protocol, which answers such calls itself."""
     upstream.unchanged(base, _UVICORN)
 
     class Protocol(base):  # type: ignore[misc]
-        _call: Call | None = None
+        _call: PlainCall | None = None
 
         def on_headers_complete(self) -> None:
             free = self.cycle is None or self.cycle.response_complete

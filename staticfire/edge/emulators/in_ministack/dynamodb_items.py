@@ -31,6 +31,7 @@ _WRITTEN_FOR = {
     "_check_reserved_keyword_usage": "5b08c4cc141cc49a",
     "_ddb_canonicalize_number": "cfa3862c4b5124a6",
     "_number_error": "ef4bc256910b5cf4",
+    "_validate_attribute_value": "6877d90e04589cbc",
     "_extract_key_val": "faaaf17a7c3923b4",
     "_number_size_bytes": "b88f1324ce678bb2",
 }
@@ -234,6 +235,20 @@ def _measure_quickly(dynamodb: Any) -> None:
             return None
         return fault(value)
 
+    validate, canonical = dynamodb._validate_attribute_value, dynamodb._ddb_canonicalize_number
+    deepest = dynamodb._DDB_MAX_NESTING_DEPTH
+
+    def validate_attribute_value(name: str, value: Any, _depth: int = 1) -> Any:
+        if type(value) is dict and len(value) == 1 and _depth <= deepest:
+            [(kind, content)] = value.items()
+            if type(content) is str:
+                if kind == "S":
+                    return None
+                if kind == "N" and (number := canonical(content)) is not None:
+                    value["N"] = number
+                    return None
+        return validate(name, value, _depth)
+
     number_size = dynamodb._number_size_bytes
 
     def attribute_value_size(value: Any) -> Any:
@@ -268,6 +283,7 @@ def _measure_quickly(dynamodb: Any) -> None:
         return most if most <= dynamodb._DDB_ITEM_MAX_BYTES else measure(expression, values, names, before)
 
     dynamodb._nesting_level = nesting_level
+    dynamodb._validate_attribute_value = validate_attribute_value
     dynamodb._attribute_value_error = attribute_value_error
     dynamodb._attribute_value_size = attribute_value_size
     dynamodb._item_size_bytes = item_size_bytes
