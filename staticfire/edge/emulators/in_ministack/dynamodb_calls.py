@@ -37,6 +37,7 @@ _CORS = (
 # What is passed by, and what it is passed by for: a change of any of these is to be looked at.
 _PASSED_BY = {
     "app": "ab1297bd6cd59811",
+    "_get_reset_lock": "4e96ff36110cb97a",
     "_with_date_header": "d5e0f710aa4c155e",
     "_read_request_body": "2b85f2bcd699594c",
     "_handle_pre_body_request": "827a7ae1d52694b6",

@@ -11,7 +11,9 @@ import re
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
+from threading import get_ident
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -213,13 +215,16 @@ class Orders:
 
         self._upstream = dynamodb
         self._sorted = SortedList
+        # Calls are answered in one thread. Others (items expire, tables are imported) change no order: it is made anew.
+        self._thread = get_ident()
         self._kept: OrderedDict[Place, Order] = OrderedDict()
-        self._tables: dict[int, int] = {}  # how many orders a table has: most writes are to tables without
+        self._tables: set[int] = set()  # with orders, once at least: most writes are to tables without
         self._clauses = lru_cache(1024)(self._parsed)
 
     def forget(self) -> None:
-        self._kept.clear()
+        # In this sequence no order is ever kept of a table whose writes are passed over.
         self._tables.clear()
+        self._kept.clear()
 
     # --- Query
 
@@ -270,7 +275,9 @@ class Orders:
                 stop = min(stop, keys.bisect_left(at))
         items = table["items"]
         entries = keys.islice(start, stop, reverse=not forward) if start < stop else ()
-        return (items[pk][sk] for *_, (pk, sk) in entries)
+        # One that expired at this moment, in MiniStack's thread for that, is passed over.
+        there = (items.get(pk, {}).get(sk) for *_, (pk, sk) in entries)
+        return (item for item in there if item is not None)
 
     def _parsed(self, condition: str) -> tuple[Clause, ...] | None:
         """The clauses of a condition that says nothing else than how a key is; None where MiniStack must look at it."""
@@ -329,7 +336,8 @@ class Orders:
         place = (id(table), index, partition)
         order = self._kept.get(place)
         if order is not None and order.source is source and len(order.keys) == len(source):
-            self._kept.move_to_end(place)
+            with suppress(KeyError):  # another thread dropped it just now
+                self._kept.move_to_end(place)
             return order.keys
         names = self._order_keys(table, range_name)
         places = ((partition, sk) for sk in source) if index is None else source
@@ -340,18 +348,13 @@ class Orders:
         return keys
 
     def _keep(self, place: Place, order: Order) -> None:
-        if place not in self._kept:
-            self._tables[place[0]] = self._tables.get(place[0], 0) + 1
         self._kept[place] = order
-        self._kept.move_to_end(place)
+        self._tables.add(place[0])
         while len(self._kept) > PARTITIONS:
             self._drop(next(iter(self._kept)))
 
     def _drop(self, place: Place) -> None:
-        if self._kept.pop(place, None) is not None:
-            self._tables[place[0]] -= 1
-            if not self._tables[place[0]]:
-                del self._tables[place[0]]
+        self._kept.pop(place, None)
 
     def _order_keys(self, table: Any, range_name: str | None) -> list[tuple[str, str]]:
         names: list[tuple[str, str]] = self._upstream._index_order_keys(table, range_name)
@@ -371,6 +374,10 @@ class Orders:
     def _changed(self, table: Any, pk: Any, sk: Any, item: Any, by: int) -> None:
         if id(table) not in self._tables:
             return
+        if get_ident() != self._thread:
+            for place in ((id(table), TEXTS, None), (id(table), TEXTS, pk), (id(table), None, pk)):
+                self._drop(place)
+            return
         everything = self._kept.get((id(table), TEXTS, None))
         if everything is not None and len(everything.keys) != len(everything.source):
             (everything.keys.add if by > 0 else everything.keys.discard)(pk)
@@ -387,7 +394,9 @@ class Orders:
         if id(table) not in self._tables:
             return
         place = (id(table), index, partition)
-        if place in self._kept:
+        if get_ident() != self._thread:
+            self._drop(place)
+        elif place in self._kept:
             _, ranges = self._upstream._index_key_lists(self._upstream._index_def(table, index))
             self._put(table, place, ranges[0] if ranges else None, item, (pk, sk), 1 if add else -1)
 
