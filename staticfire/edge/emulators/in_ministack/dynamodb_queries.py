@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import suppress
+from decimal import Decimal
 from functools import lru_cache
 from threading import get_ident
 from types import ModuleType
@@ -21,6 +22,7 @@ from typing import Any, NamedTuple
 PARTITIONS = 4096
 SMALL = 8
 EXPRESSION = 4096  # no longer one is remembered
+NUMBER = 200  # longer texts are looked at by MiniStack
 
 # In the place of an index's name: keys in the order of their texts, as a Scan has them.
 TEXTS = 1
@@ -361,7 +363,17 @@ class Orders:
         return names
 
     def _sorted_by(self, table: Any, item: Any, names: list[tuple[str, str]]) -> tuple[Any, ...]:
-        return tuple(self._upstream._index_order_value(item, name, kind) for name, kind in names)
+        """As MiniStack's `_index_order_value`, which is asked for what is not a plain text or number."""
+        values: list[Any] = []
+        for name, kind in names:
+            content = item[name].get(kind) if name in item else None
+            if type(content) is str and kind == "S":
+                values.append(content)
+            elif type(content) is str and kind == "N" and len(content) < NUMBER:
+                values.append(Decimal(content))
+            else:
+                values.append(self._upstream._index_order_value(item, name, kind))
+        return tuple(values)
 
     # --- writes
 
