@@ -1,9 +1,10 @@
 """The emulator that the edge runs, without the edge: another one like it, behind a port.
 
-    python -m benchmarks.behind PORT PYTHON DIRECTORY
+    python -m benchmarks.behind PORT PYTHON DIRECTORY [MAIN]
 
 Nobody but its edge can connect to the edge's own emulator. This one gets connections in the same way, over the socket
 that is its standard input: each that comes to the port is handed on whole, so that no byte passes through here.
+MAIN is the main program of another checkout: to compare the two.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 from staticfire.edge.emulators.ministack import MAIN
 
 
-def main(port: int, python: str, directory: Path) -> None:
+def main(port: int, python: str, directory: Path, program: Path = MAIN) -> None:
     (directory / "tmp").mkdir(parents=True, exist_ok=True)
     variables = {
         "PATH": os.defpath,
@@ -30,11 +31,12 @@ def main(port: int, python: str, directory: Path) -> None:
         # It hands over no invocation and reports nothing: only its stores are measured.
         "STATICFIRE_EDGE_URL": f"http://127.0.0.1:{port}/",
         "STATICFIRE_TOKEN": "none",
+        "STATICFIRE_KEPT": "",
     }
     ours, its = socket.socketpair()
     with ours, socket.create_server(("127.0.0.1", port)) as listener:
         with its:
-            emulator = subprocess.Popen([python, "-P", str(MAIN)], stdin=its.fileno(), env=variables, cwd=directory)
+            emulator = subprocess.Popen([python, "-P", str(program)], stdin=its.fileno(), env=variables, cwd=directory)
         with emulator:
             while True:
                 connection, _ = listener.accept()
@@ -44,4 +46,4 @@ def main(port: int, python: str, directory: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))
+    main(int(sys.argv[1]), sys.argv[2], *map(Path, sys.argv[3:]))

@@ -14,7 +14,6 @@ keeps the mail: every alarm that is put, every change of an alarm's state and ev
 from __future__ import annotations
 
 import asyncio
-import copy
 import gc
 import importlib
 import importlib.util
@@ -31,7 +30,6 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from functools import lru_cache
 from operator import itemgetter
 from pathlib import Path
 from types import ModuleType
@@ -307,44 +305,10 @@ def keep_logs_light() -> None:
     cloudwatch_logs._put_log_events = put_log_events
 
 
-def remember_expressions() -> None:
-    """UpdateItem at two thirds of its cost: a program's calls differ in their values, hardly in their expressions.
-
-    What MiniStack finds out about an expression's text alone is remembered. An update that is far too small to exceed
-    an item's size is not measured again. An item is copied as the tree of dicts, lists and strings that it is.
-    """
-    from types import SimpleNamespace
-
-    from ministack.services import dynamodb
-
-    tokens = lru_cache(1024)(dynamodb._tokenize)
-    dynamodb._tokenize = lambda expression: list(tokens(expression))
-    dynamodb._condition_syntax_error = lru_cache(1024)(dynamodb._condition_syntax_error)
-
-    measure = dynamodb._update_request_charge
-
-    def charge(expression: str, values: Any, names: Any, before: Any) -> Any:
-        """A token costs at most 64 bytes and what it stands for, and a token has a character."""
-        longest = max(map(len, (expression, *(names or {}).values())))
-        for value in (values or {}).values():
-            kind, content = next(iter(value.items()), ("", ""))
-            if kind not in ("S", "N", "B") or not isinstance(content, str):
-                return measure(expression, values, names, before)
-            longest = max(longest, len(content))
-        most = len(expression) * (64 + 4 * longest)
-        return most if most <= dynamodb._DDB_ITEM_MAX_BYTES else measure(expression, values, names, before)
-
-    dynamodb._update_request_charge = charge
-    dynamodb.copy = SimpleNamespace(deepcopy=_copied)
-
-
-def _copied(value: Any) -> Any:
-    """As copy.deepcopy, for what holds itself nowhere."""
-    if type(value) is dict:
-        return {name: _copied(inner) for name, inner in value.items()}
-    if type(value) is list:
-        return [_copied(inner) for inner in value]
-    return value if type(value) is str else copy.deepcopy(value)
+def quicken_dynamodb(upstream: ModuleType) -> None:
+    """Changes to MiniStack's own code; a MiniStack that they were not written for does not start."""
+    correction("dynamodb_items").correct(upstream)
+    correction("dynamodb_queries").correct(upstream)
 
 
 def _arn(function: dict[str, Any]) -> str:
@@ -366,7 +330,7 @@ def correction(name: str) -> ModuleType:
     return importlib.import_module(f"{PACKAGE}.{name}")
 
 
-async def serve(app: Any, keeper: Any) -> None:
+async def serve(app: Any, keeper: Any, upstream: ModuleType) -> None:
     """Answer what comes over the connections that the edge hands over; nothing listens."""
     import uvicorn
 
@@ -390,10 +354,11 @@ async def serve(app: Any, keeper: Any) -> None:
     while not (server.started or serving.done()):  # noqa: ASYNC110 - uvicorn sets no event
         await asyncio.sleep(0.01)
     loop = asyncio.get_running_loop()
+    calls = correction("dynamodb_calls")
+    kind = calls.protocol_of(upstream, config.http_protocol_class, calls.StraightCalls(upstream, keeper))
 
     def protocol() -> Any:
-        state = server.lifespan.state
-        return config.http_protocol_class(config=config, server_state=server.server_state, app_state=state)
+        return kind(config=config, server_state=server.server_state, app_state=server.lifespan.state)
 
     def take() -> None:
         """The edge's socket closes when the edge ends, however it ends."""
@@ -429,7 +394,8 @@ def main() -> None:
     leave_alarms_to(edge)
     send_mail_to(edge)
     keep_logs_light()
-    remember_expressions()
+    upstream = correction("upstream")
+    quicken_dynamodb(upstream)
     for module in ("events", "objects", "scaling"):
         correction(module).correct()
     kept = os.environ.pop("STATICFIRE_KEPT")
@@ -439,7 +405,7 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
-    uvloop.run(serve(app, keeper))
+    uvloop.run(serve(app, keeper, upstream))
 
 
 if __name__ == "__main__":

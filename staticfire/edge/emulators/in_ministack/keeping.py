@@ -176,6 +176,11 @@ class Keeper:
                     self._mark(service)
                 await inner(scope, receive, send)
 
+    def note(self, service: str, operation: str) -> None:
+        """Before a call is carried out that did not come through `app`."""
+        if not _only_reads(operation):
+            self._mark(service)
+
     async def save(self) -> dict[str, Any]:
         """Save now; whether that went well."""
         if not self._keep:
@@ -356,8 +361,12 @@ def _reads(scope: Any, operation: str) -> bool:
     if scope["path"].startswith("/_ministack/"):
         return scope["method"] in ("GET", "HEAD")
     if operation:
-        return operation.startswith(READING) and operation not in READS_AND_CHANGES
+        return _only_reads(operation)
     return scope["method"] in ("GET", "HEAD", "OPTIONS") and b"Action=" not in scope["query_string"]
+
+
+def _only_reads(operation: str) -> bool:
+    return operation.startswith(READING) and operation not in READS_AND_CHANGES
 
 
 def _outcome(reading: int, child: int) -> dict[str, Any]:
