@@ -25,6 +25,7 @@ ACCOUNT = "000000000000"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/bench"
 TABLE = "bench-usage"
 STAGE = "$default"
+REST_STAGE = "bench"  # a REST API has no $default
 CONFIG = Config(retries={"total_max_attempts": 1}, read_timeout=60)
 EVENTS = "create table bench_events (id bigint generated always as identity primary key, usage numeric)"
 
@@ -103,7 +104,7 @@ class Account:
         return f"{self.endpoint}/_aws/execute-api/{self._api}/{STAGE}{path}"
 
     def rest_url(self, path: str) -> str:
-        return f"{self.endpoint}/_aws/execute-api/{self._rest}/{STAGE}{path}"
+        return f"{self.endpoint}/_aws/execute-api/{self._rest}/{REST_STAGE}{path}"
 
     def deploy(self) -> None:
         layer = self.client("lambda").publish_layer_version(
@@ -204,7 +205,7 @@ class Account:
             Principal="apigateway.amazonaws.com",
             SourceArn=f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{self._rest}/*",
         )
-        gateway.create_deployment(restApiId=self._rest, stageName=STAGE)
+        gateway.create_deployment(restApiId=self._rest, stageName=REST_STAGE)
 
     def _http_api(self, routes: Mapping[str, str]) -> None:
         gateway, functions = self.client("apigatewayv2"), self.client("lambda")
