@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 import urllib.request
 import zipfile
@@ -90,12 +91,16 @@ class Stranger:
             self.staticfire("down", "--wipe")
 
     def run(self, command: Sequence[str]) -> str:
-        """What it printed; the program's end when it failed."""
+        """What it printed; the program's end when it failed. How long it took is told, with what it said meanwhile."""
+        begun = time.monotonic()
         done = subprocess.run(
             command, cwd=self.directory, env=self.variables, capture_output=True, text=True, check=False
         )
         if done.returncode:
             raise SystemExit(f"{' '.join(command)} failed:\n{(done.stdout + done.stderr)[-3000:]}")
+        print(f"{time.monotonic() - begun:6.1f} s  {' '.join(map(str, command))}")
+        if steps := done.stderr.strip():
+            print(textwrap.indent(steps, " " * 10))
         return done.stdout
 
 
