@@ -19,7 +19,7 @@ from staticfire.settings import ALL, Settings, load
 from staticfire.targets.base import TARGETS
 
 SHELLS = ("bash", "zsh", "fish")
-# A .zshrc that never set up completions, as macOS's is, has no compdef. What comes first says what zsh autoloads it for.
+# A .zshrc that never set up completions has no compdef. What comes first says what zsh autoloads the text for.
 ZSH_SETS_UP = ("(( ${+functions[compdef]} )) || { autoload -Uz compinit && compinit -u }",)
 STACKS = ("stack", "stacks")
 FUNCTIONS = ("function", "functions")
