@@ -76,8 +76,7 @@ class Stranger:
         self.variables: Mapping[str, str] = {**kept, "HOME": str(home), "STATICFIRE_PORT": str(free_port())}
 
     def first_answer(self, wheel: Path) -> str:
-        """Install the wheel, bring the stack up, and ask it."""
-        self.run([self.python, "-m", "venv", "venv"])
+        """Install the wheel in the virtual environment, bring the stack up, and ask it."""
         self.run(["venv/bin/python", "-m", "pip", "install", "--quiet", str(wheel)])
         self.staticfire("up", "--detach")
         with urllib.request.urlopen(self.staticfire("url").strip()) as answer:
@@ -118,6 +117,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="staticfire-first-answer-") as directory:
         wheel = build_wheel(Path(directory, "wheel"))
         stranger = Stranger(Path(directory), python)
+        stranger.run([python, "-m", "venv", "venv"])
         begun = time.monotonic()
         try:
             print(stranger.first_answer(wheel))

@@ -98,7 +98,7 @@ class Route(Model):
     largest_body: Annotated[int, Field(ge=0, le=4 * 1024 * 1024)] = 1024 * 1024
 
 
-class Tokens(Model):
+class TokenRules(Model):
     """What a token must say."""
 
     issuer: Words
@@ -115,7 +115,7 @@ class Configuration(Model):
     upstreams: dict[Name, Upstream]
     limits: dict[Name, Limit] = Field(default_factory=dict)
     routes: dict[Key, Route]
-    tokens: Tokens
+    tokens: TokenRules
     sessions: SessionRules = Field(default_factory=SessionRules)
 
 

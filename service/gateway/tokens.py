@@ -17,7 +17,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from servicekit.errors import Refused
 
-from gateway.configuration import Tokens
+from gateway.configuration import TokenRules
 
 LONGEST_TOKEN = 8192
 LONGEST_SUBJECT = 128
@@ -49,7 +49,9 @@ class Verifier:
     To be rid of a secret that others know, rotate twice. `published` is None: RS256 is not taken.
     """
 
-    def __init__(self, expected: Tokens, secrets: Callable[[], Sequence[str]], published: PublishedKeys | None) -> None:
+    def __init__(
+        self, expected: TokenRules, secrets: Callable[[], Sequence[str]], published: PublishedKeys | None
+    ) -> None:
         self._expected = expected
         self._secrets = secrets
         self._published = published

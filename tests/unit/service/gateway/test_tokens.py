@@ -1,4 +1,4 @@
-"""Tokens: what another implementation makes is taken, everything that is not exactly right is not."""
+"""TokenRules: what another implementation makes is taken, everything that is not exactly right is not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from gateway.configuration import Tokens
+from gateway.configuration import TokenRules
 from gateway.tokens import Rejected, Verifier, _decoded
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,7 +28,7 @@ class OneKey:
         return KEY.public_key() if kid in ("one", None) else None
 
 
-EXPECTED = Tokens(issuer="issuer", audience="gateway")
+EXPECTED = TokenRules(issuer="issuer", audience="gateway")
 verifier = Verifier(EXPECTED, lambda: [SECRET, OLD_SECRET], OneKey())
 
 
