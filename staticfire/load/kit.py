@@ -62,6 +62,7 @@ log = logging.getLogger("staticfire.load")
 
 UNSHAPED_PACE = 10.0
 CATCH_UP_SECONDS = 1.0
+NO_ANSWER = "no answer by the end of the run"
 
 
 @dataclass
@@ -172,10 +173,15 @@ class HttpUser(FastHttpUser):
         due, self._due = self._due, None
         context = {} if due is None else {LATE: max(0.0, time.monotonic() - due) * 1000}
         _process.tallies.in_flight += 1
+        began = time.monotonic()
         try:
             return self.client.request(
                 method, url, name=route, headers=dict(headers or {}), catch_response=True, context=context, **body
             )
+        except gevent.GreenletExit:  # Locust, which ends whoever still waits, does not count it
+            waited = (time.monotonic() - began) * 1000
+            _process.tallies.request(route, waited, TimeoutError(NO_ANSWER), context)
+            raise
         finally:
             _process.tallies.in_flight -= 1
 

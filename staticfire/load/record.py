@@ -10,7 +10,8 @@ STATICFIRE_LOAD_RECORD names:
     {"warning": "...", "at": ...}                                            what makes the figures doubtful
     {"phase": null, "at": ..., "cut": false}                                 the end; cut: the last phase does not count
 
-A request belongs to the second in which it was answered. Several workers make several lines of one second: they add
+A request belongs to the second in which it was answered; what is answered after the end was due before it, and so its
+times and failures are the last phase's. Several workers make several lines of one second: they add
 up. `times` is a histogram: milliseconds, rounded to three digits, and how many took that long from when they were sent.
 `from_due` is the same from when they were due, which is what a caller would have waited: a service that stands still
 for two seconds keeps back what is due meanwhile, and none of that may be missing (coordinated omission). `kinds` says
@@ -22,7 +23,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def bucket(milliseconds: float) -> float:
 class Tally:
     """Requests, how many of them failed and why, and how long they took: from sending, and from when they were due.
 
-    Tallies add up.
+    Tallies add up. `after`: those that were answered, but only after the end of the run: no rate counts them.
     """
 
     requests: int = 0
@@ -52,6 +53,7 @@ class Tally:
     times: Counter[float] = field(default_factory=Counter)
     from_due: Counter[float] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
+    after: int = 0
 
     def add(self, milliseconds: float, failure: str | None = None, *, late: float = 0.0) -> None:
         """`late`: for how long it was due before it was sent, in milliseconds."""
@@ -68,6 +70,7 @@ class Tally:
     def __iadd__(self, other: Tally) -> Tally:
         self.requests += other.requests
         self.failures += other.failures
+        self.after += other.after
         self.times.update(other.times)
         self.from_due.update(other.from_due)
         for kind, count in other.kinds.items():
@@ -178,8 +181,11 @@ class Record:
         for mark, end in zip(marks, ends, strict=False):
             if mark["phase"] is not None:
                 self.phases.append(Phase(mark["phase"], mark["at"], end, mark["users"], mark["rate"]))
+        self._last: Phase | None = None  # in which was due what is answered after the end
         if self.ended and marks[-1]["cut"]:
             self.phases.pop()
+        elif self.ended and self.phases:
+            self._last = self.phases[-1]
 
     @classmethod
     def read(cls, path: Path) -> Record:
@@ -211,12 +217,18 @@ class Record:
         return sum(self.flows[second].unsent for phase in phases for second in phase.seconds if second in self.flows)
 
     def routes(self, phases: Iterable[Phase]) -> dict[str, Tally]:
-        """What was answered in these phases, a tally a route."""
+        """What was answered in these phases, a tally a route, and what came after the end of the last one."""
         tallies: dict[str, Tally] = {}
         for phase in phases:
             for second in phase.seconds:
                 for name, tally in self.seconds.get(second, {}).items():
                     tallies.setdefault(name, Tally()).__iadd__(tally)
+            if phase == self._last:
+                for second, routes in self.seconds.items():
+                    for name, tally in routes.items() if second >= phase.ended else ():
+                        tallies.setdefault(name, Tally()).__iadd__(
+                            replace(tally, after=tally.requests - tally.failures)
+                        )
         return tallies
 
     def total(self, phases: Iterable[Phase]) -> Tally:

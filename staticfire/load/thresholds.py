@@ -121,7 +121,7 @@ def limits_of(record: Record, profile: Profile, limits: LoadLimits) -> LoadLimit
 def rate_of(tally: Tally, phases: Iterable[Phase]) -> float:
     """Answers a second that were not failures, over the whole seconds of these phases."""
     seconds = sum(len(phase.seconds) for phase in phases)
-    return (tally.requests - tally.failures) / seconds if seconds else 0.0
+    return (tally.requests - tally.failures - tally.after) / seconds if seconds else 0.0
 
 
 def steps_of(record: Record) -> list[LoadStep]:

@@ -13,6 +13,7 @@ import pytest
 
 from staticfire.settings import load
 from staticfire.stacks.terraform.finding import find_provider, find_terraform
+from staticfire.stacks.terraform.running import GO
 
 ROOT = Path(__file__).parents[2]
 VERSIONS = ROOT.glob("infra/**/versions.tf")
@@ -36,7 +37,7 @@ def terraform(copy: Path) -> Terraform:
     settings = load(ROOT, {})
     binary = find_terraform(settings)
     environ = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "TF_VAR_"))}
-    environ |= {"AWS_REGION": "eu-central-1", "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+    environ |= {"AWS_REGION": "eu-central-1", "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"} | GO
     mirror = find_provider(settings, binary).mirror
     if mirror is not None:
         configuration = copy / "terraform.rc"

@@ -154,6 +154,12 @@ def test_what_was_up_before_stays_and_an_apply_that_did_nothing_seeds_nothing(pr
     project.run("status")
 
 
+def test_init_checks_the_provider_and_no_later_command_hashes_it_again(project: SeededProject) -> None:
+    [lock] = project.root.glob(".staticfire/terraform/**/.terraform.lock.hcl")
+    assert "h1:" in (lock.parent / ".terraform" / "staticfire.lock.hcl").read_text()
+    assert "h1:" not in lock.read_text()
+
+
 def test_a_reset_seeds_what_it_emptied(project: SeededProject) -> None:
     said = project.run("reset", "--yes").stderr
     assert "seed of shop: users.sql, 2 items in plans, 1 objects in pages, function fill" in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import re
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import yaml
 
 ROOT = Path(__file__).parents[3]
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+ACTIONS = [ROOT / "action.yml", *sorted((ROOT / ".github/actions").glob("*/action.yml"))]
 
 
 def read(name: str) -> dict[Any, Any]:
@@ -47,7 +49,28 @@ def test_no_workflow_reads_a_stored_key(path: Path) -> None:
 def test_every_push_and_pull_request_is_tested() -> None:
     on = triggers(read("test.yml"))
     assert {"push", "pull_request", "workflow_call"} <= on.keys()
-    assert [step["run"] for step in read("test.yml")["jobs"]["embedded"]["steps"] if "run" in step] == ["make test"]
+
+
+def test_a_push_runs_every_suite_that_there_is_on_the_oldest_and_the_newest_python() -> None:
+    config = configparser.ConfigParser(interpolation=None)
+    config.read(ROOT / "tox.ini", encoding="utf-8")
+    environments = {name.partition(":")[2] for name in config.sections() if name.startswith("testenv:")}
+    jobs = read("test.yml")["jobs"].values()
+    matrices = [job["strategy"]["matrix"] for job in jobs]
+    rows = [row["suite"] for matrix in matrices for row in matrix.get("include", ())]
+    suites = {name for matrix in matrices for suite in [*matrix["suite"], *rows] for name in suite.split(",")}
+    assert environments - suites == {"resources"}  # for when the emulator's pin is raised
+    assert [step.get("run") for job in jobs for step in job["steps"]].count(".venv/bin/tox -e ${{ matrix.suite }}") == 2
+    pythons = re.findall(r"Python :: (3\.\d+)", (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    run = {(row["suite"], row["python"]) for matrix in matrices for row in matrix.get("include", ())}
+    assert run == {(suite, python) for suite in ("unit", "scenarios") for python in (pythons[0], pythons[-1])}
+
+
+@pytest.mark.parametrize("path", [*WORKFLOWS, *ACTIONS], ids=lambda path: path.parent.name + "/" + path.name)
+def test_an_action_of_others_is_pinned_by_its_digest(path: Path) -> None:
+    used = re.findall(r"uses: (\S+)(.*)", path.read_text(encoding="utf-8"))
+    of_others = [(name, comment) for name, comment in used if not name.startswith("./")]
+    assert all(re.search(r"@[0-9a-f]{40}$", name) and re.search(r"# v\d", comment) for name, comment in of_others), used
 
 
 def test_only_main_is_deployed_and_only_when_its_tests_pass() -> None:
@@ -89,9 +112,9 @@ def test_an_example_of_the_documents_is_a_valid_workflow(example: str, tmp_path:
     test_a_workflow_is_valid_by_its_published_schema(tmp_path / "example.yml")
 
 
-def test_the_action_is_valid_by_its_published_schema_and_its_inputs_are_in_the_document() -> None:
+def test_actions_are_valid_by_their_published_schema_and_the_inputs_of_ours_are_in_the_document() -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-actions"]
-    subprocess.run([*command, str(ROOT / "action.yml")], check=True)
+    subprocess.run([*command, *map(str, ACTIONS)], check=True)
     action = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
     document = (ROOT / "docs/continuous-integration.md").read_text(encoding="utf-8")
     assert [name for name in (*action["inputs"], *action["outputs"]) if f"`{name}`" not in document] == []

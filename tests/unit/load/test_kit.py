@@ -302,6 +302,15 @@ def test_what_is_under_way_at_the_end_is_answered_and_recorded(shop: Shop, locus
     assert locust.recorded == len(shop.keys)
 
 
+def test_what_is_never_answered_is_a_failure_of_the_run(shop: Shop, locust: Locust) -> None:
+    shop.seconds = 60.0
+    code, said = locust.run("--host", shop.url, *SHORT, "--stop-timeout", "1")
+    assert code == 1, said
+    unanswered = locust.record.total(locust.record.measured)
+    assert unanswered.requests == unanswered.failures > 0
+    assert set(unanswered.kinds) == {"no answer by the end of the run"}
+
+
 def test_a_test_that_gives_up_leaves_no_worker_behind(shop: Shop, locust: Locust) -> None:
     locust.start("--headless", "--host", shop.url, *SHORT[:4], "-t", "60", *processes())
     eventually(lambda: len(shop.keys) > 5)

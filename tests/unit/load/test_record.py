@@ -8,6 +8,7 @@ from typing import Any
 
 from staticfire.load.figures import latest
 from staticfire.load.record import Following, Record, Tally, bucket
+from staticfire.load.thresholds import rate_of
 
 
 def phase(
@@ -54,6 +55,15 @@ def test_the_warm_up_is_apart() -> None:
 def test_seconds_that_two_phases_share_count_for_neither() -> None:
     record = Record([phase("step 1", 10.5), phase("step 2", 13.5), phase(None, 16.0)])
     assert [list(one.seconds) for one in record.phases] == [[11, 12], [14, 15]]
+
+
+def test_what_comes_after_the_end_counts_in_times_and_failures_and_in_no_rate() -> None:
+    lines = [phase("warm-up", 7.5), phase("steady", 9.5), phase(None, 12.5), second(11, 1, 1), second(12, 1)]
+    record = Record([*lines, second(14, 2000, 2500, failures=1)])  # a stop of the service in the last second
+    tally = record.total(record.measured)
+    assert (tally.requests, tally.failures, tally.percentile(1)) == (4, 1, 2500)
+    assert rate_of(tally, record.measured) == 1.0
+    assert record.total(record.warm_up).requests == 0
 
 
 def test_a_phase_that_was_cut_short_does_not_count() -> None:

@@ -1,12 +1,3 @@
-resource "aws_vpc" "httpapi_domain_link" {
-  cidr_block = "10.9.0.0/16"
-}
-
-resource "aws_subnet" "httpapi_domain_link" {
-  vpc_id     = aws_vpc.httpapi_domain_link.id
-  cidr_block = "10.9.1.0/24"
-}
-
 resource "aws_vpc" "main" {
   cidr_block           = "10.0.0.0/16"
   enable_dns_hostnames = true
