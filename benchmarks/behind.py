@@ -9,30 +9,19 @@ MAIN is the main program of another checkout: to compare the two.
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
-from staticfire.edge.emulators.ministack import MAIN
+from staticfire.edge.emulators.ministack import MAIN, MiniStack
 
 
 def main(port: int, python: str, directory: Path, program: Path = MAIN) -> None:
-    (directory / "tmp").mkdir(parents=True, exist_ok=True)
-    variables = {
-        "PATH": os.defpath,
-        "HOME": str(directory),
-        "TMPDIR": str(directory / "tmp"),
-        "S3_DATA_DIR": str(directory / "s3"),
-        "IOT_MTLS_ENABLED": "0",
-        "LOG_LEVEL": "WARNING",
-        "GATEWAY_PORT": str(port),
-        # It hands over no invocation and reports nothing: only its stores are measured.
-        "STATICFIRE_EDGE_URL": f"http://127.0.0.1:{port}/",
-        "STATICFIRE_TOKEN": "none",
-        "STATICFIRE_KEPT": "",
-    }
+    # It reports to nobody: only its stores are measured.
+    ministack = MiniStack(python, directory, edge_port=port, token="none", public_host="127.0.0.1", keep=False)
+    (directory / "ministack" / "tmp").mkdir(parents=True, exist_ok=True)
+    variables = dict(ministack.variables())
     ours, its = socket.socketpair()
     with ours, socket.create_server(("127.0.0.1", port)) as listener:
         with its:

@@ -25,7 +25,7 @@ ACCOUNT = "000000000000"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/bench"
 TABLE = "bench-usage"
 STAGE = "$default"
-REST_STAGE = "bench"
+REST_STAGE = "bench"  # a REST API has no $default
 CONFIG = Config(retries={"total_max_attempts": 1}, read_timeout=60)
 EVENTS = "create table bench_events (id bigint generated always as identity primary key, usage numeric)"
 

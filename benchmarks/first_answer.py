@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 import urllib.request
 import zipfile
@@ -75,8 +76,7 @@ class Stranger:
         self.variables: Mapping[str, str] = {**kept, "HOME": str(home), "STATICFIRE_PORT": str(free_port())}
 
     def first_answer(self, wheel: Path) -> str:
-        """Install the wheel, bring the stack up, and ask it."""
-        self.run([self.python, "-m", "venv", "venv"])
+        """Install the wheel in the virtual environment, bring the stack up, and ask it."""
         self.run(["venv/bin/python", "-m", "pip", "install", "--quiet", str(wheel)])
         self.staticfire("up", "--detach")
         with urllib.request.urlopen(self.staticfire("url").strip()) as answer:
@@ -90,12 +90,16 @@ class Stranger:
             self.staticfire("down", "--wipe")
 
     def run(self, command: Sequence[str]) -> str:
-        """What it printed; the program's end when it failed."""
+        """What it printed; the program's end when it failed. How long it took is told, with what it said meanwhile."""
+        begun = time.monotonic()
         done = subprocess.run(
             command, cwd=self.directory, env=self.variables, capture_output=True, text=True, check=False
         )
         if done.returncode:
             raise SystemExit(f"{' '.join(command)} failed:\n{(done.stdout + done.stderr)[-3000:]}")
+        print(f"{time.monotonic() - begun:6.1f} s  {' '.join(map(str, command))}")
+        if steps := done.stderr.strip():
+            print(textwrap.indent(steps, " " * 10))
         return done.stdout
 
 
@@ -113,6 +117,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="staticfire-first-answer-") as directory:
         wheel = build_wheel(Path(directory, "wheel"))
         stranger = Stranger(Path(directory), python)
+        stranger.run([python, "-m", "venv", "venv"])
         begun = time.monotonic()
         try:
             print(stranger.first_answer(wheel))

@@ -12,11 +12,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from rich.console import Console
-from rich.progress import Progress as RichProgress
-from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 HEARTBEAT_SECONDS = 10.0
 BRIEF_SECONDS = 2.0
@@ -101,6 +100,10 @@ class LiveProgress(Progress):
     """The same steps on a terminal: a spinner each while they run, a line each when they are done."""
 
     def __init__(self, *, verbose: bool = False) -> None:
+        from rich.console import Console  # not at the top: only a terminal waits for it
+        from rich.progress import Progress as RichProgress
+        from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
         super().__init__(verbose=verbose)
         self._live = RichProgress(
             SpinnerColumn(),

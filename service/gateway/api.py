@@ -63,7 +63,7 @@ class Gateway:
         self._limiter = limiter
         self._checks = checks
         self._router = Router(settings.routes)
-        self._proxy = Proxy(settings.upstreams.values())
+        self._proxy = Proxy(settings.upstreams)
         self._notes: dict[str, Any] = {}
         self._ends_at = 0.0
         self._app = Resolver()
@@ -111,7 +111,7 @@ class Gateway:
     def log_in(self) -> Response[Any]:
         """A verified token for a session. The body may ask for a shorter one."""
         user = self._user_of_token(_bearer(self._event))
-        seconds = log_in_seconds(body_of(self._event), self._settings.session_seconds)
+        seconds = log_in_seconds(body_of(self._event), self._settings.sessions.seconds)
         token, session = self._sessions.log_in(user, seconds)
         made = answer(201, {"session": token, **_described(session)}, {"cache-control": "no-store"})
         made.cookies = _cookies(f"{COOKIE}={token}; Max-Age={seconds}; {COOKIE_RULES}")
@@ -140,7 +140,7 @@ class Gateway:
         path = path_of(event["rawPath"], context["stage"])
         match = self._router.match(method, path)
         route = self._settings.routes[match.key]
-        self._notes |= {"route": route.key, "upstream": route.upstream.name}
+        self._notes |= {"route": match.key, "upstream": route.upstream}
         user = self._user(event, route)
         body = body_of(event)
         if len(body) > route.largest_body:
@@ -152,7 +152,7 @@ class Gateway:
         call = Call(
             event,
             method,
-            route.key.replace(f" {route.strip_prefix}", " ", 1) if route.strip_prefix else route.key,
+            match.key.replace(f" {route.strip_prefix}", " ", 1) if route.strip_prefix else match.key,
             path.removeprefix(route.strip_prefix) or "/",
             match.parameters,
             forwarded_headers(event, user, is_ours={COOKIE: True, "authorization": _is_ours(event, route)}),
@@ -160,7 +160,7 @@ class Gateway:
         )
         way = Way()
         try:
-            reply = self._proxy.send(route.upstream.name, call, way, self._ends_at - time.monotonic())
+            reply = self._proxy.send(route.upstream, call, way, self._ends_at - time.monotonic())
         except Refused as refused:
             raise Refused(refused.status, refused.message, headers={**limits, **(refused.headers or {})}) from None
         finally:
@@ -202,16 +202,16 @@ class Gateway:
 
     def _counted(self, route: Route, user: str | None, address: str) -> Verdict | None:
         """None where the route has no limit, or the counters are away and the limit lets requests pass then."""
-        limit = route.limit
-        if limit is None:
+        if route.limit is None:
             return None
+        limit = self._settings.limits[route.limit]
         client = {"user": f"user:{user}", "ip": f"ip:{address}", "all": "all"}[limit.by]
         try:
-            return self._limiter.hit(limit, client)
+            return self._limiter.hit(route.limit, limit, client)
         except Unavailable as error:
             if limit.refuses_unknown:
                 raise
-            logger.warning("not counted", limit=limit.name, problem=str(error))
+            logger.warning("not counted", limit=route.limit, problem=str(error))
             return None
 
 
@@ -293,7 +293,7 @@ def _made() -> Gateway:
     sessions = Table.from_environment(dynamodb, "SESSIONS_TABLE_NAME")
     limits = Table.from_environment(dynamodb, "LIMITS_TABLE_NAME")
     secret = KeptSecret(client("secretsmanager"), os.environ["TOKEN_SECRET_ARN"], with_previous=True)
-    published = KeySet(settings.jwks_url) if settings.jwks_url is not None else None
+    published = KeySet(settings.tokens.jwks_url) if settings.tokens.jwks_url is not None else None
     checks: dict[str, Callable[[], object]] = {
         "sessions": lambda: sessions.get({"session_id": "ready"}),
         "limits": lambda: limits.get({"limiter_key": "ready", "window_start": 0}),

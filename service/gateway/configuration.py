@@ -9,8 +9,6 @@ A function whose configuration is wrong does not start, and says everything that
 are named here are ever called; nothing of a request chooses a host."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
@@ -18,46 +16,11 @@ from pydantic import AfterValidator, Field, model_validator
 from servicekit.errors import Problem, Refused
 from servicekit.requests import WITHOUT_NUL, Model, check, problem, read_json, wrong
 
-from gateway.limits import Limit
 from gateway.routing import KEY, VARIABLE
-from gateway.tokens import Expected
 
 LARGEST = 64 * 1024
 OWN_PATHS = ("/auth/", "/health/")
 LONGEST_TIMEOUT = 25
-
-
-@dataclass(frozen=True, slots=True)
-class Upstream:
-    """Either `url` or `function` is there. It is left alone for `rest_seconds` when it keeps failing."""
-
-    name: str
-    url: str | None
-    function: str | None
-    timeout_seconds: int
-    retries: int
-    rest_seconds: int
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """`auth` says who may: anybody (none), the bearer of a token (jwt), of a session (session), or of either (any)."""
-
-    key: str
-    upstream: Upstream
-    auth: str
-    limit: Limit | None
-    strip_prefix: str
-    largest_body: int
-
-
-@dataclass(frozen=True, slots=True)
-class Configuration:
-    routes: Mapping[str, Route]
-    upstreams: Mapping[str, Upstream]
-    tokens: Expected
-    jwks_url: str | None
-    session_seconds: int
 
 
 class Wrong(ValueError):
@@ -100,7 +63,9 @@ Url = Annotated[str, AfterValidator(_url)]
 Words = Annotated[str, Field(min_length=1, max_length=1000), WITHOUT_NUL]
 
 
-class UpstreamTable(Model):
+class Upstream(Model):
+    """Either `url` or `function` is there. It is left alone for `rest_seconds` when it keeps failing."""
+
     url: Annotated[Url, AfterValidator(lambda url: url.rstrip("/"))] | None = None
     function: Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")] | None = None
     timeout_seconds: Annotated[int, Field(ge=1, le=LONGEST_TIMEOUT)] = 10
@@ -114,14 +79,18 @@ class UpstreamTable(Model):
         return self
 
 
-class LimitTable(Model):
+class Limit(Model):
+    """At most `requests` in any `seconds`, of each `user` or `ip`, or of `all` clients together (`by`)."""
+
     requests: Annotated[int, Field(ge=1, le=1_000_000)]
     seconds: Annotated[int, Field(ge=1, le=86_400)]
     by: Literal["user", "ip", "all"]
     refuses_unknown: bool = False
 
 
-class RouteTable(Model):
+class Route(Model):
+    """`auth` says who may: anybody (none), the bearer of a token (jwt), of a session (session), or of either (any)."""
+
     upstream: str
     auth: Literal["none", "jwt", "session", "any"]
     limit: str | None = None
@@ -129,58 +98,45 @@ class RouteTable(Model):
     largest_body: Annotated[int, Field(ge=0, le=4 * 1024 * 1024)] = 1024 * 1024
 
 
-class TokenTable(Model):
+class TokenRules(Model):
+    """What a token must say."""
+
     issuer: Words
     audience: Words
     jwks_url: Url | None = None
     leeway_seconds: Annotated[int, Field(ge=0, le=300)] = 30
 
 
-class SessionTable(Model):
+class SessionRules(Model):
     seconds: Annotated[int, Field(ge=1, le=30 * 86_400)] = 12 * 3600
 
 
-class Document(Model):
-    upstreams: dict[Name, UpstreamTable]
-    limits: dict[Name, LimitTable] = Field(default_factory=dict)
-    routes: dict[Key, RouteTable]
-    tokens: TokenTable
-    sessions: SessionTable = Field(default_factory=SessionTable)
+class Configuration(Model):
+    upstreams: dict[Name, Upstream]
+    limits: dict[Name, Limit] = Field(default_factory=dict)
+    routes: dict[Key, Route]
+    tokens: TokenRules
+    sessions: SessionRules = Field(default_factory=SessionRules)
 
 
 def read(content: bytes) -> Configuration:
     """Raises Wrong."""
     try:
-        document = check(read_json(content, LARGEST), Document, name="configuration")
+        configuration = check(read_json(content, LARGEST), Configuration, name="configuration")
     except Refused as refused:
         raise Wrong(refused.problems or [problem("configuration", refused.message)]) from None
-    if problems := _of_references(document):
+    if problems := _of_references(configuration):
         raise Wrong(problems)
-    upstreams = {name: Upstream(name, **table.model_dump()) for name, table in document.upstreams.items()}
-    limits = {name: Limit(name, **table.model_dump()) for name, table in document.limits.items()}
-    routes = {
-        key: Route(
-            key,
-            upstreams[table.upstream],
-            table.auth,
-            limits[table.limit] if table.limit else None,
-            table.strip_prefix,
-            table.largest_body,
-        )
-        for key, table in document.routes.items()
-    }
-    tokens = document.tokens
-    expected = Expected(tokens.issuer, tokens.audience, tokens.leeway_seconds)
-    return Configuration(routes, upstreams, expected, tokens.jwks_url, document.sessions.seconds)
+    return configuration
 
 
-def _of_references(document: Document) -> list[Problem]:
+def _of_references(configuration: Configuration) -> list[Problem]:
     """What is wrong between parts that are right by themselves."""
     problems = []
-    for key, route in document.routes.items():
-        if route.upstream not in document.upstreams:
+    for key, route in configuration.routes.items():
+        if route.upstream not in configuration.upstreams:
             problems.append(problem(f"routes.{key}.upstream", f"does not name an upstream: {route.upstream}"))
-        limit = document.limits.get(route.limit or "")
+        limit = configuration.limits.get(route.limit or "")
         if route.limit is not None and limit is None:
             problems.append(problem(f"routes.{key}.limit", f"does not name a limit: {route.limit}"))
         elif limit is not None and limit.by == "user" and route.auth == "none":

@@ -24,6 +24,8 @@ from typing import TypeVar
 
 from servicekit.table import ConditionFailed, Table
 
+from gateway.configuration import Limit
+
 REMEMBERED = 10_000
 SLACK_SECONDS = 60
 
@@ -32,20 +34,10 @@ V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
-    """At most `requests` in any `seconds`, of each `user` or `ip`, or of `all` clients together (`by`)."""
-
-    name: str
-    requests: int
-    seconds: int
-    by: str
-    refuses_unknown: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Verdict:
     """`reset` is when there is more room: after a refusal, the seconds until the client can pass at the earliest."""
 
+    name: str
     limit: Limit
     passes: bool
     remaining: int
@@ -54,7 +46,7 @@ class Verdict:
     @property
     def headers(self) -> dict[str, str]:
         """The fields of draft-ietf-httpapi-ratelimit-headers-10, and Retry-After with a refusal."""
-        name = f'"{self.limit.name}"'
+        name = f'"{self.name}"'
         fields = {
             "ratelimit-policy": f"{name};q={self.limit.requests};w={self.limit.seconds}",
             "ratelimit": f"{name};r={self.remaining};t={self.reset}",
@@ -71,13 +63,13 @@ class Limiter:
         self._closed: _Memory[tuple[str, int], int] = _Memory()
         self._refused_until: _Memory[str, int] = _Memory()
 
-    def hit(self, limit: Limit, client: str) -> Verdict:
+    def hit(self, name: str, limit: Limit, client: str) -> Verdict:
         """Counts the request if it passes. Unavailable when the table is."""
-        key = f"{limit.name}#{client}"
+        key = f"{name}#{client}"
         now = round(self._clock() * 1000)
         refused_until = self._refused_until.get(key, now)
         if now < refused_until:
-            return _refused(limit, refused_until - now)
+            return _refused(name, limit, refused_until - now)
         window = limit.seconds * 1000
         start = now // window * window
         while True:
@@ -91,9 +83,9 @@ class Limiter:
             except _Full as full:
                 until = _earliest(limit, start, before, full.hits)
                 self._refused_until.put(key, until)
-                return _refused(limit, until - now)
+                return _refused(name, limit, until - now)
             else:
-                return Verdict(limit, True, room - hits, _seconds(start + window - now))
+                return Verdict(name, limit, True, room - hits, _seconds(start + window - now))
 
     def _close(self, key: str, start: int, limit: Limit) -> int:
         """The hits of a window that is over; none can be added from here on."""
@@ -149,8 +141,8 @@ class _Memory(OrderedDict[K, V]):
             self.popitem(last=False)
 
 
-def _refused(limit: Limit, wait: int) -> Verdict:
-    return Verdict(limit, False, 0, _seconds(wait))
+def _refused(name: str, limit: Limit, wait: int) -> Verdict:
+    return Verdict(name, limit, False, 0, _seconds(wait))
 
 
 def _earliest(limit: Limit, start: int, before: int, hits: int) -> int:

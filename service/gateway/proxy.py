@@ -12,7 +12,7 @@ them share the upstream's time-out.
 
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aws_lambda_powertools import Logger
@@ -41,16 +41,17 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
+    name: str
     upstream: Upstream
     exchange: Exchange
     breaker: Breaker
 
 
 class Proxy:
-    def __init__(self, upstreams: Iterable[Upstream]) -> None:
+    def __init__(self, upstreams: Mapping[str, Upstream]) -> None:
         self._lines = {
-            upstream.name: _Line(upstream, exchange_of(upstream), Breaker(upstream.rest_seconds))
-            for upstream in upstreams
+            name: _Line(name, upstream, exchange_of(upstream), Breaker(upstream.rest_seconds))
+            for name, upstream in upstreams.items()
         }
 
     def breakers(self) -> dict[str, str]:
@@ -111,7 +112,7 @@ def _resting(breaker: Breaker) -> Refused:
 def _log(line: _Line, way: Way, problem: str) -> None:
     logger.warning(
         "an attempt failed",
-        upstream=line.upstream.name,
+        upstream=line.name,
         attempt=way.attempts,
         problem=problem,
         breaker=line.breaker.state,

@@ -11,12 +11,13 @@ import binascii
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from servicekit.errors import Refused
+
+from gateway.configuration import TokenRules
 
 LONGEST_TOKEN = 8192
 LONGEST_SUBJECT = 128
@@ -42,13 +43,6 @@ class PublishedKeys(Protocol):
         """The key of that name; the only key there is for a token that names none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
-    issuer: str
-    audience: str
-    leeway_seconds: int
-
-
 class Verifier:
     """`secrets` gives those in use: the current one and, so that a rotation breaks no token, the one before it.
 
@@ -56,7 +50,7 @@ class Verifier:
     """
 
     def __init__(
-        self, expected: Expected, secrets: Callable[[], Sequence[str]], published: PublishedKeys | None
+        self, expected: TokenRules, secrets: Callable[[], Sequence[str]], published: PublishedKeys | None
     ) -> None:
         self._expected = expected
         self._secrets = secrets

@@ -16,6 +16,8 @@ from servicekit.errors import Unavailable
 CONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 2.0
 ATTEMPTS = 3
+# As a text: what botocore says by itself, it puts together twice a request, for a tenth of the request's CPU.
+USER_AGENT = f"Boto3/{boto3.__version__} servicekit"
 OUR_MISTAKE = {"ValidationException", "SerializationException", "IdempotentParameterMismatchException"}
 
 _session = boto3.Session()
@@ -36,6 +38,7 @@ def client(
         # (a condition that fails), and soon nothing is tried again.
         retries={"mode": "legacy", "total_max_attempts": attempts},
         parameter_validation=False,
+        user_agent=USER_AGENT,
     )
     return _session.client(service, config=config, endpoint_url=endpoint_url)
 

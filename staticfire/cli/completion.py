@@ -19,6 +19,8 @@ from staticfire.settings import ALL, Settings, load
 from staticfire.targets.base import TARGETS
 
 SHELLS = ("bash", "zsh", "fish")
+# A .zshrc that never set up completions has no compdef. What comes first says what zsh autoloads the text for.
+ZSH_SETS_UP = ("(( ${+functions[compdef]} )) || { autoload -Uz compinit && compinit -u }",)
 STACKS = ("stack", "stacks")
 FUNCTIONS = ("function", "functions")
 
@@ -29,7 +31,8 @@ class _Print(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, shell: Any, *_: Any) -> None:
         from argcomplete.shell_integration import shellcode  # not at the top, here and below: no other waits for it
 
-        print(shellcode(["staticfire"], shell=shell))
+        first, rest = shellcode(["staticfire"], shell=shell).split("\n", 1)
+        print(first, *(ZSH_SETS_UP if shell == "zsh" else ()), rest, sep="\n")
         parser.exit()
 
 

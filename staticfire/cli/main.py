@@ -25,9 +25,6 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
-import pg8000
-from botocore.exceptions import BotoCoreError, ClientError
-
 from staticfire import __version__
 from staticfire.errors import StaticfireError, UsageError
 from staticfire.host import interrupts
@@ -127,10 +124,10 @@ def run(argv: Sequence[str] | None = None) -> int:
     except StaticfireError as error:
         _complain(f"{error}")
         return error.exit_code
-    except (ClientError, BotoCoreError) as error:
+    except _raised_by("botocore.exceptions", "ClientError", "BotoCoreError") as error:
         _complain(f"an AWS call to the running stack failed: {error}")
         return StaticfireError.exit_code
-    except pg8000.Error as error:
+    except _raised_by("pg8000", "Error") as error:
         _complain(f"the running Postgres answered with an error: {error}")
         return StaticfireError.exit_code
     except BrokenPipeError:
@@ -138,6 +135,12 @@ def run(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         _complain(f"{error}\n  remedy: See `staticfire doctor`.")
         return StaticfireError.exit_code
+
+
+def _raised_by(module: str, *names: str) -> tuple[type[Exception], ...]:
+    """A library's errors. Nobody waits for its import here: one that was not imported has raised none."""
+    imported = sys.modules.get(module)
+    return () if imported is None else tuple(getattr(imported, name) for name in names)
 
 
 def _with_program(words: Sequence[str]) -> tuple[Sequence[str], Mapping[str, Sequence[str]]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import itertools
 import json
 import os
 import re
-import secrets
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,7 +22,7 @@ LOGS_KEPT = 2  # beside the one that is written
 def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
     """All of `data` or nothing: a killed process never leaves half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     try:
         with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
             file.write(data)
@@ -111,7 +111,7 @@ def secret(path: Path) -> str:
             raise damaged(path, "it is a directory")
         kept = path.read_bytes() if path.exists() else b""
         if not re.fullmatch(rb"[\w-]{20,}", kept):
-            kept = secrets.token_urlsafe(24).encode()
+            kept = base64.urlsafe_b64encode(os.urandom(24))
             write_atomically(path, kept, 0o600)
     return kept.decode()
 

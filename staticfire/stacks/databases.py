@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
-
-from pg8000.native import Connection, DatabaseError, identifier
+from typing import TYPE_CHECKING, Any
 
 from staticfire.postgres_databases import drop, make_database, make_role
 from staticfire.stacks.terraform.variables import DEFAULT_ACCOUNT
 from staticfire.targets.postgres.server import RunningPostgres
+
+if TYPE_CHECKING:
+    from pg8000.native import Connection
 
 KEPT_TABLES = ("schema_migrations",)
 NO_SUCH_DATABASE = "3D000"
@@ -65,6 +66,8 @@ class StackDatabase:
 
     def empty(self) -> None:
         """Delete every row of its tables; the schema and the record of its migrations stay."""
+        from pg8000.native import DatabaseError, identifier  # not at the top: few commands touch Postgres
+
         try:
             connection = self.server.connect(self.name)
         except DatabaseError as error:

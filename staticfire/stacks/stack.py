@@ -48,7 +48,6 @@ from .images.stack_images import StackImages
 from .packages import build
 from .planned_packages import obstacles_in_zips
 from .public_layers import PublicLayers
-from .seed import Seeding, check_files
 
 IMAGE = "image"  # in the place of a runtime's name, where the edge is asked whether it can run one
 
@@ -236,6 +235,8 @@ class Stack:
                 self._seed_applied(applied, step)
                 return True
             if self.stack_settings.seed is not None:
+                from .seed import check_files  # not at the top, here and below: it brings boto3's and pg8000's errors
+
                 check_files(self.name, self.stack_settings.seed)
             step.note("database")
             database_is_older = self.database is not None and self.database.make()
@@ -276,6 +277,8 @@ class Stack:
         if seed is None:
             return ""
         names = [resource.name for resource in self.made]
+        from .seed import Seeding
+
         return Seeding(self.name, seed, self.outputs, names, self.database, self.client).run(step)
 
     def seed_again(self, step: Step) -> str:

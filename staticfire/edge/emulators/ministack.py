@@ -86,7 +86,7 @@ class MiniStack:
                 stdin=its.fileno(),
                 stdout=output,
                 stderr=output,
-                env=self._variables(),
+                env=self.variables(),
                 cwd=self._home,
                 start_new_session=True,
             )
@@ -116,7 +116,7 @@ class MiniStack:
         (self._home / "tmp").mkdir(parents=True, exist_ok=True)
         return open_log(self.log)
 
-    def _variables(self) -> Mapping[str, str]:
+    def variables(self) -> Mapping[str, str]:
         """Nothing of the user's AWS or Terraform settings reaches it, and it writes nowhere but below its directory."""
         return {
             "PATH": os.environ.get("PATH", os.defpath),

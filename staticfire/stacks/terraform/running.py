@@ -18,8 +18,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TextIO
 
-from botocore.exceptions import ClientError
-
 from staticfire import boto, hcl
 from staticfire.errors import ApplyError
 from staticfire.host import interrupts
@@ -76,6 +74,8 @@ class TerraformRunner:
         return read_state(self._s3(), self.states.name, state_object(self._stack))
 
     def make_state_bucket(self) -> None:
+        from botocore.exceptions import ClientError  # not at the top: `status` reads this module too
+
         try:
             self._s3().create_bucket(Bucket=self.states.name)
         except ClientError as error:

@@ -10,8 +10,6 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from .output import Resource
 
 NOT_THERE = ("NoSuchKey", "NoSuchBucket", "404")
@@ -19,6 +17,8 @@ NOT_THERE = ("NoSuchKey", "NoSuchBucket", "404")
 
 def read_state(s3: Any, bucket: str, key: str) -> Mapping[str, Any] | None:
     """The state as Terraform wrote it; None while there is none."""
+    from botocore.exceptions import ClientError  # not at the top: it has come with the client, where there is one
+
     try:
         state: Mapping[str, Any] = json.load(s3.get_object(Bucket=bucket, Key=key)["Body"])
     except ClientError as error:

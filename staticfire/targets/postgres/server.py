@@ -18,10 +18,8 @@ import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
-
-import pg8000.native
 
 from staticfire.errors import StaticfireError
 from staticfire.host.files import read_json, secret, write_atomically, write_json
@@ -35,6 +33,9 @@ from staticfire.settings import Settings
 from .binaries import Binaries, binaries_for
 from .certificate import self_signed
 from .data_directory import DataDirectory
+
+if TYPE_CHECKING:
+    from pg8000.native import Connection
 
 log = logging.getLogger(__name__)
 
@@ -61,12 +62,12 @@ class RunningPostgres:
     tls: bool = False
     inside: tuple[str, int] | None = None
 
-    def connect(
-        self, database: str = "postgres", user: str | None = None, password: str | None = None
-    ) -> pg8000.native.Connection:
+    def connect(self, database: str = "postgres", user: str | None = None, password: str | None = None) -> Connection:
         """Connect as the role `user`, else as the superuser; when its password is wrong, the error says what to do."""
+        from pg8000.native import Connection, DatabaseError  # not at the top: few commands touch it
+
         try:
-            return pg8000.native.Connection(
+            return Connection(
                 user or self.admin_user,
                 host=self.host,
                 port=self.port,
@@ -74,7 +75,7 @@ class RunningPostgres:
                 password=password or self.admin_password,
                 timeout=30,
             )
-        except pg8000.native.DatabaseError as error:
+        except DatabaseError as error:
             if user or password or error.args[0].get("C") != WRONG_PASSWORD:
                 raise
             raise PasswordRefusedError(
@@ -97,9 +98,11 @@ class RunningPostgres:
 
     def inspected(self) -> RunningPostgres:
         """With the version and TLS that it tells; they stay unknown while it does not answer."""
+        from pg8000.native import DatabaseError, InterfaceError
+
         try:
             connection = self.connect()
-        except (PasswordRefusedError, pg8000.native.InterfaceError, pg8000.native.DatabaseError, OSError) as error:
+        except (PasswordRefusedError, InterfaceError, DatabaseError, OSError) as error:
             log.info("Postgres at %s:%d does not answer: %s", self.host, self.port, error)
             return self
         with contextlib.closing(connection):
@@ -267,20 +270,24 @@ class Postgres:
     @staticmethod
     def _takes_password(server: RunningPostgres) -> bool | None:
         """Whether it takes the superuser's; None while it does not answer."""
+        from pg8000.native import DatabaseError, InterfaceError
+
         try:
             server.connect().close()
         except PasswordRefusedError:
             return False
-        except (pg8000.native.InterfaceError, pg8000.native.DatabaseError, OSError):
+        except (InterfaceError, DatabaseError, OSError):
             return None
         return True
 
     def _set_password(self) -> None:
         """The data has another password than the file: it gets the file's, by a session that needs none."""
+        from pg8000.native import literal
+
         directory = DataDirectory.below(self.home)
         log.warning("the password of Postgres was lost and is set anew; those of the stacks follow from it")
         binaries = self._binaries(directory)
-        password = pg8000.native.literal(secret(self.home / "admin-password"))
+        password = literal(secret(self.home / "admin-password"))
         command = [str(binaries.directory / "postgres"), "--single", "-D", str(directory.path)]
         command += ["-c", "password_encryption=scram-sha-256", "postgres"]
         run = directory.run(command, input=f"ALTER ROLE {ADMIN} PASSWORD {password}\n")

@@ -10,7 +10,8 @@ from typing import Any
 
 import boto3
 import pytest
-from gateway.limits import Limit, Limiter
+from gateway.configuration import Limit
+from gateway.limits import Limiter
 from servicekit.table import Table
 
 from tests.integration.service.kit import CREDENTIALS
@@ -53,7 +54,7 @@ def client() -> str:
 
 
 def limit(requests: int, seconds: int = 60) -> Limit:
-    return Limit("test", requests, seconds, "user")
+    return Limit(requests=requests, seconds=seconds, by="user")
 
 
 class Environment:
@@ -62,7 +63,7 @@ class Environment:
         self._limiter = Limiter(table, lambda: self.now)
 
     def passes(self, limit: Limit, client: str) -> bool:
-        return self._limiter.hit(limit, client).passes
+        return self._limiter.hit("test", limit, client).passes
 
 
 def test_of_200_calls_at_once_exactly_50_pass(table: NewTable, client: str) -> None:
@@ -111,13 +112,13 @@ def test_a_refused_client_passes_at_the_second_that_it_is_told_and_not_before(ta
     limiter_now = [START + 10.0]
     limiter = Limiter(table(), lambda: limiter_now[0])
     for _ in range(4):
-        assert limiter.hit(limit(4), client).passes
-    wait = limiter.hit(limit(4), client).reset
+        assert limiter.hit("test", limit(4), client).passes
+    wait = limiter.hit("test", limit(4), client).reset
 
     limiter_now[0] += wait - 1
-    assert not limiter.hit(limit(4), client).passes
+    assert not limiter.hit("test", limit(4), client).passes
     limiter_now[0] += 1
-    assert limiter.hit(limit(4), client).passes
+    assert limiter.hit("test", limit(4), client).passes
 
 
 def test_after_two_windows_nothing_is_left_of_what_was(table: NewTable, client: str) -> None:
@@ -132,7 +133,7 @@ def test_after_two_windows_nothing_is_left_of_what_was(table: NewTable, client: 
 def test_what_remains_is_counted_down(table: NewTable, client: str) -> None:
     limiter = Limiter(table(), lambda: START)
 
-    verdicts = [limiter.hit(limit(3), client) for _ in range(4)]
+    verdicts = [limiter.hit("test", limit(3), client) for _ in range(4)]
 
     assert [(verdict.passes, verdict.remaining) for verdict in verdicts] == [
         (True, 2),
@@ -156,8 +157,8 @@ def test_a_refused_client_costs_no_write_while_it_cannot_pass(table: NewTable, c
     counting = Counting(plain._client, plain.name)
     limiter = Limiter(counting, lambda: START)
     for _ in range(2):
-        limiter.hit(limit(1), client)
+        limiter.hit("test", limit(1), client)
     before = counting.updates
 
-    assert not any(limiter.hit(limit(1), client).passes for _ in range(20))
+    assert not any(limiter.hit("test", limit(1), client).passes for _ in range(20))
     assert counting.updates == before

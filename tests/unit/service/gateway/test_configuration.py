@@ -34,13 +34,12 @@ def test_a_right_one_is_read_with_defaults() -> None:
     read = configuration.read(with_changes())
 
     route = read.routes["ANY /a/{path+}"]
-    assert route.upstream is read.upstreams["function"]
-    assert route.limit is not None
-    assert (route.limit.name, route.limit.requests, route.limit.refuses_unknown) == ("slow", 5, False)
+    assert (route.upstream, route.limit) == ("function", "slow")
+    assert (read.limits["slow"].requests, read.limits["slow"].refuses_unknown) == (5, False)
     assert read.upstreams["server"].url == "https://x.example/base"
     assert (read.upstreams["server"].timeout_seconds, read.upstreams["server"].retries) == (10, 2)
     assert read.upstreams["function"].retries == 0
-    assert (read.tokens.leeway_seconds, read.jwks_url) == (30, None)
+    assert (read.tokens.leeway_seconds, read.tokens.jwks_url) == (30, None)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff"])

@@ -10,7 +10,8 @@ import time
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from gateway.tokens import Expected, Rejected, Verifier
+from gateway.configuration import TokenRules
+from gateway.tokens import Rejected, Verifier
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,7 +43,9 @@ class OneKey:
 
 def takes(key: rsa.RSAPrivateKey, signature: bytes) -> bool:
     """Whether the token is taken with this signature."""
-    verifier = Verifier(Expected("issuer", "gateway", 0), lambda: [], OneKey(key.public_key()))
+    verifier = Verifier(
+        TokenRules(issuer="issuer", audience="gateway", leeway_seconds=0), lambda: [], OneKey(key.public_key())
+    )
     try:
         return verifier.subject((MESSAGE + b"." + part(signature)).decode()) == "ann"
     except Rejected as rejected:

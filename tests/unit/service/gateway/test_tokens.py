@@ -1,4 +1,4 @@
-"""Tokens: what another implementation makes is taken, everything that is not exactly right is not."""
+"""TokenRules: what another implementation makes is taken, everything that is not exactly right is not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Any
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from gateway.tokens import Expected, Rejected, Verifier, _decoded
+from gateway.configuration import TokenRules
+from gateway.tokens import Rejected, Verifier, _decoded
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,7 +28,8 @@ class OneKey:
         return KEY.public_key() if kid in ("one", None) else None
 
 
-verifier = Verifier(Expected("issuer", "gateway", 30), lambda: [SECRET, OLD_SECRET], OneKey())
+EXPECTED = TokenRules(issuer="issuer", audience="gateway")
+verifier = Verifier(EXPECTED, lambda: [SECRET, OLD_SECRET], OneKey())
 
 
 def made(secret: str = SECRET, **claims: Any) -> str:
@@ -57,7 +59,7 @@ def test_an_rs256_token_is_taken_with_and_without_the_keys_name() -> None:
 
 def test_without_published_keys_rs256_is_not_taken() -> None:
     with pytest.raises(Rejected, match="algorithm"):
-        Verifier(Expected("issuer", "gateway", 0), lambda: [SECRET], None).subject(jwt.encode(CLAIMS, KEY, "RS256"))
+        Verifier(EXPECTED, lambda: [SECRET], None).subject(jwt.encode(CLAIMS, KEY, "RS256"))
 
 
 @pytest.mark.parametrize("claim", ["exp", "nbf", "iat"])

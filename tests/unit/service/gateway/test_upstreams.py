@@ -332,8 +332,8 @@ def test_each_upstream_is_of_one_kind(server: Server, monkeypatch: pytest.Monkey
     monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
     server.script = [OK, lambda_answer(200, {"statusCode": 204})]
 
-    of_a_server = exchange_of(Upstream("a", f"{server.url}/base", None, 1, 0, 1))
-    of_a_function = exchange_of(Upstream("b", None, "f", 1, 0, 1))
+    of_a_server = exchange_of(Upstream(url=f"{server.url}/base"))
+    of_a_function = exchange_of(Upstream(function="f"))
 
     assert of_a_server(call(), 10).body == b"ok"
     assert server.requests[0].startswith(b"POST /base/things/7%20%25?q=1 HTTP/1.1\r\n")
