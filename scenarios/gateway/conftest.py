@@ -19,7 +19,7 @@ from scenarios.gateway.lab import ECHO, Bearer, Configure, LineOf, SessionOf, To
 from staticfire.testing.kit import AccountLogs, ApiAnswer, ApiClient, StackUnderTest
 
 
-@pytest.fixture(scope="session", params=["gateway", "gateway-image"])
+@pytest.fixture(scope="session", params=["gateway", pytest.param("gateway-image", marks=pytest.mark.slow)])
 def staticfire_stack_name(request: pytest.FixtureRequest, staticfire_target: str) -> str:
     """The gateway as a zip and as an image. In the containers of compose no image starts; `up` refuses it there."""
     if request.param == "gateway-image" and staticfire_target != "embedded":

@@ -11,7 +11,7 @@ from scenarios.tasks.kit import Replace, Task
 from staticfire.testing.kit import ApiAnswer, ApiClient
 
 
-@pytest.fixture(scope="session", params=["tasks", "tasks-rest"])
+@pytest.fixture(scope="session", params=["tasks", pytest.param("tasks-rest", marks=pytest.mark.slow)])
 def staticfire_stack_name(request: pytest.FixtureRequest, staticfire_target: str) -> str:
     """The service behind an HTTP API, and behind a REST API; the latter where it costs least."""
     if request.param == "tasks-rest" and staticfire_target != "embedded":
