@@ -7,28 +7,26 @@ against the items whenever it is used: where somebody changed these otherwise, i
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import suppress
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from threading import get_ident
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from .dynamodb_conditions import EXPRESSION, TOP, bounds_of, key_clauses, remember_operands, within
+
 # So many partitions are kept in order, the ones used last; one this small is sorted each time.
 PARTITIONS = 4096
 SMALL = 8
-EXPRESSION = 4096  # no longer one is remembered
 NUMBER = 200  # longer texts are looked at by MiniStack
 
 # In the place of an index's name: keys in the order of their texts, as a Scan has them.
 TEXTS = 1
 
-SLOT = "KeyConditionExpression"
-_OPERATORS = {"EQ": "=", "LT": "<", "LE": "<=", "GT": ">", "GE": ">="}
 
 _QUERIED = (
     "    members = _index_members(table).get(index_name) if index_name else None\n    if members is not None:\n",
@@ -73,25 +71,6 @@ _NO_CURSOR = (
 Place = tuple[int, Any, Any]  # of a table: its index and the partition there
 
 
-class _Top:
-    """More than anything."""
-
-    def __lt__(self, other: object) -> bool:
-        return False
-
-    def __gt__(self, other: object) -> bool:
-        return True
-
-
-TOP = _Top()
-
-
-class Clause(NamedTuple):
-    name: str  # of the attribute, or its placeholder
-    operator: str
-    values: tuple[str, ...]  # placeholders
-
-
 class Order(NamedTuple):
     """The keys of a partition in order, and the dict of MiniStack's that they are the keys of."""
 
@@ -112,7 +91,7 @@ def correct(upstream: ModuleType) -> None:
     from ministack.services import dynamodb
 
     upstream.unchanged(dynamodb, _WRITTEN_FOR)
-    _remember_operands(dynamodb)
+    remember_operands(dynamodb)
     orders = Orders(dynamodb)
     upstream.edit(dynamodb, "_query", _QUERIED, _PAGE_OF_QUERY, _ordered=orders.query)
     upstream.edit(dynamodb, "_scan", _SCANNED, _SEGMENT, _CURSOR_OF_SCAN, _NO_CURSOR, _all_in_order=orders.scan)
@@ -166,49 +145,6 @@ def correct(upstream: ModuleType) -> None:
         )
 
 
-def _remember_operands(dynamodb: Any) -> None:
-    """Which placeholders a condition compares a key with follows from its text, which MiniStack searches each time."""
-
-    @lru_cache(1024)
-    def of_partition(condition: str, reference: str) -> tuple[str, ...]:
-        name = re.escape(reference)
-        searched = (rf"(?:^|[\s(]){name}\s*=\s*(:\w+)", rf"(:\w+)\s*=\s*{name}(?:$|[\s)])")
-        return tuple(match[1] for pattern in searched if (match := re.search(pattern, condition)))
-
-    @lru_cache(1024)
-    def of_key(condition: str, reference: str) -> tuple[str, ...]:
-        name = re.escape(reference)
-        searched = (
-            rf"(?:^|[\s(]){name}\s*(?:<=|>=|=|<|>)\s*(:\w+)",
-            rf"(:\w+)\s*(?:<=|>=|=|<|>)\s*{name}(?:$|[\s)])",
-            rf"begins_with\s*\(\s*{name}\s*,\s*(:\w+)\s*\)",
-            rf"{name}\s+BETWEEN\s+(:\w+)",
-        )
-        return tuple(match[1] for pattern in searched if (match := re.search(pattern, condition, re.IGNORECASE)))
-
-    def operand(operands: Any, condition: str, values: Any, names: Any, key: str) -> Any:
-        for reference in (key, *(alias for alias, name in names.items() if name == key)):
-            for placeholder in operands(condition, reference):
-                if placeholder in values:
-                    return values[placeholder]
-        return None
-
-    in_partition, in_key = dynamodb._extract_pk_from_condition, dynamodb._key_condition_av
-
-    def partition_value(condition: Any, values: Any, names: Any, key: str) -> Any:
-        if not condition or len(condition) > EXPRESSION:
-            return in_partition(condition, values, names, key)
-        value = operand(of_partition, condition, values, names, key)
-        return None if value is None else dynamodb._extract_key_val(value)
-
-    def key_value(condition: Any, key_conditions: Any, values: Any, names: Any, key: str) -> Any:
-        if key_conditions or not condition or len(condition) > EXPRESSION:
-            return in_key(condition, key_conditions, values, names, key)
-        return operand(of_key, condition, values, names, key)
-
-    dynamodb._extract_pk_from_condition, dynamodb._key_condition_av = partition_value, key_value
-
-
 class Orders:
     """Keys in order, by table, index and partition; made when a Query first needs them."""
 
@@ -221,7 +157,7 @@ class Orders:
         self._thread = get_ident()
         self._kept: OrderedDict[Place, Order] = OrderedDict()
         self._tables: set[int] = set()  # with orders, once at least: most writes are to tables without
-        self._clauses = lru_cache(1024)(self._parsed)
+        self._clauses = lru_cache(1024)(partial(key_clauses, dynamodb))
 
     def forget(self) -> None:
         # In this sequence no order is ever kept of a table whose writes are passed over.
@@ -261,14 +197,14 @@ class Orders:
                     return None
             elif name == range_name and range_name:
                 sorted_by = [self._upstream._sort_key_value(one, kind) for one in operands]
-                bounds = _bounds(clause.operator, sorted_by)
+                bounds = bounds_of(clause.operator, sorted_by)
             else:
                 return None
         source = self._source(table, index, partition)
         if source is None:
             return iter(())
         keys = self._order(table, index, partition, source, range_name)
-        start, stop = _within(keys, bounds)
+        start, stop = within(keys, bounds)
         if cursor:
             at = self._sorted_by(table, cursor, self._order_keys(table, range_name))
             if forward:
@@ -280,21 +216,6 @@ class Orders:
         # One that expired at this moment, in MiniStack's thread for that, is passed over.
         there = (items.get(pk, {}).get(sk) for *_, (pk, sk) in entries)
         return (item for item in there if item is not None)
-
-    def _parsed(self, condition: str) -> tuple[Clause, ...] | None:
-        """The clauses of a condition that says nothing else than how a key is; None where MiniStack must look at it."""
-        upstream = self._upstream
-        tokens = upstream._tokenize(condition)
-        if (
-            upstream._check_redundant_parens(tokens, SLOT)
-            or upstream._check_reserved_keyword_usage(tokens)
-            or upstream._condition_syntax_error(condition, SLOT)
-        ):
-            return None
-        clauses = [_clause(_bare(part)) for part in upstream._key_condition_clauses(_bare(tokens[:-1]))]
-        if not 1 <= len(clauses) <= 2:
-            return None
-        return tuple(clause for clause in clauses if clause) if all(clauses) else None
 
     # --- Scan
 
@@ -423,71 +344,3 @@ class Orders:
             order.keys.discard(entry)
         if not order.keys:
             self._drop(place)
-
-
-def _bare(tokens: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Without the parentheses around all of it: boto3's conditions have them."""
-    if len(tokens) > 1 and tokens[0][0] == "LPAREN" and tokens[-1][0] == "RPAREN":
-        depth = 0
-        for at, (kind, _) in enumerate(tokens):
-            depth += (kind == "LPAREN") - (kind == "RPAREN")
-            if depth == 0:
-                return tokens[1:-1] if at == len(tokens) - 1 else tokens
-    return tokens
-
-
-def _clause(tokens: list[tuple[str, str]]) -> Clause | None:
-    kinds = [kind for kind, _ in tokens]
-    words = [text.lower() if kind == "IDENT" else "" for kind, text in tokens]
-    if len(kinds) == 3 and kinds[0] in ("IDENT", "NAME_REF") and kinds[1] in _OPERATORS and kinds[2] == "VALUE_REF":
-        return Clause(tokens[0][1], _OPERATORS[kinds[1]], (tokens[2][1],))
-    if kinds[1:] == ["IDENT", "VALUE_REF", "IDENT", "VALUE_REF"] and (words[1], words[3]) == ("between", "and"):
-        if kinds[0] in ("IDENT", "NAME_REF"):
-            return Clause(tokens[0][1], "between", (tokens[2][1], tokens[4][1]))
-    elif (
-        len(kinds) == 6
-        and words[0] == "begins_with"
-        and (kinds[1], kinds[3], kinds[4], kinds[5]) == ("LPAREN", "COMMA", "VALUE_REF", "RPAREN")
-        and kinds[2] in ("IDENT", "NAME_REF")
-    ):
-        return Clause(tokens[2][1], "begins_with", (tokens[4][1],))
-    return None
-
-
-def _bounds(operator: str, values: list[Any]) -> tuple[Any, Any]:
-    """From where to where, as keys to look for; a prefix stands at the end of what begins with it."""
-    low = values[0]
-    if operator == "between":
-        return (low,), (values[1], TOP)
-    if operator == "begins_with":
-        return (low,), low
-    return {
-        "=": ((low,), (low, TOP)),
-        "<": (None, (low,)),
-        "<=": (None, (low, TOP)),
-        ">": ((low, TOP), None),
-        ">=": ((low,), None),
-    }[operator]
-
-
-def _within(keys: Any, bounds: tuple[Any, Any]) -> tuple[int, int]:
-    low, high = bounds
-    start = 0 if low is None else keys.bisect_left(low)
-    if high is None:
-        return start, len(keys)
-    if isinstance(high, tuple):
-        return start, keys.bisect_left(high)
-    return start, keys.bisect_left((_After(high),))
-
-
-class _After:
-    """More than whatever begins with this, and less than all that comes after it."""
-
-    def __init__(self, prefix: Any) -> None:
-        self._prefix = prefix
-
-    def __gt__(self, other: Any) -> bool:
-        return bool(other.startswith(self._prefix) or other < self._prefix)
-
-    def __lt__(self, other: Any) -> bool:
-        return not self > other
