@@ -75,6 +75,9 @@ class Stranger:
         kept = {name: value for name, value in os.environ.items() if name.upper().startswith(KEPT)}
         self.variables: Mapping[str, str] = {**kept, "HOME": str(home), "STATICFIRE_PORT": str(free_port())}
 
+    def make_environment(self) -> None:
+        self.run([self.python, "-m", "venv", "venv"])
+
     def first_answer(self, wheel: Path) -> str:
         """Install the wheel in the virtual environment, bring the stack up, and ask it."""
         self.run(["venv/bin/python", "-m", "pip", "install", "--quiet", str(wheel)])
@@ -117,7 +120,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="staticfire-first-answer-") as directory:
         wheel = build_wheel(Path(directory, "wheel"))
         stranger = Stranger(Path(directory), python)
-        stranger.run([python, "-m", "venv", "venv"])
+        stranger.make_environment()
         begun = time.monotonic()
         try:
             print(stranger.first_answer(wheel))

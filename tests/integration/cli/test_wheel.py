@@ -26,6 +26,7 @@ def test_from_nothing_to_the_first_answer(wheel: Path, version: str, tmp_path: P
     python = interpreters().get(version)
     assert python is not None, f"Python {version} is not on this machine: the wheel is for it too"
     stranger = Stranger(tmp_path, str(python.path))
+    stranger.make_environment()
     try:
         assert stranger.first_answer(wheel) == "hello from hello"
     finally:
