@@ -82,7 +82,8 @@ class Loads:
         yield report
 
     def directories(self) -> set[Path]:
-        return set(self.reports.iterdir()) if self.reports.exists() else set()
+        """Beside them lies the index of all runs."""
+        return {path for path in self.reports.iterdir() if path.is_dir()} if self.reports.exists() else set()
 
     def processes(self) -> list[int]:
         """Of Locust, that belong to a run of this stack: what they write goes below its state directory."""
