@@ -11,6 +11,8 @@ from botocore.exceptions import ClientError
 from tests.conformance.fidelity import documented
 from tests.conformance.lab import Lab, eventually
 
+# A LocalStack that could not install DynamoDB Local answers by a library, which has neither streams nor these.
+WITH_DYNAMODB = pytest.mark.streams("dynamodb")
 AREA = "DynamoDB"
 GUIDE = "amazondynamodb/latest/developerguide/"
 API = "amazondynamodb/latest/APIReference/"
@@ -93,6 +95,7 @@ def test_query_is_in_order(dynamodb: Any, table: str, put: Callable[..., None]) 
     "Pages follow each other by LastEvaluatedKey until none is left, while items come and go",
     f"{GUIDE}Query.Pagination.html",
 )
+@WITH_DYNAMODB
 def test_pages_follow_each_other(dynamodb: Any, table: str, put: Callable[..., None]) -> None:
     for number in range(30):
         put("pages", number)
@@ -138,6 +141,7 @@ def test_a_page_ends_at_a_megabyte(dynamodb: Any, table: str, put: Callable[...,
     "A number is one key however it is written, and is answered in one form",
     f"{GUIDE}HowItWorks.NamingRulesDataTypes.html",
 )
+@WITH_DYNAMODB
 def test_a_number_is_one_key(dynamodb: Any, table: str, put: Callable[..., None]) -> None:
     put("written", "1.50")
     key = {"pk": {"S": "written"}, "sk": {"N": "01.5"}}
@@ -188,6 +192,7 @@ def test_an_index_is_sparse_and_projects(dynamodb: Any, table: str, put: Callabl
     "An update reads the item as it was before: all of its values at once",
     f"{GUIDE}Expressions.UpdateExpressions.html",
 )
+@WITH_DYNAMODB
 def test_an_update_reads_what_was_before(dynamodb: Any, table: str, put: Callable[..., None]) -> None:
     put(
         "update",
@@ -280,6 +285,7 @@ def test_a_transaction_is_cancelled_as_a_whole(dynamodb: Any, table: str, put: C
 @documented(
     AREA, "What a call consumes is counted by the size of items, of indexes too", f"{GUIDE}read-write-operations.html"
 )
+@WITH_DYNAMODB
 def test_what_is_consumed(dynamodb: Any, table: str) -> None:
     item = {"pk": {"S": "consumed"}, "sk": {"N": "1"}, "place": {"S": "p"}, "filling": {"S": "x" * 2500}}
     consumed = dynamodb.put_item(TableName=table, Item=item, ReturnConsumedCapacity="INDEXES")["ConsumedCapacity"]
@@ -291,6 +297,7 @@ def test_what_is_consumed(dynamodb: Any, table: str) -> None:
 @documented(
     AREA, "A stream has each change of an item once, in order, with the item before and after", f"{GUIDE}Streams.html"
 )
+@WITH_DYNAMODB
 def test_a_stream_has_images_in_order(lab: Lab, dynamodb: Any, table: str, put: Callable[..., None]) -> None:
     key = {"pk": {"S": "stream"}, "sk": {"N": "1"}}
     put("stream", 1, tree={"M": {"leaf": {"N": "0"}}})
