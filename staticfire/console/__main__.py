@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from staticfire.edge.http1.server import serve
 from staticfire.errors import StaticfireError
-from staticfire.host.files import secret, write_json
+from staticfire.host.files import read_json, secret, write_json
 from staticfire.layout import Layout
 from staticfire.settings import Settings, load
 from staticfire.stacks.options import remembered
@@ -23,6 +24,7 @@ from .process import HOST, port_for
 from .server import Console
 
 GRACE_SECONDS = 1.0
+LOOK_SECONDS = 5.0
 
 
 def main() -> int:
@@ -50,10 +52,23 @@ async def _serve(settings: Settings) -> None:
     console = Console(ConsoleApi(settings), Perimeter(secret(layout.console_token), port))
     server = await serve(console.handle, HOST, port)
     write_json(layout.console, {"pid": os.getpid(), "port": port})
-    await stop.wait()
-    layout.console.unlink(missing_ok=True)
+    await _told_to_end(stop, layout)
+    if _is_ours(layout):
+        layout.console.unlink(missing_ok=True)
     console.close()
     await server.close(GRACE_SECONDS)
+
+
+async def _told_to_end(stop: asyncio.Event, layout: Layout) -> None:
+    """Or left alone: its state directory was removed, or belongs to another console by now."""
+    while not stop.is_set() and _is_ours(layout):
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
+
+
+def _is_ours(layout: Layout) -> bool:
+    record = read_json(layout.console)
+    return record is not None and record.get("pid") == os.getpid()
 
 
 if __name__ == "__main__":

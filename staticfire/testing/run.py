@@ -225,6 +225,7 @@ class OwnStack:
             "STATICFIRE_TARGET": self.settings.target,
             "STATICFIRE_PORT": "0",
             "STATICFIRE_POSTGRES_PORT": "0",
+            "STATICFIRE_CONSOLE": "0",
             **self._variables,
         }
         return subprocess.run(
