@@ -30,7 +30,7 @@ from staticfire.edge.traces import Traces
 
 from .catalog import ApiCatalog
 from .exchange import Exchange
-from .lost import missing_here
+from .lost import missing_here, no_stage_here
 from .model import DEFAULT_STAGE
 from .prepared import Neighbours, PreparedApi, PreparedRoute, PreparedStage, Preparer
 from .tracing import note
@@ -73,7 +73,8 @@ class HttpApis:
             if api is None:
                 raise not_found(f"there is no HTTP API {address.api_id}")
             stage, path = _stage(api, address)
-        except Refused as refused:
+        except Refused as refusal:
+            refused = no_stage_here(self._records, address.api_id or "", refusal)
             log.info("%s %s: %d: %s", address.request.method, address.request.path, refused.status, refused)
             return identified(refused.response())
         exchange = Exchange(

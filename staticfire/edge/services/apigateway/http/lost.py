@@ -9,6 +9,11 @@ from staticfire.edge.services.apigateway.v2.records import V2Records
 from .routes import RouteTable
 
 
+def no_stage_here(records: V2Records, api_id: str, refused: Refused) -> Refused:
+    """The refusal of a request whose stage is not there; another one while an API that is made again has none yet."""
+    return not_yet_again(api_id) if refused.status == 404 and records.lost_stages(api_id) else refused
+
+
 def missing_here(records: V2Records, address: Address, refused: Refused) -> Refused:
     """The refusal of a request; another one where the request was served before the state was lost."""
     api_id = address.api_id or ""

@@ -14,7 +14,7 @@
 | vpc-link             | vpcLinkId        | as GetVpcLink tells it                                                  |
 | domain-name          | name             | as GetDomainName tells it, `_v1`: what the other generation has beside  |
 | mapping              | name:id          | as GetApiMapping tells it; a base path mapping too                      |
-| lost-api             | apiId            | `Routes`: keys of those that went with the emulator's state             |
+| lost-api             | apiId            | `Routes`: keys of those that went with the emulator's state; "": stages |
 
 Members are named as in botocore's model, timestamps are seconds. What is ours begins with `_`. An automatic deployment
 that has no `_snapshot` is the API as it is: the next change makes the next one, and freezes it if a stage still needs
@@ -32,6 +32,7 @@ from staticfire.edge.aws.calls import Scope
 from staticfire.edge.store import Key, Store
 
 SERVICE = "apigateway"
+STAGES = ""  # in the place of a route's key: the stages of an API
 
 # What a deployment freezes, by the member of its `_snapshot`.
 FROZEN = {
@@ -127,7 +128,11 @@ class V2Records:
 
     def lost_routes(self, api_id: str) -> frozenset[str]:
         """The keys of an API's routes that went with the emulator's state, and that nothing has made again."""
-        return frozenset(self._lost.get(api_id, ()))
+        return frozenset(self._lost.get(api_id, ())) - {STAGES}
+
+    def lost_stages(self, api_id: str) -> bool:
+        """Whether an API's stages went with the emulator's state, and nothing has made one again."""
+        return STAGES in self._lost.get(api_id, ())
 
     async def put(self, scope: Scope, kind: str, *parts: str, record: Record) -> None:
         await self.write({self.key(scope, kind, *parts): record})
@@ -152,7 +157,8 @@ class V2Records:
         before, self._owners = self._owners, self._read_owners()
         routes, self._routes = self._routes, self._read_routes()
         for api_id in before.keys() - self._owners.keys():
-            self._lost.setdefault(api_id, set()).update(routes.get(api_id, {}).values())
+            if keys := routes.get(api_id):
+                self._lost.setdefault(api_id, set()).update({*keys.values(), STAGES})
         self._lost = {api_id: keys for api_id, keys in self._lost.items() if keys}
         await self._store.write({_lost_key(api_id): {"Routes": sorted(keys)} for api_id, keys in self._lost.items()})
         self._tell("")
@@ -162,8 +168,9 @@ class V2Records:
         lost: dict[str, set[str]] = {}
         for key, record in puts.items():
             api_id = _api_of(key)
-            if key.kind == "route" and record["RouteKey"] in self._lost.get(api_id, ()):
-                lost[api_id] = lost.get(api_id, self._lost[api_id]) - {record["RouteKey"]}
+            again = STAGES if key.kind == "stage" else record["RouteKey"] if key.kind == "route" else None
+            if again in self._lost.get(api_id, ()):
+                lost[api_id] = lost.get(api_id, self._lost[api_id]) - {again}
         return lost | {key.id: set() for key in deletes if key.kind == "api" and key.id in self._lost}
 
     def _note(self, puts: Mapping[Key, Record], deletes: Iterable[Key]) -> None:

@@ -85,3 +85,18 @@ async def test_an_edge_that_ended_has_lost_nothing(lab: Lab) -> None:
     await lab.restart()
     assert (await api.send("GET", "/users/3")).status == 200
     assert (await api.send("GET", "/other")).status == 404
+
+
+async def test_an_api_that_is_applied_again_is_still_lost_until_it_has_a_stage(lab: Lab) -> None:
+    api = await served(lab)
+    await lab.restart(lost=True)
+    again = await lab.call("POST", "/v2/apis", {"name": "a", "protocolType": "HTTP"})
+    assert again["apiId"] == api.id
+    assert (await api.send("POST", "/usage")).status == 503
+    for key in ("POST /usage", "GET /users/{id}"):
+        body = {"routeKey": key, "target": await lab.integrate(api.id, "echo")}
+        await lab.call("POST", f"/v2/apis/{api.id}/routes", body)
+    assert (await api.send("POST", "/usage")).status == 503
+    await lab.call("POST", f"/v2/apis/{api.id}/stages", {"stageName": "v1", "autoDeploy": True})
+    assert (await api.send("POST", "/usage")).status == 200
+    assert (await api.send("GET", "/other")).status == 404
