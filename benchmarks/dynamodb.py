@@ -205,7 +205,7 @@ def _newest(_: int) -> Document:
     }
 
 
-def _by_index(number: int) -> Document:
+def by_index(number: int) -> Document:
     return {
         "TableName": WITH_RANGE,
         "IndexName": "by-group",
@@ -222,7 +222,7 @@ CALLS: dict[str, tuple[str, Callable[[int], Document]]] = {
     "UpdateItem": ("UpdateItem", lambda _: {**UPDATE, "ReturnValues": "UPDATED_NEW"}),
     f"Query, 10 of {ITEMS} by range": ("Query", lambda _: BETWEEN),
     f"Query, newest 10 of {ITEMS}": ("Query", _newest),
-    "Query of an index, 10 items": ("Query", _by_index),
+    "Query of an index, 10 items": ("Query", by_index),
     "TransactWriteItems of 3": ("TransactWriteItems", _write_in_transaction),
     "TransactGetItems of 4": ("TransactGetItems", _get_in_transaction),
 }
