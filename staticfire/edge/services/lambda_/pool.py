@@ -101,7 +101,11 @@ class Pool:
         """Look at every execution environment, and end those that have been idle for longer."""
         for execution_environment in list(self.execution_environments):
             execution_environment.look_after(now)
-        counted = [one.switches.each for one in self.execution_environments if one.switches.each is not None]
+        counted = [
+            one.switches.per_invocation
+            for one in self.execution_environments
+            if one.switches.per_invocation is not None
+        ]
         self._switches = sum(counted) / len(counted) if counted else None
         # The one that was used last is freed last: the longest idle come first.
         while self._free and self._free[0].idle_since < idle_since and self.debug is None:

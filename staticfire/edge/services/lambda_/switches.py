@@ -15,11 +15,11 @@ _NAME = b"voluntary_ctxt_switches:"
 
 
 class Switches:
-    """Of one execution environment: count in `invocations`, `look` now and then, read `each`."""
+    """Of one execution environment: count in `invocations`, `look` now and then, read `per_invocation`."""
 
     def __init__(self) -> None:
         self.invocations = 0
-        self.each: float | None = None  # None: not known yet, or this system does not count
+        self.per_invocation: float | None = None  # None: not known yet, or this system does not count
         self._before: int | None = None
 
     def look(self, pids: Iterable[int]) -> None:
@@ -28,7 +28,7 @@ class Switches:
         counts = [_voluntary(pid) for pid in pids]
         total = None if not counts or None in counts else sum(filter(None, counts))
         if total is not None and self._before is not None:
-            self.each = (total - self._before) / self.invocations
+            self.per_invocation = (total - self._before) / self.invocations
         self._before, self.invocations = total, 0
 
 
