@@ -14,6 +14,8 @@ from functools import lru_cache
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+from .dynamodb_expressions import Read, Step, Updates, condition
+
 # What is remembered is this small, and there are so many of it.
 EXPRESSION, EXPRESSIONS = 4096, 1024
 NUMBER, NUMBERS = 64, 16384
@@ -44,46 +46,19 @@ _CONDITION = (
     "        err = _check_reserved_keyword_usage(tokens) or _condition_syntax_error(expr, slot)\n"
     "        if err:\n"
     "            raise ValueError(err)\n",
-    "        tokens, err, bounded = _condition_text(expr, slot)\n        if err:\n            raise ValueError(err)\n",
+    "        tokens, err, bounded, holds = _condition_text(expr, slot)\n        if err:\n            raise ValueError(err)\n",
+)
+_EVALUATED = (
+    "        return _ExprEval(tokens, item, attr_values, attr_names).evaluate()\n",
+    "        if holds is not None:\n"
+    "            return holds(item, attr_values, attr_names)\n"
+    "        return _ExprEval(tokens, item, attr_values, attr_names).evaluate()\n",
 )
 _BOUNDS = (
     "        for i, tok in enumerate(tokens):\n",
     "        for i, tok in enumerate(tokens) if bounded else ():\n",
 )
 
-_UPDATE_COPIES = "    item = copy.deepcopy(item)\n    tokens = _tokenize(expr)\n"
-_UPDATE_PARSED = (
-    "    err = _check_redundant_parens(tokens)\n"
-    "    if err:\n"
-    "        raise ValueError(err)\n"
-    "    # Strip SET/REMOVE/ADD/DELETE clause keywords before reserved-word scanning;\n"
-    "    # they're clause introducers, not user attribute names.\n"
-    '    scan_toks = [t for t in tokens if not (t[0] == "IDENT" '
-    'and t[1].upper() in ("SET", "REMOVE", "ADD", "DELETE"))]\n'
-    "    err = _check_reserved_keyword_usage(scan_toks)\n"
-    "    if err:\n"
-    "        raise ValueError(err)\n"
-    "    clauses = {}\n"
-    "    current_clause = None\n"
-    "    current_tokens = []\n"
-    "    for tok in tokens:\n"
-    "        if tok[0] == 'IDENT' and tok[1].upper() in ('SET', 'REMOVE', 'ADD', 'DELETE'):\n"
-    "            if current_clause is not None:\n"
-    "                clauses[current_clause] = current_tokens\n"
-    "            current_clause = tok[1].upper()\n"
-    "            current_tokens = []\n"
-    "        elif tok[0] != 'EOF':\n"
-    "            current_tokens.append(tok)\n"
-    "    if current_clause is not None:\n"
-    "        clauses[current_clause] = current_tokens\n"
-)
-_UPDATE = (
-    _UPDATE_COPIES + _UPDATE_PARSED,
-    "    item = copy.deepcopy(item)\n"
-    "    clauses, err = _update_text(expr)\n"
-    "    if err:\n"
-    "        raise ValueError(err)\n",
-)
 # Each value is worked out before the first is set, so that the item is still what it was; values are copied instead.
 _SET_SNAPSHOT = ("    pre_snapshot = copy.deepcopy(item)\n", "    pre_snapshot = item\n")
 _SET_VALUE = (
@@ -115,6 +90,21 @@ _TRANSACTED = (
     '            old_item = tbl["items"].get(pk_val, {}).get(sk_val)\n'
     "            item = dict(old_item) if old_item else dict(key)\n",
 )
+# What an update made to see whether it may is what is written: nothing changes items in between, and where one expired
+# meanwhile, in a thread of MiniStack's own, it is made again.
+_APPLIED = ("    val_reasons = {}\n    expr_reasons = {}\n", "    val_reasons = {}\n    expr_reasons = {}\n    applied = {}\n")
+_PROBED = (
+    "                else:\n                    imsg = _index_key_type_reason(tbl, probe)\n",
+    "                else:\n                    applied[id(op)] = (existing, probe)\n"
+    "                    imsg = _index_key_type_reason(tbl, probe)\n",
+)
+_WRITTEN = (
+    "            if ue:\n                item, _ = _apply_update_expression(item, ue,",
+    "            before, probe = applied.get(id(op), (None, None))\n"
+    "            if ue and probe is not None and before is old_item:\n"
+    "                item = probe\n"
+    "            elif ue:\n                item, _ = _apply_update_expression(item, ue,",
+)
 _VALUE_REFS = ('re.findall(r":[A-Za-z_][A-Za-z0-9_]*", body)', "_value_refs(body)")
 _NAME_REFS = ('re.findall(r"#[A-Za-z_][A-Za-z0-9_]*", body)', "_name_refs(body)")
 
@@ -127,11 +117,11 @@ def correct(upstream: ModuleType) -> None:
     _know_numbers(dynamodb)
     _measure_quickly(dynamodb)
     conditions, updates = _Conditions(dynamodb), _Updates(dynamodb)
-    upstream.edit(dynamodb, "_evaluate_condition", _CONDITION, _BOUNDS, _condition_text=conditions.text)
-    upstream.edit(dynamodb, "_apply_update_expression", _UPDATE, _update_text=updates.text)
+    upstream.edit(dynamodb, "_evaluate_condition", _CONDITION, _BOUNDS, _EVALUATED, _condition_text=conditions.text)
+    dynamodb._apply_update_expression = updates.apply
     upstream.edit(dynamodb, "_apply_set", _SET_SNAPSHOT, _SET_VALUE)
     upstream.edit(dynamodb, "_update_item", _ITEM_BEFORE)
-    upstream.edit(dynamodb, "_transact_write_items", _PROBE, _PROBE_AGAIN, _TRANSACTED)
+    upstream.edit(dynamodb, "_transact_write_items", _PROBE, _PROBE_AGAIN, _TRANSACTED, _APPLIED, _PROBED, _WRITTEN)
     upstream.edit(
         dynamodb,
         "_validate_expression_attrs",
@@ -170,24 +160,32 @@ class _Conditions:
         self._upstream = dynamodb
         self.text = _remembered(self._read, EXPRESSION, EXPRESSIONS)
 
-    def _read(self, expression: str, slot: str) -> tuple[tuple[tuple[str, str], ...], str | None, bool]:
+    def _read(self, expression: str, slot: str) -> tuple[tuple[tuple[str, str], ...], str | None, bool, Read | None]:
         tokens = self._upstream._tokenize(expression)
         wrong = (
             self._upstream._check_redundant_parens(tokens, slot)
             or self._upstream._check_reserved_keyword_usage(tokens)
             or self._upstream._condition_syntax_error(expression, slot)
         )
-        return tuple(tokens), wrong, any(text.upper() == "BETWEEN" for kind, text in tokens if kind == "IDENT")
+        bounded = any(text.upper() == "BETWEEN" for kind, text in tokens if kind == "IDENT")
+        return tuple(tokens), wrong, bounded, None if wrong else condition(self._upstream, tokens)
 
 
 class _Updates:
-    """What an update's text says: its clauses, or what is wrong with it."""
+    """What an update's text says: what is done to an item, or what is wrong with it."""
 
     def __init__(self, dynamodb: Any) -> None:
         self._upstream = dynamodb
-        self.text = _remembered(self._read, EXPRESSION, EXPRESSIONS)
+        self._updates = Updates(dynamodb, copied)
+        self._text = _remembered(self._read, EXPRESSION, EXPRESSIONS)
 
-    def _read(self, expression: str) -> tuple[dict[str, tuple[tuple[str, str], ...]], str | None]:
+    def apply(self, item: Any, expression: str, values: Any, names: Any, updated: Any = None) -> Any:
+        steps, wrong = self._text(expression)
+        if wrong:
+            raise ValueError(wrong)
+        return self._updates.apply(steps, item, values, names, updated)
+
+    def _read(self, expression: str) -> tuple[tuple[Step, ...], str | None]:
         tokens = self._upstream._tokenize(expression)
         clauses: dict[str, tuple[tuple[str, str], ...]] = {}
         names = []
@@ -205,7 +203,7 @@ class _Updates:
         if clause:
             clauses[clause] = tuple(its)
         wrong = self._upstream._check_redundant_parens(tokens) or self._upstream._check_reserved_keyword_usage(names)
-        return clauses, wrong
+        return () if wrong else self._updates.steps(clauses), wrong
 
 
 def _know_numbers(dynamodb: Any) -> None:
