@@ -257,9 +257,9 @@ class Updates:
                 return self._sum(self._assigned(tokens[:at]), kind == "PLUS", self._assigned(tokens[at + 1 :]))
         if kinds[:2] == ["IDENT", "LPAREN"] and tokens[0][1].lower() == "if_not_exists":
             parts = self._parts(tokens[2:-1])
-            if find(tokens, 1) == len(tokens) - 1 and len(parts) == 2 and len(parts[0]) == 1:
-                if parts[0][0][0] in ("NAME_REF", "IDENT"):
-                    return _or_else(_attribute(*parts[0][0]), self._assigned(parts[1]))
+            plain = find(tokens, 1) == len(tokens) - 1 and len(parts) == 2 and len(parts[0]) == 1
+            if plain and parts[0][0][0] in ("NAME_REF", "IDENT"):
+                return _or_else(_attribute(*parts[0][0]), self._assigned(parts[1]))
         evaluate = self._upstream._eval_set_value
         return lambda item, values, names: evaluate(tokens, item, values, names)
 

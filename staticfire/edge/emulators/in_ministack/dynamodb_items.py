@@ -36,6 +36,17 @@ _WRITTEN_FOR = {
     "_validate_attribute_value": "6877d90e04589cbc",
     "_extract_key_val": "faaaf17a7c3923b4",
     "_number_size_bytes": "b88f1324ce678bb2",
+    # What dynamodb_expressions does as these do, and what it has them do.
+    "_apply_update_expression": "ffd488974842767c",
+    "_ExprEval": "f70c83cbdce34bd7",
+    "_compare_ddb": "59740ef651638dea",
+    "_ddb_comparable": "ad3e9eb5f496c695",
+    "_get_at_path": "788f1e8d815b7c3c",
+    "_set_at_path": "83b87aef19468600",
+    "_eval_set_value": "cb7d09959b293838",
+    "_apply_add": "7dc7c7882941a452",
+    "_split_by_comma": "5bbb6c2a3634629b",
+    "_find_matching_paren": "b6f742cb75dae62f",
 }
 
 _CONDITION = (
@@ -46,7 +57,8 @@ _CONDITION = (
     "        err = _check_reserved_keyword_usage(tokens) or _condition_syntax_error(expr, slot)\n"
     "        if err:\n"
     "            raise ValueError(err)\n",
-    "        tokens, err, bounded, holds = _condition_text(expr, slot)\n        if err:\n            raise ValueError(err)\n",
+    "        tokens, err, bounded, holds = _condition_text(expr, slot)\n"
+    "        if err:\n            raise ValueError(err)\n",
 )
 _EVALUATED = (
     "        return _ExprEval(tokens, item, attr_values, attr_names).evaluate()\n",
@@ -92,7 +104,10 @@ _TRANSACTED = (
 )
 # What an update made to see whether it may is what is written: nothing changes items in between, and where one expired
 # meanwhile, in a thread of MiniStack's own, it is made again.
-_APPLIED = ("    val_reasons = {}\n    expr_reasons = {}\n", "    val_reasons = {}\n    expr_reasons = {}\n    applied = {}\n")
+_APPLIED = (
+    "    val_reasons = {}\n    expr_reasons = {}\n",
+    "    val_reasons = {}\n    expr_reasons = {}\n    applied = {}\n",
+)
 _PROBED = (
     "                else:\n                    imsg = _index_key_type_reason(tbl, probe)\n",
     "                else:\n                    applied[id(op)] = (existing, probe)\n"

@@ -1,7 +1,7 @@
 """DynamoDB's checks of a request and of an item: what is plainly right passes in one look, the rest goes to MiniStack.
 
-Each function answers that nothing is wrong where that is sure, and else asks upstream's, which finds the fault and words
-it. So no message is written here.
+Each function answers that nothing is wrong where that is sure, and else asks upstream's, which finds the fault and
+words it. So no message is written here.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable
+from itertools import chain
 from types import ModuleType
 from typing import Any
 
@@ -33,6 +34,7 @@ _WRITTEN_FOR = {
     "_vector_write_reason": "25ccc15a87d19800",
     "_apply_index_projection": "edab067f1dc84c96",
     "_key_length_error": "247abf0a8588edba",
+    "_paginate_evaluated_items": "d70cfb58e3a279c9",
     "_empty_key_value_error": "4c9085ab934ea927",
 }
 _OF_RESPONSES = {"json_response": "e6a4da6038be24fa"}
@@ -50,6 +52,7 @@ def correct(upstream: ModuleType) -> None:
     _check_items(dynamodb)
     _check_placeholders(dynamodb)
     _project(dynamodb)
+    _fill_pages(dynamodb)
     _answer(dynamodb, responses)
 
 
@@ -214,6 +217,39 @@ def _project(dynamodb: Any) -> None:
         return project(item, table, index_name)
 
     dynamodb._apply_index_projection = apply_index_projection
+
+
+def _fill_pages(dynamodb: Any) -> None:
+    """Items are measured where their page may be full; else that they are not too large is enough."""
+    fill, most = dynamodb._paginate_evaluated_items, dynamodb._DDB_PAGE_SIZE_BYTES
+    value_size = dynamodb._attribute_value_size
+
+    def at_most(item: Any) -> int:
+        """A character has four bytes at most, a number 22; what an index shows of an item is not more than it."""
+        total = 0
+        for name, value in item.items():
+            total += 4 * len(name)
+            for kind, content in value.items():
+                if kind in ("S", "B"):
+                    total += 4 * len(content)
+                else:
+                    total += 22 if kind == "N" else value_size(value)
+        return total
+
+    def paginate(items: Iterable[Any], limit: Any, table: Any, index_name: Any = None) -> Any:
+        page: list[Any] = []
+        rest, room = iter(items), most
+        longest = None if limit is None else int(limit)
+        for item in rest:
+            room -= at_most(item)
+            if room <= 0:
+                return fill(chain(page, (item,), rest), limit, table, index_name)
+            page.append(item)
+            if longest is not None and len(page) >= longest:
+                return page, True
+        return page, False
+
+    dynamodb._paginate_evaluated_items = paginate
 
 
 def _answer(dynamodb: Any, responses: Any) -> None:
