@@ -94,7 +94,7 @@ _PROBE_AGAIN = (
     "                    probe, _ = _apply_update_expression(probe, ue,",
     "                probe = existing if existing else dict(key_src)\n"
     "                try:\n"
-    "                    probe, _ = _apply_update_expression(probe, ue,",
+    "                    probe, changed = _apply_update_expression(probe, ue,",
 )
 _TRANSACTED = (
     '            old_item = copy.deepcopy(tbl["items"].get(pk_val, {}).get(sk_val))\n'
@@ -102,6 +102,7 @@ _TRANSACTED = (
     '            old_item = tbl["items"].get(pk_val, {}).get(sk_val)\n'
     "            item = dict(old_item) if old_item else dict(key)\n",
 )
+# MiniStack lets a transaction change a key, and keeps the item under the old one: it is refused as UpdateItem does.
 # What an update made to see whether it may is what is written: nothing changes items in between, and where one expired
 # meanwhile, in a thread of MiniStack's own, it is made again.
 _APPLIED = (
@@ -111,6 +112,12 @@ _APPLIED = (
 _PROBED = (
     "                else:\n                    imsg = _index_key_type_reason(tbl, probe)\n",
     "                else:\n                    applied[id(op)] = (existing, probe)\n"
+    "                    keys = (tbl['pk_name'], tbl['sk_name'])\n"
+    "                    part = next((path[0] for path in changed if path[0] in keys), None)\n"
+    "                    if part:\n"
+    "                        val_reasons[idx] = ('One or more parameter values were invalid: Cannot update '\n"
+    "                                            f'attribute {part}. This attribute is part of the key')\n"
+    "                        continue\n"
     "                    imsg = _index_key_type_reason(tbl, probe)\n",
 )
 _WRITTEN = (
