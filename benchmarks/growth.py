@@ -95,6 +95,7 @@ def grown(emulator: Emulator, small: Emulator, steps: Sequence[int]) -> Iterator
     empty, there = emulator.memory(), 0
     for items in steps:
         fill(emulator, there, items)
+        small.forget_connection()
         there = items
         bytes_each = (emulator.memory() - empty) / items
         here, beside = calls(items), calls(steps[0])
