@@ -65,7 +65,7 @@ class Bench:
     @cached_property
     def ministack(self) -> Account:
         python = install_emulator(Layout.of(self.settings), self._progress)
-        endpoint = self._ends.enter_context(ministack(python, self._work / "ministack"))
+        endpoint = self._ends.enter_context(ministack(python, self.python, self._work / "ministack"))
         return self._deployed("MiniStack alone", endpoint, self._postgres, "bench_ministack")
 
     @cached_property

@@ -7,6 +7,7 @@ code, where the official exporter brings protobuf, an SDK and a thread of its ow
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
 import threading
@@ -49,6 +50,7 @@ class Exporter:
         self._bytes = 0
         self.lost = 0
         self._complaint = ""
+        self._closing = asyncio.Event()
         self._task = asyncio.create_task(self._run())
         traces.listeners.append(self._take)
         traces.forgetting.append(self.forget)
@@ -72,13 +74,17 @@ class Exporter:
         return root, record
 
     async def close(self) -> None:
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-        await self._flush()
+        """What is being sent is sent, and what waits after it."""
+        self._closing.set()
+        await self._task
 
     async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(INTERVAL)
+        closing = False
+        while not closing:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(INTERVAL):
+                    await self._closing.wait()
+            closing = self._closing.is_set()
             await self._flush()
 
     async def _flush(self) -> None:

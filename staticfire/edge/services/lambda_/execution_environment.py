@@ -44,6 +44,7 @@ from .program import INVALID
 from .response_stream import ResponseStream
 from .runtime_api import Address, Reply, RuntimeApi, error_body, event
 from .runtimes import Runtime
+from .switches import Switches
 from .telemetry import Telemetry
 from .tracing import note_invocation
 
@@ -106,6 +107,7 @@ class ExecutionEnvironment:
         self._delivered_at = 0.0
         self._platform = PlatformLog(config, runtime.label)
         self._memory = MemoryWatch(config.memory)
+        self.switches = Switches()
         self._since = time.time()
         self._loop = asyncio.get_running_loop()
         self._process: FunctionProcess | None = None
@@ -232,9 +234,12 @@ class ExecutionEnvironment:
         if self.state == "idle":
             if now - self.idle_since > FREEZE_AFTER:
                 self._process.freeze()
-        elif self._memory.is_due(self._began, now) and self._memory.look(self._process):
-            self._killed_for = "memory"
-            self._process.kill()
+        elif self._memory.is_due(self._began, now):
+            pids = self._process.family()
+            self.switches.look(pids)
+            if self._memory.look(pids):
+                self._killed_for = "memory"
+                self._process.kill()
 
     # -- what the runtime does, through its API
 
@@ -370,11 +375,12 @@ class ExecutionEnvironment:
         if invocation is None:
             return
         self._deadline = math.inf
+        self.switches.invocations += 1
         result.seconds = time.monotonic() - self._began
         self._tail_to(invocation)
         if self._init_seconds is not None and self._process is not None:
             # Most invocations are shorter than the watch's interval; the first one gives the figure for them.
-            self._memory.look(self._process)
+            self._memory.look(self._process.family())
         init_seconds, self._init_seconds = self._init_seconds, None
         began, waited = self._delivered_at, self._began - invocation.queued
         if invocation.tail is not None:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-
-from .function_process import FunctionProcess
+from collections.abc import Iterable
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -28,10 +27,10 @@ class MemoryWatch:
         """Short invocations share a look a second, one that takes its time gets one whenever this is called."""
         return now - began >= LONG or now - self._looked >= LOOK_SECONDS
 
-    def look(self, process: FunctionProcess) -> bool:
-        """Note the memory in use; whether it is too much."""
+    def look(self, pids: Iterable[int]) -> bool:
+        """Note the memory that these processes use; whether it is too much."""
         self._looked = time.monotonic()
-        used = sum(_resident(pid) for pid in process.family())
+        used = sum(_resident(pid) for pid in pids)
         self.peak_bytes = max(self.peak_bytes, used)
         return used > self._limit
 

@@ -5,9 +5,9 @@ the load and the others fall idle. When all are in use it waits for whichever co
 new one, which is started at once if none is running yet and otherwise after GROWTH_SECONDS, because starting costs far
 more than most invocations take. It never waits for a limit: whether it may run at all is decided before it comes here.
 
-Where invocations are SHORT, ABREAST of them run at a time and the others wait, GROWTH_SECONDS at most: they wait for
-nobody else, so more processes only take turns on the same cores, and each turn costs. Longer ones wait for a database
-or compute for longer than a turn costs: each has its execution environment at once.
+Where invocations only compute, ABREAST of them run at a time and the others wait, GROWTH_SECONDS at most: more
+processes would only take turns on the same cores, and each turn costs. Those that wait for a database have an execution
+environment each, at once. Until it is known which they are, those that are SHORT are taken to compute.
 
 A retired pool (the code or configuration changed, the function was deleted) takes no new invocations; its execution
 environments end as they become idle.
@@ -29,6 +29,7 @@ from .debugging import DebugSession
 from .execution_environment import ExecutionEnvironment
 from .invocation import Invocation, Result
 from .model import FunctionConfig
+from .switches import COMPUTES
 
 log = logging.getLogger(__name__)
 
@@ -68,17 +69,24 @@ class Pool:
         self._starting = 0
         # How long an invocation takes when nothing holds it up: the shortest one, which counts less as time goes on.
         self._quickest_seconds = math.inf
+        # How often an invocation gives up the processor; None until it is known.
+        self._switches: float | None = None
         self._growth: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def submit(self, invocation: Invocation) -> None:
-        if self._free and (self._quickest_seconds > SHORT or self._running < ABREAST):
+        if self._free and (self._running < ABREAST or not self._computes):
             self._free.pop().assign(invocation)
             return
         self._waiting.append(invocation)
         if len(self.execution_environments) <= self._starting:
             self._grow()
         self._grow_later()
+
+    @property
+    def _computes(self) -> bool:
+        """Whether an invocation waits for nothing."""
+        return self._quickest_seconds <= SHORT if self._switches is None else self._switches < COMPUTES
 
     @property
     def _running(self) -> int:
@@ -93,6 +101,8 @@ class Pool:
         """Look at every execution environment, and end those that have been idle for longer."""
         for execution_environment in list(self.execution_environments):
             execution_environment.look_after(now)
+        counted = [one.switches.each for one in self.execution_environments if one.switches.each is not None]
+        self._switches = sum(counted) / len(counted) if counted else None
         # The one that was used last is freed last: the longest idle come first.
         while self._free and self._free[0].idle_since < idle_since and self.debug is None:
             self._free.pop(0).end("idle")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from staticfire.edge.aws.calls import Scope
-from staticfire.edge.services.lambda_ import FunctionRef
+from staticfire.edge.services.lambda_ import FunctionRef, execution_environment
 from tests.unit.edge.services.lambda_.kit import Lab, Said
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:layer:watching:1"
@@ -71,7 +71,11 @@ def isolation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     return str(request.param)
 
 
-async def test_an_extension_hears_of_invocations_and_of_the_end(lab: Lab, said: Said, isolation: str) -> None:
+async def test_an_extension_hears_of_invocations_and_of_the_end(
+    lab: Lab, said: Said, isolation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It has two seconds, as on AWS, and its process none of them on a machine that is busy enough.
+    monkeypatch.setattr(execution_environment, "SHUTDOWN_SECONDS", 60.0)
     extended(lab, "def handler(event, context): return context.aws_request_id\n")
     async with lab.running() as functions:
         ids = [said(await functions.invoke(REF, b"{}")) for _ in range(2)]
