@@ -112,7 +112,9 @@ def grown(emulator: Emulator, small: Emulator, steps: Sequence[int]) -> Iterator
         )
 
 
-def plotted(title: str, unit: str, steps: Sequence[int], series: dict[str, list[float]]) -> str:
+def plotted(
+    title: str, unit: str, steps: Sequence[int], series: dict[str, list[float]], axis: str = "items in the table"
+) -> str:
     """Lines over a logarithmic axis; the other one begins at 0, so that what is flat looks flat."""
     highest = max(value for line in series.values() for value in line) * 1.1
     left, right = log10(steps[0]), max(log10(steps[-1]), log10(steps[0]) + 1)
@@ -136,7 +138,7 @@ def plotted(title: str, unit: str, steps: Sequence[int], series: dict[str, list[
     for items in steps:
         place = at(items, 0).split(",")[0]
         parts.append(f'<text x="{place}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{items:,}</text>')
-    parts.append(f'<text x="{LEFT}" y="{HEIGHT - 10}">items in the table; {escape(unit)}</text>')
+    parts.append(f'<text x="{LEFT}" y="{HEIGHT - 10}">{escape(axis)}; {escape(unit)}</text>')
     for number, (label, line) in enumerate(series.items()):
         colour = COLOURS[number % len(COLOURS)]
         points = " ".join(at(items, value) for items, value in zip(steps, line, strict=True))

@@ -1,4 +1,4 @@
-"""How the edge grows with functions and routes: `python -m benchmarks.growth_functions [--counts 10 100 1000]`.
+"""How the edge grows with functions and routes: `python -m benchmarks.growth_functions [--counts N ...] [--plot FILE]`.
 
 An account gets functions, one route each of one HTTP API; after each step, medians: an Invoke of the function that was
 made last and a request to its route, beside the first of both in turns; the edge's memory; and how long the whole stack
@@ -26,6 +26,7 @@ from staticfire.progress import Progress
 from staticfire.settings import Settings
 from staticfire.targets.base import Running, target
 
+from .growth import plotted
 from .ours import bench_settings, resident_kilobytes
 from .processes import MeasureError
 
@@ -151,10 +152,16 @@ def beside(call: Callable[[int], None], last: int) -> Pair:
     return Pair(statistics.median(newest), statistics.median(newest) / statistics.median(first))
 
 
+def drawn(counts: list[int], flat: dict[str, list[float]]) -> str:
+    return plotted("What an account's functions cost", "medians", counts, flat, axis="functions and routes")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="How the edge grows with functions and routes")
     parser.add_argument("--counts", type=int, nargs="+", default=COUNTS)
+    parser.add_argument("--plot", type=Path, help="where the SVG goes")
     options = parser.parse_args()
+    flat: dict[str, list[float]] = {"memory of the edge, MiB": [], "start, tenths of a second": []}
     with tempfile.TemporaryDirectory() as scratch:
         settings, progress = bench_settings(Path(scratch)), Progress()
         stack = target(settings)
@@ -167,10 +174,14 @@ def main() -> None:
                 invoke, request = beside(growing.invoke, count - 1), beside(growing.request, count - 1)
                 traced, memory = growing.look_up(), growing.memory()
                 started = growing.restart()
+                for values, value in zip(flat.values(), (memory, started * 10), strict=True):
+                    values.append(value)
                 row = f"{invoke} | {request} | {traced:.1f} ms | {memory:.0f} MiB"
                 print(f"| {count:,} | {row} | {started:.1f} s |", flush=True)
         finally:
             stack.stop(progress)
+    if options.plot:
+        options.plot.write_text(drawn(options.counts, flat), encoding="utf-8")
 
 
 if __name__ == "__main__":
