@@ -64,6 +64,10 @@ class Emulator:
         answer: Document = json.loads(content)
         return answer
 
+    def forget_connection(self) -> None:
+        """The next call makes another: one that was idle for long may have been closed."""
+        self._connection.close()
+
     def cpu(self) -> float:
         """Seconds of the CPU that its threads took, by the scheduler's own clock."""
         spent = [(task / "schedstat").read_text() for task in Path(f"/proc/{self._pid()}/task").iterdir()]

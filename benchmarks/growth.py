@@ -2,7 +2,8 @@
 
 The emulator as the edge runs it. A table is filled step by step, all items in one partition, each also in an index;
 after each step the calls are made in turns and their CPU is counted, in microseconds, beside the memory that an item
-takes. The plot is an SVG.
+takes. Each is also made to a second emulator, whose table stays as small as the first step, at the same time: what is
+told as a ratio to it holds on a busy machine too. The plot is an SVG.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from html import escape
 from math import log10
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 from staticfire.layout import Layout
 from staticfire.progress import Progress
@@ -77,23 +79,42 @@ def fill(emulator: Emulator, begin: int, end: int) -> None:
         emulator.call("BatchWriteItem", {"RequestItems": {WITH_RANGE: puts}})
 
 
-def grown(emulator: Emulator, steps: Sequence[int]) -> Iterator[tuple[int, dict[str, float], float]]:
-    """After each step: how many items there are, the microseconds of each call, the bytes an item takes."""
-    emulator.call("CreateTable", table(WITH_RANGE, ranged=True))
+class Step(NamedTuple):
+    """What was measured at one size: microseconds of each call here, by its ratio to the small table, and memory."""
+
+    items: int
+    taken: dict[str, float]
+    ratios: dict[str, float]
+    bytes_each: float
+
+
+def grown(emulator: Emulator, small: Emulator, steps: Sequence[int]) -> Iterator[Step]:
+    for one in (emulator, small):
+        one.call("CreateTable", table(WITH_RANGE, ranged=True))
+    fill(small, 0, steps[0])
     empty, there = emulator.memory(), 0
     for items in steps:
         fill(emulator, there, items)
+        small.forget_connection()
         there = items
         bytes_each = (emulator.memory() - empty) / items
-        asked_for = calls(items).items()
-        rounds = [
-            {label: measured(emulator, name, request, CALLS) for label, (name, request) in asked_for}
-            for _ in range(ROUNDS)
-        ]
-        yield items, {label: median(taken[label] for taken in rounds) for label, _ in asked_for}, bytes_each
+        here, beside = calls(items), calls(steps[0])
+        pairs: dict[str, list[tuple[float, float]]] = {label: [] for label in here}
+        for _ in range(ROUNDS):
+            for label, (name, request) in here.items():
+                first = measured(emulator, name, request, CALLS)
+                pairs[label].append((first, measured(small, name, beside[label][1], CALLS)))
+        yield Step(
+            items,
+            {label: median(first for first, _ in taken) for label, taken in pairs.items()},
+            {label: median(first / second for first, second in taken) for label, taken in pairs.items()},
+            bytes_each,
+        )
 
 
-def plotted(title: str, unit: str, steps: Sequence[int], series: dict[str, list[float]]) -> str:
+def plotted(
+    title: str, unit: str, steps: Sequence[int], series: dict[str, list[float]], axis: str = "items in the table"
+) -> str:
     """Lines over a logarithmic axis; the other one begins at 0, so that what is flat looks flat."""
     highest = max(value for line in series.values() for value in line) * 1.1
     left, right = log10(steps[0]), max(log10(steps[-1]), log10(steps[0]) + 1)
@@ -112,11 +133,12 @@ def plotted(title: str, unit: str, steps: Sequence[int], series: dict[str, list[
         value = highest * share
         x, y = at(steps[0], value).split(",")
         parts.append(f'<path d="M{x} {y}H{WIDTH - RIGHT}" stroke="#ddd"/>')
-        parts.append(f'<text x="{LEFT - 6}" y="{float(y) + 4:.1f}" text-anchor="end">{value:,.0f}</text>')
+        shown = f"{value:,.{0 if highest > 20 else 1}f}"
+        parts.append(f'<text x="{LEFT - 6}" y="{float(y) + 4:.1f}" text-anchor="end">{shown}</text>')
     for items in steps:
         place = at(items, 0).split(",")[0]
         parts.append(f'<text x="{place}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{items:,}</text>')
-    parts.append(f'<text x="{LEFT}" y="{HEIGHT - 10}">items in the table; {escape(unit)}</text>')
+    parts.append(f'<text x="{LEFT}" y="{HEIGHT - 10}">{escape(axis)}; {escape(unit)}</text>')
     for number, (label, line) in enumerate(series.items()):
         colour = COLOURS[number % len(COLOURS)]
         points = " ".join(at(items, value) for items, value in zip(steps, line, strict=True))
@@ -131,22 +153,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="How DynamoDB's calls grow with the table")
     parser.add_argument("--items", type=int, nargs="+", default=ITEMS)
     parser.add_argument("--main", type=Path, help="ministack_main.py of another checkout")
+    parser.add_argument("--ratios", action="store_true", help="plot the ratios to the small table, for a busy machine")
     parser.add_argument("--plot", type=Path, help="where the SVG goes")
     options = parser.parse_args()
     python = install_emulator(Layout.of(load(ROOT, environ={})), Progress())
     series: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as scratch, contextlib.ExitStack() as ends:
-        emulator = ends.enter_context(as_the_edge_runs_it("the emulator", python, Path(scratch), options.main))
-        for items, taken, bytes_each in grown(emulator, options.items):
+        for name in ("grown", "small"):
+            Path(scratch, name).mkdir()
+        emulator, small = (
+            ends.enter_context(as_the_edge_runs_it(name, python, Path(scratch, name), options.main))
+            for name in ("grown", "small")
+        )
+        for step in grown(emulator, small, options.items):
             if not series:
-                print(f"| items | {' | '.join(taken)} | bytes an item |\n|{' --- |' * (len(taken) + 2)}")
-            row = " | ".join(f"{value:.0f} us" for value in taken.values())
-            print(f"| {items:,} | {row} | {bytes_each:,.0f} |", flush=True)
-            for label, value in taken.items():
+                print(f"| items | {' | '.join(step.taken)} | bytes an item |\n|{' --- |' * (len(step.taken) + 2)}")
+            row = " | ".join(f"{value:.0f} us ({step.ratios[label]:.2f})" for label, value in step.taken.items())
+            print(f"| {step.items:,} | {row} | {step.bytes_each:,.0f} |", flush=True)
+            for label, value in (step.ratios if options.ratios else step.taken).items():
                 series.setdefault(label, []).append(value)
     if options.plot:
         title = "DynamoDB's calls as the table grows"
-        options.plot.write_text(plotted(title, "microseconds of CPU a call", options.items, series), encoding="utf-8")
+        unit = f"CPU a call, to that of {options.items[0]:,} items" if options.ratios else "microseconds of CPU a call"
+        options.plot.write_text(plotted(title, unit, options.items, series), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -308,6 +308,7 @@ def keep_logs_light() -> None:
 def quicken_dynamodb(upstream: ModuleType) -> None:
     """Changes to MiniStack's own code; a MiniStack that they were not written for does not start."""
     correction("dynamodb_items").correct(upstream)
+    correction("dynamodb_requests").correct(upstream)
     correction("dynamodb_queries").correct(upstream)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
+from staticfire.load.figures import MeasuredFigures
 from staticfire.load.knee import Knee
 from staticfire.load.on_aws.deployment import Deployment
 from staticfire.load.on_aws.estimate import AwsEstimate, estimate
@@ -13,6 +14,9 @@ from staticfire.load.on_aws.estimate import AwsEstimate, estimate
 from .analysis import HeldRate, held_rate, writes_share
 from .compare import compare, gate
 from .document import LoadRun, Report, Summary
+
+# Of what was due, so much may be unsent before the headline says so: a second of a run has that much noise.
+SMALL_SHARE = 0.01
 
 
 def complete(
@@ -59,7 +63,19 @@ def _carried(run: LoadRun, held: HeldRate | None) -> tuple[float, float | None, 
         basis = f"The highest rate at which a step held{limit}." if held.met else "Every step held: it carries more."
         return held.rate, held.p95_ms, basis
     basis = "The rate that this run held, not the most that it can." if held is None else "No step held its limits."
-    return run.measured.rate, run.measured.p95_ms, basis
+    return run.measured.rate, run.measured.p95_ms, basis + _not_the_rate(run.measured)
+
+
+def _not_the_rate(measured: MeasuredFigures) -> str:
+    """What the headline adds where a share of what was due that is not small was never sent."""
+    due = measured.requests + measured.unsent
+    share = measured.unsent / due if due else 0.0
+    if share <= SMALL_SHARE:
+        return ""
+    return (
+        f" These are not the figures of the rate that was asked for: of {due:,} requests that were due, "
+        f"{measured.unsent:,} ({share:.0%}) were never sent."
+    )
 
 
 def _limits(run: LoadRun, held: HeldRate | None, aws: AwsEstimate | None) -> tuple[str, tuple[str, ...]]:

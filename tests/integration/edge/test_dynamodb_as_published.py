@@ -189,6 +189,9 @@ class Draw:
             "#r = ",
             "#r <> :n",
             "#r = :missing",
+            "NOT attribute_exists(#r) OR #r >= :n AND #r <> :m",
+            "attribute_not_exists(#x) AND (:n < #r OR #r > :m OR pk = :t)",
+            "#r BETWEEN :n AND #y OR :t <= #g",
         )
         return self._completed({"ConditionExpression": self.pick(conditions)})
 
@@ -214,8 +217,19 @@ class Draw:
             "UP #r :n",
             "SET #x = #missing",
             "set #x = :t remove #r",
+            "SET #x = :t, #y = #r - :n ADD #r :m",
+            "SET #y = if_not_exists(#y, :n) + :m, #x = #y",
+            "SET #r = :t, #x = #r REMOVE #g",
+            "SET #y = :n + #missing",
+            "ADD #r :n, #y :m DELETE #s :s",
         )
         return self._completed({"UpdateExpression": self.pick(updates)})
+
+    def _of_no_key(self) -> Document:
+        """The published MiniStack lets a transaction change a key, and keeps the item under the old one."""
+        while (update := self.update())["UpdateExpression"].startswith("SET pk"):
+            pass
+        return update
 
     def _completed(self, expressions: Document) -> Document:
         """With the placeholders that are used, and now and then one more or less."""
@@ -343,7 +357,7 @@ class Draw:
                 self.pick(
                     [
                         {"Put": {**named, "Item": self.item(table), **condition}},
-                        {"Update": {**named, "Key": self.key(table), **self.update()}},
+                        {"Update": {**named, "Key": self.key(table), **self._of_no_key()}},
                         {"Delete": {**named, "Key": self.key(table), **condition}},
                         {"ConditionCheck": {**named, "Key": self.key(table), **self.condition()}},
                     ]
@@ -446,3 +460,28 @@ def test_a_body_that_is_none_is_refused_as_before(ours: Client, published: Clien
 
 def test_what_is_no_operation_is_refused_as_before(ours: Client, published: Client) -> None:
     assert ours.call("GetThing", {}) == published.call("GetThing", {})
+
+
+def test_a_transaction_changes_no_key(ours: Client) -> None:
+    """As UpdateItem refuses it. The published MiniStack keeps the item under a key that it has no more."""
+    name = "keys-stay"
+    key = {"pk": {"S": "a"}}
+    made = {
+        "TableName": name,
+        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+    assert ours.call("CreateTable", made)[0] == 200
+    update = {
+        "TableName": name,
+        "Key": key,
+        "UpdateExpression": "SET pk = :b",
+        "ExpressionAttributeValues": {":b": {"S": "b"}},
+    }
+    put = {"TableName": name, "Item": {"pk": {"S": "c"}}}
+    status, _, answer = ours.call("TransactWriteItems", {"TransactItems": [{"Put": put}, {"Update": update}]})
+    assert status == 400
+    assert [reason["Code"] for reason in answer["CancellationReasons"]] == ["None", "ValidationError"]
+    assert "part of the key" in answer["CancellationReasons"][1]["Message"]
+    assert ours.call("Scan", {"TableName": name})[2]["Count"] == 0

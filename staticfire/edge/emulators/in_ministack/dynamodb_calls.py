@@ -14,11 +14,11 @@ import json
 import os
 import re
 import time
-import uuid
 from email.utils import formatdate
 from functools import lru_cache
 from types import ModuleType
 from typing import Any
+from zlib import crc32
 
 TARGET = b"DynamoDB_20120810."
 _CREDENTIAL = re.compile(rb"AWS4-HMAC-SHA256 Credential=([^/,]+)/\d{8}/([^/,]+)/dynamodb/aws4_request(?:,|$)")
@@ -48,6 +48,19 @@ _PASSED_BY = {
     "_send_response": "316290fa1412913f",
     "_asgi_header_list": "2d6c90abbccc9049",
 }
+# Calls on items, which make up a load; by MiniStack's own handler each of them is looked up in a table made for it.
+_ON_ITEMS = {
+    "GetItem": "_get_item",
+    "PutItem": "_put_item",
+    "UpdateItem": "_update_item",
+    "DeleteItem": "_delete_item",
+    "Query": "_query",
+    "Scan": "_scan",
+    "BatchGetItem": "_batch_get_item",
+    "BatchWriteItem": "_batch_write_item",
+    "TransactGetItems": "_transact_get_items",
+    "TransactWriteItems": "_transact_write_items",
+}
 _HANDLER = {"handle_request": "1201f2ac993ce1a0"}
 _UVICORN = {
     "on_headers_complete": "1ea8589acfad92d8",
@@ -69,6 +82,7 @@ class StraightCalls:
         upstream.unchanged(dynamodb, _HANDLER)
         self._app, self._responses, self._keeper = app, responses, keeper
         self._dynamodb = app._get_module("dynamodb")
+        self._on_items = {operation: getattr(self._dynamodb, name) for operation, name in _ON_ITEMS.items()}
 
     def takes(self) -> bool:
         """Whether calls may be answered here at all, as things are now."""
@@ -89,23 +103,18 @@ class StraightCalls:
         responses.set_request_client_ip(client)
         responses.set_request_account_id(key)
         responses.set_request_region(region)
-        self._keeper.note("dynamodb", target.rpartition(".")[2])
-        handling = self._dynamodb.handle_request("POST", "/", {"x-amz-target": target}, body, {})
+        operation = target.rpartition(".")[2]
+        self._keeper.note("dynamodb", operation)
         try:
-            handling.send(None)
-        except StopIteration as end:
-            status, headers, content = end.value
+            status, headers, content = self._handled(target, operation, body)
         except Exception as error:
             self._app.logger.exception("Error handling %s request: %s", "dynamodb", error)
             failed = json.dumps({"__type": "InternalError", "message": str(error)}).encode()
             return _rendered(500, {"Content-Type": "application/json"}, b"", failed)
-        else:
-            handling.close()
-            raise RuntimeError("MiniStack's DynamoDB waits for something: it can be answered by tasks only")
         responses.fix_error_content_type("dynamodb", status, headers)
         responses.fix_success_content_type("dynamodb", status, headers)
         drawn = os.urandom(64)
-        request = str(uuid.UUID(bytes=drawn[:16], version=4)).encode()
+        request = _uuid(drawn[:16])
         more = b"%bx-amzn-requestid: %b\r\nx-amz-request-id: %b\r\nx-amz-id-2: %b\r\n" % (
             _CORS,
             request,
@@ -113,6 +122,34 @@ class StraightCalls:
             base64.b64encode(drawn[16:]),
         )
         return _rendered(status, headers, more, content if isinstance(content, bytes) else content.encode())
+
+    def _handled(self, target: str, operation: str, body: bytes) -> tuple[int, dict[str, str], Any]:
+        handler = self._on_items.get(operation)
+        if handler is not None:
+            try:
+                request = json.loads(body) if body else {}
+            except json.JSONDecodeError:
+                handler = None  # MiniStack says what is wrong with it
+        if handler is not None:
+            status, headers, content = handler(request)
+            content = content if isinstance(content, bytes) else content.encode()
+            headers["x-amz-crc32"] = str(crc32(content))
+            return status, headers, content
+        handling = self._dynamodb.handle_request("POST", "/", {"x-amz-target": target}, body, {})
+        try:
+            handling.send(None)
+        except StopIteration as end:
+            answered: tuple[int, dict[str, str], Any] = end.value
+            return answered
+        handling.close()
+        raise RuntimeError("MiniStack's DynamoDB waits for something: it can be answered by tasks only")
+
+
+def _uuid(drawn: bytes) -> bytes:
+    """As uuid.uuid4, of these bytes."""
+    text = drawn.hex()
+    variant = "89ab"[drawn[8] >> 4 & 3]
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:]}".encode()
 
 
 def _rendered(status: int, headers: dict[str, str], more: bytes, content: bytes) -> bytes:

@@ -14,6 +14,8 @@ from functools import lru_cache
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+from .dynamodb_expressions import Read, Step, Updates, condition
+
 # What is remembered is this small, and there are so many of it.
 EXPRESSION, EXPRESSIONS = 4096, 1024
 NUMBER, NUMBERS = 64, 16384
@@ -34,6 +36,17 @@ _WRITTEN_FOR = {
     "_validate_attribute_value": "6877d90e04589cbc",
     "_extract_key_val": "faaaf17a7c3923b4",
     "_number_size_bytes": "b88f1324ce678bb2",
+    # What dynamodb_expressions does as these do, and what it has them do.
+    "_apply_update_expression": "ffd488974842767c",
+    "_ExprEval": "f70c83cbdce34bd7",
+    "_compare_ddb": "59740ef651638dea",
+    "_ddb_comparable": "ad3e9eb5f496c695",
+    "_get_at_path": "788f1e8d815b7c3c",
+    "_set_at_path": "83b87aef19468600",
+    "_eval_set_value": "cb7d09959b293838",
+    "_apply_add": "7dc7c7882941a452",
+    "_split_by_comma": "5bbb6c2a3634629b",
+    "_find_matching_paren": "b6f742cb75dae62f",
 }
 
 _CONDITION = (
@@ -44,46 +57,20 @@ _CONDITION = (
     "        err = _check_reserved_keyword_usage(tokens) or _condition_syntax_error(expr, slot)\n"
     "        if err:\n"
     "            raise ValueError(err)\n",
-    "        tokens, err, bounded = _condition_text(expr, slot)\n        if err:\n            raise ValueError(err)\n",
+    "        tokens, err, bounded, holds = _condition_text(expr, slot)\n"
+    "        if err:\n            raise ValueError(err)\n",
+)
+_EVALUATED = (
+    "        return _ExprEval(tokens, item, attr_values, attr_names).evaluate()\n",
+    "        if holds is not None:\n"
+    "            return holds(item, attr_values, attr_names)\n"
+    "        return _ExprEval(tokens, item, attr_values, attr_names).evaluate()\n",
 )
 _BOUNDS = (
     "        for i, tok in enumerate(tokens):\n",
     "        for i, tok in enumerate(tokens) if bounded else ():\n",
 )
 
-_UPDATE_COPIES = "    item = copy.deepcopy(item)\n    tokens = _tokenize(expr)\n"
-_UPDATE_PARSED = (
-    "    err = _check_redundant_parens(tokens)\n"
-    "    if err:\n"
-    "        raise ValueError(err)\n"
-    "    # Strip SET/REMOVE/ADD/DELETE clause keywords before reserved-word scanning;\n"
-    "    # they're clause introducers, not user attribute names.\n"
-    '    scan_toks = [t for t in tokens if not (t[0] == "IDENT" '
-    'and t[1].upper() in ("SET", "REMOVE", "ADD", "DELETE"))]\n'
-    "    err = _check_reserved_keyword_usage(scan_toks)\n"
-    "    if err:\n"
-    "        raise ValueError(err)\n"
-    "    clauses = {}\n"
-    "    current_clause = None\n"
-    "    current_tokens = []\n"
-    "    for tok in tokens:\n"
-    "        if tok[0] == 'IDENT' and tok[1].upper() in ('SET', 'REMOVE', 'ADD', 'DELETE'):\n"
-    "            if current_clause is not None:\n"
-    "                clauses[current_clause] = current_tokens\n"
-    "            current_clause = tok[1].upper()\n"
-    "            current_tokens = []\n"
-    "        elif tok[0] != 'EOF':\n"
-    "            current_tokens.append(tok)\n"
-    "    if current_clause is not None:\n"
-    "        clauses[current_clause] = current_tokens\n"
-)
-_UPDATE = (
-    _UPDATE_COPIES + _UPDATE_PARSED,
-    "    item = copy.deepcopy(item)\n"
-    "    clauses, err = _update_text(expr)\n"
-    "    if err:\n"
-    "        raise ValueError(err)\n",
-)
 # Each value is worked out before the first is set, so that the item is still what it was; values are copied instead.
 _SET_SNAPSHOT = ("    pre_snapshot = copy.deepcopy(item)\n", "    pre_snapshot = item\n")
 _SET_VALUE = (
@@ -107,13 +94,38 @@ _PROBE_AGAIN = (
     "                    probe, _ = _apply_update_expression(probe, ue,",
     "                probe = existing if existing else dict(key_src)\n"
     "                try:\n"
-    "                    probe, _ = _apply_update_expression(probe, ue,",
+    "                    probe, changed = _apply_update_expression(probe, ue,",
 )
 _TRANSACTED = (
     '            old_item = copy.deepcopy(tbl["items"].get(pk_val, {}).get(sk_val))\n'
     "            item = copy.deepcopy(old_item) if old_item else dict(key)\n",
     '            old_item = tbl["items"].get(pk_val, {}).get(sk_val)\n'
     "            item = dict(old_item) if old_item else dict(key)\n",
+)
+# MiniStack lets a transaction change a key, and keeps the item under the old one: it is refused as UpdateItem does.
+# What an update made to see whether it may is what is written: nothing changes items in between, and where one expired
+# meanwhile, in a thread of MiniStack's own, it is made again.
+_APPLIED = (
+    "    val_reasons = {}\n    expr_reasons = {}\n",
+    "    val_reasons = {}\n    expr_reasons = {}\n    applied = {}\n",
+)
+_PROBED = (
+    "                else:\n                    imsg = _index_key_type_reason(tbl, probe)\n",
+    "                else:\n                    applied[id(op)] = (existing, probe)\n"
+    "                    keys = (tbl['pk_name'], tbl['sk_name'])\n"
+    "                    part = next((path[0] for path in changed if path[0] in keys), None)\n"
+    "                    if part:\n"
+    "                        val_reasons[idx] = ('One or more parameter values were invalid: Cannot update '\n"
+    "                                            f'attribute {part}. This attribute is part of the key')\n"
+    "                        continue\n"
+    "                    imsg = _index_key_type_reason(tbl, probe)\n",
+)
+_WRITTEN = (
+    "            if ue:\n                item, _ = _apply_update_expression(item, ue,",
+    "            before, probe = applied.get(id(op), (None, None))\n"
+    "            if ue and probe is not None and before is old_item:\n"
+    "                item = probe\n"
+    "            elif ue:\n                item, _ = _apply_update_expression(item, ue,",
 )
 _VALUE_REFS = ('re.findall(r":[A-Za-z_][A-Za-z0-9_]*", body)', "_value_refs(body)")
 _NAME_REFS = ('re.findall(r"#[A-Za-z_][A-Za-z0-9_]*", body)', "_name_refs(body)")
@@ -127,11 +139,11 @@ def correct(upstream: ModuleType) -> None:
     _know_numbers(dynamodb)
     _measure_quickly(dynamodb)
     conditions, updates = _Conditions(dynamodb), _Updates(dynamodb)
-    upstream.edit(dynamodb, "_evaluate_condition", _CONDITION, _BOUNDS, _condition_text=conditions.text)
-    upstream.edit(dynamodb, "_apply_update_expression", _UPDATE, _update_text=updates.text)
+    upstream.edit(dynamodb, "_evaluate_condition", _CONDITION, _BOUNDS, _EVALUATED, _condition_text=conditions.text)
+    dynamodb._apply_update_expression = updates.apply
     upstream.edit(dynamodb, "_apply_set", _SET_SNAPSHOT, _SET_VALUE)
     upstream.edit(dynamodb, "_update_item", _ITEM_BEFORE)
-    upstream.edit(dynamodb, "_transact_write_items", _PROBE, _PROBE_AGAIN, _TRANSACTED)
+    upstream.edit(dynamodb, "_transact_write_items", _PROBE, _PROBE_AGAIN, _TRANSACTED, _APPLIED, _PROBED, _WRITTEN)
     upstream.edit(
         dynamodb,
         "_validate_expression_attrs",
@@ -170,24 +182,32 @@ class _Conditions:
         self._upstream = dynamodb
         self.text = _remembered(self._read, EXPRESSION, EXPRESSIONS)
 
-    def _read(self, expression: str, slot: str) -> tuple[tuple[tuple[str, str], ...], str | None, bool]:
+    def _read(self, expression: str, slot: str) -> tuple[tuple[tuple[str, str], ...], str | None, bool, Read | None]:
         tokens = self._upstream._tokenize(expression)
         wrong = (
             self._upstream._check_redundant_parens(tokens, slot)
             or self._upstream._check_reserved_keyword_usage(tokens)
             or self._upstream._condition_syntax_error(expression, slot)
         )
-        return tuple(tokens), wrong, any(text.upper() == "BETWEEN" for kind, text in tokens if kind == "IDENT")
+        bounded = any(text.upper() == "BETWEEN" for kind, text in tokens if kind == "IDENT")
+        return tuple(tokens), wrong, bounded, None if wrong else condition(self._upstream, tokens)
 
 
 class _Updates:
-    """What an update's text says: its clauses, or what is wrong with it."""
+    """What an update's text says: what is done to an item, or what is wrong with it."""
 
     def __init__(self, dynamodb: Any) -> None:
         self._upstream = dynamodb
-        self.text = _remembered(self._read, EXPRESSION, EXPRESSIONS)
+        self._updates = Updates(dynamodb, copied)
+        self._text = _remembered(self._read, EXPRESSION, EXPRESSIONS)
 
-    def _read(self, expression: str) -> tuple[dict[str, tuple[tuple[str, str], ...]], str | None]:
+    def apply(self, item: Any, expression: str, values: Any, names: Any, updated: Any = None) -> Any:
+        steps, wrong = self._text(expression)
+        if wrong:
+            raise ValueError(wrong)
+        return self._updates.apply(steps, item, values, names, updated)
+
+    def _read(self, expression: str) -> tuple[tuple[Step, ...], str | None]:
         tokens = self._upstream._tokenize(expression)
         clauses: dict[str, tuple[tuple[str, str], ...]] = {}
         names = []
@@ -205,7 +225,7 @@ class _Updates:
         if clause:
             clauses[clause] = tuple(its)
         wrong = self._upstream._check_redundant_parens(tokens) or self._upstream._check_reserved_keyword_usage(names)
-        return clauses, wrong
+        return () if wrong else self._updates.steps(clauses), wrong
 
 
 def _know_numbers(dynamodb: Any) -> None:

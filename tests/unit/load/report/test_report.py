@@ -106,6 +106,16 @@ def test_another_profile_answers_with_what_it_held(report: Report) -> None:
     assert "--profile ramp" in whole["summary"]["limits"][0]
 
 
+@pytest.mark.parametrize(("unsent", "said"), [(0, False), (5, False), (400, True)])
+def test_the_headline_says_where_its_figures_are_not_of_the_rate_that_was_due(
+    report: Report, unsent: int, said: bool
+) -> None:
+    report["measured"] |= {"requests": 1600, "unsent": unsent}
+    basis = completed(report | {"profile": "steady"})["summary"]["basis"]
+    assert ("not the figures of the rate that was asked for" in basis) is said
+    assert ("of 2,000 requests that were due, 400 (20%) were never sent" in basis) is said
+
+
 def test_a_generator_at_its_limit_is_what_limits(report: Report) -> None:
     report["generator"]["warning"] = "The generator was the limit."
     summary = completed(report)["summary"]

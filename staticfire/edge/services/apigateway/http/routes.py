@@ -66,14 +66,32 @@ def _segments(path: str) -> list[str]:
     return [unquote(segment) for segment in segments] if "%" in path else segments
 
 
+class _Alike(Generic[T]):
+    """Patterns whose variables stand in the same places: at most one of them has a path's other segments."""
+
+    def __init__(self, variable: tuple[bool, ...]) -> None:
+        self._length = len(variable)
+        self._literal = tuple(place for place, is_variable in enumerate(variable) if not is_variable)
+        self._patterns: dict[tuple[str | None, ...], _Pattern[T]] = {}
+
+    def add(self, pattern: _Pattern[T]) -> None:
+        self._patterns[tuple(pattern.segments[place] for place in self._literal)] = pattern
+
+    def match(self, method: str, segments: list[str]) -> tuple[T, dict[str, str]] | None:
+        if len(segments) < self._length:
+            return None
+        pattern = self._patterns.get(tuple(segments[place] for place in self._literal))
+        return None if pattern is None else pattern.match(method, segments)
+
+
 class RouteTable(Generic[T]):
-    """Routes made ready: a literal path is one look-up, others are tried among those of their length."""
+    """Routes made ready: a literal path is one look-up, others are one for each way that variables stand in them."""
 
     def __init__(self, routes: Iterable[tuple[str, T]]) -> None:
         self._default: T | None = None
         self._literal: dict[str, dict[str, T]] = {}
-        self._full: dict[int, list[_Pattern[T]]] = {}
-        self._greedy: list[_Pattern[T]] = []
+        self._full: dict[int, list[_Alike[T]]] = {}
+        self._greedy: list[_Alike[T]] = []
         patterns: dict[tuple[tuple[str | None, ...], bool], _Pattern[T]] = {}
         for key, value in routes:
             if key == DEFAULT_ROUTE:
@@ -86,11 +104,15 @@ class RouteTable(Generic[T]):
             pattern.methods[method] = _Served(value, variables, greedy)
             if not variables and not greedy:
                 self._literal.setdefault(path, {})[method] = value
+        alike: dict[tuple[bool, tuple[bool, ...]], _Alike[T]] = {}
         for pattern in sorted(patterns.values(), key=_Pattern.order):
-            if pattern.greedy:
-                self._greedy.append(pattern)
-            else:
-                self._full.setdefault(len(pattern.segments), []).append(pattern)
+            variable = pattern.order()[1]
+            group = alike.get((pattern.greedy, variable))
+            if group is None:
+                group = alike[pattern.greedy, variable] = _Alike(variable)
+                groups = self._greedy if pattern.greedy else self._full.setdefault(len(variable), [])
+                groups.append(group)
+            group.add(pattern)
 
     def match(self, method: str, path: str) -> tuple[T, dict[str, str]] | None:
         methods = self._literal.get(path)
@@ -99,9 +121,9 @@ class RouteTable(Generic[T]):
             if value is not None:
                 return value, NO_PARAMETERS
         segments = _segments(path)
-        patterns: list[_Pattern[T]] = [*self._full.get(len(segments), ()), *self._greedy]
-        for pattern in patterns:
-            match = pattern.match(method, segments)
+        groups: list[_Alike[T]] = [*self._full.get(len(segments), ()), *self._greedy]
+        for group in groups:
+            match = group.match(method, segments)
             if match is not None:
                 return match
         return None if self._default is None else (self._default, NO_PARAMETERS)
