@@ -91,6 +91,8 @@ def test_provisioned_concurrency_starts_as_many_as_asked(lab: Lab) -> None:
     answers = together(3, lambda _: lab.result(function, Qualifier=version))
     assert len({stream for _, _, stream in answers}) == 3
     assert all(begun < invoked and kind == "provisioned-concurrency" for begun, kind, _ in answers)
+    client.delete_provisioned_concurrency_config(**provisioned)
+    assert lab.result(function, Qualifier=version)[1] == "on-demand"
 
 
 @documented(AREA, "What failed to be provisioned is not taken off what the function has reserved", PROVISIONED)
