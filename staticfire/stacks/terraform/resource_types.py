@@ -76,7 +76,7 @@ SERVICES: Mapping[str, tuple[Rows, ...]] = {
         _described("lambda_layer_version_permission", "There is not another account that would ask"),
         _described(
             "lambda_provisioned_concurrency_config",
-            "Execution environments start in advance, eight a processor at most",
+            "At most eight environments a processor start in advance",
         ),
         _described("lambda_runtime_management_config", "The runtime is this machine's Python"),
         _described("lambda_function_recursion_config", "A function that calls itself is not ended"),
