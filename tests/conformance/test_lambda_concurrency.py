@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.conformance.fidelity import documented
-from tests.conformance.lab import Lab, together
+from tests.conformance.lab import Lab, eventually, together
 
 AREA = "Lambda: concurrency"
 CONCURRENCY = "lambda/latest/dg/lambda-concurrency.html"
@@ -69,18 +71,45 @@ def test_one_functions_limit_is_not_anothers(lab: Lab) -> None:
     AREA,
     "Provisioned concurrency keeps environments ready",
     PROVISIONED,
-    "one environment is started in advance, the others when they are needed; `AWS_LAMBDA_INITIALIZATION_TYPE` says so",
+    "as asked, up to eight a processor of this machine for all functions together: `AvailableProvisionedConcurrent"
+    "Executions` counts those that are there, and `StatusReason` says so where they are fewer",
 )
-def test_provisioned_concurrency_is_accepted(lab: Lab) -> None:
+def test_provisioned_concurrency_starts_as_many_as_asked(lab: Lab) -> None:
     client = lab.aws("lambda")
-    function = lab.function("def handler(event, context):\n    return context.function_version\n")
-    version = client.publish_version(FunctionName=function)["Version"]
-    client.put_provisioned_concurrency_config(
-        FunctionName=function, Qualifier=version, ProvisionedConcurrentExecutions=1
+    function = lab.function(
+        "import os, time\nbegun = time.time()\n\n\ndef handler(event, context):\n    time.sleep(2)\n"
+        "    return [begun, os.environ['AWS_LAMBDA_INITIALIZATION_TYPE'], context.log_stream_name]\n",
+        Timeout=10,
     )
-    config = client.get_provisioned_concurrency_config(FunctionName=function, Qualifier=version)
-    assert config["RequestedProvisionedConcurrentExecutions"] == 1
-    assert lab.result(function, Qualifier=version) == version
+    version = client.publish_version(FunctionName=function)["Version"]
+    provisioned = {"FunctionName": function, "Qualifier": version}
+    put = client.put_provisioned_concurrency_config(**provisioned, ProvisionedConcurrentExecutions=3)
+    assert (put["Status"], put["AvailableProvisionedConcurrentExecutions"]) == ("IN_PROGRESS", 0)
+    eventually(lambda: client.get_provisioned_concurrency_config(**provisioned)["Status"] == "READY", "READY")
+    assert client.get_provisioned_concurrency_config(**provisioned)["AvailableProvisionedConcurrentExecutions"] == 3
+    invoked = time.time()
+    answers = together(3, lambda _: lab.result(function, Qualifier=version))
+    assert len({stream for _, _, stream in answers}) == 3
+    assert all(begun < invoked and kind == "provisioned-concurrency" for begun, kind, _ in answers)
+    client.delete_provisioned_concurrency_config(**provisioned)
+    assert lab.result(function, Qualifier=version)[1] == "on-demand"
+
+
+@documented(AREA, "What failed to be provisioned is not taken off what the function has reserved", PROVISIONED)
+def test_what_failed_is_not_provisioned(lab: Lab) -> None:
+    client = lab.aws("lambda")
+    function = lab.function("import os\nif os.environ['no']:\n    raise ValueError\n", Environment=variables(no="yes"))
+    version = client.publish_version(FunctionName=function)["Version"]
+    client.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=1)
+    provisioned = {"FunctionName": function, "Qualifier": version}
+    client.put_provisioned_concurrency_config(**provisioned, ProvisionedConcurrentExecutions=1)
+    eventually(lambda: client.get_provisioned_concurrency_config(**provisioned)["Status"] == "FAILED", "FAILED")
+    client.update_function_configuration(FunctionName=function, Environment=variables(no=""))
+    assert lab.invoke(function)["StatusCode"] == 200, "not throttled: nothing is provisioned"
+
+
+def variables(**values: str) -> dict[str, dict[str, str]]:
+    return {"Variables": values}
 
 
 @documented(AREA, "What is provisioned for a version is taken off what the function has reserved", PROVISIONED)

@@ -74,7 +74,10 @@ SERVICES: Mapping[str, tuple[Rows, ...]] = {
             "lambda_function_event_invoke_config lambda_invocation lambda_function_url"
         ),
         _described("lambda_layer_version_permission", "There is not another account that would ask"),
-        _described("lambda_provisioned_concurrency_config", "One execution environment starts in advance"),
+        _described(
+            "lambda_provisioned_concurrency_config",
+            "At most eight environments a processor start in advance",
+        ),
         _described("lambda_runtime_management_config", "The runtime is this machine's Python"),
         _described("lambda_function_recursion_config", "A function that calls itself is not ended"),
         _described("lambda_code_signing_config", "No signature is checked"),

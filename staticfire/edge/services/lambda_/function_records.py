@@ -33,6 +33,9 @@ SERVICE = "lambda"
 # Long enough for the next call to see that something is under way, shorter than any waiter's pause.
 SETTLE_SECONDS = 0.5
 
+# No initialisation takes longer.
+INIT_SECONDS = 15.0
+
 # What goes with a function.
 OF_A_FUNCTION = ("version", "alias", "policy", "event-invoke-config", "function-url", "provisioned-concurrency")
 
@@ -106,12 +109,14 @@ class FunctionRecords:
             return None
         concurrency = self.get(scope, "reserved-concurrency", name)
         reserved = {"ReservedConcurrentExecutions": concurrency["reserved"]} if concurrency else {}
-        return {"Configuration": configuration, "Concurrency": reserved, "Provisioned": self._provisioned(scope, name)}
+        return {"Configuration": configuration, "Concurrency": reserved, "Provisioned": self.provisioned(scope, name)}
 
-    def _provisioned(self, scope: Scope, name: str) -> dict[str, int]:
-        """What is provisioned, by version: for the version itself, or for an alias of it."""
+    def provisioned(self, scope: Scope, name: str) -> dict[str, int]:
+        """What is provisioned, by version: for the version itself, or for an alias of it. What failed is none of it."""
         by_version: dict[str, int] = {}
         for key, record in self._store.list(*scope, SERVICE, "provisioned-concurrency", f"{name}:"):
+            if record.get("failed"):
+                continue
             version = key.id.rpartition(":")[2]
             if not version.isdigit():
                 version = (self.get(scope, "alias", name, version) or {}).get("FunctionVersion", "")

@@ -58,6 +58,8 @@ class Pool:
         self.config = config
         self.debug = debug
         self.execution_environments: set[ExecutionEnvironment] = set()
+        # So many stay, however long they are idle: what is provisioned.
+        self.keeps = 0
         self._retired = False
         self._closed_for = ""
         self._prepare = prepare
@@ -108,8 +110,18 @@ class Pool:
         ]
         self._switches = sum(counted) / len(counted) if counted else None
         # The one that was used last is freed last: the longest idle come first.
-        while self._free and self._free[0].idle_since < idle_since and self.debug is None:
+        spare = len(self.execution_environments) - self.keeps
+        while self._free and self._free[0].idle_since < idle_since and self.debug is None and spare > 0:
             self._free.pop(0).end("idle")
+            spare -= 1
+
+    @property
+    def initialised(self) -> int:
+        return sum(running.initialised for running in self.execution_environments)
+
+    @property
+    def starting(self) -> int:
+        return self._starting
 
     def start(self) -> None:
         """Have an execution environment before anything is invoked."""

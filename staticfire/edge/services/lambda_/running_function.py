@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ from .debugging import DebugSession
 from .invocation import Invocation, Result
 from .metrics import FunctionMetrics
 from .model import FunctionConfig
-from .pool import Pool, Prepare
+from .pool import STARTING_AT_ONCE, Pool, Prepare
 
 
 class RunningFunction:
@@ -41,16 +41,40 @@ class RunningFunction:
     def submit(self, config: FunctionConfig, invocation: Invocation) -> None:
         self._pool(config).submit(invocation)
 
-    async def provision(self, config: FunctionConfig) -> bool:
-        """Start an execution environment of that version in advance; whether its initialisation went well."""
-        waits = self._provisioned.get(config.version)
-        if waits is None:
-            waits = self._provisioned[config.version] = asyncio.get_running_loop().create_future()
-            self._pool(config).start()
-        try:
-            return await asyncio.shield(waits)
-        finally:
-            self._provisioned.pop(config.version, None)
+    async def provision(self, config: FunctionConfig, count: int, each_seconds: float) -> bool:
+        """Start execution environments of that version in advance, and keep them; whether all initialised well.
+
+        TimeoutError if for `each_seconds` none ends its initialisation.
+        """
+        pool = self._pool(config)
+        pool.keeps = count
+        while self._pools.get(config.version) is pool and pool.initialised < pool.keeps:
+            waits = self._provisioned.get(config.version)
+            if waits is None:
+                waits = self._provisioned[config.version] = asyncio.get_running_loop().create_future()
+            while pool.starting < min(STARTING_AT_ONCE, pool.keeps - pool.initialised):
+                pool.start()
+            if not await asyncio.wait_for(asyncio.shield(waits), each_seconds):
+                pool.keeps = 0
+                return False
+        return True
+
+    def release(self, provisioned: Mapping[str, int]) -> None:
+        """End what was kept of versions for which nothing is provisioned any more, as it becomes idle."""
+        for version, pool in list(self._pools.items()):
+            if pool.config.is_provisioned and version not in provisioned:
+                pool.retire()
+                self._retired.append(self._pools.pop(version))
+            else:
+                pool.keeps = min(pool.keeps, provisioned.get(version, 0))
+
+    def initialised(self, version: str) -> int:
+        pool = self._pools.get(version)
+        return 0 if pool is None else pool.initialised
+
+    def kept(self, without: str = "") -> int:
+        """How many stay for what is provisioned, of all versions or all others."""
+        return sum(pool.keeps for version, pool in self._pools.items() if version != without)
 
     def _pool(self, config: FunctionConfig) -> Pool:
         pool = self._pools.get(config.version)
@@ -67,6 +91,8 @@ class RunningFunction:
         debug = self.debug if self.debug is not None and self.debug.config.version == config.version else None
         on_init = partial(self._initialised, config.version)
         pool = Pool(config, self._prepare, on_finished=self._finished, on_init=on_init, debug=debug)
+        if before is not None and config.is_provisioned:
+            pool.keeps = before.keeps
         self._pools[config.version] = pool
         return pool
 

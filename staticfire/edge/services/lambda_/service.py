@@ -7,6 +7,7 @@ its result. Nothing on that way waits for a disk, a thread or the emulator once 
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -31,8 +32,9 @@ from .event_queue import EventQueue
 from .function_logs import FunctionLogs
 from .invocation import Invocation, Result
 from .metrics import FunctionMetrics
-from .model import FunctionConfig, FunctionRef, LambdaSettings, Outcome, json_object
+from .model import LATEST, FunctionConfig, FunctionRef, LambdaSettings, Outcome, json_object
 from .policy import allows
+from .pool import CPUS
 from .queued_event import QueuedEvent
 from .response_stream import ResponseStream
 from .running_function import RunningFunction
@@ -45,6 +47,9 @@ if TYPE_CHECKING:
     from staticfire.edge.aws.access_keys import AccessKeys
     from staticfire.edge.aws.emulator import Emulator
     from staticfire.edge.store import Store
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,9 @@ class Streaming:
 
 # While so many execution environments start, none is started ahead: one save may be in many functions.
 STARTED_AHEAD = 4
+
+# So many execution environments are kept for what is provisioned, of all functions together.
+PROVISIONED_HERE = 8 * CPUS
 
 
 @lru_cache(4096)
@@ -229,12 +237,28 @@ class Functions:
         """The configuration behind a reference, whether or not it can run here."""
         return self._catalog.cached(ref) or await self._catalog.resolve(ref)
 
-    async def provision(self, ref: FunctionRef) -> bool:
-        """Start an execution environment of a version before it is invoked; whether its initialisation went well."""
+    async def provision(self, ref: FunctionRef, count: int, each_seconds: float) -> bool:
+        """Start execution environments of a version before it is invoked; whether their initialisation went well.
+
+        As many as there is room for beside those of other versions, and one at least.
+        """
         config = await self.describe(ref)
         function = self._function(config)
         self._sweeper.wake()
-        return await function.provision(config)
+        others = sum(one.kept(config.version if one is function else "") for one in self._functions.values())
+        room = max(1, PROVISIONED_HERE - others)
+        if count > room:
+            log.warning(
+                "%s: %d execution environments are to be provisioned, %d of them are started and kept here (%d in all, "
+                "%d a processor); the others start when they are needed",
+                *(ref.arn, count, room, PROVISIONED_HERE, PROVISIONED_HERE // CPUS),
+            )
+        return await function.provision(config, min(count, room), each_seconds)
+
+    def initialised(self, ref: FunctionRef) -> int:
+        """How many execution environments of a version are there that have initialised."""
+        function = self._functions.get((ref.scope, ref.name))
+        return 0 if function is None else function.initialised(ref.qualifier or LATEST)
 
     async def prepare(self, runtime: str) -> str:
         """Make what functions of a runtime need, before one does; what is to be said of it, or nothing."""
@@ -262,6 +286,8 @@ class Functions:
         self._urls = None
         session = self._debugged.get((ref.scope, ref.name))
         function = self._functions.get((ref.scope, ref.name))
+        if function is not None:
+            function.release(self.records.provisioned(ref.scope, ref.name))
         if session is not None and function is not None:
             function.renew_debugging(await self._catalog.resolve(ref._replace(qualifier=session.config.version)))
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from staticfire.edge.aws.calls import Call
 from staticfire.edge.aws.protocol import Params
-from staticfire.edge.services.lambda_.function_records import SETTLE_SECONDS, FunctionRecords, Record, new_revision
+from staticfire.edge.services.lambda_.function_records import INIT_SECONDS, FunctionRecords, Record, new_revision
 from staticfire.edge.services.lambda_.model import LATEST, FunctionRef
 from staticfire.edge.store import Key
 
@@ -27,9 +27,13 @@ from .functions import FunctionListener
 
 
 class AliasOperations:
-    def __init__(self, records: FunctionRecords, running: FunctionListener) -> None:
+    def __init__(
+        self, records: FunctionRecords, running: FunctionListener, provision: Callable[[FunctionRef], None]
+    ) -> None:
+        """`provision`: an alias moved for which something may be provisioned."""
         self._records = records
         self._running = running
+        self._provision = provision
 
     async def create(self, call: Call, params: Params) -> Record:
         ref = ref_of(self._records, call, params)._replace(qualifier=params["Name"])
@@ -75,6 +79,8 @@ class AliasOperations:
                 puts |= self._provisioned_anew(ref)
             await self._records.write(puts)
         await self._running.changed(ref._replace(qualifier=None))
+        if moves:
+            self._provision(ref)
         return alias
 
     def _provisioned_anew(self, ref: FunctionRef) -> dict[Key, Record]:
@@ -83,7 +89,8 @@ class AliasOperations:
         record = self._records.get(ref.scope, "provisioned-concurrency", ref.name, ref.qualifier or "")
         if record is None:
             return {}
-        return {key: {**record, "there": record["requested"], "at": time.time() + SETTLE_SECONDS}}
+        there = {"there": record["requested"], "at": time.time() + INIT_SECONDS}
+        return {key: {name: value for name, value in record.items() if name not in ("failed", "over")} | there}
 
     async def delete(self, call: Call, params: Params) -> None:
         ref = ref_of(self._records, call, params)

@@ -9,6 +9,7 @@ import time
 from staticfire.edge.aws.calls import AwsError, Call, Scope
 from staticfire.edge.aws.protocol import Params
 from staticfire.edge.services.lambda_.function_records import (
+    INIT_SECONDS,
     SETTLE_SECONDS,
     FunctionRecords,
     Record,
@@ -22,9 +23,6 @@ from .called import check_qualified, conflict, function_of, invalid, missing, pa
 from .functions import FunctionListener
 
 log = logging.getLogger(__name__)
-
-# No initialisation takes longer.
-INIT_SECONDS = 15.0
 
 # AWS keeps as much for the functions that reserve nothing.
 UNRESERVED = 100
@@ -115,24 +113,40 @@ class ConcurrencyOperations:
                 }
             )
         await self._running.changed(ref._replace(qualifier=None))
-        task = asyncio.get_running_loop().create_task(self._initialise(ref, version, record))
+        self.provision(ref)
+        return self._told(ref, record)
+
+    def resume(self) -> None:
+        """Have ready again what was provisioned before the edge was started."""
+        for key, _ in self._records.everywhere("provisioned-concurrency"):
+            name, _, qualifier = key.id.rpartition(":")
+            self.provision(FunctionRef(Scope(key.account, key.region), name, qualifier))
+
+    def provision(self, ref: FunctionRef) -> None:
+        """Have ready what is provisioned for a version or an alias, if anything is."""
+        record = self._records.get(ref.scope, "provisioned-concurrency", ref.name, ref.qualifier or "")
+        if record is None or record.get("failed"):
+            return
+        task = asyncio.get_running_loop().create_task(self._initialise(ref, self._version(ref), record))
         self._initialising.add(task)
         task.add_done_callback(self._initialising.discard)
-        return _told(record)
 
     async def _initialise(self, ref: FunctionRef, version: str, record: Record) -> None:
-        """Have one execution environment ready: the others start when they are needed."""
         settles, reason = time.time() + SETTLE_SECONDS, ""
         try:
-            running = self._running.provision(ref._replace(qualifier=version))
-            if not await asyncio.wait_for(running, INIT_SECONDS):
+            versioned = ref._replace(qualifier=version)
+            if not await self._running.provision(versioned, record["requested"], INIT_SECONDS):
                 reason = "FUNCTION_ERROR_INIT_FAILURE"
         except (AwsError, TimeoutError) as error:
             log.warning("Nothing of %s was started in advance, it is described only: %s", ref.arn, error)
         async with self._records.changing(ref.scope, ref.name):
             key = self._records.key(ref.scope, "provisioned-concurrency", ref.name, ref.qualifier or "")
             if self._records.get(ref.scope, "provisioned-concurrency", ref.name, ref.qualifier or "") == record:
-                await self._records.write({key: {**record, "at": max(settles, time.time()), "failed": reason}})
+                # Once it was READY it stays so, whatever an edge that is started again does.
+                at = min(record["at"], max(settles, time.time()))
+                await self._records.write({key: {**record, "at": at, "failed": reason, "over": True}})
+        if reason:
+            await self._running.changed(ref._replace(qualifier=None))
 
     async def get_provisioned(self, call: Call, params: Params) -> Record:
         ref = self._published(call, params)
@@ -143,7 +157,7 @@ class ConcurrencyOperations:
                 "ProvisionedConcurrencyConfigNotFoundException",
                 "No Provisioned Concurrency Config found for this function",
             )
-        return _told(record)
+        return self._told(ref, record)
 
     async def delete_provisioned(self, call: Call, params: Params) -> None:
         ref = self._published(call, params)
@@ -158,7 +172,8 @@ class ConcurrencyOperations:
             qualifier = key.id.rpartition(":")[2]
             record = self._records.get(ref.scope, "provisioned-concurrency", ref.name, qualifier)
             if record is not None:
-                configs.append({"FunctionArn": ref._replace(qualifier=qualifier).arn, **_told(record)})
+                one = ref._replace(qualifier=qualifier)
+                configs.append({"FunctionArn": one.arn, **self._told(one, record)})
         return page_of(configs, params, "ProvisionedConcurrencyConfigs", key="FunctionArn")
 
     def _revised(self, ref: FunctionRef, version: str) -> dict[Key, Record]:
@@ -185,7 +200,7 @@ class ConcurrencyOperations:
         for key in self._records.keys(ref.scope, "provisioned-concurrency", f"{ref.name}:"):
             qualifier = key.id.rpartition(":")[2]
             record = self._records.get(ref.scope, "provisioned-concurrency", ref.name, qualifier)
-            if qualifier != without and record is not None:
+            if qualifier != without and record is not None and not record.get("failed"):
                 total += record["requested"]
         return total
 
@@ -195,6 +210,32 @@ class ConcurrencyOperations:
             raise invalid("The function resource provided must be an alias or a published version.")
         check_qualified(self._records, ref)
         return ref
+
+    def _version(self, ref: FunctionRef) -> str:
+        qualifier = ref.qualifier or LATEST
+        alias = self._records.get(ref.scope, "alias", ref.name, qualifier)
+        return qualifier if alias is None else str(alias["FunctionVersion"])
+
+    def _told(self, ref: FunctionRef, record: Record) -> Record:
+        requested = record["requested"]
+        over = bool(record.get("over")) and time.time() >= record["at"]
+        failed = record.get("failed", "") if over else ""
+        here = min(requested, self._running.initialised(ref._replace(qualifier=self._version(ref))))
+        # What is provisioned for an alias that moves is there meanwhile.
+        there = 0 if failed else here if over else max(here, record.get("there", 0))
+        reason = failed
+        if over and not failed and here < requested:
+            reason = (
+                f"{here} of {requested} execution environments are kept here, the others start when they are needed"
+            )
+        return {
+            "RequestedProvisionedConcurrentExecutions": requested,
+            "AvailableProvisionedConcurrentExecutions": there,
+            "AllocatedProvisionedConcurrentExecutions": there,
+            "Status": "FAILED" if failed else "READY" if over else "IN_PROGRESS",
+            **({"StatusReason": reason} if reason else {}),
+            "LastModified": record["modified"],
+        }
 
     def _check_other(self, ref: FunctionRef, version: str) -> None:
         """A version is provisioned for itself, or by one alias."""
@@ -217,20 +258,3 @@ def _check_reserved(reserved: int) -> None:
         problem = "failed to satisfy constraint: Member must have value greater than or equal to 0"
         message = f"1 validation error detected: Value '{reserved}' at 'reservedConcurrentExecutions' {problem}"
         raise AwsError(400, "ValidationException", message)
-
-
-def _told(record: Record) -> Record:
-    requested = record["requested"]
-    over = time.time() >= record["at"]
-    failed = record.get("failed") if over else ""
-    there = requested if over else record.get("there", 0)
-    if failed:
-        there = 0
-    return {
-        "RequestedProvisionedConcurrentExecutions": requested,
-        "AvailableProvisionedConcurrentExecutions": there,
-        "AllocatedProvisionedConcurrentExecutions": there,
-        "Status": "FAILED" if failed else "READY" if over else "IN_PROGRESS",
-        **({"StatusReason": failed} if failed else {}),
-        "LastModified": record["modified"],
-    }

@@ -49,9 +49,9 @@ class LambdaControlPlane:
             records, packages, Configurations(emulator, records), running, locations.address
         )
         layers = LayerOperations(records, packages, locations.address)
-        self.aliases = aliases = AliasOperations(records, running)
         permissions = PermissionOperations(records, running)
-        concurrency = ConcurrencyOperations(records, running, account_concurrency)
+        self.concurrency = concurrency = ConcurrencyOperations(records, running, account_concurrency)
+        self.aliases = aliases = AliasOperations(records, running, concurrency.provision)
         event_invoke = EventInvokeOperations(records)
         urls = FunctionUrlOperations(records, running, port)
         signing = CodeSigningOperations(records)

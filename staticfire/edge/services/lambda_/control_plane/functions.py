@@ -47,8 +47,11 @@ class FunctionListener(Protocol):
     async def deleted(self, ref: FunctionRef) -> None:
         """It is gone."""
 
-    async def provision(self, ref: FunctionRef) -> bool:
-        """Start an execution environment of a version before it is invoked; whether its initialisation went well."""
+    async def provision(self, ref: FunctionRef, count: int, each_seconds: float) -> bool:
+        """Start execution environments of a version before it is invoked; whether their initialisation went well."""
+
+    def initialised(self, ref: FunctionRef) -> int:
+        """How many execution environments of a version are there that have initialised."""
 
 
 class FunctionOperations:

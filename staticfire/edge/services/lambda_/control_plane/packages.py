@@ -18,6 +18,7 @@ from staticfire.edge.services.lambda_.zip_changes import Spliced
 from .called import invalid
 
 ZIPPED_LIMIT = 52428800
+SMALL_ZIP = 32 * 1024
 
 # The address at which a caller can fetch what has a CodeSha256.
 Locate = Callable[[Call, str], str]
@@ -70,7 +71,9 @@ class Packages:
 
     async def keep(self, data: bytes) -> Package:
         """Take a zip of whatever size."""
-        unpacked = await asyncio.to_thread(_unpacked_size, data)
+        # A thread takes longer to wake than a small zip's list to read.
+        small = len(data) <= SMALL_ZIP
+        unpacked = _unpacked_size(data) if small else await asyncio.to_thread(_unpacked_size, data)
         if unpacked > UNPACKED_LIMIT:
             raise invalid(f"Unzipped size must be smaller than {UNPACKED_LIMIT} bytes")
         return Package(await self._code.keep(data), len(data), unpacked)
