@@ -23,7 +23,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -53,6 +53,7 @@ log = logging.getLogger(__name__)
 INIT_SECONDS = 10.0
 SHUTDOWN_SECONDS = 2.0
 FREEZE_AFTER = 0.05
+FAMILY_SECONDS = 0.5  # how often it is asked which processes a function has
 
 
 class ExecutionEnvironmentOwner(Protocol):
@@ -108,6 +109,8 @@ class ExecutionEnvironment:
         self._platform = PlatformLog(config, runtime.label)
         self._memory = MemoryWatch(config.memory)
         self.switches = Switches()
+        self._family: Sequence[int] = ()
+        self._family_seen = 0.0
         self._since = time.time()
         self._loop = asyncio.get_running_loop()
         self._process: FunctionProcess | None = None
@@ -235,9 +238,11 @@ class ExecutionEnvironment:
             if now - self.idle_since > FREEZE_AFTER:
                 self._process.freeze()
         elif self._memory.is_due(self._began, now):
-            pids = self._process.family()
-            self.switches.look(pids)
-            if self._memory.look(pids):
+            if now - self._family_seen >= FAMILY_SECONDS:
+                self._family, self._family_seen = self._process.family(), now
+                self.switches.look(self._family)
+            # Who is over it by what was seen a moment ago, is looked at anew.
+            if self._memory.look(self._family) and self._memory.look(self._process.family()):
                 self._killed_for = "memory"
                 self._process.kill()
 
