@@ -12,13 +12,15 @@ from urllib.parse import quote
 
 from staticfire.edge.aws.calls import AwsError, Call, Scope
 from staticfire.edge.aws.emulator import Emulator
-from staticfire.edge.services.lambda_.code import UNPACKED_LIMIT, CodeStore
+from staticfire.edge.services.lambda_.code import MOST_ENTRIES, UNPACKED_LIMIT, CodeStore
 from staticfire.edge.services.lambda_.zip_changes import Spliced
 
 from .called import invalid
 
 ZIPPED_LIMIT = 52428800
 SMALL_ZIP = 32 * 1024
+# What each entry of a zip's directory begins with.
+_ENTRY = b"PK\1\2"
 
 # The address at which a caller can fetch what has a CodeSha256.
 Locate = Callable[[Call, str], str]
@@ -95,6 +97,12 @@ class Packages:
 
 
 def _unpacked_size(data: bytes) -> int:
+    # Counted before the directory is read: `zipfile` makes an object of each entry, and believes no number in the zip.
+    if (entries := data.count(_ENTRY)) > MOST_ENTRIES:
+        raise invalid(
+            f"The zip holds {entries} entries. Staticfire takes at most {MOST_ENTRIES}; AWS bounds the bytes alone. "
+            "Leave out what the function does not use, or deploy it as a container image."
+        )
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return sum(entry.file_size for entry in archive.infolist())

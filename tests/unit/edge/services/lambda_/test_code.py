@@ -10,13 +10,15 @@ import sys
 import zipfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from staticfire.edge.aws.calls import AwsError, Scope
+from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.services.lambda_ import FunctionRef, code
 from staticfire.edge.services.lambda_.code import CodeStore
+from staticfire.edge.services.lambda_.control_plane import packages
 from staticfire.edge.services.lambda_.policy import allows
 from staticfire.edge.services.lambda_.runtimes.python import PythonRuntime
 from tests.unit.edge.services.lambda_.kit import packed
@@ -136,6 +138,30 @@ async def test_a_link_in_the_place_of_a_directory_is_refused(
     data = zipped(("link", "/tmp", 0o120777), ("link/x.py", "x", 0o100644))
     with pytest.raises(AwsError, match="cannot be unpacked"):
         await store.tree(code_digest(data), RUNTIME, serving(data, []))
+
+
+@pytest.mark.parametrize("size", [0, 1000])
+async def test_more_entries_than_are_taken_are_refused(
+    store: CodeStore, code_digest: Callable[[bytes], str], monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(code, "MOST_ENTRIES", 3)
+    fits, too_many = (zipped(*((f"{number}.txt", "x" * size, 0o100644) for number in range(count))) for count in (3, 4))
+    tree = await store.tree(code_digest(fits), RUNTIME, serving(fits, []))
+    assert len(list(tree.glob("*.txt"))) == 3
+    with pytest.raises(AwsError, match="more than 3 entries"):
+        await store.tree(code_digest(too_many), RUNTIME, serving(too_many, []))
+
+
+async def test_more_entries_than_are_taken_are_refused_before_they_are_read(
+    store: CodeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packages, "MOST_ENTRIES", 3)
+    taking = packages.Packages(cast("Emulator", None), store, cast("packages.ResolveImage", None))
+    fits, too_many = (zipped(*((f"{number}.txt", "x", 0o100644) for number in range(count))) for count in (3, 4))
+    assert (await taking.keep(fits)).unpacked == 3
+    with pytest.raises(AwsError, match="The zip holds 4 entries") as refused:
+        await taking.keep(too_many)
+    assert refused.value.code == "InvalidParameterValueException"
 
 
 async def test_what_is_no_zip_is_refused(store: CodeStore, code_digest: Callable[[bytes], str]) -> None:
