@@ -505,6 +505,12 @@ def test_every_page_can_be_read_by_everybody(scheme: Scheme, width: int, shown: 
         page.set_viewport_size({"width": width, "height": 860})
 
 
+def test_on_a_narrow_screen_the_page_that_is_shown_is_seen_among_the_pages(shown: Callable[..., Shown]) -> None:
+    narrow = shown(NARROW)
+    for name in ("load", "overview"):
+        expect(narrow.to(name).locator("nav a[aria-current]")).to_be_in_viewport(ratio=0.9)
+
+
 def test_light_and_dark_are_chosen_by_hand_too(shown: Callable[..., Shown]) -> None:
     page = shown(WIDE, "dark").to("overview")
     background = "getComputedStyle(document.body).backgroundColor"

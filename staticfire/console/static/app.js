@@ -38,8 +38,11 @@ function route() {
   }
   leave();
   for (const [name, link] of Object.entries(links)) {
-    if (name === page[0]) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+    if (name === page[0]) {
+      link.setAttribute("aria-current", "page");
+      // On a narrow screen the pages are one line that scrolls.
+      link.parentElement.scrollLeft = link.offsetLeft - link.parentElement.offsetLeft - 24;
+    } else link.removeAttribute("aria-current");
   }
   document.title = `${page[1]} · Staticfire`;
   const leaving = new AbortController();

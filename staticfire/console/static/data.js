@@ -56,7 +56,7 @@ function cell(value) {
   if (value === undefined) return h("span", { class: "muted" }, "–");
   const shown = plain(value);
   const text = typeof shown === "object" ? JSON.stringify(shown) : String(shown);
-  return h("span", { class: "value", title: text }, text.length > 90 ? `${text.slice(0, 90)}…` : text);
+  return h("span", { class: text.length > 36 ? "value" : "value short", title: text }, text.length > 90 ? `${text.slice(0, 90)}…` : text);
 }
 
 function dynamodb() {
