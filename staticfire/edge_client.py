@@ -73,6 +73,10 @@ class EdgeClient:
         traces: Sequence[Mapping[str, Any]] = answer["traces"]
         return traces
 
+    def note_traces(self, on: bool) -> bool:
+        """Have what happens noted, or not; whether it is: not where `traces` is off."""
+        return bool(self._ask("POST", f"traces/{'resume' if on else 'pause'}", {})["on"])
+
     def trace(self, identifier: str) -> Mapping[str, Any] | None:
         """One trace by any of its ids; None where none has it."""
         status, answer = self._request("GET", f"traces/{quote(identifier, safe='')}")

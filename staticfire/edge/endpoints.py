@@ -7,6 +7,7 @@ GET    functions          functions with their counters and execution environmen
 GET    traces             the newest; ?before, limit, text, outcome, function, source, status, slower, since choose
 GET    traces/ID          one, by any of its ids, with its waterfall
 DELETE traces             forget them all
+POST   traces/pause       note nothing until `traces/resume`; what is kept stays: {"on"}
 GET    calls              how many AWS API calls came in, by account, service and operation
 GET    mail               what was sent by e-mail, newest first; ?to=ADDRESS and ?account=NUMBER choose
 DELETE mail               remove mails, chosen the same way

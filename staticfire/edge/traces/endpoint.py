@@ -16,12 +16,16 @@ MOST = 1000
 
 
 def answer_about_traces(traces: Traces, request: Request, identifier: str) -> Response:
-    """GET the newest or one, DELETE all."""
+    """GET the newest or one, DELETE all, POST `pause` or `resume`."""
     if request.method == "DELETE" and not identifier:
         return _json(200, {"forgotten": traces.clear()})
+    if request.method == "POST" and identifier in ("pause", "resume"):
+        traces.switch(identifier == "resume")
+        return _json(200, {"on": traces.on})
     if request.method != "GET":
-        return _json(405, {"message": "Traces are read (GET), and forgotten all at once (DELETE)."})
-    if not traces.on:
+        message = "Traces are read (GET), forgotten all at once (DELETE), paused and resumed (POST)."
+        return _json(405, {"message": message})
+    if not traces.kept:
         message = "Traces are off: set `traces = true` in staticfire.toml and start again."
         return _json(404, {"message": message, "off": True})
     if identifier:

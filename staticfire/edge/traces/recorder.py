@@ -93,10 +93,11 @@ class Kept:
 
 
 class Traces:
-    """The last `keep` traces; 0 turns traces off, and nothing is noted."""
+    """The last `keep` traces; 0 turns traces off, and nothing is noted. `on`: whether what happens is noted now."""
 
     def __init__(self, keep: int = KEEP, keep_bytes: int = KEEP_BYTES) -> None:
-        self.on = keep > 0
+        self.kept = keep > 0
+        self.on = self.kept
         self._keep = keep
         self._keep_bytes = keep_bytes
         self._traces: dict[str, Kept] = {}
@@ -209,6 +210,10 @@ class Traces:
         if made is None or made[0] != count:
             made = self._summaries[root] = count, summarised(root, kept.number, kept.records)
         return made[1]
+
+    def switch(self, on: bool) -> None:
+        """Pause, or go on; what is kept stays."""
+        self.on = on and self.kept
 
     # -- what is read
 

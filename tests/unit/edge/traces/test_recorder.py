@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from staticfire.edge.http1.messages import Request
 from staticfire.edge.traces import TraceFilter, Traces, recorder
+from staticfire.edge.traces.endpoint import answer_about_traces
 from staticfire.edge.traces.joining import summarised
 from staticfire.edge.traces.model import Record
 from staticfire.edge.traces.recorder import MARKS, RECORDS_OF_A_TRACE
@@ -42,6 +44,19 @@ def request(traces: Traces, number: int, *, status: int = 200, error: str = "") 
     served = Served("http", "1", "r", "api", "v1", "POST /x", "host", "127.0.0.1", error=error)
     header, body = f"Root={root(number)}", b"\xff\xfe"
     note_request(traces, header, f"gw-{number}", "POST", "/x", "", [], body, status, [], b"{}", 1.0, 9.0, served)
+
+
+def test_what_is_paused_keeps_what_it_has_and_goes_on() -> None:
+    traces = Traces()
+    traces.add(root(1), call(1))
+    for method, what, on in (("POST", "pause", False), ("POST", "resume", True)):
+        answer = answer_about_traces(traces, Request(method, f"/_staticfire/traces/{what}"), what)
+        assert (answer.status, json.loads(answer.body), traces.on) == (200, {"on": on}, on)  # type: ignore[arg-type]
+        assert answer_about_traces(traces, Request("GET", "/_staticfire/traces"), root(1)).status == 200
+    off = Traces(0)
+    off.switch(True)
+    assert not off.on
+    assert answer_about_traces(off, Request("GET", "/_staticfire/traces"), "").status == 404
 
 
 def test_the_oldest_go_first() -> None:
