@@ -83,3 +83,19 @@ def test_what_a_stage_has_is_told(lab: Lab, deployed: dict[str, str]) -> None:
         ],
     )
     assert changed["accessLogSettings"] == settings
+
+
+@documented(
+    AREA,
+    "A patch has one of the operations of its path: one without, or a `move`, changes nothing",
+    "apigateway/latest/api/API_PatchOperation.html",
+)
+def test_patches_without_an_operation_of_their_path(lab: Lab, deployed: dict[str, str]) -> None:
+    client = lab.aws("apigateway")
+    stage = {"restApiId": deployed["restApiId"], "stageName": "prod"}
+    client.create_stage(**deployed, stageName="prod", description="before")
+    for operation in ({}, {"op": "move"}, {"op": "test"}):
+        with pytest.raises(client.exceptions.BadRequestException):
+            patch = {**operation, "path": "/description", "value": "after"}
+            client.update_stage(**stage, patchOperations=[patch])
+    assert client.get_stage(**stage)["description"] == "before"

@@ -18,7 +18,7 @@ from .common import bad_request, not_found
 
 @dataclass(frozen=True)
 class Patch:
-    """One operation; `source` is the `from` of a copy."""
+    """One operation; `source` is the `from` of a copy. What a caller left out is `null`, as AWS words it for paths."""
 
     op: str
     path: str
@@ -44,7 +44,7 @@ def read(params: Mapping[str, Any]) -> Iterator[Patch]:
         path = one.get("path")
         if path is None:
             raise invalid_path("null")
-        yield Patch(one.get("op", ""), path, one.get("value"), one.get("from"))
+        yield Patch(one.get("op") or "null", path, one.get("value"), one.get("from"))
 
 
 def invalid_path(path: str) -> AwsError:

@@ -143,6 +143,7 @@ def _access_log(stage: Record, patch: Patch) -> None:
 
 
 def _plain(stage: Record, patch: Patch) -> None:
+    patches.must_be(patch, "add", "remove", "replace")
     top, parts = patch.top, patch.parts
     if patch.op == "remove" and top not in ("variables", "description", "clientCertificateId"):
         _remove_setting(stage, patch)
