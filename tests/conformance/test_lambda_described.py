@@ -257,6 +257,34 @@ def test_what_create_function_refuses(lab: Lab, case: tuple[str, dict[str, Any],
     assert list(refused(lab.aws("lambda").create_function, **settings(lab, **changed))) == answer
 
 
+@documented(AREA, "More than 10,240 MB of /tmp is refused, at creation and later", CREATE)
+def test_ephemeral_storage(lab: Lab) -> None:
+    client = lab.aws("lambda")
+    name = lab.function(NOTHING)
+    too_much = {"Size": 10_241}
+    problem = "Value '10241' at 'ephemeralStorage.size' failed to satisfy constraint: Member must have value less than"
+    answer = [400, "ValidationException", f"1 validation error detected: {problem} or equal to 10240"]
+    assert list(refused(client.create_function, **settings(lab, EphemeralStorage=too_much))) == answer
+    assert list(refused(client.update_function_configuration, FunctionName=name, EphemeralStorage=too_much)) == answer
+    most = client.update_function_configuration(FunctionName=name, EphemeralStorage={"Size": 10_240})
+    assert most["EphemeralStorage"] == {"Size": 10_240}
+
+
+@documented(AREA, "Code comes one way: an image by its address, a zip as bytes or from S3", CREATE)
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"PackageType": "Image"},
+        {"Code": {"ImageUri": "1.dkr.ecr.us-east-1.amazonaws.com/a:b"}},
+        {"Code": {"ZipFile": zipped({"app.py": NOTHING}), "S3Bucket": "bucket", "S3Key": "key"}},
+    ],
+    ids=["an image as a zip", "a zip as an image", "a zip twice"],
+)
+def test_sources_of_code(lab: Lab, changed: dict[str, Any]) -> None:
+    status, code, _ = refused(lab.aws("lambda").create_function, **settings(lab, **changed))
+    assert (status, code) == (400, "InvalidParameterValueException")
+
+
 @documented(AREA, "A variable that Lambda sets itself is refused", UPDATE)
 def test_reserved_variables(lab: Lab) -> None:
     call = lab.aws("lambda").create_function

@@ -54,7 +54,7 @@ class _Check:
     def structure(self, shape: Shape, values: Mapping[str, Any], path: str) -> Iterator[str]:
         for name, member, prefix in self._members_of(shape, path):
             value, at = values.get(name), f"{prefix}{name[:1].lower()}{name[1:]}"
-            own = self._wording.own.get(f"{self._operation.name}.{name}") if not path else None
+            own = self._wording.own.get(f"{self._operation.name}.{path}{name}")
             if value is None:
                 if name in shape.get("required", ()):
                     yield _failed("null", at, "Member must not be null")

@@ -32,6 +32,7 @@ from .called import (
 from .configuration import Configurations, fingerprint
 from .packages import Locate, Package, Packages
 
+_OTHER_SOURCES = ("S3Bucket", "S3Key", "S3ObjectVersion", "ImageUri")
 NAME_LIMIT = 64
 TAGS_LIMIT = 50
 # A list tells of a configuration what does not change by itself.
@@ -99,6 +100,7 @@ class FunctionOperations:
                 "Version": LATEST,
                 "LastModified": stamp(),
             }
+            _check_source(begun["PackageType"], params["Code"], "creating")
             configuration = await self._configurations.changed(scope, begun, params)
             package = await self._packages.take(scope, params["Code"])
             latest = being_created(_with_package(configuration, package))
@@ -120,7 +122,7 @@ class FunctionOperations:
         async with self._records.changing(scope, name):
             function = function_of(self._records, ref)
             latest = settled(function["latest"])
-            _check_image(latest, params)
+            _check_source(latest["PackageType"], params, "updating")
             package = package or await self._packages.take(scope, params)
             check_revision(params.get("RevisionId"), latest["RevisionId"])
             changed = _with_package({**latest, "LastModified": stamp()}, package)
@@ -291,11 +293,14 @@ def _with_package(configuration: Record, package: Package) -> Record:
     return after
 
 
-def _check_image(latest: Record, params: Mapping[str, Any]) -> None:
-    if latest["PackageType"] == "Image" and not params.get("ImageUri"):
-        raise invalid("Please provide ImageUri when updating a function with packageType Image.")
-    if latest["PackageType"] == "Zip" and params.get("ImageUri"):
-        raise invalid("Please don't provide ImageUri when updating a function with packageType Zip.")
+def _check_source(kind: str, source: Mapping[str, Any], doing: str) -> None:
+    """An image comes by its address, a zip by one way."""
+    if kind == "Image" and not source.get("ImageUri"):
+        raise invalid(f"Please provide ImageUri when {doing} a function with packageType Image.")
+    if kind == "Zip" and source.get("ImageUri"):
+        raise invalid(f"Please don't provide ImageUri when {doing} a function with packageType Zip.")
+    if source.get("ZipFile") is not None and any(source.get(name) for name in _OTHER_SOURCES):
+        raise invalid("Please do not provide other FunctionCode parameters when providing a ZipFile.")
 
 
 def _check_idle(ref: FunctionRef, latest: Record) -> None:

@@ -82,6 +82,7 @@ WORDING = Wording(
         # The model's limits are those of managed instances.
         **{f"{operation}.Timeout": _between(1, 900) for operation in _OPERATIONS},
         **{f"{operation}.MemorySize": _between(128, 10240) for operation in _OPERATIONS},
+        **{f"{operation}.ephemeralStorage.Size": _between(512, 10240) for operation in _OPERATIONS},
         "PublishLayerVersion.CompatibleRuntimes": _compatible,
         "PublishLayerVersion.CompatibleArchitectures": _compatible_architectures,
         "PutFunctionConcurrency.ReservedConcurrentExecutions": _any,
