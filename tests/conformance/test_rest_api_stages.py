@@ -95,7 +95,7 @@ def test_patches_without_an_operation_of_their_path(lab: Lab, deployed: dict[str
     stage = {"restApiId": deployed["restApiId"], "stageName": "prod"}
     client.create_stage(**deployed, stageName="prod", description="before")
     for operation in ({}, {"op": "move"}, {"op": "test"}):
+        patch = {**operation, "path": "/description", "value": "after"}
         with pytest.raises(client.exceptions.BadRequestException):
-            patch = {**operation, "path": "/description", "value": "after"}
             client.update_stage(**stage, patchOperations=[patch])
     assert client.get_stage(**stage)["description"] == "before"

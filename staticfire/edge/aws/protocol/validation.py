@@ -23,8 +23,8 @@ class Wording:
     """Where a service differs from its published model.
 
     `patterns` and `enums` are by shape; `own` has, by `Operation.Member` (`Operation.path.Member` below it), what is
-    demanded instead of the model's. `late` is the member that an operation checks last, whatever its place in the model; `error` is the code of what the
-    model refuses.
+    demanded instead of the model's. `late` is the member that an operation checks last, whatever its place in the
+    model; `error` is the code of what the model refuses.
     """
 
     patterns: Mapping[str, str] = field(default_factory=dict)

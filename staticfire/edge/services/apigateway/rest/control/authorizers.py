@@ -119,8 +119,8 @@ def _check(authorizer: Record) -> None:
             raise bad_request("Invalid Authorizer Provider ARNs: provider ARNs cannot be empty")
     elif _URI.fullmatch(authorizer.get("authorizerUri") or "") is None:
         raise bad_request(
-            f"Invalid Authorizer URI: {authorizer.get('authorizerUri') or 'null'}. Authorizer URI should be a valid API Gateway "
-            "ARN that represents a Lambda function invocation."
+            f"Invalid Authorizer URI: {authorizer.get('authorizerUri') or 'null'}. Authorizer URI should be a valid "
+            "API Gateway ARN that represents a Lambda function invocation."
         )
     sources = [one.strip() for one in (authorizer.get("identitySource") or "").split(",") if one.strip()]
     if not sources and (kind == "TOKEN" or (kind == "REQUEST" and seconds > 0)):
