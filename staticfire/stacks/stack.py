@@ -29,6 +29,7 @@ from staticfire.settings import Settings, StackSettings
 from staticfire.stacks.terraform.obstacle import Obstacle, Weight
 from staticfire.stacks.terraform.output import Resource
 from staticfire.stacks.terraform.plan_check import obstacles
+from staticfire.stacks.terraform.resource_types import TABLE, Fate
 from staticfire.stacks.terraform.running import state_bucket, state_object
 from staticfire.stacks.terraform.state import (
     functions_in,
@@ -460,9 +461,15 @@ class _Push:
 def _in_short(seen: Sequence[Obstacle]) -> Iterator[str]:
     """Each obstacle, and in one line the types of which nothing more can be said than what the table does."""
     in_short = {Weight.DESCRIBED: "described only, nothing follows from it", Weight.UNTRIED: "not tried here"}
-    yield from (str(obstacle) for obstacle in seen if obstacle.weight not in in_short)
+
+    def is_short(obstacle: Obstacle) -> bool:
+        """Of a type that runs, it is this one that does not: its own text says why."""
+        row = TABLE.get(obstacle.type)
+        return obstacle.weight in in_short and not (row is not None and row.fate is Fate.RUNS)
+
+    yield from (str(obstacle) for obstacle in seen if not is_short(obstacle))
     for weight, what in in_short.items():
-        types = Counter(obstacle.type for obstacle in seen if obstacle.weight == weight)
+        types = Counter(obstacle.type for obstacle in seen if obstacle.weight == weight and is_short(obstacle))
         if types:
             names = (kind + (f" ({count})" if count > 1 else "") for kind, count in sorted(types.items()))
             yield f"{what} (docs/services-of-aws.md): {', '.join(names)}"

@@ -35,6 +35,8 @@ PIPE_ENDS: Mapping[str, tuple[str, ...]] = {
     "enrichment": ("lambda", "states"),
     "target": ("lambda", "states", "sqs", "sns", "kinesis", "events", "logs"),
 }
+# What a rule and a schedule deliver to: MiniStack, and staticfire/edge/emulators/in_ministack/events.py.
+DELIVERED = ("lambda", "sqs", "sns", "states", "events", "logs", "kinesis", "firehose")
 LEAVE_OUT = "Leave it out of the local stack"
 
 
@@ -123,10 +125,30 @@ def _pipe(resource: Resource, account: str) -> Iterator[Obstacle]:
             yield Obstacle(resource.address, what, f"Pipes have {', '.join(services)} there")
 
 
+def _rule_target(resource: Resource, account: str) -> Iterator[Obstacle]:
+    yield from _delivered(resource, str(resource.values.get("arn") or ""))
+
+
+def _schedule(resource: Resource, account: str) -> Iterator[Obstacle]:
+    """Universal targets, which call any API of AWS, have ARNs of the Scheduler's own."""
+    for target in resource.values.get("target") or ():
+        yield from _delivered(resource, str(target.get("arn") or ""))
+
+
+def _delivered(resource: Resource, arn: str) -> Iterator[Obstacle]:
+    """An ARN that is known after apply only is one of these, or is told by its own resource."""
+    if arn and arn.split(":")[2:3] not in [[service] for service in DELIVERED]:
+        what = f"has the target {arn}: described only, nothing is delivered to it"
+        remedy = f"These get events here: {', '.join(DELIVERED)}"
+        yield Obstacle(resource.address, what, remedy, Weight.DESCRIBED, resource.type)
+
+
 Check = Callable[[Resource, str], Iterator[Obstacle]]
 CHECKS: Mapping[str, tuple[Check, ...]] = {
     "aws_lambda_function": (_image, _runtime),
     "aws_lambda_event_source_mapping": (_source,),
     "aws_db_instance": (_engine,),
     "aws_pipes_pipe": (_pipe,),
+    "aws_cloudwatch_event_target": (_rule_target,),
+    "aws_scheduler_schedule": (_schedule,),
 }

@@ -1,15 +1,18 @@
-"""MiniStack's answers leave out what AWS's do, where Terraform would take away at each apply what nobody gave."""
+"""MiniStack where it does less than AWS: answers of which Terraform would take something away at each apply, and what
+schedules and rules deliver."""
 
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tests.integration.edge.kit import Edge
+from tests.integration.edge.kit import Edge, eventually
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +114,63 @@ def test_an_upload_in_parts_with_too_many_tags_is_refused(edge: Edge) -> None:
     tagging = "&".join(f"t{number}=x" for number in range(11))
     with pytest.raises(client.exceptions.ClientError, match="cannot be greater than 10"):
         client.create_multipart_upload(Bucket="tags", Key="k", Tagging=tagging)
+
+
+ROLE = "arn:aws:iam::100000000001:role/r"
+OF = "arn:aws:{}:eu-west-1:100000000001:{}"  # as the kit's clients are
+
+
+def test_a_schedule_delivers_what_it_names_to_a_bus_a_queue_and_a_stream(edge: Edge) -> None:
+    sqs, events, kinesis = edge.client("sqs"), edge.client("events"), edge.client("kinesis")
+    queues = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("of-a-rule", "direct")}
+    bus = events.create_event_bus(Name="orders")["EventBusArn"]
+    pattern = json.dumps({"source": ["my.app"], "detail-type": ["message"], "detail": {"order": [7]}})
+    events.put_rule(Name="r", EventBusName="orders", EventPattern=pattern)
+    stream = OF.format("kinesis", "stream/s")
+    kinesis.create_stream(StreamName="s", ShardCount=1)
+    eventually(lambda: kinesis.describe_stream(StreamName="s")["StreamDescription"]["StreamStatus"] == "ACTIVE")
+    targets = [
+        {"Id": "q", "Arn": OF.format("sqs", "of-a-rule")},
+        {"Id": "k", "Arn": stream, "KinesisParameters": {"PartitionKeyPath": "$.detail.order"}},
+    ]
+    events.put_targets(Rule="r", EventBusName="orders", Targets=targets)
+    once = f"at({datetime.now(UTC) - timedelta(seconds=1):%Y-%m-%dT%H:%M:%S})"
+    schedules: dict[str, dict[str, Any]] = {
+        "bus": {
+            "Arn": bus,
+            "EventBridgeParameters": {"Source": "my.app", "DetailType": "message"},
+            "Input": json.dumps({"order": 7}),
+        },
+        "queue": {
+            "Arn": OF.format("sqs", "direct"),
+            "Input": '{"by": "<aws.scheduler.schedule-arn>", "when": "<aws.scheduler.scheduled-time>"}',
+        },
+        "stream": {"Arn": stream, "KinesisParameters": {"PartitionKey": "k"}, "Input": "from a schedule"},
+    }
+    for name, target in schedules.items():
+        edge.client("scheduler").create_schedule(
+            Name=name,
+            ScheduleExpression=once,
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target={"RoleArn": ROLE, **target},
+        )
+
+    def received(queue: str) -> dict[str, Any]:
+        answer = sqs.receive_message(QueueUrl=queues[queue], WaitTimeSeconds=20)
+        body: dict[str, Any] = json.loads(answer["Messages"][0]["Body"])
+        return body
+
+    event = received("of-a-rule")
+    assert (event["source"], event["detail-type"], event["detail"]) == ("my.app", "message", {"order": 7})
+    direct = received("direct")
+    assert direct["by"].endswith(":schedule/default/queue")
+    assert datetime.fromisoformat(direct["when"]) <= datetime.now(UTC)
+
+    def records() -> dict[str, bytes]:
+        shard = {"StreamName": "s", "ShardId": "shardId-000000000000", "ShardIteratorType": "TRIM_HORIZON"}
+        iterator = kinesis.get_shard_iterator(**shard)["ShardIterator"]
+        return {one["PartitionKey"]: one["Data"] for one in kinesis.get_records(ShardIterator=iterator)["Records"]}
+
+    eventually(lambda: len(records()) == 2)
+    assert records()["k"] == b"from a schedule"
+    assert json.loads(records()["7"])["detail"] == {"order": 7}

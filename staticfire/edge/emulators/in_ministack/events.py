@@ -1,11 +1,14 @@
-"""EventBridge: a bus may be named by its ARN, and a rule's target may be a group of CloudWatch Logs."""
+"""EventBridge and its Scheduler: a bus may be named by its ARN; targets may be a group of CloudWatch Logs, a stream of
+Kinesis or of Firehose; a schedule's event has the source and the type that it names, and what it says of itself."""
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 # The operations whose `EventBusName` is a name or an ARN, by AWS's model.
@@ -32,7 +35,7 @@ def correct() -> None:
         handler = getattr(eventbridge, f"_{operation}")
         setattr(eventbridge, f"_{operation}", _by_name(handler, "EventBusName"))
     eventbridge._describe_event_bus = _by_name(eventbridge._describe_event_bus, "Name")
-    _deliver_to_logs()
+    _deliver_more()
 
 
 def _by_name(handler: Handler, member: str) -> Handler:
@@ -51,45 +54,119 @@ def _by_name(handler: Handler, member: str) -> Handler:
     return handle
 
 
-def _deliver_to_logs() -> None:
-    """Each event is a line in a stream of its own.
-
-    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cloudwatch-logs.html: an input transformer makes
-    `{"timestamp": ..., "message": ...}`: the message is the line then.
-    """
+def _deliver_more() -> None:
     from ministack.core.arn import ArnParseError, parse_arn
     from ministack.services import eventbridge
 
     invoke = eventbridge._invoke_target
+    deliveries = {"logs": _to_logs, "kinesis": _to_kinesis, "firehose": _to_firehose}
 
     def invoke_target(target: dict[str, Any], event: Any, rule: Any, view: Any = None) -> None:
+        if "GroupName" in rule:  # a schedule: no rule has one
+            target, event, view = *_scheduled(target, event, rule), None
         try:
             arn = parse_arn(target.get("Arn", ""))
         except ArnParseError:
             arn = None
-        if arn is None or arn.service != "logs" or not eventbridge._target_matches_request_scope(arn):
+        if arn is None or arn.service not in deliveries or not eventbridge._target_matches_request_scope(arn):
             invoke(target, event, rule, view)
             return
         view = view or eventbridge._pattern_event_view(event)
-        group = arn.resource.removeprefix("log-group:").removesuffix(":*")
-        if not _write(group, *_line(target, rule, view)):
-            print(f"an event of rule {rule.get('Name')} is lost: there is no log group {group}", file=sys.stderr)
+        if lost := deliveries[arn.service](arn, target, rule, view):
+            print(f"an event of {rule.get('Arn') or rule.get('Name')} is lost: {lost}", file=sys.stderr)
 
     eventbridge._invoke_target = invoke_target
 
 
-def _line(target: dict[str, Any], rule: Any, view: Any) -> tuple[str, int | None]:
-    """The line that a target gets, and its time where the input tells one."""
+def _scheduled(target: dict[str, Any], event: dict[str, Any], schedule: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A schedule's target and its event, as the Scheduler has them.
+
+    https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
+    https://docs.aws.amazon.com/scheduler/latest/APIReference/API_EventBridgeParameters.html
+    """
+    if target.get("Input"):
+        text, of_itself = (
+            target["Input"],
+            {
+                "schedule-arn": schedule.get("Arn", ""),
+                "scheduled-time": datetime.fromtimestamp(event["Time"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "execution-id": str(uuid.uuid4()),
+                "attempt-number": "1",
+            },
+        )
+        for name, value in of_itself.items():
+            text = text.replace(f"<aws.scheduler.{name}>", value)
+        target = {**target, "Input": text}
+    to_a_bus = target.get("EventBridgeParameters")
+    if to_a_bus:
+        event = {**event, "Source": to_a_bus["Source"], "DetailType": to_a_bus["DetailType"]}
+        event["Detail"] = target.get("Input") or "{}"
+        target = {name: value for name, value in target.items() if name != "Input"}
+    return target, event
+
+
+def _to_logs(arn: Any, target: dict[str, Any], rule: Any, view: Any) -> str:
+    """Each event is a line in a stream of its own; why it is lost, if it is.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cloudwatch-logs.html: an input transformer makes
+    `{"timestamp": ..., "message": ...}`: the message is the line then.
+    """
+    group = arn.resource.removeprefix("log-group:").removesuffix(":*")
+    return "" if _write(group, *_line(target, rule, view)) else f"there is no log group {group}"
+
+
+def _to_kinesis(arn: Any, target: dict[str, Any], rule: Any, view: Any) -> str:
+    from ministack.services import kinesis
+
+    said = target.get("KinesisParameters") or {}
+    event = view.event_with_detail()
+    key = said.get("PartitionKey") or event["id"]
+    if said.get("PartitionKeyPath"):
+        at = _at(event, said["PartitionKeyPath"])
+        key = event["id"] if at is event else str(at)
+    record = {
+        "StreamName": arn.resource.removeprefix("stream/"),
+        "PartitionKey": key,
+        "Data": _data(target, rule, view),
+    }
+    return _refused(kinesis._put_record(record))
+
+
+def _to_firehose(arn: Any, target: dict[str, Any], rule: Any, view: Any) -> str:
+    from ministack.services import firehose
+
+    stream, record = arn.resource.removeprefix("deliverystream/"), {"Data": _data(target, rule, view)}
+    return _refused(firehose._put_record({"DeliveryStreamName": stream, "Record": record}))
+
+
+def _data(target: dict[str, Any], rule: Any, view: Any) -> str:
+    return base64.b64encode(_input(target, rule, view).encode()).decode()
+
+
+def _refused(answer: Any) -> str:
+    status, _, body = answer
+    return "" if status < 300 else body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body)
+
+
+def _input(target: dict[str, Any], rule: Any, view: Any) -> str:
+    """The text that a target gets."""
     from ministack.services import eventbridge
 
     event = view.event_with_detail()
     if target.get("Input"):
-        return target["Input"], None
+        return str(target["Input"])
     if target.get("InputPath"):
-        return json.dumps(_at(event, target["InputPath"])), None
+        return json.dumps(_at(event, target["InputPath"]))
     if not target.get("InputTransformer"):
-        return json.dumps(event), None
-    text = eventbridge._apply_input_transformer(target["InputTransformer"], rule, view)
+        return json.dumps(event)
+    return str(eventbridge._apply_input_transformer(target["InputTransformer"], rule, view))
+
+
+def _line(target: dict[str, Any], rule: Any, view: Any) -> tuple[str, int | None]:
+    """The line that a group gets, and its time where the input tells one."""
+    text = _input(target, rule, view)
+    if target.get("Input") or target.get("InputPath") or not target.get("InputTransformer"):
+        return text, None
     try:
         made = json.loads(text)
     except ValueError:

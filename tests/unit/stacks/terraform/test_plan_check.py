@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from staticfire.edge.services.pipes.service import ENRICHMENTS, SOURCES, TARGETS
+from staticfire.stacks.stack import _in_short
 from staticfire.stacks.terraform.obstacle import Weight
 from staticfire.stacks.terraform.output import Resource
 from staticfire.stacks.terraform.plan_check import PIPE_ENDS, obstacles
@@ -169,6 +170,27 @@ def test_a_pipe_with_an_end_that_is_not_here_is_refused(end: str, arn: str) -> N
     [(refuses, text)] = said("aws_pipes_pipe", **{end: arn})
     assert refuses
     assert f"has the {end} {arn}" in text
+
+
+@pytest.mark.parametrize(
+    "arn", ["arn:aws:scheduler:::aws-sdk:dynamodb:putItem", "arn:aws:ecs:us-east-1:0:cluster/c", "nonsense"]
+)
+def test_a_target_that_gets_nothing_here_is_told_with_its_arn(arn: str) -> None:
+    for kind, values in (
+        ("aws_scheduler_schedule", {"target": [{"arn": arn}]}),
+        ("aws_cloudwatch_event_target", {"arn": arn}),
+    ):
+        resource = Resource(f"{kind}.this", kind, values)
+        [obstacle] = obstacles([resource], ACCOUNT)
+        assert obstacle.weight is Weight.DESCRIBED
+        assert list(_in_short([obstacle])) == [str(obstacle)]
+        assert arn in str(obstacle)
+
+
+def test_targets_that_are_delivered_to_or_not_known_yet_are_no_obstacle() -> None:
+    for arn in ("arn:aws:kinesis:us-east-1:0:stream/s", "arn:aws:sqs:us-east-1:0:q", None):
+        assert said("aws_scheduler_schedule", target=[{"arn": arn}]) == []
+        assert said("aws_cloudwatch_event_target", arn=arn) == []
 
 
 def test_the_ends_of_pipes_are_those_of_the_edge() -> None:
