@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 
 from tests.conformance.fidelity import documented
@@ -177,6 +178,34 @@ def test_sqs(lab: Lab) -> None:
     assert queue.receive()["Body"] == '{"a": "b & c"}'
     assert api.send("POST", "/json", JSON, '{"m": "hi"}').status == 200
     assert queue.receive()["Body"] == '"hi"'
+
+
+@documented(AREA, "SQS and SNS: the query protocol is answered in JSON, as it is and to a template", SERVICES)
+def test_the_query_protocol_in_json(lab: Lab) -> None:
+    queue = lab.queue()
+    topic = lab.aws("sns").create_topic(Name=lab.name("topic"))["TopicArn"]
+    api = Rest(lab)
+    form = {"integration.request.header.Content-Type": "'application/x-www-form-urlencoded'"}
+    name = queue.url.rpartition("/")[2]
+    send = {"application/json": "Action=SendMessage&MessageBody=$util.urlEncode($input.body)"}
+    read = "$input.path('$.SendMessageResponse.SendMessageResult.MessageId')"
+    for route, answers in (("POST /plain", {}), ("POST /read", {"responseTemplates": {"application/json": read}})):
+        uri = f"sqs:path/{lab.account}/{name}"
+        _service(api, route, uri, requestParameters=form, requestTemplates=send, responses={"200": answers})
+    query = {
+        "integration.request.querystring.TopicArn": f"'{topic}'",
+        "integration.request.querystring.Message": "method.request.body.m",
+    }
+    _service(api, "POST /sns", "sns:action/Publish", requestParameters=query)
+    api.deploy()
+    plain = json.loads(api.send("POST", "/plain", JSON, "one").body)["SendMessageResponse"]
+    assert plain["SendMessageResult"]["MessageId"] == queue.receive()["MessageId"]
+    assert plain["SendMessageResult"]["SequenceNumber"] is None
+    assert plain["ResponseMetadata"]["RequestId"]
+    read_by_template = api.send("POST", "/read", JSON, "two").body.decode()
+    assert read_by_template == queue.receive()["MessageId"]
+    published = json.loads(api.send("POST", "/sns", JSON, '{"m": "hi"}').body)["PublishResponse"]
+    assert published["PublishResult"]["MessageId"]
 
 
 @documented(AREA, "SNS, EventBridge, Secrets Manager and Step Functions: by action, in the protocol of each", SERVICES)

@@ -29,6 +29,7 @@ from staticfire.edge.services.apigateway.rest.serving.parameters import Endpoint
 from .answers import ResponseMapper
 from .lambda_proxy import seconds
 from .payloads import RequestMapper
+from .query_json import in_json
 
 _URI = re.compile(
     r"arn:aws[a-z-]*:apigateway:(?P<region>[a-z0-9-]+):(?:(?P<host>[^:.]+)\.)?(?P<service>[a-z0-9-]+)"
@@ -101,7 +102,7 @@ class AwsServiceResponder:
         finally:
             exchange.integration_latency = round((time.perf_counter() - started) * 1000)
         assert isinstance(response.body, bytes)
-        answer = EndpointAnswer(response.status, response.headers, response.body)
+        answer = EndpointAnswer(response.status, response.headers, _in_json(call, response.body))
         received(exchange, answer.status, answer.headers, answer.body)
         exchange.endpoint_status = exchange.integration_status = answer.status
         exchange.integration_request_id = answer.header("x-amzn-requestid")
@@ -136,6 +137,11 @@ class AwsServiceResponder:
     def _owner(self, exchange: RestExchange) -> str:
         role = _ROLE.match(with_stage_variables(self._credentials, exchange.stage_variables))
         return role[1] if role and role[1] != "*" else self._scope.account
+
+
+def _in_json(call: ServiceCall, body: bytes) -> bytes:
+    accepts = any(name == "accept" and "json" in value for name, value in call.headers)
+    return (in_json(call.service, body) if accepts else None) or body
 
 
 def _action(service: str, rest: str, headers: dict[str, str], query: str, payload: bytes) -> tuple[str, str, bytes]:
