@@ -59,6 +59,7 @@ EMBEDDED = "embedded"  # the target whose emulator the table of resource types w
 RUNTIME_SECONDS = 900.0
 SAVE_SECONDS = 120.0
 SHOWN = 160  # of an output's value
+SHOWN_OF_TEXT = 2000  # of one that is a text: a command in it is pasted whole
 PUSH_SECONDS = 300.0  # for the edge to take a part of a layer, or to check one
 LAYER_SECONDS = 120.0  # for the edge to take one
 
@@ -198,11 +199,11 @@ class Stack:
             yield f"  Postgres  {self.database.url}"
         yield from (f"  {line}" for line in made.listed(self.made))
         for name, value in sorted(self.outputs.items()):
-            text = value if isinstance(value, str) else json.dumps(value)
+            text, most = (value, SHOWN_OF_TEXT) if isinstance(value, str) else (json.dumps(value), SHOWN)
             if name in self.sensitive:
                 yield f"  output {name} = (sensitive)"
             elif not self._is_shown(name, text):
-                yield f"  output {name} = {text if len(text) <= SHOWN else f'{text[:SHOWN]}...'}"
+                yield f"  output {name} = {text if len(text) <= most else f'{text[:most]}...'}"
         for example in self.stack_settings.examples if self.url is not None else ():
             yield f"  {example.replace('{url}', shlex.quote(self.url or ''))}"
 

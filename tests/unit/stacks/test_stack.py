@@ -95,6 +95,15 @@ def test_the_summary_has_the_url_and_examples_that_can_be_pasted(settings: Setti
     assert list(stack.summary()) == ["plain", f"  API       {url}", "  output other = value", f"  curl {url}/a"]
 
 
+def test_a_command_among_the_outputs_is_shown_whole(settings: Settings) -> None:
+    stack = Stack(settings, "plain", RUNNING)
+    command = f"curl -X POST https://example.com/submit -d '{'x' * 500}'"
+    record(stack, {"test": command, "endless": "y" * 5000})
+    lines = list(stack.summary())
+    assert f"  output test = {command}" in lines
+    assert max(map(len, lines)) < 2100
+
+
 def test_the_summary_does_not_say_a_thing_twice(settings: Settings) -> None:
     stack = Stack(settings, "plain", RUNNING)
     url = "http://127.0.0.1:4566/_aws/execute-api/abc/%24default"
