@@ -10,6 +10,7 @@ browser that has seen nothing of it. First paint is what the browser says; `rows
 from __future__ import annotations
 
 import argparse
+import shutil
 import statistics
 import sys
 import tempfile
@@ -23,12 +24,13 @@ from staticfire.progress import Progress
 
 from .load import Load, measure
 from .ours import bench_settings, started
+from .processes import MeasureError
 from .traces import deployed
 
 CONNECTIONS = 16
 BAR_MS = 1000.0
 PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"
-CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
 def opened(browser: Browser, address: str) -> dict[str, float]:
@@ -54,7 +56,9 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--times", type=int, default=9)
     chosen = parser.parse_args()
-    chromium = next((path for path in CHROMIUM if Path(path).exists()), None)
+    chromium = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if chromium is None:
+        raise MeasureError(f"No Chromium was found. Checked: {', '.join(CHROMIUM)}, on PATH.")
     with tempfile.TemporaryDirectory() as directory, sync_playwright() as playwright:
         settings = bench_settings(Path(directory))
         with started(settings, Progress()) as running:

@@ -74,9 +74,9 @@ SERVICES: Mapping[str, tuple[Rows, ...]] = {
             "lambda_function_event_invoke_config lambda_invocation lambda_function_url"
         ),
         _described("lambda_layer_version_permission", "There is not another account that would ask"),
-        _described(
+        _runs(
             "lambda_provisioned_concurrency_config",
-            "At most eight environments a processor start in advance",
+            "At most eight execution environments a processor are kept in advance, of all functions together",
         ),
         _described("lambda_runtime_management_config", "The runtime is this machine's Python"),
         _described("lambda_function_recursion_config", "A function that calls itself is not ended"),

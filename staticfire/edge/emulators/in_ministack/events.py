@@ -85,15 +85,13 @@ def _scheduled(target: dict[str, Any], event: dict[str, Any], schedule: Any) -> 
     https://docs.aws.amazon.com/scheduler/latest/APIReference/API_EventBridgeParameters.html
     """
     if target.get("Input"):
-        text, of_itself = (
-            target["Input"],
-            {
-                "schedule-arn": schedule.get("Arn", ""),
-                "scheduled-time": datetime.fromtimestamp(event["Time"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-                "execution-id": str(uuid.uuid4()),
-                "attempt-number": "1",
-            },
-        )
+        text = target["Input"]
+        of_itself = {
+            "schedule-arn": schedule.get("Arn", ""),
+            "scheduled-time": datetime.fromtimestamp(event["Time"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "execution-id": str(uuid.uuid4()),
+            "attempt-number": "1",
+        }
         for name, value in of_itself.items():
             text = text.replace(f"<aws.scheduler.{name}>", value)
         target = {**target, "Input": text}

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 from xml.etree import ElementTree
 
+from staticfire.edge.aws.models import single_model
+
 SERVICES = ("sqs", "sns")
 RECEIVE = "ReceiveMessage"
+HOLDING = ("structure", "list", "map")
 _MESSAGE = ("Attributes", "Body", "MD5OfBody", "MD5OfMessageAttributes", "MessageAttributes", "MessageId")
 
 
@@ -71,20 +73,14 @@ def _error(root: ElementTree.Element) -> Mapping[str, Any]:
     return {"Error": said, "RequestId": _text(root, "RequestId")}
 
 
-@lru_cache(256)
 def _texts_of(service: str, operation: str) -> tuple[str, ...] | None:
     """The members of an operation's result; None where there is no such operation, or not all are texts."""
-    from botocore.session import get_session
-
-    model = get_session().get_service_model(service)
-    if operation not in model.operation_names:
+    described = single_model(service).named(operation)
+    if described is None:
         return None
-    shape = model.operation_model(operation).output_shape
-    if shape is None:
-        return ()
-    scalars = ("string", "integer", "long", "boolean", "timestamp")
-    every = all(member.type_name in scalars for member in shape.members.values())
-    return tuple(sorted(shape.members)) if every else None
+    members = described.output.get("members", {})
+    held = (described.shapes[member["shape"]]["type"] for member in members.values())
+    return None if any(kind in HOLDING for kind in held) else tuple(sorted(members))
 
 
 def _name(element: ElementTree.Element) -> str:
