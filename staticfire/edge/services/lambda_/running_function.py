@@ -48,7 +48,9 @@ class RunningFunction:
         """
         pool = self._pool(config)
         pool.keeps = count
-        while self._pools.get(config.version) is pool and pool.initialised < pool.keeps:
+        for _ in range(2 * count):  # one that ends as soon as it is ready is not started for ever
+            if self._pools.get(config.version) is not pool or pool.initialised >= pool.keeps:
+                break
             waits = self._provisioned.get(config.version)
             if waits is None:
                 waits = self._provisioned[config.version] = asyncio.get_running_loop().create_future()

@@ -107,6 +107,14 @@ async def test_what_only_computes_takes_turns_in_few_environments_and_what_waits
                 pass
 
 
+async def test_what_ends_as_soon_as_it_is_ready_is_not_provisioned_for_ever(lab: Lab) -> None:
+    ends = "import os, threading\nthreading.Timer(0.05, os._exit, [1]).start()\n"
+    ref = lab.deploy(f"{ends}def handler(event, context): return 1\n")
+    async with lab.running() as functions, asyncio.timeout(60):
+        await functions.provision(ref, 4, 15.0)
+        assert counters(functions)["cold_starts"] <= 16
+
+
 async def test_beyond_reserved_concurrency_an_invocation_is_refused(lab: Lab, run_together: Together) -> None:
     ref = lab.deploy(WAITS, reserved=2)
     async with lab.running() as functions:
