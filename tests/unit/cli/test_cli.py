@@ -124,15 +124,25 @@ def test_a_port_that_a_stranger_holds_is_7_and_nothing_is_started(
     assert not (Path(root) / ".staticfire" / "postgres").exists()
 
 
+@pytest.fixture
+def examined(root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A project for the doctor, who counts the bytes of its cache: it is no user's, of a hundred thousand files."""
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "wheel").write_bytes(bytes(3 * 2**20))
+    monkeypatch.setenv("STATICFIRE_CACHE_DIR", str(tmp_path / "cache"))
+    return root
+
+
 def test_doctor_answers_for_every_check_and_fails_only_for_what_is_needed(
-    root: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    examined: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STATICFIRE_TERRAFORM", "/nowhere/terraform")
-    assert run(["--project", root, "doctor", "--json"]) == 3
+    assert run(["--project", examined, "doctor", "--json"]) == 3
     answers = json.loads(capsys.readouterr().out)
     assert not answers["Terraform"]["ok"]
     assert answers["Terraform"]["remedy"]
     assert answers["Python"]["ok"]
+    assert answers["Cache"]["result"].endswith("cache, 3 MiB")
 
 
 def test_since_refuses_what_is_not_a_length_of_time(root: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -146,19 +156,21 @@ def _doctor(root: str) -> list[str]:
     return [sys.executable, "-m", "staticfire", "--project", root, "doctor"]
 
 
-def test_a_reader_that_has_enough_is_no_failure_to_show(root: str) -> None:
+def test_a_reader_that_has_enough_is_no_failure_to_show(examined: str) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     try:
-        answer = subprocess.run(_doctor(root), stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+        answer = subprocess.run(_doctor(examined), stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
     finally:
         os.close(writing)
     assert (answer.returncode, answer.stderr) == (141, "")
 
 
-def test_closed_standard_streams_change_nothing(root: str) -> None:
-    answer = subprocess.run(["sh", "-c", '"$@" <&- >&- 2>&-; echo $?', "sh", *_doctor(root)], stdout=subprocess.PIPE)
-    expected = subprocess.run(_doctor(root), capture_output=True, check=False).returncode
+def test_closed_standard_streams_change_nothing(examined: str) -> None:
+    answer = subprocess.run(
+        ["sh", "-c", '"$@" <&- >&- 2>&-; echo $?', "sh", *_doctor(examined)], stdout=subprocess.PIPE
+    )
+    expected = subprocess.run(_doctor(examined), capture_output=True, check=False).returncode
     assert answer.stdout == f"{expected}\n".encode()
 
 
@@ -206,10 +218,10 @@ def test_packages_are_built_without_anything_running(project: Project, capsys: p
 
 
 def test_the_doctor_says_which_runtime_of_the_settings_cannot_run(
-    root: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    examined: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("STATICFIRE_RUNTIMES", "python3.13,java21")
-    assert run(["--project", root, "doctor"]) == 3
+    assert run(["--project", examined, "doctor"]) == 3
     said = capsys.readouterr().out
     assert "FAIL  Runtimes: Functions of the runtime 'java21' cannot run here." in said
     assert "Correct the setting `runtimes`" in said

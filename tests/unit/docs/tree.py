@@ -6,6 +6,7 @@ python tests/unit/docs/tree.py     writes it anew (`make tree`)
 from __future__ import annotations
 
 import ast
+import re
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,10 @@ COLUMN, WIDTH = 36, 130
 
 
 def first_sentence(path: Path) -> str:
-    text = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n\n")[0]
+    text = path.read_text(encoding="utf-8")
+    # The rest of a module need not be parsed where it begins with its documentation.
+    documented = re.match(r'"""(?:[^"\\]|"(?!""))*"""\n', text)
+    text = (ast.get_docstring(ast.parse(documented[0] if documented else text)) or "").partition("\n\n")[0]
     return " ".join(text.split()).partition(". ")[0].rstrip(".")
 
 

@@ -22,6 +22,11 @@ from staticfire.toolchain.runtimes import install_runtimes
 from tests.unit.edge.services.lambda_.kit import Change, Lab, Said, Together, digest
 
 ROOT = Path(__file__).parents[5]
+SAID_ONCE = """
+said="$0/$3"
+test -s "$said" || { "$1" -m staticfire.toolchain.node "$2" "$3" > "$said.$$" && mv "$said.$$" "$said"; } || exit
+cat "$said"
+"""
 
 
 @pytest.fixture(scope="session")
@@ -40,9 +45,15 @@ def runtime_version(runtime_python: str) -> str:
     return subprocess.run([runtime_python, "-c", script], check=True, capture_output=True, text=True).stdout.strip()
 
 
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The edge's command that makes a Node runtime. What it said is said again: it starts Python and each Node."""
+    said = str(tmp_path_factory.mktemp("node"))
+    return ["sh", "-c", SAID_ONCE, said, sys.executable, str(Layout.of(load(ROOT)).cache)]
+
+
 @pytest.fixture
-def lab(tmp_path: Path, runtime_python: str, runtime_version: str) -> Lab:
-    node = [sys.executable, "-m", "staticfire.toolchain.node", str(Layout.of(load(ROOT)).cache)]
+def lab(tmp_path: Path, runtime_python: str, runtime_version: str, node: list[str]) -> Lab:
     return Lab(tmp_path, runtime_python, runtime_version, node)
 
 
