@@ -79,7 +79,7 @@ async def test_the_examples_of_the_standard_are_read(encoded: str, value: object
     assert await read(encoded) == value
 
 
-@given(st.dictionaries(st.text(), DOCUMENTS))
+@given(st.dictionaries(st.text(), DOCUMENTS, max_size=4))
 def test_what_an_sdk_writes_is_read(document: dict[str, Any]) -> None:
     assert at_once(parameters(call(cbor2.dumps(document)))) == document
 

@@ -21,6 +21,7 @@ from staticfire.edge.aws.protocol import Operations, Wording
 from staticfire.edge.aws.protocol.validation import _expression
 from staticfire.edge.http1.messages import Headers, Request
 
+LOADER = Loader()  # keeps what it read: a model is a megabyte of JSON
 FUNCTION = {"FunctionName": "f", "Role": "arn:aws:iam::123456789012:role/r", "Code": {"ZipFile": b"PK\x00\xff"}}
 
 
@@ -29,7 +30,7 @@ class Caller:
 
     def __init__(self, service: str, operation: str, result: Mapping[str, Any] | None = None, **named: Any) -> None:
         self.service = service
-        self.model = ServiceModel(Loader().load_service_model(service, "service-2"))
+        self.model = ServiceModel(LOADER.load_service_model(service, "service-2"))
         self.operation = self.model.operation_model(operation)
         self.got: dict[str, Any] = {}
         self.operations = Operations(service, {operation: self._carry}, **named)
