@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.unit.edge.services.lambda_.conftest import lab, node, runtime_python, runtime_version
+from tests.unit.edge.services.lambda_.conftest import lab, making_node, runtime_python, runtime_version
 
-__all__ = ["lab", "node", "runtime_python", "runtime_version"]
+__all__ = ["lab", "making_node", "runtime_python", "runtime_version"]

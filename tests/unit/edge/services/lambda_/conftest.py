@@ -46,15 +46,15 @@ def runtime_version(runtime_python: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def node(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+def making_node(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The edge's command that makes a Node runtime. What it said is said again: it starts Python and each Node."""
     said = str(tmp_path_factory.mktemp("node"))
     return ["sh", "-c", SAID_ONCE, said, sys.executable, str(Layout.of(load(ROOT)).cache)]
 
 
 @pytest.fixture
-def lab(tmp_path: Path, runtime_python: str, runtime_version: str, node: list[str]) -> Lab:
-    return Lab(tmp_path, runtime_python, runtime_version, node)
+def lab(tmp_path: Path, runtime_python: str, runtime_version: str, making_node: list[str]) -> Lab:
+    return Lab(tmp_path, runtime_python, runtime_version, making_node)
 
 
 @pytest.fixture
