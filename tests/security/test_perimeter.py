@@ -66,16 +66,21 @@ def beyond_loopback(pid: int) -> list[tuple[int, str]]:
     ]
 
 
-def test_the_edge_listens_on_loopback_alone_and_its_emulator_nowhere(ministack_python: str, tmp_path: Path) -> None:
-    edge = Edge(ministack_python, tmp_path)
-    try:
-        assert edge.health()[0] == 200
-        assert [process for process, _ in listeners(edge.process.pid)] == [edge.process.pid]
-        assert beyond_loopback(edge.process.pid) == []
-        assert unix_listeners(edge.child) == []
-    finally:
-        edge.process.terminate()
-        edge.process.communicate()
+@pytest.fixture(scope="module")
+def edge(
+    ministack_python: str, runtime_python: str, runtime_version: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Edge]:
+    runtimes = {"python3.13": {"python": runtime_python, "version": runtime_version}}
+    edge = Edge(ministack_python, tmp_path_factory.mktemp("edge"), runtimes=runtimes)
+    yield edge
+    edge.end()
+
+
+def test_the_edge_listens_on_loopback_alone_and_its_emulator_nowhere(edge: Edge) -> None:
+    assert edge.health()[0] == 200
+    assert [process for process, _ in listeners(edge.process.pid)] == [edge.process.pid]
+    assert beyond_loopback(edge.process.pid) == []
+    assert unix_listeners(edge.child) == []
 
 
 def test_locusts_page_and_its_master_listen_on_loopback_alone() -> None:
@@ -90,16 +95,6 @@ def test_locusts_page_and_its_master_listen_on_loopback_alone() -> None:
     finally:
         locust.terminate()
         locust.wait()
-
-
-@pytest.fixture(scope="module")
-def edge(
-    ministack_python: str, runtime_python: str, runtime_version: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Edge]:
-    runtimes = {"python3.13": {"python": runtime_python, "version": runtime_version}}
-    edge = Edge(ministack_python, tmp_path_factory.mktemp("edge"), runtimes=runtimes)
-    yield edge
-    edge.end()
 
 
 def sent(edge: Edge, method: str, target: str, headers: dict[str, str], body: object = None) -> tuple[int, bytes]:
