@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import signal
@@ -14,7 +15,14 @@ import pytest
 from staticfire.host import foreground
 from staticfire.host.waiting import wait_until
 
-RUN = "import os, sys; from staticfire.host import foreground; sys.exit(foreground.run(sys.argv[1:], os.environ))"
+# A shell has what it starts in the background ignore SIGINT, and so would these where the tests run there.
+RUN = """
+import os, signal, sys
+from staticfire.host import foreground
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(foreground.run(sys.argv[1:], os.environ))
+"""
 # Writes the name of each signal that it gets, and ends at the second one.
 TELLS = """
 import signal, sys, time
@@ -53,11 +61,15 @@ def test_input_and_output_are_its_own() -> None:
 def test_signals_are_handed_on_and_how_it_ends_is_its_own_matter(tmp_path: Path) -> None:
     heard = tmp_path / "heard"
     with subprocess.Popen(of(sys.executable, "-c", TELLS, str(heard)), start_new_session=True) as process:
-        wait_until(lambda: heard.exists() and heard.read_text() == "ready\n", 30)
-        process.send_signal(signal.SIGTERM)
-        wait_until(lambda: "SIGTERM\n" in heard.read_text(), 30)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 7
+        try:
+            wait_until(lambda: heard.exists() and heard.read_text() == "ready\n", 30)
+            process.send_signal(signal.SIGTERM)
+            wait_until(lambda: "SIGTERM\n" in heard.read_text(), 30)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 7
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
     assert heard.read_text() == "ready\nSIGTERM\nSIGINT\n"
 
 
