@@ -87,9 +87,11 @@ def test_the_doctor_warns_of_version_1_outside_such_a_shell(
     project: Path, shell: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", shell["PATH"])
+    monkeypatch.setenv("STATICFIRE_CACHE_DIR", str(project))  # the doctor counts the bytes of the cache
     run(["--project", str(project), "doctor"])
     assert "note  AWS CLI: 1." in capsys.readouterr().out
     script = f"eval \"$('{sys.executable}' -m staticfire --project '{project}' env)\"; "
     script += f"'{sys.executable}' -m staticfire --project '{project}' doctor"
-    done = subprocess.run(["sh", "-c", script], env=shell, capture_output=True, text=True, check=False)
+    variables = {**shell, "STATICFIRE_CACHE_DIR": str(project)}
+    done = subprocess.run(["sh", "-c", script], env=variables, capture_output=True, text=True, check=False)
     assert "ok    AWS CLI: 1." in done.stdout
