@@ -11,6 +11,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -119,6 +120,7 @@ def _distribution(report: Report) -> Markup | None:
     )
 
 
+@cache
 def _templates() -> jinja2.Environment:
     templates = jinja2.Environment(
         loader=jinja2.PackageLoader("staticfire.load", "report"),
