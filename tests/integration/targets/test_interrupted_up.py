@@ -33,6 +33,11 @@ TERRAFORM = 'terraform {\n  required_providers {\n    aws = { source = "hashicor
 SECONDS = 240
 
 
+def _interruptible() -> None:
+    """What a shell starts in the background ignores SIGINT, and so would the command where the tests run there."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Project:
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -44,7 +49,9 @@ class Project:
 
     def begin(self, *arguments: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "staticfire", "--project", str(self.root), *arguments]
-        return subprocess.Popen(command, env=self.variables, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            command, env=self.variables, stderr=subprocess.PIPE, text=True, preexec_fn=_interruptible
+        )
 
     def run(self, *arguments: str) -> int:
         process = self.begin(*arguments)
