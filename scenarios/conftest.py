@@ -1,0 +1,23 @@
+"""Which scenarios share a pytest worker with `--dist loadgroup`: those of one stack, so that it is applied once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SCENARIOS = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, pytest.Function) and item.path.is_relative_to(SCENARIOS):
+            item.add_marker(pytest.mark.xdist_group(_stack_of(item)))
+
+
+def _stack_of(item: pytest.Function) -> str:
+    """The folder's stack, or the one that a parameter names. A stack apart is another one."""
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    name = parameters.get("staticfire_stack_name") or item.path.relative_to(SCENARIOS).parts[0]
+    return f"{name} apart" if "staticfire_own" in item.fixturenames else str(name)
