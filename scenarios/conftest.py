@@ -1,4 +1,7 @@
-"""Which scenarios share a pytest worker with `--dist loadgroup`: those of one stack, so that it is applied once."""
+"""Which tests share a pytest worker with `--dist loadgroup`: the scenarios of one stack, so that it is applied once.
+
+Of what runs beside them, conformance's cases, those of one file; a case that awaits a work begun with the run is alone.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and item.path.is_relative_to(SCENARIOS):
             item.add_marker(pytest.mark.xdist_group(_stack_of(item)))
+        elif item.get_closest_marker("begins") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
 
 
 def _stack_of(item: pytest.Function) -> str:
