@@ -1,28 +1,43 @@
 """Which tests share a pytest worker with `--dist loadgroup`: the scenarios of one stack, so that it is applied once.
 
-Of what runs beside them, conformance's cases, those of one file; a case that awaits a work begun with the run is alone.
+Of what runs beside them, conformance's cases, those of one file. pytest-xdist's own groups are marks, which it writes
+into a test's id; since pytest 9.2 they are not read from there any more, and nothing says so.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
-SCENARIOS = Path(__file__).parent
+from staticfire.settings import load
 
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if isinstance(item, pytest.Function) and item.path.is_relative_to(SCENARIOS):
-            item.add_marker(pytest.mark.xdist_group(_stack_of(item)))
-        elif item.get_closest_marker("begins") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
+FOLDER = Path(__file__).parent
+APART = "test_chaos.py"  # has a stack of its own
 
 
-def _stack_of(item: pytest.Function) -> str:
-    """The folder's stack, or the one that a parameter names. A stack apart is another one."""
-    parameters = item.callspec.params if hasattr(item, "callspec") else {}
-    name = parameters.get("staticfire_stack_name") or item.path.relative_to(SCENARIOS).parts[0]
-    return f"{name} apart" if "staticfire_own" in item.fixturenames else str(name)
+def group_of(nodeid: str, stacks: Iterable[str]) -> str:
+    path, _, test = nodeid.partition("::")
+    folder, _, file = path.removeprefix(f"{FOLDER.name}/").partition("/")
+    if not path.startswith(f"{FOLDER.name}/") or file in ("", APART):
+        return path
+    # `gateway-image` among the parameters of a scenario of the gateway.
+    parameters = test.partition("[")[2]
+    variants = [name for name in stacks if name.startswith(f"{folder}-") and name in parameters]
+    return max(variants, key=len, default=folder)
+
+
+class ByStack(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
+    def __init__(self, config: pytest.Config, log: Any) -> None:
+        super().__init__(config, log)
+        self._stacks = tuple(load(FOLDER.parent).stacks)
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid, self._stacks)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByStack | None:
+    return ByStack(config, log) if config.getoption("dist") == "loadgroup" else None
