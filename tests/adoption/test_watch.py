@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -249,7 +250,13 @@ def test_what_was_saved_is_taken_over_or_taken_back_by_terraform(project: Watche
 def test_a_breakpoint_in_the_users_file(project: WatchedProject) -> None:
     launch, port = project.root / ".vscode" / "launch.json", free_port()
     arguments = ("debug", "shop", "--write", "--port", str(port))
-    debugging = subprocess.Popen(project.command(*arguments), env=project.variables, stdout=subprocess.DEVNULL)
+    debugging = subprocess.Popen(
+        project.command(*arguments),
+        env=project.variables,
+        stdout=subprocess.DEVNULL,
+        # As in a terminal, even where the test run was started in the background, with SIGINT ignored.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    )
     try:
         assert wait_until(lambda: launch.exists() and not port_is_free("127.0.0.1", port), SECONDS)
         (configuration,) = json.loads(launch.read_text())["configurations"]

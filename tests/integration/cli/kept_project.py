@@ -149,6 +149,7 @@ class Project:
         self.aws("secretsmanager").put_secret_value(SecretId="key", SecretString=text)
         with self.database().connect() as connection:
             connection.run("CREATE TABLE IF NOT EXISTS texts (text text)")
+            connection.run("TRUNCATE texts")
             connection.run("INSERT INTO texts VALUES (:text)", text=text)
 
     def held(self) -> dict[str, Any]:

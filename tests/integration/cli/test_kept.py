@@ -5,12 +5,23 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+
+import pytest
 
 from tests.integration.cli.kept_project import Project, greeting
 
 
-def test_up_down_up_applies_nothing_and_every_store_is_as_it_was(project: Project) -> None:
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """One for all: what a test finds applied, its `up` does not apply again."""
+    project = Project(tmp_path_factory.mktemp("kept"))
     project.variables["STATICFIRE_PORT"] = "4793"
+    yield project
+    project.run("down", "--wipe")
+
+
+def test_up_down_up_applies_nothing_and_every_store_is_as_it_was(project: Project) -> None:
     first, _ = project.up()
     project.fill("kept")
     before = project.held()

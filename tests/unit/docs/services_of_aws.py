@@ -20,9 +20,9 @@ REPOSITORIES = ROOT / "tests/adoption/repositories"
 SHOWN_BY: Mapping[Path, str] = {
     ROOT / "infra": "scenarios",
     REPOSITORIES / "parts": "tests/adoption/test_parts.py",
-    REPOSITORIES / "seed": "tests/adoption/test_adoption.py",
-    REPOSITORIES / "pattern": "tests/adoption/test_adoption.py",
-    REPOSITORIES / "environments": "tests/adoption/test_adoption.py",
+    REPOSITORIES / "seed": "tests/adoption/test_account.py",
+    REPOSITORIES / "pattern": "tests/adoption/test_provisioner.py",
+    REPOSITORIES / "environments": "tests/adoption/test_side_by_side.py",
     REPOSITORIES / "resources": "tests/adoption/test_resources.py",
     REPOSITORIES / "refused": "tests/adoption/test_resources.py",
 }
