@@ -1,4 +1,4 @@
-"""What Terraform made, as its state has it: every API, function URL, bucket, table, queue, rule, with its address here."""
+"""What Terraform made, as its state has it: every API, function URL, bucket, table, queue, rule, with its address."""
 
 from __future__ import annotations
 

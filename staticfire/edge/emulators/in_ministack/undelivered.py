@@ -158,7 +158,7 @@ class Retries:
                 retry = heapq.heappop(self._waiting).retry
             try:
                 retry()
-            except Exception as error:  # noqa: BLE001: one delivery does not end those of the others
+            except Exception as error:  # noqa: BLE001 - one delivery does not end those of the others
                 print(f"an event of a schedule is lost: {error!r}", file=sys.stderr)
 
 

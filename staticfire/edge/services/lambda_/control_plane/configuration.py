@@ -200,6 +200,11 @@ def _logging(name: str, before: Mapping[str, Any] | None, changes: Mapping[str, 
     after = {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{name}", **(before or {}), **(changes or {})}
     after["LogGroup"] = after["LogGroup"] or f"/aws/lambda/{name}"
     levels = {"ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO"}
+    if after["LogFormat"] == "Text" and any((changes or {}).get(level) for level in levels):
+        raise invalid(
+            'LogLevel is not supported when LogFormat is set to "Text". Remove LogLevel from your request or change '
+            'the LogFormat to "JSON" and try again.'
+        )
     if after["LogFormat"] == "JSON":
         return {**levels, **after}
     return {member: value for member, value in after.items() if member not in levels}
