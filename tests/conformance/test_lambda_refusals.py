@@ -1,4 +1,4 @@
-"""What Lambda does not take, in its words: settings that contradict each other, sources and destinations that are none."""
+"""What Lambda does not take, in its words: settings that contradict each other, sources that are none."""
 
 from __future__ import annotations
 

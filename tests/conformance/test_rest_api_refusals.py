@@ -81,3 +81,58 @@ def test_tags_of_aws(lab: Lab, api: Rest) -> None:
     arn = f"arn:aws:apigateway:{lab.region}::/restapis/{api.id}"
     assert refused(api.client.tag_resource, resourceArn=arn, tags=tags) == expected
     assert refused(lab.aws("apigatewayv2").create_api, Name="tagged", ProtocolType="HTTP", Tags=tags) == expected
+
+
+STAGES = "apigateway/latest/api/API_UpdateStage.html"
+
+
+@documented(
+    AREA,
+    "Stage variables have names of letters, digits and `_`, and values without braces",
+    "apigateway/latest/developerguide/amazon-api-gateway-using-stage-variables.html",
+)
+def test_stage_variables(api: Rest) -> None:
+    deployment = api.deploy()
+    create = api.client.create_stage
+    stage = {"restApiId": api.id, "stageName": "other", "deploymentId": deployment}
+    assert refused(create, **stage, variables={"one": "{}"}) == (
+        *BAD,
+        "Invalid stage variable value of key one.  Please use values with alphanumeric characters and the symbols ' ', "
+        "-', '.', '_', ':', '/', '?', '&', '=', and ','.",
+    )
+    assert refused(create, **stage, variables={"a b": "1"})[:2] == BAD
+    patch = [{"op": "replace", "path": "/variables/one", "value": "é"}]
+    change = api.client.update_stage
+    assert refused(change, restApiId=api.id, stageName="prod", patchOperations=patch)[:2] == BAD
+
+
+@documented(AREA, "A stage's settings lie within AWS's bounds: cache sizes and times, a canary's share", STAGES)
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [("/cacheClusterSize", "3"), ("/*/*/caching/ttlInSeconds", "3601"), ("/canarySettings/percentTraffic", "101")],
+)
+def test_stage_settings(api: Rest, path: str, value: str) -> None:
+    api.deploy()
+    patch = [{"op": "replace", "path": path, "value": value}]
+    assert refused(api.client.update_stage, restApiId=api.id, stageName="prod", patchOperations=patch)[:2] == BAD
+
+
+@documented(
+    AREA,
+    "A method that asks a user pool names an authorizer of one, and no other",
+    "apigateway/latest/api/API_PutMethod.html",
+)
+def test_authorizer_of_another_kind(api: Rest) -> None:
+    authorizer = api.client.create_authorizer(
+        restApiId=api.id,
+        name="token",
+        type="TOKEN",
+        identitySource="method.request.header.Authorization",
+        authorizerUri=api.function_uri("authorizer"),
+    )["id"]
+    method = {**place(api), "httpMethod": "PUT", "authorizerId": authorizer}
+    assert refused(api.client.put_method, **method, authorizationType="COGNITO_USER_POOLS") == (
+        *BAD,
+        "Invalid authorizer ID specified. Setting the authorization type to CUSTOM or COGNITO_USER_POOLS requires a "
+        "valid authorizer.",
+    )
