@@ -9,6 +9,7 @@ import pytest
 from tests.conformance.fidelity import documented
 from tests.conformance.lab import Lab, zipped
 from tests.conformance.test_lambda_described import refused
+from tests.conformance.test_lambda_described import settings as described
 
 AREA = "Lambda: what is refused"
 INVALID = (400, "InvalidParameterValueException")
@@ -47,6 +48,36 @@ def test_auth_type_of_an_invocation(lab: Lab, function: str) -> None:
         *INVALID,
         "FunctionUrlAuthType is only supported for lambda:InvokeFunctionUrl action",
     )
+
+
+@documented(
+    AREA,
+    "SnapStart is for runtimes that have it: Java 11, Python 3.12, .NET 8, and later ones of each",
+    "lambda/latest/dg/snapstart.html",
+)
+def test_snap_start_of_a_runtime_without(lab: Lab, function: str) -> None:
+    change = lab.aws("lambda").update_function_configuration
+    settings = {"Runtime": "python3.11", "SnapStart": {"ApplyOn": "PublishedVersions"}}
+    expected = (*INVALID, "python3.11 is not supported for SnapStart enabled functions.")
+    assert refused(change, FunctionName=function, **settings) == expected
+
+
+@documented(
+    AREA,
+    "A code signing config that a function is made with is its own, and one that is not there is refused",
+    "lambda/latest/api/API_CreateFunction.html",
+)
+def test_code_signing_at_creation(lab: Lab) -> None:
+    client = lab.aws("lambda")
+    profile = f"arn:aws:signer:{lab.region}:{lab.account}:/signing-profiles/p/abcdefghij"
+    made = client.create_code_signing_config(AllowedPublishers={"SigningProfileVersionArns": [profile]})
+    config = made["CodeSigningConfig"]["CodeSigningConfigArn"]
+    function = lab.function(NOTHING, CodeSigningConfigArn=config)
+    assert client.get_function_code_signing_config(FunctionName=function)["CodeSigningConfigArn"] == config
+    gone = f"{config[:-17]}{'a' * 17}"
+    status, code, message = refused(client.create_function, **described(lab, CodeSigningConfigArn=gone))
+    assert (status, code) == (404, "CodeSigningConfigNotFoundException")
+    assert message.endswith(f"{gone}.")
 
 
 @documented(
