@@ -1,4 +1,4 @@
-"""What Terraform made, as its state has it: every API, function URL, bucket, table, queue, with its address here."""
+"""What Terraform made, as its state has it: every API, function URL, bucket, table, queue, rule, with its address."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ LISTED: Mapping[str, tuple[str, str]] = {
     "aws_sns_topic": ("name", "topic"),
     "aws_sfn_state_machine": ("name", "state machine"),
     "aws_kinesis_stream": ("name", "stream"),
+    "aws_cloudwatch_event_bus": ("name", "event bus"),
+    "aws_cloudwatch_event_rule": ("name", "rule"),
+    "aws_scheduler_schedule": ("name", "schedule"),
     "aws_db_instance": ("address", "database"),
 }
 

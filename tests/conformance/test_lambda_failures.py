@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 
 import pytest
@@ -17,6 +18,22 @@ LIFE = "lambda/latest/dg/lambda-runtime-environment.html"
 TIMEOUT = "lambda/latest/dg/configuration-timeout.html"
 MEMORY = "lambda/latest/dg/configuration-memory.html"
 SECURITY = "lambda/latest/dg/runtimes-api.html"
+
+
+@documented(
+    AREA,
+    "A stack trace names files as Lambda has them: the interpreter below /var/lang, the client below /var/runtime",
+    "",
+    recorded="2025-11-24",
+)
+def test_files_of_the_runtime(lab: Lab) -> None:
+    at_start = lab.function("raise Exception('Runtime startup fails')\n")
+    failed = json.loads(lab.aws("lambda").invoke(FunctionName=at_start)["Payload"].read())
+    imported = r'  File "/var/lang/lib/python3\.\d+/importlib/__init__\.py", line \d+, in import_module'
+    assert re.match(imported, failed["stackTrace"][0])
+    of_one = lab.function("def handler(event): return None\n")
+    failed = json.loads(lab.aws("lambda").invoke(FunctionName=of_one)["Payload"].read())
+    assert failed["stackTrace"][-1].startswith('  File "/var/runtime/awslambdaric/bootstrap.py", line ')
 
 
 @documented(AREA, "An exception is `errorMessage`, `errorType`, `requestId` and `stackTrace`", EXCEPTIONS)

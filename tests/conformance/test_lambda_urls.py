@@ -90,6 +90,22 @@ def test_no_permission(lab: Lab) -> None:
     assert (answer.status, answer.json()) == (403, {"Message": message})
 
 
+@documented(
+    AREA,
+    "Since October 2025 a new URL asks for `lambda:InvokeFunction` too: without it a request is 403",
+    AUTHORISING,
+    here="it is run: AWS's recordings are older; `up` says so of each URL of AuthType NONE",
+)
+def test_one_permission(lab: Lab) -> None:
+    client, function = lab.aws("lambda"), lab.function(ECHO)
+    url = client.create_function_url_config(FunctionName=function, AuthType="NONE")["FunctionUrl"]
+    client.add_permission(
+        **{"FunctionName": function, "StatementId": "url", "Action": "lambda:InvokeFunctionUrl", "Principal": "*"},
+        FunctionUrlAuthType="NONE",
+    )
+    assert send("GET", f"{at(lab, str(urlsplit(url).hostname))}/").status == 200
+
+
 @documented(AREA, "With AuthType AWS_IAM a signed request is run, and the event tells who signed", AUTHORISING)
 def test_signed(lab: Lab) -> None:
     host = made(lab, lab.function(ECHO), "AWS_IAM")

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.conformance.fidelity import recorded
+from tests.conformance.fidelity import documented, recorded
 from tests.conformance.lab import Lab
 from tests.conformance.rest_lab import Rest
 
@@ -22,6 +22,8 @@ RENAMED = [
     *("Authorization", "Connection", "Content-Length", "Content-MD5", "Date", "Expect", "Host", "Max-Forwards"),
     *("Proxy-Authenticate", "Server", "Trailer", "Upgrade", "User-Agent", "WWW-Authenticate"),
 ]
+# No server gets these, not even by a mapping.
+OF_A_CONNECTION = ("Trailer", "Upgrade", "TE")
 TOLD = ["Age", "Pragma", "Range", "Referer", "Via", "Warn"]
 JSON = {"content-type": "application/json"}
 
@@ -55,6 +57,9 @@ def api(lab: Lab, backend: str, echo: str) -> Rest:
             ("method.request.path.part", "method.request.querystring.q", "method.request.header.not-there"), False
         ),
     )
+    ours = {f"integration.request.header.{name}": f"'mapped {name}'" for name in (*OF_A_CONNECTION, "X-Mine")}
+    for kind in ("HTTP", "HTTP_PROXY"):
+        api.method(f"POST /mine/{kind}", {**http, "type": kind, "requestParameters": ours}, {"200": {}})
     api.proxy("POST /function", echo)
     for kind, name in (("HTTP", "Content-Length"), ("HTTP_PROXY", "Transfer-Encoding")):
         illegal = {f"integration.request.header.{name}": "'0'"}
@@ -107,6 +112,20 @@ def test_joined_query(api: Rest) -> None:
     headers = answer.json()["headers"]
     assert (headers["x-q"], "via" in headers) == ("b", False)
     assert answer.headers["X-Amzn-Trace-Id"] is None
+
+
+@documented(
+    AREA,
+    "`Trailer`, `Upgrade` and `TE` reach no server, by no mapping; the request does",
+    "apigateway/latest/developerguide/api-gateway-known-issues.html",
+)
+@pytest.mark.parametrize("kind", ["HTTP", "HTTP_PROXY"])
+def test_headers_of_a_connection(api: Rest, kind: str) -> None:
+    answer = api.send("POST", f"/mine/{kind}", JSON, "{}")
+    assert answer.status == 200, answer.body
+    got = {name.lower(): value for name, value in answer.json()["headers"].items()}
+    assert got["x-mine"] == "mapped X-Mine"
+    assert not got.keys() & {name.lower() for name in OF_A_CONNECTION}
 
 
 @recorded(AREA, "A mapping of a header that is not the user's is a 500 when it is called", "2024-07-18")

@@ -167,6 +167,8 @@ class Model:
 
     def __init__(self, scope: str, documents: Iterable[Mapping[str, Any]]) -> None:
         self.scope = scope
+        # Of the service's first model: its protocol, its version, the prefix of its targets.
+        self.metadata: Mapping[str, Any] = {}
         self._operations: dict[str, Operation] = {}
         self._errors: dict[str, int | None] = {}
         self._rest: list[_Request] = []
@@ -175,6 +177,7 @@ class Model:
         self._rest.sort(key=lambda one: one.weight, reverse=True)
 
     def _learn(self, document: Mapping[str, Any]) -> None:
+        self.metadata = self.metadata or document["metadata"]
         operations = {name: Operation.of(name, document) for name in document["operations"]}
         self._operations |= operations
         for name, shape in document["shapes"].items():

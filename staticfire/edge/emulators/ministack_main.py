@@ -150,12 +150,17 @@ def hand_over(edge: Edge) -> None:
     def execute_later(function: dict[str, Any], event: Any) -> None:
         threading.Thread(target=edge.enqueue, args=(_arn(function), event), daemon=True).start()
 
-    def rule_target(arn: str, payload: str) -> None:
-        function, config, name = lambda_svc._get_func_record_for_ref(arn)
-        if function and config:
-            execute_later(lambda_svc._execution_record_for_config(function, config), json.loads(payload))
-        else:
-            print(f"a rule's target does not exist: function {name}", file=sys.stderr)
+    def rule_target(arn: str, payload: str) -> str:
+        """Why it cannot be invoked, as EventBridge names it: in_ministack/undelivered.py has the rest."""
+        function, config, _ = lambda_svc._get_func_record_for_ref(arn)
+        if not (function and config):
+            return "NO_RESOURCE"
+        try:
+            event = json.loads(payload)
+        except ValueError:
+            return "INVALID_JSON"
+        execute_later(lambda_svc._execution_record_for_config(function, config), event)
+        return ""
 
     deliver = sns._deliver_to_lambda
 

@@ -133,6 +133,10 @@ def _schedule(resource: Resource, account: str) -> Iterator[Obstacle]:
     """Universal targets, which call any API of AWS, have ARNs of the Scheduler's own."""
     for target in resource.values.get("target") or ():
         yield from _delivered(resource, str(target.get("arn") or ""))
+    zone = resource.values.get("schedule_expression_timezone") or "UTC"
+    if zone != "UTC" and not str(resource.values.get("schedule_expression") or "").startswith("rate("):
+        what = f"is a schedule of the time zone {zone}: here it is due at that time in UTC"
+        yield Obstacle(resource.address, what, "Do not rely on its hour here", Weight.LESS, resource.type)
 
 
 def _delivered(resource: Resource, arn: str) -> Iterator[Obstacle]:
@@ -143,10 +147,19 @@ def _delivered(resource: Resource, arn: str) -> Iterator[Obstacle]:
         yield Obstacle(resource.address, what, remedy, Weight.DESCRIBED, resource.type)
 
 
+def _function_url(resource: Resource, account: str) -> Iterator[Obstacle]:
+    """https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"""
+    if resource.values.get("authorization_type") == "NONE":
+        what = "asks for one permission here, lambda:InvokeFunctionUrl: on AWS, a new URL is 403 without a second one"
+        remedy = "For AWS, permit lambda:InvokeFunction too, with invoked_via_function_url (provider 6.28 and later)"
+        yield Obstacle(resource.address, what, remedy, Weight.LESS, resource.type)
+
+
 Check = Callable[[Resource, str], Iterator[Obstacle]]
 CHECKS: Mapping[str, tuple[Check, ...]] = {
     "aws_lambda_function": (_image, _runtime),
     "aws_lambda_event_source_mapping": (_source,),
+    "aws_lambda_function_url": (_function_url,),
     "aws_db_instance": (_engine,),
     "aws_pipes_pipe": (_pipe,),
     "aws_cloudwatch_event_target": (_rule_target,),

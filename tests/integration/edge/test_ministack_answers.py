@@ -174,3 +174,50 @@ def test_a_schedule_delivers_what_it_names_to_a_bus_a_queue_and_a_stream(edge: E
     eventually(lambda: len(records()) == 2)
     assert records()["k"] == b"from a schedule"
     assert json.loads(records()["7"])["detail"] == {"order": 7}
+
+
+def dead_letter(edge: Edge, queue: str) -> tuple[str, dict[str, str]]:
+    """The next event that could not be delivered: its text, and what is said of it."""
+    sqs = edge.client("sqs")
+    url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+    message = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20, MessageAttributeNames=["All"])["Messages"][0]
+    return message["Body"], {name: said["StringValue"] for name, said in message["MessageAttributes"].items()}
+
+
+@pytest.mark.parametrize("missing", ["lambda:{}:function:gone", "sqs:{}:gone", "sns:{}:gone", "kinesis:{}:stream/gone"])
+def test_an_event_that_a_rule_cannot_deliver_goes_to_its_dead_letter_queue(edge: Edge, missing: str) -> None:
+    events, name = edge.client("events"), f"lost-{missing.partition(':')[0]}"
+    edge.client("sqs").create_queue(QueueName=name)
+    rule = events.put_rule(Name=name, EventPattern=json.dumps({"source": [name]}))["RuleArn"]
+    target = f"arn:aws:{missing.format('eu-west-1:100000000001')}"
+    dead = {"Arn": OF.format("sqs", name)}
+    events.put_targets(Rule=name, Targets=[{"Id": "t", "Arn": target, "Input": "1", "DeadLetterConfig": dead}])
+    events.put_events(Entries=[{"Source": name, "DetailType": "d", "Detail": json.dumps({"order": 7})}])
+    body, said = dead_letter(edge, name)
+    assert json.loads(body)["detail"] == {"order": 7}
+    assert said.pop("ERROR_MESSAGE")
+    assert said == {"RULE_ARN": rule, "TARGET_ARN": target, "ERROR_CODE": "NO_RESOURCE", "RETRY_ATTEMPTS": "0"}
+
+
+def test_a_schedule_tries_again_as_often_as_its_policy_says_and_tells_its_dead_letter_queue(edge: Edge) -> None:
+    edge.client("sqs").create_queue(QueueName="late")
+    target = OF.format("lambda", "function:gone")
+    schedule = edge.client("scheduler").create_schedule(
+        Name="lost",
+        ScheduleExpression=f"at({datetime.now(UTC) - timedelta(seconds=1):%Y-%m-%dT%H:%M:%S})",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={
+            **{"Arn": target, "RoleArn": ROLE, "Input": '{"attempt": "<aws.scheduler.attempt-number>"}'},
+            "RetryPolicy": {"MaximumRetryAttempts": 1, "MaximumEventAgeInSeconds": 600},
+            "DeadLetterConfig": {"Arn": OF.format("sqs", "late")},
+        },
+    )["ScheduleArn"]
+    body, said = dead_letter(edge, "late")
+    assert json.loads(body) == {"attempt": "2"}
+    assert datetime.fromisoformat(said.pop("SCHEDULED_TIME")) <= datetime.now(UTC)
+    assert said.pop("EXECUTION_ID")
+    assert said == {
+        **{"SCHEDULE_ARN": schedule, "TARGET_ARN": target, "RETRY_ATTEMPTS": "1", "IS_PAYLOAD_TRUNCATED": "false"},
+        **{"EXHAUSTED_RETRY_CONDITION": "MaximumRetryAttempts", "ERROR_CODE": "ResourceNotFoundException"},
+        "ERROR_MESSAGE": f"Function not found: {target}",
+    }

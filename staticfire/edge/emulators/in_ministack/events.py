@@ -1,15 +1,18 @@
 """EventBridge and its Scheduler: a bus may be named by its ARN; targets may be a group of CloudWatch Logs, a stream of
-Kinesis or of Firehose; a schedule's event has the source and the type that it names, and what it says of itself."""
+Kinesis or of Firehose; a schedule's event has the source and the type that it names, and what it says of itself; what
+cannot be delivered goes to the target's dead-letter queue (undelivered.py)."""
 
 from __future__ import annotations
 
 import base64
 import json
-import sys
+import threading
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+
+from . import undelivered
 
 # The operations whose `EventBusName` is a name or an ARN, by AWS's model.
 _OF_A_BUS = (
@@ -55,30 +58,60 @@ def _by_name(handler: Handler, member: str) -> Handler:
 
 
 def _deliver_more() -> None:
-    from ministack.core.arn import ArnParseError, parse_arn
     from ministack.services import eventbridge
 
-    invoke = eventbridge._invoke_target
+    invoke, to_function, local = eventbridge._invoke_target, eventbridge._dispatch_to_lambda, threading.local()
     deliveries = {"logs": _to_logs, "kinesis": _to_kinesis, "firehose": _to_firehose}
+    retries = undelivered.Retries()
+
+    def dispatch_to_lambda(arn: str, payload: str) -> None:
+        local.failed = to_function(arn, payload)
+
+    def deliver(target: dict[str, Any], event: Any, rule: Any, view: Any) -> Any:
+        """What came in the way, if something did."""
+        arn = _parsed(target.get("Arn", ""))
+        failure = undelivered.unreachable(arn)
+        if failure is not None:
+            return failure
+        if arn.service in deliveries and eventbridge._target_matches_request_scope(arn):
+            lost = deliveries[arn.service](arn, target, rule, view or eventbridge._pattern_event_view(event))
+            return undelivered.refused(lost) if lost else None
+        local.failed = ""
+        invoke(target, event, rule, view)
+        return undelivered.not_invoked(arn, local.failed) if local.failed else None
 
     def invoke_target(target: dict[str, Any], event: Any, rule: Any, view: Any = None) -> None:
-        if "GroupName" in rule:  # a schedule: no rule has one
-            target, event, view = *_scheduled(target, event, rule), None
-        try:
-            arn = parse_arn(target.get("Arn", ""))
-        except ArnParseError:
-            arn = None
-        if arn is None or arn.service not in deliveries or not eventbridge._target_matches_request_scope(arn):
-            invoke(target, event, rule, view)
+        if "GroupName" not in rule:  # a rule: each schedule has one
+            failure = deliver(target, event, rule, view)
+            if failure is not None:
+                view = view or eventbridge._pattern_event_view(event)
+                undelivered.of_a_rule(failure, rule, target, view.event_with_detail())
             return
-        view = view or eventbridge._pattern_event_view(event)
-        if lost := deliveries[arn.service](arn, target, rule, view):
-            print(f"an event of {rule.get('Arn') or rule.get('Name')} is lost: {lost}", file=sys.stderr)
 
+        def attempt(number: int) -> Any:
+            made, described = _scheduled(target, event, rule, number)
+            view = eventbridge._pattern_event_view(described)
+            payload = target.get("Input") and (made.get("Input") or described.get("Detail"))
+            return deliver(made, described, rule, None), payload or json.dumps(view.event_with_detail())
+
+        retries.deliver(rule, target, attempt)
+
+    eventbridge._dispatch_to_lambda = dispatch_to_lambda
     eventbridge._invoke_target = invoke_target
 
 
-def _scheduled(target: dict[str, Any], event: dict[str, Any], schedule: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def _parsed(arn: str) -> Any:
+    from ministack.core.arn import ArnParseError, parse_arn
+
+    try:
+        return parse_arn(arn)
+    except ArnParseError:
+        return None
+
+
+def _scheduled(
+    target: dict[str, Any], event: dict[str, Any], schedule: Any, attempt: int
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """A schedule's target and its event, as the Scheduler has them.
 
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
@@ -90,7 +123,7 @@ def _scheduled(target: dict[str, Any], event: dict[str, Any], schedule: Any) -> 
             "schedule-arn": schedule.get("Arn", ""),
             "scheduled-time": datetime.fromtimestamp(event["Time"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "execution-id": str(uuid.uuid4()),
-            "attempt-number": "1",
+            "attempt-number": str(attempt),
         }
         for name, value in of_itself.items():
             text = text.replace(f"<aws.scheduler.{name}>", value)

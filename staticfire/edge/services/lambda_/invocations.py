@@ -34,13 +34,12 @@ class Invocations:
         if kind == "RequestResponse":
             payload = await _payload(call, REQUEST_LIMIT)
             tail = headers.get("x-amz-log-type") == "Tail"
-            return _answer(
-                await self._functions.invoke(ref, payload, trace_id=trace, client_context=context, tail=tail), tail
-            )
+            outcome = await self._functions.invoke(ref, payload, trace_id=trace, client_context=context, tail=tail)
+            return _answer(outcome, trace, tail)
         if kind == "Event":
             payload = await _payload(call, EVENT_LIMIT)
             request_id = await self._functions.enqueue(ref, payload, client_context=context, trace_id=trace)
-            return Response(202, [("x-amzn-requestid", request_id)])
+            return Response(202, [("x-amzn-requestid", request_id), ("x-amzn-trace-id", trace)])
         if kind == "DryRun":
             await self._functions.describe(ref)
             return Response(204)
@@ -98,11 +97,12 @@ def _trace(call: Call) -> str:
     return continued(call.request.headers.get("x-amzn-trace-id"))
 
 
-def _answer(outcome: Outcome, tail: bool) -> Response:
+def _answer(outcome: Outcome, trace: str, tail: bool) -> Response:
     headers = [
         ("content-type", "application/json"),
         ("x-amzn-requestid", outcome.request_id),
         ("x-amz-executed-version", outcome.version),
+        ("x-amzn-trace-id", trace),
     ]
     if outcome.error is not None:
         headers.append(("x-amz-function-error", outcome.error))

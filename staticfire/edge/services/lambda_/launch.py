@@ -18,7 +18,7 @@ import sys
 # The module `typing` takes milliseconds to import; only type checkers read this.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NotRequired, TypedDict
+    from typing import Any, NotRequired, TypedDict
 
     from . import isolation, program
 
@@ -136,6 +136,21 @@ def lambdas_python() -> str:
     return path if os.path.exists(path) else sys.executable
 
 
+def name_files_as_lambda(bootstrap: Any) -> None:
+    """Stack traces tell Lambda's own places of the interpreter's files and of the client's, wherever they lie here."""
+    client = os.path.dirname(os.path.dirname(bootstrap.__file__))
+    places = ((client, "/var/runtime"), (sys.base_prefix, "/var/lang"))
+    extract = bootstrap.extract_traceback
+
+    def named(file: str) -> str:
+        for place, name in places:
+            if file.startswith(f"{place}/"):
+                return name + file[len(place) :]
+        return file
+
+    bootstrap.extract_traceback = lambda trace: [(named(file), *where) for file, *where in extract(trace)]
+
+
 def become_runtime(settings: LaunchSettings) -> None:
     """What awslambdaric's own main does, except that for Python 3.12 and newer it would poll in a new thread for every
     invocation, so that signals get through while it waits. Nothing sends any here, and the thread would cost as much as
@@ -147,6 +162,7 @@ def become_runtime(settings: LaunchSettings) -> None:
     runtime = import_module("awslambdaric.lambda_runtime_client")
     bootstrap = import_module("awslambdaric.bootstrap")
     client = runtime.LambdaRuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    name_files_as_lambda(bootstrap)
     bootstrap.run(settings["handler"], client)
 
 

@@ -193,6 +193,23 @@ def test_targets_that_are_delivered_to_or_not_known_yet_are_no_obstacle() -> Non
         assert said("aws_cloudwatch_event_target", arn=arn) == []
 
 
+def test_a_schedule_of_another_time_zone_is_told() -> None:
+    at_nine = {"schedule_expression": "cron(0 9 * * ? *)", "target": []}
+    [(refuses, text)] = said("aws_scheduler_schedule", **at_nine, schedule_expression_timezone="Europe/Berlin")
+    assert not refuses
+    assert "Europe/Berlin" in text
+    assert said("aws_scheduler_schedule", **at_nine, schedule_expression_timezone="UTC") == []
+    hourly = {"schedule_expression": "rate(1 hour)", "target": []}
+    assert said("aws_scheduler_schedule", **hourly, schedule_expression_timezone="Europe/Berlin") == []
+
+
+def test_a_function_url_for_everybody_is_told_to_ask_for_one_permission_only() -> None:
+    [(refuses, text)] = said("aws_lambda_function_url", authorization_type="NONE")
+    assert not refuses
+    assert "lambda:InvokeFunction" in text
+    assert said("aws_lambda_function_url", authorization_type="AWS_IAM") == []
+
+
 def test_the_ends_of_pipes_are_those_of_the_edge() -> None:
     assert {"source": tuple(SOURCES), "enrichment": ENRICHMENTS, "target": TARGETS} == PIPE_ENDS
     assert (

@@ -14,36 +14,14 @@ from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
 from staticfire.edge.http1.messages import HeaderList, Response
+from staticfire.edge.services.apigateway.common.parameter_keys import is_reserved
 
 from .exchange import Exchange
 from .expressions import Value, compile_value
 
 log = logging.getLogger(__name__)
 
-_RESERVED = frozenset(
-    (
-        "authorization",
-        "connection",
-        "content-encoding",
-        "content-length",
-        "content-location",
-        "forwarded",
-        "keep-alive",
-        "origin",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "te",
-        "trailers",
-        "transfer-encoding",
-        "upgrade",
-        "via",
-        "x-forwarded-for",
-        "x-forwarded-host",
-        "x-forwarded-proto",
-    )
-)
 _STATUS = re.compile(r"[2-5][0-9]{2}")
-_RESERVED_PREFIXES = ("access-control-", "apigw-", "x-amz-", "x-amzn-")
 
 
 class _Change(NamedTuple):
@@ -60,7 +38,7 @@ def _changes(parameters: Mapping[str, str]) -> list[_Change]:
         place, _, name = target.partition(".")
         if place == "header":
             name = name.lower()
-            if name in _RESERVED or name.startswith(_RESERVED_PREFIXES):
+            if is_reserved(name):
                 log.warning("parameter mapping %r is ignored: API Gateway reserves the header %s", key, name)
                 continue
         changes.append(_Change(action, place, name, compile_value(text)))

@@ -147,8 +147,8 @@ def _id_of(text: str) -> str:
 def check_tags(tags: Mapping[str, str]) -> None:
     if len(tags) > TAGS_LIMIT:
         raise bad_request(f"A resource has {TAGS_LIMIT} tags at most")
-    if reserved := sorted(key for key in tags if key.lower().startswith("aws:")):
-        raise bad_request(f"Invalid tag key {reserved[0]}: keys that begin with aws: are reserved")
+    if any(key.lower().startswith("aws:") for key in tags):
+        raise bad_request("Invalid tag key. Tag keys cannot start with 'aws:' (case insensitive)")
 
 
 def _check_cors(api: Record) -> None:

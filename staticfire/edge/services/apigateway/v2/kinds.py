@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from staticfire.edge.services.apigateway.common.parameter_keys import problem_of
+
 from .called import bad_request, merged
 from .parts import Context, Part
 from .records import Keys, Record
@@ -17,7 +19,11 @@ from .subtypes import check_parameters
 
 API_KEY_SELECTION = "$request.header.x-api-key"
 _HTTP_ROUTE = re.compile(r"\$default|(?:ANY|DELETE|GET|HEAD|OPTIONS|PATCH|POST|PUT) /\S*")
+# A variable is a whole part of the path, and a greedy one the last.
+_VARIABLE = re.compile(r"\{[^{}]+\}")
+_STATUS = re.compile(r"[2-5]\d\d")
 _NAME = re.compile(r"[A-Za-z0-9]{1,128}")
+METHODS = ("ANY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 HTTP_TIMEOUT = 30_000
 WEBSOCKET_TIMEOUT = 29_000
 DEFAULT_TTL = 300
@@ -29,7 +35,7 @@ def _route_defaults(context: Context, route: Record) -> Record:
 
 
 def _check_route(context: Context, route: Record, before: Record | None) -> None:
-    if context.is_http and not _HTTP_ROUTE.fullmatch(route["RouteKey"]):
+    if context.is_http and not _is_http_route(route["RouteKey"]):
         raise bad_request(
             'The provided route key is not formatted properly for HTTP protocol. Format should be "<HTTP METHOD> '
             '/<RESOURCE PATH>" or "$default"'
@@ -50,6 +56,14 @@ def _check_route(context: Context, route: Record, before: Record | None) -> None
     authorizer = authorizers.get(route.get("AuthorizerId", ""))
     if authorizer is None or authorizer["AuthorizerType"] != _AUTHORIZER_TYPES[kind]:
         raise bad_request(f"Unable to {verb} route. Authorizer type is invalid or null.")
+
+
+def _is_http_route(key: str) -> bool:
+    if not _HTTP_ROUTE.fullmatch(key) or "?" in key:
+        return False
+    *parts, last = key.split("/")[1:] or [""]
+    variables = [part for part in (*parts, last) if "{" in part or "}" in part]
+    return all(_VARIABLE.fullmatch(part) for part in variables) and not any("+}" in part for part in parts)
 
 
 def _change_route(before: Record, changes: Mapping[str, Any]) -> Record:
@@ -106,6 +120,7 @@ def _check_integration(context: Context, integration: Record, before: Record | N
         return
     if kind not in ("AWS_PROXY", "HTTP_PROXY"):
         raise bad_request(f"Integration type {kind} is not supported for HTTP APIs: use AWS_PROXY or HTTP_PROXY")
+    _check_mappings(integration, subtype)
     if subtype is not None:
         check_parameters(subtype, integration)
         return
@@ -113,9 +128,27 @@ def _check_integration(context: Context, integration: Record, before: Record | N
         raise bad_request(f"IntegrationUri is required for an integration of type {kind}")
     if kind == "HTTP_PROXY" and not integration.get("IntegrationMethod"):
         raise bad_request("IntegrationMethod is required for an integration of type HTTP_PROXY")
+    if integration.get("IntegrationMethod", "ANY") not in METHODS:
+        raise bad_request(f"Invalid IntegrationMethod specified. Valid options are {','.join(METHODS)}")
     version = integration["PayloadFormatVersion"]
     if version not in ("1.0", "2.0") or (kind == "HTTP_PROXY" and version != "1.0"):
         raise bad_request(f"PayloadFormatVersion {version} is not supported for the integration type {kind}")
+
+
+def _check_mappings(integration: Record, subtype: str | None) -> None:
+    """A service's parameters are its own; what a response changes is said by its status."""
+    for member in ("RequestTemplates", "TemplateSelectionExpression"):
+        if integration.get(member):
+            raise bad_request(f"{member} is supported only for WebSocket APIs")
+    problem = "" if subtype else problem_of(integration.get("RequestParameters") or {}, of_response=False)
+    for status, parameters in (integration.get("ResponseParameters") or {}).items():
+        if not _STATUS.fullmatch(status):
+            raise bad_request(f"Invalid status code specified: {status}. It must be from 200 to 599")
+        problem = problem or problem_of(parameters, of_response=True)
+    if problem:
+        raise bad_request(
+            f"Invalid mapping expression specified: Validation Result: warnings : [], errors : [{problem}]"
+        )
 
 
 def _change_integration(before: Record, changes: Mapping[str, Any]) -> Record:
@@ -155,6 +188,8 @@ def _check_authorizer(context: Context, authorizer: Record, before: Record | Non
 
 
 def _check_model(context: Context, model: Record, before: Record | None) -> None:
+    if context.is_http:
+        raise bad_request("Models are supported only for WebSocket APIs")
     if not _NAME.fullmatch(model["Name"]):
         raise bad_request("Model name must be alphanumeric: " + model["Name"])
     try:

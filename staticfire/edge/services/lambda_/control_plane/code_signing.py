@@ -14,6 +14,16 @@ from .called import conflict, function_of, missing, page_of, ref_of, stamp
 KIND = "code-signing-config"
 
 
+def check_code_signing(records: FunctionRecords, scope: Scope, arn: str) -> None:
+    if records.get(scope, KIND, arn.rpartition(":")[2]) is None:
+        raise AwsError(
+            404,
+            "CodeSigningConfigNotFoundException",
+            "The code signing configuration cannot be found. Check that the provided configuration is not deleted: "
+            f"{arn}.",
+        )
+
+
 class CodeSigningOperations:
     def __init__(self, records: FunctionRecords) -> None:
         self._records = records
@@ -63,13 +73,7 @@ class CodeSigningOperations:
     async def put_of_function(self, call: Call, params: Params) -> Record:
         ref = ref_of(self._records, call, params)
         arn = params["CodeSigningConfigArn"]
-        if self._records.get(call.scope, KIND, arn.rpartition(":")[2]) is None:
-            raise AwsError(
-                404,
-                "CodeSigningConfigNotFoundException",
-                "The code signing configuration cannot be found. Check that the provided configuration is not deleted: "
-                f"{arn}.",
-            )
+        check_code_signing(self._records, call.scope, arn)
         async with self._records.changing(ref.scope, ref.name):
             function = {**function_of(self._records, ref), "code_signing": arn}
             await self._records.put(ref.scope, "function", ref.name, record=function)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 from xml.etree import ElementTree
@@ -48,6 +49,9 @@ _DEFAULTS: Record = {
     "TracingConfig": {"Mode": "PassThrough"},
 }
 
+# https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html: Java 11, Python 3.12, .NET 8, and later ones of each.
+_SNAPPED = re.compile(r"java(?:1[17]|2\d)|python3\.(?:1[2-9]|[2-9]\d)|dotnet(?:8|[1-9]\d)")
+
 
 class Configurations:
     def __init__(self, emulator: Emulator, records: FunctionRecords) -> None:
@@ -75,6 +79,9 @@ class Configurations:
             after |= await self._vpc(scope, before, params["VpcConfig"])
         if params.get("SnapStart") is not None:
             after["SnapStart"] = {"ApplyOn": params["SnapStart"].get("ApplyOn", "None"), "OptimizationStatus": "Off"}
+        if after["SnapStart"]["ApplyOn"] != "None" and not _SNAPPED.match(after.get("Runtime") or ""):
+            runtime = after.get("Runtime") or "A container image"
+            raise invalid(f"{runtime} is not supported for SnapStart enabled functions.")
         if params.get("ImageConfig") is not None:
             image = {name: value for name, value in params["ImageConfig"].items() if value}
             after["ImageConfigResponse"] = {"ImageConfig": image} if image else None
@@ -200,6 +207,11 @@ def _logging(name: str, before: Mapping[str, Any] | None, changes: Mapping[str, 
     after = {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{name}", **(before or {}), **(changes or {})}
     after["LogGroup"] = after["LogGroup"] or f"/aws/lambda/{name}"
     levels = {"ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO"}
+    if after["LogFormat"] == "Text" and any((changes or {}).get(level) for level in levels):
+        raise invalid(
+            'LogLevel is not supported when LogFormat is set to "Text". Remove LogLevel from your request or change '
+            'the LogFormat to "JSON" and try again.'
+        )
     if after["LogFormat"] == "JSON":
         return {**levels, **after}
     return {member: value for member, value in after.items() if member not in levels}

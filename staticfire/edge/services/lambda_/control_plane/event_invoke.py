@@ -87,7 +87,7 @@ class EventInvokeOperations:
             if not arn:
                 continue
             service = arn.split(":")[2]
-            if service not in DESTINATIONS:
+            if service not in DESTINATIONS or (side, service) == ("OnSuccess", "s3"):
                 raise invalid(f"The provided destination config {_java(config)} is invalid.")
             if service == "lambda":
                 self._check_function(ref, arn)

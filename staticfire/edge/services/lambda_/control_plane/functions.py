@@ -29,6 +29,7 @@ from .called import (
     ref_of,
     stamp,
 )
+from .code_signing import check_code_signing
 from .configuration import Configurations, fingerprint
 from .packages import Locate, Package, Packages
 
@@ -100,11 +101,15 @@ class FunctionOperations:
                 "Version": LATEST,
                 "LastModified": stamp(),
             }
+            if params.get("CodeSigningConfigArn"):
+                check_code_signing(self._records, scope, params["CodeSigningConfigArn"])
             _check_source(begun["PackageType"], params["Code"], "creating")
             configuration = await self._configurations.changed(scope, begun, params)
             package = await self._packages.take(scope, params["Code"])
             latest = being_created(_with_package(configuration, package))
             function = {"latest": latest, "next": 1, "tags": dict(params.get("Tags") or {})}
+            if params.get("CodeSigningConfigArn"):
+                function["code_signing"] = params["CodeSigningConfigArn"]
             puts = {}
             if params.get("Publish"):
                 version = being_created(self._version(function, ref))

@@ -28,6 +28,8 @@ class PermissionOperations:
         ref = ref_of(self._records, call, params)
         if ref.qualifier == LATEST:
             raise invalid("We currently do not support adding policies for $LATEST.")
+        if params.get("FunctionUrlAuthType") and params["Action"] != "lambda:InvokeFunctionUrl":
+            raise invalid("FunctionUrlAuthType is only supported for lambda:InvokeFunctionUrl action")
         principal = _principal(params["Principal"])
         async with self._records.changing(ref.scope, ref.name):
             function_of(self._records, ref if ref.qualifier is None else ref._replace(qualifier=None))

@@ -31,6 +31,7 @@ _LISTED_RUNTIMES = (
     *("provided.al2", "nodejs4.3-edge", "nodejs18.x", "ruby3.2", "python3.4", "ruby3.3", "ruby3.4", "ruby2.5"),
     *("python3.6", "python2.7"),
 )
+MOST_COMPATIBLE = 15  # runtimes of a layer version, by AWS's model
 LISTED = f"Member must satisfy enum value set: [{', '.join(RUNTIMES)}]"
 
 _REGION = r"(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}"
@@ -47,6 +48,8 @@ def _between(least: int, most: int) -> Callable[[Any], str | None]:
 
 
 def _compatible(runtimes: Any) -> str | None:
+    if len(runtimes) > MOST_COMPATIBLE:
+        return f"Member must have length less than or equal to {MOST_COMPATIBLE}"
     known = {*RUNTIMES, *LATER_RUNTIMES, *DEPRECATED_RUNTIMES}
     return None if set(runtimes) <= known else LISTED
 

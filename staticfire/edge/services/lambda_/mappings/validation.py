@@ -59,6 +59,9 @@ EMPTY_IS_NONE = (
     "SourceAccessConfigurations",
 )
 SHORTEST_AGE = 60
+BROKERS = ("kafka", "mq", "rds")  # Amazon DocumentDB's clusters have ARNs of `rds`
+# The most to which an account's quota of five can be raised.
+MOST_FILTERS = 10
 
 
 def kind_of(settings: Mapping[str, Any]) -> str:
@@ -68,7 +71,10 @@ def kind_of(settings: Mapping[str, Any]) -> str:
     arn = settings.get("EventSourceArn")
     if not arn:
         raise refused("Unrecognized event source.")
-    return str(arn).split(":")[2]
+    kind = str(arn).split(":")[2]
+    if kind not in ("sqs", "dynamodb", "kinesis", *BROKERS):
+        raise refused("Unrecognized event source.")
+    return kind
 
 
 def created(params: Mapping[str, Any]) -> Settings:
@@ -148,7 +154,10 @@ def _check_destinations(params: Mapping[str, Any]) -> None:
 def _check(settings: Mapping[str, Any], params: Mapping[str, Any], kind: str) -> None:
     if kind in ("sqs", "dynamodb", "kinesis"):
         _check_of_kind(settings, params, kind)
-    for pattern in (settings.get("FilterCriteria") or {}).get("Filters") or ():
+    filters = (settings.get("FilterCriteria") or {}).get("Filters") or ()
+    if len(filters) > MOST_FILTERS:
+        raise refused(f"A mapping has at most {MOST_FILTERS} filters; {len(filters)} were given.")
+    for pattern in filters:
         if not isinstance(pattern.get("Pattern"), str):
             raise refused("Invalid filter pattern definition.")
     try:

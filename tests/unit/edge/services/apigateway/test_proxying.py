@@ -62,7 +62,6 @@ async def test_request_parameters_are_mapped(lab: Lab) -> None:
         "append:header.x-both": "$request.header.x-more",
         "overwrite:header.x-over": "$context.routeKey",
         "remove:header.x-gone": "''",
-        "overwrite:header.authorization": "reserved",
         "append:querystring.colour": "$stageVariables.colour",
         "overwrite:querystring.q": "$request.querystring.other",
         "remove:querystring.gone": "''",

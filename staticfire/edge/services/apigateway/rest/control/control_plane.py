@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from staticfire.edge.aws.calls import AwsError, Call
-from staticfire.edge.aws.protocol import Operations
+from staticfire.edge.aws.protocol import Operations, Params
 from staticfire.edge.aws.protocol.operations import Carry
 from staticfire.edge.http1.messages import Response
 from staticfire.edge.services.apigateway.rest.records import RestRecords
@@ -28,7 +29,7 @@ from .methods import MethodOperations
 from .models import ModelOperations
 from .resources import ResourceOperations
 from .stages import StageOperations
-from .tags import OtherTags, RestTagOperations
+from .tags import OtherTags, RestTagOperations, check_tags
 from .trying import TrialOperations, Trier
 from .usage import UsageOperations
 from .usage_plans import UsagePlanOperations
@@ -57,7 +58,7 @@ class RestControlPlane:
             _of_account(records),
             _of_documents(records, address),
         ):
-            self._operations.add(table)
+            self._operations.add({name: _with_tags_checked(carry) for name, carry in table.items()})
         tags = RestTagOperations(records, self._other_tags)
         self._operations.add({"GetTags": tags.get, "TagResource": tags.tag, "UntagResource": tags.untag})
         trials = TrialOperations(records, trier)
@@ -81,6 +82,17 @@ class RestControlPlane:
 
     async def passed(self, call: Call, status: int) -> None:
         """Nothing passes."""
+
+
+def _with_tags_checked(carry: Carry) -> Carry:
+    """What makes something with tags refuses those that are AWS's own."""
+
+    async def checked(call: Call, params: Params) -> Any:
+        if params.get("tags"):
+            check_tags(params["tags"])
+        return await carry(call, params)
+
+    return checked
 
 
 def _of_apis(records: RestRecords, mapped: MappedDomains) -> dict[str, Carry]:

@@ -10,6 +10,7 @@ from staticfire.edge.services.apigateway.rest.records import Record, RestRecords
 
 from . import patches
 from .common import bad_request, in_order, made, new_id, not_found, now, page, required_api
+from .stage_patches import check_variables
 from .stages import check_name, new_stage
 
 PATHS = ("/description",)
@@ -66,6 +67,7 @@ class DeploymentOperations:
             stage["deploymentId"] = deployment_id
             stage.pop("canarySettings", None)
         if params.get("variables"):
+            check_variables(params["variables"])
             stage["variables"] = params["variables"]
         if params.get("stageDescription"):
             stage["description"] = params["stageDescription"]

@@ -220,10 +220,22 @@ class Import:
             raise _failed(f"Unable to put {where}", error) from error
         if method.integration is not None:
             try:
-                record["methodIntegration"] = _integration(resource, record, method.integration)
+                integration = self._integration(resource, record, method.integration)
             except AwsError as error:
                 raise _failed(f"Unable to put integration on {where.removeprefix('method on ')}", error) from error
+            try:
+                responses = _responses(record, method.integration)
+            except AwsError as error:
+                place = where.removeprefix("method on ")
+                raise _failed(f"Unable to put integration response on {place}", error) from error
+            if responses:
+                integration["integrationResponses"] = responses
+            record["methodIntegration"] = integration
         return record
+
+    def _integration(self, resource: Record, method: Record, document: Document) -> Record:
+        integration = new_integration(resource["id"], _integration_params(document))
+        return checked_integration(integration, method, self._api, self._scope.account)
 
 
 def imported_part(part: Document) -> Record:
@@ -232,7 +244,7 @@ def imported_part(part: Document) -> Record:
     return new_part({name: str(value) for name, value in location.items()}, text)
 
 
-def _integration(resource: Record, method: Record, document: Document) -> Record:
+def _integration_params(document: Document) -> dict[str, Any]:
     """The extension's words are in lower case where the API's are in upper case."""
     params: dict[str, Any] = {name: document[name] for name in _OF_INTEGRATION if document.get(name) is not None}
     params["type"] = str(document.get("type") or "").upper()
@@ -254,14 +266,15 @@ def _integration(resource: Record, method: Record, document: Document) -> Record
     for name in ("requestParameters", "requestTemplates"):
         if name in params:
             params[name] = {key: _text(value) for key, value in mapping(params[name], name).items()}
-    integration = checked_integration(new_integration(resource["id"], params), method)
+    return params
+
+
+def _responses(method: Record, document: Document) -> dict[str, Record]:
     responses: dict[str, Record] = {}
     for pattern, one in mapping(document.get("responses"), "responses of an integration").items():
-        response = _response(pattern, mapping(one, f"the integration response {pattern}"))
+        response = checked_response(_response(pattern, mapping(one, f"the integration response {pattern}")), method)
         responses[response["statusCode"]] = response
-    if responses:
-        integration["integrationResponses"] = responses
-    return integration
+    return responses
 
 
 def _response(pattern: str, wants: Document) -> Record:
@@ -273,7 +286,7 @@ def _response(pattern: str, wants: Document) -> Record:
             response[name] = {key: _text(value) for key, value in mapping(wants[name], name).items()}
     if wants.get("contentHandling"):
         response["contentHandling"] = str(wants["contentHandling"]).upper()
-    return checked_response(response)
+    return response
 
 
 def _text(value: Any) -> str | None:

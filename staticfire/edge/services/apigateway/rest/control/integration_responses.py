@@ -28,14 +28,15 @@ class IntegrationResponseOperations:
         scope, api_id = call.scope, params["restApiId"]
         async with self._records.changing(scope, api_id):
             resource = required_resource(self._records, scope, params)
-            integration = required_integration(required_method(resource, params))
+            method = required_method(resource, params)
+            integration = required_integration(method)
             response = {"statusCode": params["statusCode"]}
             response |= {
                 member: params[member]
                 for member in ("selectionPattern", "responseParameters", "responseTemplates", "contentHandling")
                 if params.get(member) is not None
             }
-            checked_response(response)
+            checked_response(response, method)
             integration.setdefault("integrationResponses", {})[params["statusCode"]] = response
             await self._records.put(scope, "rest-resource", api_id, resource["id"], record=resource)
         return response
@@ -57,10 +58,11 @@ class IntegrationResponseOperations:
         scope, api_id = call.scope, params["restApiId"]
         async with self._records.changing(scope, api_id):
             resource = required_resource(self._records, scope, params)
-            response = _required(required_integration(required_method(resource, params)), params)
+            method = required_method(resource, params)
+            response = _required(required_integration(method), params)
             for patch in patches.read(params):
                 _change(response, patch)
-            checked_response(response)
+            checked_response(response, method)
             await self._records.put(scope, "rest-resource", api_id, resource["id"], record=resource)
         return response
 
@@ -72,8 +74,9 @@ def _required(integration: Record, params: Mapping[str, Any]) -> Record:
     return response
 
 
-def checked_response(response: Record) -> Record:
-    """Refuse what no template or header can be; an empty template is none."""
+def checked_response(response: Record, method: Record) -> Record:
+    """Refuse what no template or header can be, and headers that the method's response does not declare; an empty
+    template is none."""
     templates = response.get("responseTemplates") or {}
     for content_type in templates:
         if CONTENT_TYPE.fullmatch(content_type) is None:
@@ -82,11 +85,14 @@ def checked_response(response: Record) -> Record:
             )
     if templates:
         response["responseTemplates"] = {name: template or None for name, template in templates.items()}
+    declared = (method.get("methodResponses") or {}).get(response["statusCode"], {}).get("responseParameters") or {}
     for target, source in (response.get("responseParameters") or {}).items():
         if _TARGET.fullmatch(target) is None:
             raise invalid_mapping(target)
         if _SOURCE.fullmatch(source or "") is None:
             raise invalid_mapping(source)
+        if target not in declared:
+            raise invalid_mapping(target, "Invalid mapping expression parameter specified")
     return response
 
 

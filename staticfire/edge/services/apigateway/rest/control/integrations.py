@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from staticfire.edge.aws.calls import Call
+from staticfire.edge.aws.calls import AwsError, Call
 from staticfire.edge.aws.protocol import Params
 from staticfire.edge.services.apigateway.rest.records import Record, RestRecords
 
@@ -33,6 +33,7 @@ _FUNCTION = re.compile(
     r"(?:invocations|response-streaming-invocations)",
     re.DOTALL,
 )
+_ROLE = re.compile(r"arn:[^:]+:iam::(\d{12}):")
 _TARGET = re.compile(r"integration\.request\.(path|querystring|header|multivaluequerystring|multivalueheader)\.\S+")
 _OF_REQUEST = re.compile(r"method\.request\.(?P<place>\w+)(?:\.(?P<name>.+))?")
 _SOURCE = re.compile(r"'.*'|method\.request\..+|context\..+|stageVariables\..+", re.DOTALL)
@@ -65,7 +66,7 @@ class IntegrationOperations:
             resource = required_resource(self._records, scope, params)
             method = required_method(resource, params)
             integration = new_integration(resource["id"], params)
-            checked_integration(integration, method)
+            self._check(call, api_id, integration, method)
             method["methodIntegration"] = integration
             await self._records.put(scope, "rest-resource", api_id, resource["id"], record=resource)
         return integration
@@ -93,9 +94,12 @@ class IntegrationOperations:
             integration = required_integration(method)
             for patch in patches.read(params):
                 _change(integration, patch)
-            checked_integration(integration, method)
+            self._check(call, api_id, integration, method)
             await self._records.put(scope, "rest-resource", api_id, resource["id"], record=resource)
         return integration
+
+    def _check(self, call: Call, api_id: str, integration: Record, method: Record) -> None:
+        checked_integration(integration, method, self._records.api(call.scope, api_id) or {}, call.scope.account)
 
 
 def required_integration(method: Record) -> Record:
@@ -126,19 +130,23 @@ def new_integration(resource_id: str, params: Mapping[str, Any]) -> Record:
     return integration
 
 
-def checked_integration(integration: Record, method: Record) -> Record:
+def checked_integration(integration: Record, method: Record, api: Record, account: str) -> Record:
     """Refuse what AWS refuses of an integration of this method."""
-    kind = integration["type"]
+    kind, is_edge = integration["type"], "EDGE" in (api.get("endpointConfiguration") or {}).get("types", ())
     if kind != "MOCK" and not integration.get("httpMethod"):
         raise bad_request("Enumeration value for HttpMethod must be non-empty")
     if integration.get("httpMethod") and integration["httpMethod"] not in NAMES:
         raise bad_request(f"Invalid HttpMethod specified. Valid options are {','.join(NAMES)}")
     if integration["passthroughBehavior"] not in PASSING:
         raise bad_request(f"Invalid passthrough behavior specified. Valid options are {','.join(PASSING)}")
-    if integration["timeoutInMillis"] < SHORTEST_MILLIS:
+    # An account may have a longer time granted for Regional and private APIs.
+    if integration["timeoutInMillis"] < SHORTEST_MILLIS or (
+        is_edge and integration["timeoutInMillis"] > LONGEST_MILLIS
+    ):
         raise bad_request(f"Timeout should be between {SHORTEST_MILLIS} ms and {LONGEST_MILLIS} ms")
     if kind in ("AWS", "AWS_PROXY"):
         _check_arn(kind, integration.get("uri") or "")
+        _check_role(integration, account)
     elif kind in ("HTTP", "HTTP_PROXY") and not _is_address(integration.get("uri") or ""):
         raise bad_request("Invalid HTTP endpoint specified for URI")
     if integration.get("connectionType") == "VPC_LINK" and not integration.get("connectionId"):
@@ -163,6 +171,18 @@ def _check_arn(kind: str, uri: str) -> None:
         raise bad_request(
             "Integrations of type 'AWS_PROXY' currently only supports Lambda function and Firehose stream invocations."
         )
+
+
+def _check_role(integration: Record, account: str) -> None:
+    """A service is called as a role of the API's account, or as the caller; a function may do without."""
+    credentials = integration.get("credentials")
+    if not credentials:
+        if integration["uri"].split(":")[4] != "lambda":
+            raise bad_request("Role ARN must be specified for AWS integrations")
+    elif not credentials.startswith(("arn:", "${")):
+        raise bad_request("Invalid ARN specified in the request")
+    elif (match := _ROLE.match(credentials)) and match[1] != account:
+        raise AwsError(403, "AccessDeniedException", "Cross-account pass role is not allowed.")
 
 
 def _check_parameters(parameters: Mapping[str, str], declared: Mapping[str, bool]) -> None:

@@ -90,8 +90,11 @@ class MethodOperations:
             raise bad_request(f"Invalid authorization type specified. Valid options are {','.join(TYPES)}")
         if kind not in WITH_AUTHORIZER:
             method.pop("authorizerId", None)
-        elif not self._records.get(scope, "rest-authorizer", api_id, method.get("authorizerId", "")):
-            raise bad_request(NO_AUTHORIZER)
+        else:
+            authorizer = self._records.get(scope, "rest-authorizer", api_id, method.get("authorizerId", ""))
+            of_a_pool = (authorizer or {}).get("type") == "COGNITO_USER_POOLS"
+            if authorizer is None or of_a_pool != (kind == "COGNITO_USER_POOLS"):
+                raise bad_request(NO_AUTHORIZER)
         validator = method.get("requestValidatorId")
         if validator and not self._records.get(scope, "rest-validator", api_id, validator):
             raise bad_request("Invalid Request Validator identifier specified")

@@ -34,6 +34,10 @@ SETTINGS: Mapping[str, tuple[str, Callable[[str], Any], Any]] = {
 DEFAULTS = {member: default for member, _, default in SETTINGS.values() if default is not None}
 LEVELS = ("OFF", "ERROR", "INFO")
 EVERY = "*/*"
+LONGEST_CACHED = 3600
+CACHE_SIZES = ("0.5", "1.6", "6.1", "13.5", "28.4", "58.2", "118", "237")
+_VARIABLE = re.compile(r"\w+", re.ASCII)
+_VALUE = re.compile(r"[A-Za-z0-9\-._~:/?#&=, ]*")
 
 _SETTING = re.compile(rf"/(?P<method>.+/[^/]+)/(?P<name>{'|'.join(SETTINGS)})")
 _COPIES = ("/deploymentId", "/variables")
@@ -59,6 +63,17 @@ def _valid_paths() -> str:
         after = ", ".join(f"{at}/{name}" for name in list(SETTINGS)[6:])
         text += f", {before}, {burst}{gap}{rate}{gap}{ttl}, {after}"
     return f"[{text}, /variables/{{variable_name}}, /tracingEnabled]"
+
+
+def check_variables(variables: Mapping[str, str]) -> None:
+    for name, value in variables.items():
+        if _VARIABLE.fullmatch(name) is None:
+            raise bad_request(f"Invalid stage variable name {name}.  Please use alphanumeric characters and '_'.")
+        if _VALUE.fullmatch(value or "") is None:
+            raise bad_request(
+                f"Invalid stage variable value of key {name}.  Please use values with alphanumeric characters and the "
+                "symbols ' ', -', '.', '_', ':', '/', '?', '&', '=', and ','."
+            )
 
 
 class StagePatches:
@@ -102,12 +117,15 @@ class StagePatches:
         canary = {"deploymentId": stage["deploymentId"], "percentTraffic": 0.0, "useStageCache": False}
         canary |= stage.get("canarySettings") or {}
         if is_override:
+            check_variables({parts[2]: patch.value or ""})
             canary["stageVariableOverrides"] = {**canary.get("stageVariableOverrides", {}), parts[2]: patch.value}
         elif member == "deploymentId":
             self._require_deployment(scope, api_id, patch.value)
             canary[member] = patch.value
         elif member == "percentTraffic":
             canary[member] = number(patch.value, "percentTraffic")
+            if not 0 <= canary[member] <= 100:
+                raise bad_request(f"Invalid percentTraffic specified: {patch.value} is not from 0.0 to 100.0")
         else:
             canary[member] = truth(patch.value)
         stage["canarySettings"] = canary
@@ -150,10 +168,13 @@ def _plain(stage: Record, patch: Patch) -> None:
     elif top == "variables" and len(parts) == 2:
         patches.change_map({}, top, Patch("add", patch.path, patch.value, None), patch.value)
         if patch.op != "remove":
+            check_variables({parts[1]: patch.value or ""})
             stage[top] = {**stage.get(top, {}), parts[1]: patch.value or ""}
         elif parts[1] in stage.get(top, {}):
             patches.change_map(stage, top, patch, None)
     elif len(parts) == 1 and top in ("description", "clientCertificateId", "documentationVersion", "cacheClusterSize"):
+        if top == "cacheClusterSize" and patch.value not in CACHE_SIZES:
+            raise bad_request(f"Invalid cache cluster size specified. Valid options are {','.join(CACHE_SIZES)}")
         patches.set_or_drop(stage, top, None if patch.op == "remove" else patch.value)
     elif patch.path == "/tracingEnabled":
         stage[top] = truth(patch.value)
@@ -175,6 +196,8 @@ def _set(stage: Record, patch: Patch) -> None:
     value = reader(patch.value or "")
     if member == "loggingLevel" and value not in LEVELS:
         raise bad_request(f"Invalid logging level specified: {value}. Must be one of: [{', '.join(LEVELS)}]")
+    if member == "cacheTtlInSeconds" and not 0 <= value <= LONGEST_CACHED:
+        raise bad_request(f"Invalid cache ttl specified: {value} is not from 0 to {LONGEST_CACHED}")
     settings = stage["methodSettings"]
     settings.setdefault(match["method"], {**DEFAULTS, **settings.get(EVERY, {})})[member] = value
 

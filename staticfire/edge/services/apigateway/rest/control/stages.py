@@ -22,7 +22,7 @@ from .common import (
     refuse_mapped,
     required_api,
 )
-from .stage_patches import StagePatches
+from .stage_patches import StagePatches, check_variables
 
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 CACHE = "0.5"
@@ -102,6 +102,7 @@ def check_name(name: str) -> None:
 
 def new_stage(params: Mapping[str, Any], deployment_id: str) -> Record:
     """A stage's document by what CreateStage, or CreateDeployment, says."""
+    check_variables(params.get("variables") or {})
     cached = bool(params.get("cacheClusterEnabled"))
     moment = now()
     stage: Record = made(

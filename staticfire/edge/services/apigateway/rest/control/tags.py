@@ -28,6 +28,13 @@ KINDS: Mapping[str, tuple[str, str]] = {
 OtherTags = Mapping[str, tuple[str, str, Callable[[], asyncio.Lock]]]
 
 
+def check_tags(tags: Mapping[str, str]) -> None:
+    if len(tags) > MOST:
+        raise bad_request(f"A resource can have at most {MOST} tags")
+    if any(key.lower().startswith("aws:") for key in tags):
+        raise bad_request("Invalid tag key. Tag keys cannot start with 'aws:' (case insensitive)")
+
+
 class RestTagOperations:
     """`others`: further kinds, as KINDS has them, each with the lock under which it changes."""
 
@@ -43,8 +50,7 @@ class RestTagOperations:
         async with self._lock(call.scope, params):
             key, member, record = self._required(call.scope, params)
             tags = {**(record.get(member) or {}), **params["tags"]}
-            if len(tags) > MOST:
-                raise bad_request(f"A resource can have at most {MOST} tags")
+            check_tags(tags)
             await self._records.write({key: {**record, member: tags}})
 
     async def untag(self, call: Call, params: Params) -> None:

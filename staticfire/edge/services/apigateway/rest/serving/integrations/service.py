@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 from staticfire.edge.aws.calls import FORM, AwsError, Scope
+from staticfire.edge.aws.models import UnknownName, model, single_model
 from staticfire.edge.http1.messages import Response
 from staticfire.edge.services.apigateway.common.service_calls import ServiceCalls
 from staticfire.edge.services.apigateway.common.texts import with_stage_variables
@@ -38,23 +39,18 @@ _URI = re.compile(
 )
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}|\*):")
 _PLACE = re.compile(r"\{([^}]+)\}")
-# The names that boto3's models have, where the URI's service has another.
-_MODELS = {"states": "stepfunctions", "monitoring": "cloudwatch"}
 _SIGNED_AS = {"email": "ses", "streams.dynamodb": "dynamodb"}
 
 
 @lru_cache(64)
 def _metadata(service: str) -> Mapping[str, Any]:
-    """What botocore's model says of a service: its protocol, its version, the prefix of its targets."""
-    from botocore.exceptions import DataNotFoundError, UnknownServiceError
-    from botocore.loaders import Loader
-
+    """What AWS's model says of a service: its protocol, its version, the prefix of its targets; nothing of no model."""
     try:
-        model = Loader().load_service_model(_MODELS.get(service, service), "service-2")
-    except (DataNotFoundError, UnknownServiceError):
+        if service == "streams.dynamodb":  # signed as DynamoDB, and another one's targets
+            return single_model("dynamodbstreams").metadata
+        return model(_SIGNED_AS.get(service, service)).metadata
+    except UnknownName:
         return {}
-    metadata: Mapping[str, Any] = model["metadata"]
-    return metadata
 
 
 class ServiceCall(NamedTuple):
