@@ -174,7 +174,7 @@ def make_root(place: Place) -> None:
 
 
 def end_nesting(proc: str) -> None:
-    """No user namespace below this one, in which the function would have all capabilities again, over its own mounts."""
+    """No user namespace below this one, where the function would have all capabilities again, over its own mounts."""
     path = f"{proc}/sys/user/max_user_namespaces"
     if os.path.exists(path):  # some sandboxes' /proc has no such file, and they no such namespaces
         with open(path, "w") as file:
