@@ -37,7 +37,11 @@ def loop(barrier: Any, warm_up: float, seconds: float, results: Any) -> None:
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # metrics and logs: to the end of the process
     handler = importlib.import_module("usage.api").handler
     events = [event(user) for user in range(USERS)]
-    handler(events[0], Context())
+    try:
+        handler(events[0], Context())
+    except BaseException:
+        barrier.abort()  # or the others wait for this one
+        raise
     barrier.wait()
     counted, number = 0, 0
     counts_from = time.perf_counter() + warm_up

@@ -116,13 +116,14 @@ class FunctionOperations:
         return answer
 
     async def update_code(self, call: Call, params: Params, package: Package | None = None) -> Record:
-        """With a `package` that was taken already."""
+        """With a `package`, what was saved goes in, whatever AWS's API tells of the update before it."""
         ref = ref_of(self._records, call, params)
         scope, name = ref.scope, ref.name
         async with self._records.changing(scope, name):
             function = function_of(self._records, ref)
             latest = settled(function["latest"])
             _check_source(latest["PackageType"], params, "updating")
+            saved = package is not None
             package = package or await self._packages.take(scope, params)
             check_revision(params.get("RevisionId"), latest["RevisionId"])
             changed = _with_package({**latest, "LastModified": stamp()}, package)
@@ -130,7 +131,8 @@ class FunctionOperations:
                 changed["Architectures"] = params["Architectures"]
             if params.get("DryRun"):
                 return changed
-            _check_idle(ref, latest)
+            if not saved:
+                _check_idle(ref, latest)
             function["latest"] = being_updated(changed)
             puts = {}
             if params.get("Publish"):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from staticfire.edge.aws.calls import AwsError, Scope
-from staticfire.edge.services.lambda_ import FunctionRef, Functions, live_code
+from staticfire.edge.services.lambda_ import FunctionRef, Functions, function_records, live_code
 from staticfire.edge.services.lambda_.code import Change, hexadecimal
 from staticfire.edge.services.lambda_.live_code import LiveCode
 from tests.unit.edge.kit import request
@@ -90,7 +90,10 @@ async def test_a_layer_keeps_its_number_and_its_functions_start_anew(lab: Lab, s
         assert said(await functions.invoke(ref, b"{}")) == 2
 
 
-async def test_one_zip_goes_into_many_functions_and_saves_in_a_row_do_not_wait(lab: Lab, said: Said) -> None:
+async def test_one_zip_goes_into_many_functions_and_a_save_does_not_wait_for_the_one_before(
+    lab: Lab, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(function_records, "SETTLE_SECONDS", 3600)  # so long AWS's API says that an update is under way
     refs = [lab.deploy({"app.py": WAITS}, name=f"f{number}", **DESCRIBED) for number in range(5)]
     async with lab.running() as functions:
         live = live_of(functions)
