@@ -20,10 +20,8 @@ from staticfire.testing.kit import AccountLogs, ApiAnswer, ApiClient, StackUnder
 
 
 @pytest.fixture(scope="session", params=["gateway", pytest.param("gateway-image", marks=pytest.mark.slow)])
-def staticfire_stack_name(request: pytest.FixtureRequest, staticfire_target: str) -> str:
-    """The gateway as a zip and as an image. In the containers of compose no image starts; `up` refuses it there."""
-    if request.param == "gateway-image" and staticfire_target != "embedded":
-        pytest.skip("the gateway as an image is tried on the embedded target alone")
+def staticfire_stack_name(request: pytest.FixtureRequest) -> str:
+    """The gateway as a zip and as an image."""
     return str(request.param)
 
 

@@ -13,10 +13,8 @@ from staticfire.testing.kit import AccountFunctions, ApiClient, StackUnderTest, 
 
 
 @pytest.fixture(scope="session", params=["todos", "todos-node"])
-def staticfire_stack_name(request: pytest.FixtureRequest, staticfire_target: str) -> str:
-    """The service in Python, and the one in JavaScript; the latter where it costs least."""
-    if request.param == "todos-node" and staticfire_target != "embedded":
-        pytest.skip("the service in JavaScript is tried on the embedded target alone")
+def staticfire_stack_name(request: pytest.FixtureRequest) -> str:
+    """The service in Python, and the one in JavaScript."""
     return str(request.param)
 
 

@@ -184,6 +184,8 @@ def _cache(settings: Settings) -> Check:
 
 def _namespaces(settings: Settings) -> Check:
     """With namespaces a function sees what Lambda shows it alone, and Postgres runs below root's own directories."""
+    if settings.target == "compose":
+        return _namespaces_in_containers(settings)
     run = subprocess.run([sys.executable, str(LAUNCH), "probe"], capture_output=True, text=True, check=False)
     if run.returncode == 0:
         return Check("Isolation", True, "namespaces: a function sees its code, its layers and its own /tmp")
@@ -191,6 +193,21 @@ def _namespaces(settings: Settings) -> Check:
     remedy = "Allow user namespaces (Linux); docs/isolation.md says what a function sees without them."
     result = f"refused ({reason}): functions see this machine's files and processes as you do"
     return Check("Isolation", False, result, remedy, needed=False)
+
+
+def _namespaces_in_containers(settings: Settings) -> Check:
+    """Whether the edge's container may make them is not seen from outside: the edge says it."""
+    running = target(settings).describe() if _docker(settings).ok else None
+    isolation = running.health.parts.get("functions", {}).get("isolation", "unknown") if running else "unknown"
+    if isolation == "none":
+        result = "refused in the edge's container: functions share its files, and images do not start"
+        remedy = '`docker compose logs edge` says what was refused; docs/isolation.md, "In containers", what allows it.'
+        return Check("Isolation", False, result, remedy, needed=False)
+    if isolation == "namespaces":
+        result = "namespaces, in the edge's container: a function sees its code, its layers and its own /tmp"
+    else:
+        result = "not known before a function ran in the edge's container"
+    return Check("Isolation", True, result)
 
 
 def _aws_cli(settings: Settings) -> Check:

@@ -348,10 +348,13 @@ class Stack:
 
     def _check_images(self) -> None:
         """That images can be started there, as far as somebody may ask."""
-        if not self.running.token:
-            return
         try:
-            self.running.edge(timeout=RUNTIME_SECONDS).prepare_runtime(IMAGE)
+            if self.running.token:
+                self.running.edge(timeout=RUNTIME_SECONDS).prepare_runtime(IMAGE)
+            elif self.running.health.parts.get("functions", {}).get("isolation") == "none":
+                raise StaticfireError(
+                    f"The edge at {self.running.endpoint} starts functions without namespaces: its log says why."
+                )
         except StaticfireError as error:
             if not self.settings.allow_unsupported:
                 raise UnsupportedError(

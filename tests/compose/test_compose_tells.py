@@ -53,3 +53,10 @@ def test_the_doctor_knows_its_own_port(settings: Settings) -> None:
     port = json.loads(said("doctor", "--json"))["Port"]
     assert port["ok"], port
     assert "this project's stack is running" in port["result"]
+
+
+@pytest.mark.usefixtures("deployed")  # functions have run
+def test_the_doctor_tells_what_is_so_in_the_edges_container() -> None:
+    isolation = json.loads(said("doctor", "--json"))["Isolation"]
+    assert isolation["ok"], isolation
+    assert isolation["result"].startswith("namespaces, in the edge's container")

@@ -28,7 +28,6 @@ that the row tells. A behaviour is known from AWS's documentation, or from AWS's
 Row = tuple[str, str, str, str]
 
 
-NO_NAMESPACES = {"compose": "Docker's default profile refuses the user namespaces that keep environments apart"}
 ADDED_UP = dict.fromkeys(("compose", "containers"), "LocalStack adds up the series that have further dimensions")
 GATEWAY = {"compose": "the engine's gateway stands for every client of this machine"}
 

@@ -13,7 +13,7 @@ from staticfire.layout import Layout
 from staticfire.progress import Progress
 from staticfire.settings import load
 from staticfire.toolchain.runtimes import install_runtimes
-from tests.conformance.fidelity import NO_NAMESPACES, documented
+from tests.conformance.fidelity import documented
 from tests.conformance.lab import Api, Lab
 from tests.conformance.test_lambda_images import Images
 from tests.images import build, distribution_files, file, program, python_layer, source_files
@@ -123,7 +123,6 @@ def images(lab: Lab) -> Images:
     "A web server that knows nothing of Lambda answers behind the Lambda Web Adapter",
     ADAPTER,
     "the same, with a stand-in of the tests for the adapter, whose binary could not be had",
-    elsewhere=NO_NAMESPACES,
 )
 def test_a_web_server_behind_an_adapter(lab: Lab, images: Images) -> None:
     own = [file("srv/server.py", WEB_SERVER), program("opt/extensions/lambda-adapter", STAND_IN)]
@@ -200,7 +199,6 @@ def _requirements(service: str) -> list[str]:
     AREA,
     "A service in Python is an image of AWS's runtime client, its libraries and its code",
     "lambda/latest/dg/python-image.html",
-    elsewhere=NO_NAMESPACES,
 )
 def test_the_gateway_as_an_image(lab: Lab, images: Images, site_of_the_client: Path) -> None:
     gateway = Gateway(lab, images, site_of_the_client)

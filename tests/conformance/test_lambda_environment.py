@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.conformance.fidelity import NO_NAMESPACES, documented
+from tests.conformance.fidelity import documented
 from tests.conformance.lab import Lab, send, together, zipped
 
 AREA = "Lambda: execution environment"
@@ -154,7 +154,6 @@ WRITE = """
     AREA,
     "`/tmp` is writable, lives as long as its environment, and belongs to it alone",
     STORAGE,
-    elsewhere=NO_NAMESPACES,
 )
 def test_tmp_belongs_to_one_environment(lab: Lab) -> None:
     one, two = lab.function(WRITE), lab.function(WRITE)
@@ -162,9 +161,7 @@ def test_tmp_belongs_to_one_environment(lab: Lab) -> None:
     assert lab.result(two, "c") is None
 
 
-@documented(
-    AREA, "The code is read-only or the environment's own: no function changes another's", LIFE, elsewhere=NO_NAMESPACES
-)
+@documented(AREA, "The code is read-only or the environment's own: no function changes another's", LIFE)
 def test_no_function_changes_anothers_code(lab: Lab) -> None:
     source = """
         import os
@@ -415,7 +412,7 @@ def test_a_missing_exec_wrapper(lab: Lab) -> None:
     assert failure["errorMessage"].endswith(" Error: Runtime exited with error: exit status 127")
 
 
-@documented(AREA, "`PATH`, `LD_LIBRARY_PATH`, `PWD` and `SHLVL` are Lambda's", VARIABLES, elsewhere=NO_NAMESPACES)
+@documented(AREA, "`PATH`, `LD_LIBRARY_PATH`, `PWD` and `SHLVL` are Lambda's", VARIABLES)
 def test_the_shells_variables(environ: dict[str, str]) -> None:
     libraries = "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
     assert environ["PATH"] == "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.conformance.fidelity import NO_NAMESPACES, documented
+from tests.conformance.fidelity import documented
 from tests.conformance.lab import Lab, eventually, together
 from tests.images import (
     BOOTSTRAP,
@@ -108,7 +108,6 @@ def test_a_function_of_an_image_is_described(lab: Lab, images: Images) -> None:
     AREA,
     "ENTRYPOINT, CMD, WORKDIR and ENV of the image start it; ImageConfig overrides the first three",
     PARAMETERS,
-    elsewhere=NO_NAMESPACES,
 )
 def test_how_an_image_starts(lab: Lab, images: Images) -> None:
     tell = 'echo "[\\"$*\\", \\"$PWD\\", \\"$GREETING\\", \\"$OWN\\"]"'
@@ -129,7 +128,6 @@ def test_how_an_image_starts(lab: Lab, images: Images) -> None:
     AREA,
     "An image is its layers, one over the other: later ones hide and replace what earlier ones have",
     "https://github.com/opencontainers/image-spec/blob/main/layer.md",
-    elsewhere=NO_NAMESPACES,
 )
 def test_layers_lie_over_one_another(lab: Lab, images: Images) -> None:
     below = [
@@ -165,7 +163,6 @@ def test_layers_lie_over_one_another(lab: Lab, images: Images) -> None:
     AREA,
     "Only /tmp can be written to; what others may not read in the image, the function may not",
     CREATE,
-    elsewhere=NO_NAMESPACES,
 )
 def test_what_a_function_of_an_image_may(lab: Lab, images: Images) -> None:
     secret = [file("secret", "s", mode=0o600), file("open", "o", mode=0o644)]
@@ -180,7 +177,6 @@ def test_what_a_function_of_an_image_may(lab: Lab, images: Images) -> None:
     AREA,
     "AWS's base images choose by AWS_LAMBDA_RUNTIME_API: their own runtime, or the emulator of it",
     BASES,
-    elsewhere=NO_NAMESPACES,
 )
 def test_the_entrypoint_of_awss_base_images(lab: Lab, images: Images) -> None:
     layer = [
@@ -202,7 +198,6 @@ def test_the_entrypoint_of_awss_base_images(lab: Lab, images: Images) -> None:
     AREA,
     "An entrypoint that is not there, or a working directory, is told",
     "lambda/latest/dg/troubleshooting-invocation.html",
-    elsewhere=NO_NAMESPACES,
 )
 @pytest.mark.parametrize(
     ("config", "kind", "message"),
@@ -224,7 +219,6 @@ def test_what_keeps_an_image_from_starting(
     AREA,
     "A command that no process of Linux takes is told, and holds nothing up",
     "lambda/latest/dg/troubleshooting-invocation.html",
-    elsewhere=NO_NAMESPACES,
 )
 def test_a_command_of_an_image_that_is_too_long(lab: Lab, images: Images) -> None:
     long = bash_image('echo "${#1}"', Cmd=["x" * 100_000])
@@ -239,7 +233,6 @@ def test_a_command_of_an_image_that_is_too_long(lab: Lab, images: Images) -> Non
     AREA,
     "What an image's variables say to the dynamic linker holds inside of it",
     CREATE,
-    elsewhere=NO_NAMESPACES,
 )
 def test_variables_of_an_image_are_for_what_is_in_it(lab: Lab, images: Images, tmp_path: Path) -> None:
     """The linker writes where LD_DEBUG_OUTPUT says: the machine has that directory, and the image has not."""
@@ -248,7 +241,7 @@ def test_variables_of_an_image_are_for_what_is_in_it(lab: Lab, images: Images, t
     assert list(tmp_path.iterdir()) == []
 
 
-@documented(AREA, "Programs in /opt/extensions of an image run beside it", EXTENSIONS, elsewhere=NO_NAMESPACES)
+@documented(AREA, "Programs in /opt/extensions of an image run beside it", EXTENSIONS)
 def test_extensions_of_an_image(lab: Lab, images: Images) -> None:
     extension = r"""#!/bin/bash
 API=/dev/tcp/${AWS_LAMBDA_RUNTIME_API/:/\/}
@@ -272,7 +265,7 @@ done
     assert lab.result(images.function(image)) == "registered"
 
 
-@documented(AREA, "A tag that moves changes no function until its code is updated", CREATE, elsewhere=NO_NAMESPACES)
+@documented(AREA, "A tag that moves changes no function until its code is updated", CREATE)
 def test_a_function_keeps_its_image(lab: Lab, images: Images) -> None:
     uri = images.push(bash_image("echo 1"), "moving")
     function = images.create(uri)["FunctionName"]
@@ -319,7 +312,7 @@ ESCAPES: list[tuple[list[Entry], str]] = [
 ]
 
 
-@documented(AREA, "An image that would write outside of itself does not start", CREATE, elsewhere=NO_NAMESPACES)
+@documented(AREA, "An image that would write outside of itself does not start", CREATE)
 @pytest.mark.parametrize(("entries", "why"), ESCAPES)
 def test_a_hostile_image(lab: Lab, images: Images, entries: list[Entry], why: str) -> None:
     function = images.function(bash_image("echo 1", entries))
@@ -331,7 +324,6 @@ def test_a_hostile_image(lab: Lab, images: Images, entries: list[Entry], why: st
     AREA,
     "What holds for other functions holds for images: concurrency, logs, time-outs, ends",
     CREATE,
-    elsewhere=NO_NAMESPACES,
 )
 def test_what_holds_for_every_runtime(lab: Lab, images: Images) -> None:
     handler = (

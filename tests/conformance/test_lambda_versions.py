@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conformance.fidelity import NO_NAMESPACES, documented
+from tests.conformance.fidelity import documented
 from tests.conformance.lab import Lab, zipped
 
 AREA = "Lambda: versions, aliases, layers"
@@ -132,7 +132,7 @@ def test_another_layer_counts_from_the_next_invocation_on(lab: Lab) -> None:
     assert lab.failure(function)["errorType"] == "Runtime.ImportModuleError"
 
 
-@documented(AREA, "`/opt` holds the layers of the function and nothing else", LAYERS, elsewhere=NO_NAMESPACES)
+@documented(AREA, "`/opt` holds the layers of the function and nothing else", LAYERS)
 @pytest.mark.parametrize("name", ["words.txt"])
 def test_opt_holds_the_functions_layers(lab: Lab, name: str) -> None:
     shared = layer(lab, {f"data/{name}": "hello"})

@@ -165,6 +165,11 @@ async def test_no_capability_is_left_or_can_be_had_again(lab: Lab, said: Said) -
     assert lines["Uid"].split()[0] == "993"
 
 
+async def test_no_namespace_below_gives_capabilities(lab: Lab, said: Said) -> None:
+    refused = await run(lab, said, "subprocess.run(['unshare', '-Ur', 'true'], capture_output=True, text=True).stderr")
+    assert "No space left on device" in refused  # what the kernel says of a limit of none
+
+
 async def test_a_nested_namespace_cannot_make_a_mount_writable(lab: Lab, said: Said) -> None:
     attack = "unshare -Urm sh -c 'mount -o remount,rw,bind /usr; umount /proc/sys; touch /usr/x'"
     assert await run(lab, said, f"subprocess.run({attack!r}, shell=True, capture_output=True).returncode") != 0

@@ -247,3 +247,17 @@ def test_images_are_refused_before_apply_where_nothing_can_start_them(
     assert "grants none" in str(refused.value)
     assert "--allow-unsupported" in str(refused.value)
     assert stack.applied is None
+
+
+def test_who_may_not_steer_the_edge_is_refused_by_what_its_health_tells(
+    project: Callable[[str], Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = {"functions": {"state": "running", "isolation": "none"}}
+    running = replace(RUNNING, token="", health=replace(RUNNING.health, parts=parts))
+    stack = Stack(project("[stacks.plain]\nroot = 'infra'\n"), "plain", running)
+    monkeypatch.setattr(stack_module, "WorkingCopy", ImagesCopy)
+    monkeypatch.setattr(PublicLayers, "bring", lambda self, edge: None)
+    with pytest.raises(UnsupportedError, match="nothing of the plan was applied") as refused:
+        stack.up(Progress(), {})
+    assert "without namespaces" in str(refused.value)
+    assert stack.applied is None

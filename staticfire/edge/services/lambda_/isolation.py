@@ -11,7 +11,8 @@ the edge, however that ends.
 
 Seen inside: /usr and what belongs to it, a few files of /etc, what the runtime needs (Python at its own paths, Node
 in /var/lang), /var/task, /var/runtime, /opt, a /proc of its own, and a /tmp of the size that the function has. Nothing
-but /tmp can be written to. All capabilities are gone, so nothing of this can be undone.
+but /tmp can be written to. All capabilities are gone, and no namespace below this one gives any, so nothing of this can
+be undone.
 
 Where the kernel refuses namespaces there is an init all the same, which adopts what the function leaves behind.
 """
@@ -159,6 +160,7 @@ def make_root(place: Place) -> None:
         show_machine(place, root)
     os.mkdir(f"{root}/proc")
     mount("proc", f"{root}/proc", "proc", MS_NOSUID | MS_NODEV)
+    end_nesting(f"{root}/proc")
     for path in OF_THE_KERNEL:
         if os.path.exists(root + path):
             show(root + path, "", root + path)
@@ -169,6 +171,14 @@ def make_root(place: Place) -> None:
     check(libc.umount2(b"/.old", MNT_DETACH), "detach the machine's file system")
     os.rmdir("/.old")
     mount(None, "/", None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
+
+
+def end_nesting(proc: str) -> None:
+    """No user namespace below this one, where the function would have all capabilities again, over its own mounts."""
+    path = f"{proc}/sys/user/max_user_namespaces"
+    if os.path.exists(path):  # some sandboxes' /proc has no such file, and they no such namespaces
+        with open(path, "w") as file:
+            file.write("0")
 
 
 def show_image(image: str, root: str, tmp_mb: int) -> None:

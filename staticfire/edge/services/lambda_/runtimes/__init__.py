@@ -39,13 +39,14 @@ class Runtimes:
         self._pythons = Pythons(pythons)
         self._nodes = Nodes(node_command)
         self._isolates: bool | None = None
+        self._refusal = ""
         self._probing = asyncio.Lock()
 
     def check(self, config: FunctionConfig) -> None:
         """That the function can run here, as far as its runtime's name tells."""
         if config.package_type == "Image":
             if self._isolates is False:
-                raise _no_namespaces(config.name)
+                raise self._no_namespaces(config.name)
             return
         if config.runtime in (*node.RUNTIMES, *custom.RUNTIMES):
             return
@@ -76,7 +77,7 @@ class Runtimes:
 
     async def _image(self, config: FunctionConfig) -> ImageRuntime:
         if not await self.isolate():
-            raise _no_namespaces(config.name)
+            raise self._no_namespaces(config.name)
         try:
             return ImageRuntime(await self._images.unpacked(f"sha256:{config.code_sha256}"))
         except BadImage as error:
@@ -87,7 +88,7 @@ class Runtimes:
         if name in node.RUNTIMES:
             await self._nodes.make(name)
         if name == IMAGE and not await self.isolate():
-            raise _no_namespaces("A function")
+            raise self._no_namespaces("A function")
         return self._nodes.note(name)
 
     async def isolate(self) -> bool:
@@ -105,7 +106,8 @@ class Runtimes:
                 _, reason = await process.communicate()
                 self._isolates = process.returncode == 0
                 if not self._isolates:
-                    log.warning("functions see this machine's files and processes: %s", reason.decode().strip()[-500:])
+                    self._refusal = reason.decode("utf-8", "replace").strip()[-500:] or "without a reason"
+                    log.warning("functions see this machine's files and processes: %s", self._refusal)
         return self._isolates
 
     @property
@@ -113,11 +115,11 @@ class Runtimes:
         """For the snapshot: "namespaces", "none" (a TMPDIR of its own only), or "unknown" before the first start."""
         return {True: "namespaces", False: "none", None: "unknown"}[self._isolates]
 
-
-def _no_namespaces(name: str) -> AwsError:
-    return AwsError(
-        NOT_RUNNABLE,
-        "InvalidRuntimeException",
-        f"{name} is a container image, which starts in namespaces here, and this machine's kernel grants none "
-        "(`staticfire doctor` says why). Deploy it as a zip, or allow unprivileged user namespaces.",
-    )
+    def _no_namespaces(self, name: str) -> AwsError:
+        reason = self._refusal.rpartition("\n")[2]
+        return AwsError(
+            NOT_RUNNABLE,
+            "InvalidRuntimeException",
+            f"{name} is a container image, which starts in namespaces here, and these are refused where the edge runs "
+            f"({reason}). Deploy it as a zip, or allow unprivileged user namespaces: docs/isolation.md.",
+        )

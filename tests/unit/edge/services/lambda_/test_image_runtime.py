@@ -22,6 +22,6 @@ async def test_images_are_refused_where_the_probe_fails(tmp_path: Path, monkeypa
     monkeypatch.setattr(isolation, "adopt_orphans", lambda: None)
     with pytest.raises(AwsError) as refused:
         await runtimes.prepare(IMAGE)
-    assert "kernel grants none" in str(refused.value.message)
+    assert "refused where the edge runs (unshare: Operation not permitted)" in str(refused.value.message)
     assert "Deploy it as a zip, or allow unprivileged user namespaces" in str(refused.value.message)
     assert runtimes.isolation == "none"
