@@ -110,7 +110,7 @@ class FunctionOperations:
                 version = being_created(self._version(function, ref))
                 puts[self._records.key(scope, "version", name, version_id(1))] = version
             puts[self._records.key(scope, "function", name)] = function
-            await self._records.write(puts)
+            await self._records.write(puts, blobs=package.blobs)
         await self._running.changed(ref._replace(qualifier=None))
         answer = {**latest, "Version": "1"} if params.get("Publish") else latest
         return answer
@@ -138,7 +138,7 @@ class FunctionOperations:
                 version = being_created(self._version(function, ref))
                 puts[self._records.key(scope, "version", name, version_id(number))] = version
             puts[self._records.key(scope, "function", name)] = function
-            await self._records.write(puts)
+            await self._records.write(puts, blobs=package.blobs)
         await self._running.changed(ref._replace(qualifier=None))
         return version if params.get("Publish") else function["latest"]
 

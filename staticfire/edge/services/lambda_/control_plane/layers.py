@@ -39,7 +39,8 @@ class LayerOperations:
                     if params.get(member) is not None
                 },
             }
-            await self._records.put(scope, "layer-version", name, version_id(number), record=record)
+            key = self._records.key(scope, "layer-version", name, version_id(number))
+            await self._records.write({key: record}, blobs=package.blobs)
         return self._told(call, record)
 
     async def get(self, call: Call, params: Params) -> Record:
