@@ -18,6 +18,7 @@ from staticfire.edge.services.lambda_.function_records import (
     version_id,
 )
 from staticfire.edge.services.lambda_.model import LATEST, FunctionRef
+from staticfire.edge.services.lambda_.pages import page_of
 
 from .called import (
     check_revision,
@@ -25,7 +26,6 @@ from .called import (
     function_of,
     invalid,
     missing,
-    page_of,
     ref_of,
     stamp,
 )

@@ -9,8 +9,9 @@ from typing import Any
 from staticfire.edge.aws.calls import Call, Scope
 from staticfire.edge.aws.protocol import Params
 from staticfire.edge.services.lambda_.function_records import FunctionRecords, Record, new_revision, version_id
+from staticfire.edge.services.lambda_.pages import page_of
 
-from .called import check_revision, conflict, invalid, layer_name, missing, page_of, stamp
+from .called import check_revision, conflict, invalid, layer_name, missing, stamp
 from .packages import Locate, Packages
 
 

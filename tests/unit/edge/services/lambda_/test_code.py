@@ -102,7 +102,7 @@ async def test_the_zip_of_what_is_described_stays_however_old_it_is(
     await store.keep(other)
     now = time.time()
     for days, there in ((6, {described, other}), (8, {described})):
-        monkeypatch.setattr(zips.time, "time", lambda later=now + days * 24 * 3600: later)
+        monkeypatch.setattr(time, "time", lambda later=now + days * 24 * 3600: later)
         again = CodeStore(tmp_path, documents, [sha256])
         assert {await again.zip(hexadecimal(digest(data))) for data in (described, other)} - {None} == there
 
