@@ -136,6 +136,7 @@ class Copies:
         else:
             self.stage(place)
             self.put(place, said)
+            self.sweep()
         self.forget()
         return said
 
@@ -166,7 +167,10 @@ class Copies:
                 write_json(staged, {**(read_json(staged) or {}), "data": str(self._place(DATA))})
 
     def put(self, place: Path, said: str) -> None:
-        """Put what is staged in the place of what is there; nothing runs. `said`: what `finish` tells after a crash."""
+        """Put what is staged in the place of what is there; nothing runs. `said`: what `finish` tells after a crash.
+
+        What was there is put aside, until `sweep`.
+        """
         parts = [(self._place(part), self._staged(part)) for part in (self.header(place) or {})["parts"]]
         steps = [[str(there), str(staged) if os.path.lexists(staged) else ""] for there, staged in parts]
         write_json(self._journal, {"steps": steps, "said": said}, 0o600)
@@ -179,19 +183,25 @@ class Copies:
         if journal is None:
             for part in ALL:
                 _remove(self._staged(part))
-            return ""
-        self._swap(journal["steps"])
-        return str(journal["said"])
+        else:
+            self._swap(journal["steps"])
+        self.sweep()
+        return "" if journal is None else str(journal["said"])
 
     def _swap(self, steps: Sequence[Sequence[str]]) -> None:
         """Each step may have been done before a crash: its staged part is gone then."""
         for there, staged in steps:
             if not staged:
-                _remove(Path(there))
+                _put_aside(Path(there))
             elif os.path.lexists(staged):
-                _remove(Path(there))
+                _put_aside(Path(there))
                 os.renames(staged, there)
         self._journal.unlink()
+
+    def sweep(self) -> None:
+        """Delete what `put` put aside: it is in nobody's way, so that nobody has to wait for it."""
+        for part in ALL:
+            _remove(_aside(self._place(part)))
 
     def _place(self, part: str) -> Path:
         if part != DATA:
@@ -240,6 +250,17 @@ def require_embedded(settings: Settings) -> None:
             f"There are no snapshots on the target {settings.target!r}: LocalStack's free edition keeps nothing.",
             remedy=f"Use the target {EMBEDDED!r}: `staticfire up --target {EMBEDDED}`.",
         )
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.outgoing")
+
+
+def _put_aside(path: Path) -> None:
+    """Out of the way at once, however much it is. What a crash left aside before is nobody's any more."""
+    if os.path.lexists(path):
+        _remove(_aside(path))
+        path.rename(_aside(path))
 
 
 def _remove(path: Path) -> None:

@@ -181,6 +181,7 @@ class WorkerStacks:
             copies.check(self._snapshot)
             copies.stage(self._snapshot)
             copies.put(self._snapshot, "")
+            copies.sweep()
             self._snapshot = None
         elif place.describe() is None:
             Layout.of(self.settings).forget_emulator()

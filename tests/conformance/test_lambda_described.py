@@ -27,6 +27,7 @@ CONCURRENCY = "lambda/latest/api/API_PutFunctionConcurrency.html"
 PROVISIONED = "lambda/latest/api/API_PutProvisionedConcurrencyConfig.html"
 EVENT_INVOKE = "lambda/latest/api/API_PutFunctionEventInvokeConfig.html"
 URL = "lambda/latest/api/API_CreateFunctionUrlConfig.html"
+LIST = "lambda/latest/api/API_ListFunctions.html"
 TAGS = "lambda/latest/api/API_TagResource.html"
 SEEN = "2025-11-25"
 
@@ -567,3 +568,46 @@ def test_what_is_not_available(lab: Lab, asked: dict[str, Any]) -> None:
     _, code, message = refused(client.create_function, **settings(lab, **asked))
     assert code == "InvalidParameterValueException"
     assert message.endswith("not available here.")
+
+
+@documented(AREA, "A marker that no page gave, or that another list gave, is refused", LIST)
+def test_markers(lab: Lab) -> None:
+    client = lab.aws("lambda")
+    for _ in range(2):
+        client.create_function(**settings(lab))
+    marker = client.list_functions(MaxItems=1)["NextMarker"]
+    assert len(client.list_functions(MaxItems=1, Marker=marker)["Functions"]) == 1
+    expected = (400, "InvalidParameterValueException", "Invalid pagination key.")
+    for call, other in (
+        (client.list_functions, "x"),
+        (client.list_functions, marker[:-4]),
+        (client.list_layers, marker),
+    ):
+        assert refused(call, Marker=other) == expected
+
+
+@documented(AREA, "A dead-letter queue or topic that is not there is refused", CREATE)
+def test_a_dead_letter_target_that_is_not_there(lab: Lab) -> None:
+    client = lab.aws("lambda")
+    name = lab.function(NOTHING)
+    for service, call in (("sqs", "SendMessage on SQS"), ("sns", "Publish on SNS")):
+        target = {"TargetArn": lab.arn(name).replace(":lambda:", f":{service}:").replace("function:", "")}
+        expected = f"The provided execution role does not have permissions to call {call}"
+        for operation, members in (
+            (client.create_function, settings(lab)),
+            (client.update_function_configuration, {"FunctionName": name}),
+        ):
+            answer = refused(operation, **members, DeadLetterConfig=target)
+            assert answer == (400, "InvalidParameterValueException", expected)
+    assert "DeadLetterConfig" not in client.get_function_configuration(FunctionName=name)
+
+
+@documented(AREA, "A destination that is not there is refused", EVENT_INVOKE)
+def test_a_destination_that_is_not_there(lab: Lab) -> None:
+    client = lab.aws("lambda")
+    name = lab.function(NOTHING)
+    for service in ("sqs", "sns"):
+        arn = lab.arn(name).replace(":lambda:", f":{service}:").replace("function:", "")
+        config = {"OnFailure": {"Destination": arn}}
+        answer = refused(client.put_function_event_invoke_config, FunctionName=name, DestinationConfig=config)
+        assert answer == (400, "InvalidParameterValueException", f"The destination ARN {arn} is invalid.")

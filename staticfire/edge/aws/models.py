@@ -142,16 +142,13 @@ class _Request:
             (len(query) + len(headers), len(literal)),
         )
 
-    def fits(self, request: Request, path: str, query: set[str]) -> bool:
-        return (
-            self.query <= query
-            and all(name in request.headers for name in self.headers)
-            and self.nearly(request, path, query)
-        )
+    def fits(self, request: Request, query: set[str]) -> bool:
+        """Whether a request that is nearly this operation's has what it needs."""
+        return self.query <= query and all(name in request.headers for name in self.headers)
 
-    def nearly(self, request: Request, path: str, query: set[str]) -> bool:
-        """Whether it can mean no other operation, though it may lack what this one needs."""
-        return request.method == self.method and self.literals <= query and self.path.fullmatch(path) is not None
+    def nearly(self, path: str, query: set[str]) -> bool:
+        """Whether it can mean no other operation of this method, though it may lack what this one needs."""
+        return self.path.fullmatch(path) is not None and self.literals <= query
 
 
 def _path_pattern(path: str) -> re.Pattern[str]:
@@ -171,12 +168,17 @@ class Model:
         self.metadata: Mapping[str, Any] = {}
         self._operations: dict[str, Operation] = {}
         self._errors: dict[str, int | None] = {}
-        self._rest: list[_Request] = []
+        rest: list[_Request] = []
         for document in documents:
-            self._learn(document)
-        self._rest.sort(key=lambda one: one.weight, reverse=True)
+            rest += self._learn(document)
+        rest.sort(key=lambda one: one.weight, reverse=True)
+        # By method: a request is held against few patterns.
+        self._rest: dict[str, list[_Request]] = {}
+        for one in rest:
+            self._rest.setdefault(one.method, []).append(one)
 
-    def _learn(self, document: Mapping[str, Any]) -> None:
+    def _learn(self, document: Mapping[str, Any]) -> list[_Request]:
+        """Know the operations and errors of a document; what its requests must have, where it is a REST service's."""
         self.metadata = self.metadata or document["metadata"]
         operations = {name: Operation.of(name, document) for name in document["operations"]}
         self._operations |= operations
@@ -185,9 +187,10 @@ class Model:
                 error = shape.get("error", {})
                 status = error.get("httpStatusCode", 500 if shape.get("fault") else None)
                 self._errors |= {name: status, error.get("code", name): status}
-        if document["metadata"]["protocol"].startswith("rest"):
-            https = document["operations"]
-            self._rest += [_Request.of(operation, https[name]["http"]) for name, operation in operations.items()]
+        if not document["metadata"]["protocol"].startswith("rest"):
+            return []
+        https = document["operations"]
+        return [_Request.of(operation, https[name]["http"]) for name, operation in operations.items()]
 
     def require(self, operation: str) -> None:
         """Raises UnknownName when the service has no such operation."""
@@ -212,10 +215,10 @@ class Model:
     def route(self, request: Request) -> tuple[Operation, dict[str, str]] | None:
         """The operation of a REST service that is meant, with what stands for each label in its path."""
         path, query = _bucket_in_path(request), {name for name, _ in parse_qsl(request.query, keep_blank_values=True)}
-        chosen = next((one for one in self._rest if one.fits(request, path, query)), None)
-        chosen = chosen or next((one for one in self._rest if one.nearly(request, path, query)), None)
-        if chosen is None:
+        near = [one for one in self._rest.get(request.method, ()) if one.nearly(path, query)]
+        if not near:
             return None
+        chosen = next((one for one in near if one.fits(request, query)), near[0])
         match = chosen.path.fullmatch(path)
         values = match.groups() if match else ()
         return chosen.operation, dict(zip(chosen.labels, map(unquote, values), strict=True))

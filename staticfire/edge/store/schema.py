@@ -22,6 +22,14 @@ MIGRATIONS = (
         PRIMARY KEY (service, kind, account, region, id)
     );
     """,
+    # What belongs to documents and is no JSON: small zips. `used` is when it was written last, in seconds.
+    """
+    CREATE TABLE blobs (
+        name TEXT PRIMARY KEY,
+        used INTEGER NOT NULL,
+        content BLOB NOT NULL
+    );
+    """,
 )
 
 BUSY_SECONDS = 10.0

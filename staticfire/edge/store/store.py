@@ -1,4 +1,4 @@
-"""Documents under (account, region, service, kind, id): read at once, written together and for good.
+"""Documents under (account, region, service, kind, id), and blobs: read at once, written together and for good.
 
     write -> waits for the writer -> committed with all that wait -> on the disk, and seen by every read
 
@@ -9,12 +9,14 @@ disk. Reads are the event loop's own: they see whole writes only.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, NamedTuple
@@ -45,6 +47,13 @@ _ALL = f"SELECT {_COLUMNS}, document FROM documents WHERE service = ? AND kind =
 _PUT = f"INSERT OR REPLACE INTO documents ({_COLUMNS}, document) VALUES (?, ?, ?, ?, ?, ?)"
 _DELETE = "DELETE FROM documents WHERE account = ? AND region = ? AND service = ? AND kind = ? AND id = ?"
 _CLEAR = "DELETE FROM documents"
+
+_PUT_BLOB = (
+    "INSERT INTO blobs (name, used, content) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET used = excluded.used"
+)
+_GET_BLOB = "SELECT content FROM blobs WHERE name = ?"
+_DELETE_BLOB = "DELETE FROM blobs WHERE name = ?"
+_OLD_BLOBS = "SELECT name FROM blobs WHERE used < ?"
 
 _LAST_CHARACTER = chr(0x10FFFF)
 
@@ -115,18 +124,49 @@ class Store:
         """Of all accounts and regions."""
         return list(_entries(self._reading.execute(_ALL, (service, kind))))
 
-    async def write(self, puts: Mapping[Key, Document] | None = None, deletes: Iterable[Key] = ()) -> None:
+    def blob(self, name: str) -> bytes | None:
+        row = self._reading.execute(_GET_BLOB, (name,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def blobs_before(self, moment: float) -> Sequence[str]:
+        """The names of those that nobody has written since."""
+        return [name for (name,) in self._reading.execute(_OLD_BLOBS, (int(moment),))]
+
+    async def write(
+        self,
+        puts: Mapping[Key, Document] | None = None,
+        deletes: Iterable[Key] = (),
+        *,
+        blobs: Mapping[str, bytes] | None = None,
+    ) -> None:
         """Delete, then put: all of it or nothing. It is on the disk when this returns.
 
-        A caller that is cancelled may have written.
+        `blobs` are named after their content: one that is there already stays as it is. A caller that is cancelled may
+        have written.
         """
         statements: Statements = [(_DELETE, tuple(key)) for key in deletes]
         statements += [(_PUT, (*key, orjson.dumps(document).decode())) for key, document in (puts or {}).items()]
+        now = int(time.time())
+        statements += [(_PUT_BLOB, (name, now, content)) for name, content in (blobs or {}).items()]
         if statements:
             await self._written(statements)
 
+    async def delete_blobs(self, names: Iterable[str]) -> None:
+        statements: Statements = [(_DELETE_BLOB, (name,)) for name in names]
+        if statements:
+            await self._written(statements)
+
+    def drop_blobs(self, names: Iterable[str]) -> None:
+        """The same at once, for who waits for nothing yet: while an edge starts."""
+        rows = [(name,) for name in names]
+        if rows:
+            with contextlib.closing(connect(self._path)) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.executemany(_DELETE_BLOB, rows)
+                connection.execute("COMMIT")
+
     async def clear(self) -> None:
-        """Remove every document."""
+        """Remove every document. Blobs stay."""
         await self._written([(_CLEAR, ())])
 
     async def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,21 +32,26 @@ def start(ministack_python: str, tmp_path: Path) -> Iterator[Start]:
         edge.end()
 
 
-def create(client: Any, name: str, **settings: Any) -> None:
+def create(client: Any, name: str, code: bytes | None = None, **settings: Any) -> None:
     client.create_function(
         FunctionName=name,
         Runtime="python3.13",
         Role=ROLE,
         Handler="app.handler",
-        Code={"ZipFile": zipped({"app.py": f"NAME = {name!r}\n"})},
+        Code={"ZipFile": code or zipped({"app.py": f"NAME = {name!r}\n"})},
         **settings,
     )
 
 
+def code_of(answer: dict[str, Any]) -> bytes:
+    with urllib.request.urlopen(answer["Code"].pop("Location"), timeout=30) as fetched:
+        code: bytes = fetched.read()
+        return code
+
+
 def described(client: Any, name: str) -> dict[str, Any]:
     answer: dict[str, Any] = client.get_function(FunctionName=name, Qualifier="live")
-    with urllib.request.urlopen(answer["Code"].pop("Location"), timeout=30) as fetched:
-        answer["code"] = fetched.read()
+    answer["code"] = code_of(answer)
     answer.pop("ResponseMetadata")
     return {
         **answer,
@@ -67,13 +73,19 @@ def test_what_was_answered_is_there_after_a_kill_9(start: Start) -> None:
     client.put_function_concurrency(FunctionName="one", ReservedConcurrentExecutions=3)
     eventually(lambda: client.get_function_configuration(FunctionName="one", Qualifier="1")["State"] == "Active")
     before = described(client, "one")
-    create(client, "last")
+    codes = {
+        "last": zipped({"app.py": "NAME = 'last'\n"}),
+        "large": zipped({"app.py": "", "data": os.urandom(300_000).hex()}),
+    }
+    for name, code in codes.items():
+        create(client, name, code)
     edge.process.kill()
     edge.process.wait()
 
     client = start().client("lambda")
     assert described(client, "one") == before
-    assert [one["FunctionName"] for one in client.list_functions()["Functions"]] == ["last", "one"]
+    assert [one["FunctionName"] for one in client.list_functions()["Functions"]] == ["large", "last", "one"]
+    assert {name: code_of(client.get_function(FunctionName=name)) for name in codes} == codes
 
 
 def test_what_is_described_goes_with_the_emulators_state(start: Start) -> None:

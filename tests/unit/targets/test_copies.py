@@ -65,7 +65,11 @@ def test_a_copy_brings_back_what_was_there_and_not_what_was_not(taken: tuple[Cop
     assert held(copies.settings) == {"new"}
     copies.put(place, "said")
     assert held(copies.settings) == {"old"}
-    assert not (Layout.of(copies.settings).state / "mail.jsonl").exists()
+    state = Layout.of(copies.settings).state
+    assert not (state / "mail.jsonl").exists()
+    assert (state / ".mail.jsonl.outgoing").read_text() == "new"
+    copies.sweep()
+    assert not list(state.rglob("*.outgoing"))
     assert copies.finish() == ""
     fill(copies.settings, "newer")  # what was brought back is not the copy itself
     copies.stage(place)
@@ -93,12 +97,15 @@ def test_a_load_that_is_cut_off_is_of_one_copy(
 
     with monkeypatch.context() as patched, contextlib.suppress(Crash):
         patched.setattr(module, "_remove", crashing(module._remove))
+        patched.setattr(module, "_put_aside", crashing(module._put_aside))
         patched.setattr(os, "renames", crashing(os.renames))
         copies.put(place, "it is loaded now")
     crashed = calls > step
     assert copies.finish() == ("it is loaded now" if crashed else "")
     assert held(copies.settings) == {"old"}
-    assert not (Layout.of(copies.settings).state / "mail.jsonl").exists()
+    state = Layout.of(copies.settings).state
+    assert not (state / "mail.jsonl").exists()
+    assert not list(state.rglob("*.outgoing"))
 
 
 def test_a_load_that_is_cut_off_before_its_journal_has_changed_nothing(taken: tuple[Copies, Path]) -> None:

@@ -7,7 +7,7 @@ Member must ...; Value ...`. Values of an enum stand in the order of their hashe
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -16,6 +16,9 @@ from staticfire.edge.aws.calls import AwsError
 from staticfire.edge.aws.models import Operation, Shape
 
 BUCKETS = 32
+
+# Each with how AWS words it.
+Demands = Sequence[tuple[Callable[[Any], bool], str]]
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class Wording:
     older: bool = False
     late: Mapping[str, str] = field(default_factory=dict)
     error: str = "ValidationException"
+    # What is demanded of a shape, once it was asked for: by the model that has it and its name.
+    demanded: dict[tuple[int, str], Demands] = field(default_factory=dict, compare=False, repr=False)
 
 
 def check(operation: Operation, params: Mapping[str, Any], wording: Wording) -> None:
@@ -52,12 +57,15 @@ class _Check:
         self._wording = wording
 
     def structure(self, shape: Shape, values: Mapping[str, Any], path: str) -> Iterator[str]:
+        required = shape.get("required", ())
         for name, member, prefix in self._members_of(shape, path):
-            value, at = values.get(name), f"{prefix}{name[:1].lower()}{name[1:]}"
+            value = values.get(name)
+            if value is None and name not in required:
+                continue
+            at = f"{prefix}{name[:1].lower()}{name[1:]}"
             own = self._wording.own.get(f"{self._operation.name}.{path}{name}")
             if value is None:
-                if name in shape.get("required", ()):
-                    yield _failed("null", at, "Member must not be null")
+                yield _failed("null", at, "Member must not be null")
             elif own is not None:
                 if problem := own(value):
                     yield _failed(_quoted(self._operation.shapes[member["shape"]], value), at, problem)
@@ -70,7 +78,7 @@ class _Check:
         operation = self._operation.name
         if path or not self._wording.older:
             late = "" if path else self._wording.late.get(operation, "")
-            ordered = sorted(members.items(), key=lambda member: member[0] == late)
+            ordered = sorted(members.items(), key=lambda member: member[0] == late) if late else members.items()
             yield from ((name, member, path) for name, member in ordered)
             return
         prefix = f"{operation[:1].lower()}{operation[1:]}Input."
@@ -116,13 +124,21 @@ class _Check:
 
     def _members(self, name: str, values: list[Any], not_null: bool) -> str:
         """All that is demanded of the members, if one of them fails; else nothing."""
-        demands = list(self._demands(name, self._operation.shapes[name]))
+        demands = self._demands(name, self._operation.shapes[name])
         if all(holds(value) for value in values for holds, _ in demands):
             return ""
         texts = [demand for _, demand in demands] + ["Member must not be null"] * not_null
         return f"[{', '.join(texts)}]"
 
-    def _demands(self, name: str, shape: Shape) -> Iterator[tuple[Callable[[Any], bool], str]]:
+    def _demands(self, name: str, shape: Shape) -> Demands:
+        # A model is kept for ever: no other mapping gets its address.
+        key = id(self._operation.shapes), name
+        demands = self._wording.demanded.get(key)
+        if demands is None:
+            demands = self._wording.demanded[key] = list(self._demands_of(name, shape))
+        return demands
+
+    def _demands_of(self, name: str, shape: Shape) -> Iterator[tuple[Callable[[Any], bool], str]]:
         kind = shape["type"]
         number = kind in ("integer", "long", "float", "double")
         size: Callable[[Any], Any] = (lambda value: value) if number else len

@@ -1,12 +1,11 @@
 """Deployed code on disk: a zip is unpacked once for each content and each runtime that it is prepared for.
 
-    state_dir/functions/zips/SHA.zip           what was deployed; SHA is hexadecimal
     state_dir/functions/code/SHA-RUNTIME/      unpacked, and compiled for Python
     state_dir/functions/layers/KEY-RUNTIME/    several layers, one over the other, as below /opt
 
 A tree appears under its name when it is complete (it is made beside it and renamed), so that a kill at any instant
 leaves either all of it or nothing. Trees are shared by execution environments and are never written to again. What no
-edge has used for a week goes when one starts, apart from the zips of what is described: there is no other copy.
+edge has used for a week goes when one starts. What was deployed stays beside them (zips.py): SHA is hexadecimal.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 import hashlib
 import io
 import logging
@@ -32,10 +32,12 @@ from typing import BinaryIO
 from weakref import WeakValueDictionary
 
 from staticfire.edge.aws.calls import AwsError
+from staticfire.edge.store import Store
 
 from .linked_trees import link_tree
 from .runtimes import Runtime
 from .zip_changes import CannotSplice, Spliced, spliced
+from .zips import KEPT_SECONDS, UNFINISHED, Zips
 
 log = logging.getLogger(__name__)
 
@@ -54,13 +56,11 @@ COMPARED = 16 * 1024 * 1024
 # What Linux takes; and deeper than any real path, but what a recursion can walk and remove.
 LONGEST_LINK, MOST_DEPTH = 4096, 200
 
-UNFINISHED = "partial-"
 # New files of a tree that is in use are compiled so much later: not while the first start is under way.
 FINISH_AFTER_SECONDS = 2.0
 # So many changes are known, for the trees that are made of them; a larger one is unpacked as a whole.
 CHANGES_KEPT = 10
 CHANGE_BYTES = 4 * 1024 * 1024
-KEPT_SECONDS = 7 * 24 * 60 * 60
 
 
 @dataclass(frozen=True)
@@ -75,22 +75,29 @@ class Change:
 class CodeStore:
     """Zips and what was unpacked from them."""
 
-    def __init__(self, directory: Path, described: Collection[str] = ()) -> None:
+    def __init__(self, directory: Path, store: Store, described: Collection[str] = ()) -> None:
         """`described`: the CodeSha256 of everything that may be deployed again."""
         self._directory = directory
+        self._zips = Zips(directory / "zips", store)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._finishing: set[asyncio.Task[None]] = set()
         self._changes: dict[str, Change] = {}
-        self._tidy({f"{hexadecimal(sha256)}.zip" for sha256 in described})
+        self._zips.tidy({hexadecimal(sha256) for sha256 in described})
+        self._tidy()
 
-    def _tidy(self, zips: Collection[str]) -> None:
+    def _tidy(self) -> None:
         oldest = time.time() - KEPT_SECONDS
-        for kind in ("zips", "code", "layers"):
+        for kind in ("code", "layers"):
             for path in (self._directory / kind).glob("*"):
-                if path.name in zips:
-                    continue
                 if path.name.startswith(UNFINISHED) or path.stat().st_mtime < oldest:
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    async def take(self, data: bytes) -> tuple[str, Mapping[str, bytes]]:
+        """The CodeSha256 of a zip, and the blobs that the store has to be given with what describes it."""
+        digest = hashlib.sha256(data)
+        async with self._lock(f"{digest.hexdigest()}.zip"):
+            blobs = await self._zips.take(digest.hexdigest(), data)
+        return base64.b64encode(digest.digest()).decode(), blobs
 
     async def keep(self, data: bytes) -> str:
         """Take a zip; its CodeSha256. It is on the disk when this returns."""
@@ -100,20 +107,17 @@ class CodeStore:
 
     async def keep_as(self, sha256: str, data: bytes) -> None:
         """Take a zip whose CodeSha256 is known."""
-        path = self.zip(hexadecimal(sha256))
-        async with self._lock(path.name):
-            if path.exists():
-                os.utime(path)
-            else:
-                await asyncio.to_thread(_write, path, data)
+        digest = hexadecimal(sha256)
+        async with self._lock(f"{digest}.zip"):
+            await self._zips.keep(digest, data)
 
     async def splice(self, change: Change) -> tuple[str, Spliced]:
         """The zip that a change makes of its base, and its CodeSha256. It is kept by `keep`, not by this.
 
         Trees are made of the base's own from now on. CannotSplice: it has to come as a whole.
         """
-        path = self.zip(hexadecimal(change.base))
-        sha256, made = await asyncio.to_thread(_spliced, path, change)
+        base = self._zips.find(hexadecimal(change.base))
+        sha256, made = await asyncio.to_thread(_spliced, base, change)
         if made.is_plain and len(change.files) <= CHANGE_BYTES and sha256 != change.base:
             self._changes.pop(sha256, None)
             self._changes[sha256] = change
@@ -121,26 +125,28 @@ class CodeStore:
                 del self._changes[next(iter(self._changes))]
         return sha256, made
 
-    def zip(self, digest: str) -> Path:
-        """Where a zip lies, by its hexadecimal digest."""
-        return self._directory / "zips" / f"{digest}.zip"
+    async def zip(self, digest: str) -> bytes | None:
+        """What was deployed, by its hexadecimal digest; None where it is not here."""
+        there = self._zips.find(digest)
+        return await asyncio.to_thread(there.read_bytes) if isinstance(there, Path) else there
 
-    async def fetch(self, sha256: str, fetch: Fetch) -> Path:
+    async def _fetched(self, sha256: str, fetch: Fetch) -> bytes | Path:
         """The zip with this CodeSha256 (base64, as AWS writes it), fetched if it is not here yet."""
-        path = self.zip(hexadecimal(sha256))
-        async with self._lock(path.name):
-            if not path.exists():
+        digest = hexadecimal(sha256)
+        async with self._lock(f"{digest}.zip"):
+            there = self._zips.find(digest)
+            if there is None:
                 data = await fetch()
-                digest = hashlib.sha256(data).hexdigest()
-                if digest != path.stem:
+                fetched = hashlib.sha256(data).hexdigest()
+                if fetched != digest:
                     raise AwsError(
                         500,
                         "InvalidCodeException",
-                        f"The code has the SHA-256 {digest}, its CodeSha256 says {path.stem}.",
+                        f"The code has the SHA-256 {fetched}, its CodeSha256 says {digest}.",
                     )
-                await asyncio.to_thread(_write, path, data)
-            os.utime(path)
-        return path
+                await self._zips.keep(digest, data)
+                there = data
+        return there
 
     async def tree(self, sha256: str, runtime: Runtime, fetch: Fetch, like: str = "") -> Path:
         """The unpacked code. What it has in common with the code `like`, where that is here, is taken from there."""
@@ -151,7 +157,7 @@ class CodeStore:
         digest = hexadecimal(sha256)
         trees = [tree for kind in ("code", "layers") for tree in (self._directory / kind).glob(f"{digest}-*")]
         async with self._lock(f"{digest}.zip"):
-            self.zip(digest).unlink(missing_ok=True)
+            await self._zips.forget(digest)
             for tree in trees:
                 await asyncio.to_thread(shutil.rmtree, tree, ignore_errors=True)
 
@@ -165,9 +171,9 @@ class CodeStore:
         tree = self._tree(kind, [sha for sha, _ in zips], runtime)
         async with self._lock(f"{kind}/{tree.name}"):
             if not tree.exists() and not await self._changed(kind, zips, runtime, tree):
-                paths = [await self.fetch(sha, fetch) for sha, fetch in zips]
+                deployed = [await self._fetched(sha, fetch) for sha, fetch in zips]
                 before = self._tree(kind, like, runtime) if like else None
-                made, fresh = await asyncio.to_thread(_unpack, paths, tree.parent, before)
+                made, fresh = await asyncio.to_thread(_unpack, deployed, tree.parent, before)
                 if before is None or len(fresh) > FEW:
                     await runtime.finish(made)
                     made.rename(tree)
@@ -212,11 +218,10 @@ async def _finished_later(runtime: Runtime, tree: Path, fresh: Sequence[Path]) -
         await runtime.finish(tree, fresh)
 
 
-def _spliced(base: Path, change: Change) -> tuple[str, Spliced]:
-    try:
-        data = base.read_bytes()
-    except FileNotFoundError:
-        raise CannotSplice(f"what it was changed from is not here: {change.base}") from None
+def _spliced(base: bytes | Path | None, change: Change) -> tuple[str, Spliced]:
+    data = base.read_bytes() if isinstance(base, Path) else base
+    if data is None:
+        raise CannotSplice(f"what it was changed from is not here: {change.base}")
     made = spliced(data, change.files, change.removed)
     if made.unpacked > UNPACKED_LIMIT:
         raise _too_large()
@@ -255,21 +260,7 @@ def hexadecimal(sha256: str) -> str:
     return digest.hex()
 
 
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=UNFINISHED, delete=False) as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(file.name, path)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
-
-
-def _unpack(zips: Sequence[Path], parent: Path, before: Path | None = None) -> tuple[Path, list[Path]]:
+def _unpack(zips: Sequence[bytes | Path], parent: Path, before: Path | None = None) -> tuple[Path, list[Path]]:
     """A new tree with what these zips hold, and the files in it that are not those of the tree `before`."""
     parent.mkdir(parents=True, exist_ok=True)
     tree = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=parent))
@@ -279,21 +270,23 @@ def _unpack(zips: Sequence[Path], parent: Path, before: Path | None = None) -> t
         before = None
     try:
         left = UNPACKED_LIMIT
-        for path in zips:
-            left -= _extract(path, tree, left, before, fresh)
+        for zipped in zips:
+            with contextlib.ExitStack() as opened:
+                file = io.BytesIO(zipped) if isinstance(zipped, bytes) else opened.enter_context(zipped.open("rb"))
+                left -= _extract(file, tree, left, before, fresh)
     except BaseException:
         shutil.rmtree(tree, ignore_errors=True)
         raise
     return tree, fresh
 
 
-def _extract(path: Path | BinaryIO, tree: Path, limit: int, before: Path | None, fresh: list[Path]) -> int:
+def _extract(file: BinaryIO, tree: Path, limit: int, before: Path | None, fresh: list[Path]) -> int:
     """Unpack with the files' modes; refuse what would leave the tree."""
     root = os.path.realpath(tree)
     links: list[tuple[str, str]] = []
     written = 0
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(file) as archive:
             if len(archive.infolist()) > MOST_ENTRIES:
                 raise _invalid(f"it holds more than {MOST_ENTRIES} entries")
             for entry in archive.infolist():

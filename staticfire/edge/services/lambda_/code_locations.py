@@ -5,7 +5,6 @@ http://localhost:4566/_aws/lambda/code/SHA?expires=...&signature=...
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import re
@@ -47,10 +46,10 @@ class CodeLocations:
         good = hmac.compare_digest(signature.encode(), self._signature(match[1], expires).encode())
         if not good or not expires.isdecimal() or int(expires) < time.time():
             return _said(403, "This address of a function's code has expired: GetFunction gives a new one.")
-        path = self._code.zip(match[1])
-        if not path.exists():
+        data = await self._code.zip(match[1])
+        if data is None:
             return _said(404, "This code is not here any more.")
-        return Response(200, [("content-type", "application/zip")], await asyncio.to_thread(path.read_bytes))
+        return Response(200, [("content-type", "application/zip")], data)
 
     def _signature(self, digest: str, expires: str) -> str:
         return hmac.new(self._secret, f"{digest}/{expires}".encode(), hashlib.sha256).hexdigest()

@@ -73,8 +73,14 @@ class FunctionRecords:
     async def delete(self, scope: Scope, kind: str, *parts: str) -> None:
         await self._store.write(deletes=[self.key(scope, kind, *parts)])
 
-    async def write(self, puts: Mapping[Key, Record] | None = None, deletes: Iterable[Key] = ()) -> None:
-        await self._store.write(puts, deletes)
+    async def write(
+        self,
+        puts: Mapping[Key, Record] | None = None,
+        deletes: Iterable[Key] = (),
+        *,
+        blobs: Mapping[str, bytes] | None = None,
+    ) -> None:
+        await self._store.write(puts, deletes, blobs=blobs)
 
     def code(self) -> set[str]:
         """The CodeSha256 of every zip that may be deployed."""

@@ -105,7 +105,7 @@ class Functions:
         self._runtimes = Runtimes(settings.runtimes, settings.node, images=self.image_trees)
         self._catalog = FunctionCatalog(store)
         self.records = self._catalog.records
-        self.code = CodeStore(settings.state_dir / "functions", self.records.code())
+        self.code = CodeStore(settings.state_dir / "functions", store, self.records.code())
         self.brought_layers = BroughtLayers(self.records, self.code)
         self._logs = FunctionLogs(emulator)
         self._metrics = FunctionMetrics(emulator)

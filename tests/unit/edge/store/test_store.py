@@ -27,7 +27,7 @@ async def main():
         number = 0
         while True:
             both = {Key("1", "r", "s", kind, f"{writer}-{number}"): {"number": number} for kind in ("a", "b")}
-            await store.write(both)
+            await store.write(both, blobs={f"{writer}-{number}": f"{writer}-{number}".encode()})
             print(f"{writer}-{number}", flush=True)
             number += 1
     await asyncio.gather(*(write(writer) for writer in range(8)))
@@ -144,6 +144,8 @@ async def test_what_was_acknowledged_is_there_after_kill_9_and_no_write_is_half_
     await process.wait()
     store = Store(path)
     written = {kind: {entry.id for entry, _ in store.everywhere("s", kind)} for kind in ("a", "b")}
+    assert {store.blob(name) for name in written["a"]} == {name.encode() for name in written["a"]}
+    assert len(store.blobs_before(2**40)) == len(written["a"])
     await store.close()
     assert len(acknowledged) >= after
     assert set(acknowledged) <= written["a"]

@@ -10,6 +10,7 @@ from staticfire.edge.aws.calls import Call
 from staticfire.edge.aws.protocol import Params
 from staticfire.edge.services.lambda_.function_records import INIT_SECONDS, FunctionRecords, Record, new_revision
 from staticfire.edge.services.lambda_.model import LATEST, FunctionRef
+from staticfire.edge.services.lambda_.pages import page_of
 from staticfire.edge.store import Key
 
 from .called import (
@@ -20,7 +21,6 @@ from .called import (
     function_of,
     invalid,
     missing,
-    page_of,
     ref_of,
 )
 from .functions import FunctionListener

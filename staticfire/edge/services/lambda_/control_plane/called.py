@@ -11,8 +11,6 @@ from staticfire.edge.aws.iam_policy import allows
 from staticfire.edge.services.lambda_.function_records import FunctionRecords, Record
 from staticfire.edge.services.lambda_.model import LATEST, FunctionRef
 
-PAGE = 50
-
 
 def invalid(message: str, **fields: object) -> AwsError:
     return AwsError(400, "InvalidParameterValueException", message, fields=fields)
@@ -94,18 +92,6 @@ def alias_of(records: FunctionRecords, ref: FunctionRef) -> Record:
     if alias is None:
         raise missing(f"Cannot find alias arn: {ref.arn}")
     return alias
-
-
-def page_of(
-    answers: list[Record], params: Mapping[str, Any], member: str, *, key: str, most: int = PAGE
-) -> dict[str, Any]:
-    """One page of a list that is in the order of `key`; the marker is the last key that was told."""
-    begin = params.get("Marker")
-    places = [str(answer[key]) for answer in answers]
-    start = places.index(begin) + 1 if begin in places else 0
-    page = answers[start : start + min(params.get("MaxItems") or most, most)]
-    more = {"NextMarker": str(page[-1][key])} if page and start + len(page) < len(answers) else {}
-    return {member: page, **more}
 
 
 def stamp() -> str:

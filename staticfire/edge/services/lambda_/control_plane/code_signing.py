@@ -8,8 +8,9 @@ import string
 from staticfire.edge.aws.calls import AwsError, Call, Scope
 from staticfire.edge.aws.protocol import Params
 from staticfire.edge.services.lambda_.function_records import FunctionRecords, Record
+from staticfire.edge.services.lambda_.pages import page_of
 
-from .called import conflict, function_of, missing, page_of, ref_of, stamp
+from .called import conflict, function_of, missing, ref_of, stamp
 
 KIND = "code-signing-config"
 

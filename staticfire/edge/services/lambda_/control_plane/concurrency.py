@@ -17,9 +17,10 @@ from staticfire.edge.services.lambda_.function_records import (
     version_id,
 )
 from staticfire.edge.services.lambda_.model import LATEST, FunctionRef
+from staticfire.edge.services.lambda_.pages import page_of
 from staticfire.edge.store import Key
 
-from .called import check_qualified, conflict, function_of, invalid, missing, page_of, ref_of, stamp
+from .called import check_qualified, conflict, function_of, invalid, missing, ref_of, stamp
 from .functions import FunctionListener
 
 log = logging.getLogger(__name__)

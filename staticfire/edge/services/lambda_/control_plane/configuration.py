@@ -14,6 +14,7 @@ from staticfire.edge.aws.emulator import Emulator
 from staticfire.edge.services.lambda_.function_records import FunctionRecords, Record
 
 from .called import invalid
+from .targets import Targets
 from .wording import DEPRECATED_RUNTIMES, LATER_RUNTIMES, LISTED, RUNTIMES
 
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
@@ -54,8 +55,9 @@ _SNAPPED = re.compile(r"java(?:1[17]|2\d)|python3\.(?:1[2-9]|[2-9]\d)|dotnet(?:8
 
 
 class Configurations:
-    def __init__(self, emulator: Emulator, records: FunctionRecords) -> None:
+    def __init__(self, emulator: Emulator, records: FunctionRecords, targets: Targets) -> None:
         self._emulator = emulator
+        self._targets = targets
         self._records = records
 
     async def changed(self, scope: Scope, before: Record, params: Mapping[str, Any]) -> Record:
@@ -92,11 +94,19 @@ class Configurations:
             if params.get(name) is not None:
                 filled = params[name].get(member) if member else params[name]
                 after[name] = params[name] if filled else None
+        if target := (params.get("DeadLetterConfig") or {}).get("TargetArn"):
+            await self._check_dead_letter(scope, target)
         if params.get("DeadLetterConfig") == {}:
             after["DeadLetterConfig"] = before.get("DeadLetterConfig")  # only a target that is "" takes it away
         return {
             name: value for name, value in after.items() if value is not None and not (name == "Layers" and not value)
         }
+
+    async def _check_dead_letter(self, scope: Scope, arn: str) -> None:
+        """AWS tries the role on the target: one that is not there looks like one that the role may not send to."""
+        if await self._targets.missing(scope, arn):
+            call = "SendMessage on SQS" if arn.split(":")[2] == "sqs" else "Publish on SNS"
+            raise invalid(f"The provided execution role does not have permissions to call {call}")
 
     def _layers(self, scope: Scope, arns: list[str]) -> list[Record]:
         if len(arns) > MOST_LAYERS:

@@ -25,6 +25,7 @@ from .layers import LayerOperations
 from .packages import Packages, ResolveImage
 from .permissions import PermissionOperations
 from .tags import TagOperations
+from .targets import Targets
 from .wording import WORDING
 
 
@@ -45,14 +46,15 @@ class LambdaControlPlane:
     ) -> None:
         self.packages = packages = Packages(emulator, code, resolve_image)
         self.records = records
+        targets = Targets(emulator)
         self.functions = functions = FunctionOperations(
-            records, packages, Configurations(emulator, records), running, locations.address
+            records, packages, Configurations(emulator, records, targets), running, locations.address
         )
         layers = LayerOperations(records, packages, locations.address)
         permissions = PermissionOperations(records, running)
         self.concurrency = concurrency = ConcurrencyOperations(records, running, account_concurrency)
         self.aliases = aliases = AliasOperations(records, running, concurrency.provision)
-        event_invoke = EventInvokeOperations(records)
+        event_invoke = EventInvokeOperations(records, targets)
         urls = FunctionUrlOperations(records, running, port)
         signing = CodeSigningOperations(records)
         account = AccountOperations(records, concurrency, account_concurrency)

@@ -10,8 +10,10 @@ from staticfire.edge.aws.calls import AwsError, Call
 from staticfire.edge.aws.protocol import Params
 from staticfire.edge.services.lambda_.function_records import FunctionRecords, Record
 from staticfire.edge.services.lambda_.model import LATEST, FunctionRef
+from staticfire.edge.services.lambda_.pages import page_of
 
-from .called import check_qualified, invalid, missing, page_of, ref_of
+from .called import check_qualified, invalid, missing, ref_of
+from .targets import Targets
 
 KIND = "event-invoke-config"
 DESTINATIONS = ("events", "lambda", "s3", "sns", "sqs")
@@ -19,8 +21,9 @@ _LIMITS = ("MaximumEventAgeInSeconds", "MaximumRetryAttempts")
 
 
 class EventInvokeOperations:
-    def __init__(self, records: FunctionRecords) -> None:
+    def __init__(self, records: FunctionRecords, targets: Targets) -> None:
         self._records = records
+        self._targets = targets
 
     async def put(self, call: Call, params: Params) -> Record:
         ref = self._existing(ref_of(self._records, call, params))
@@ -72,12 +75,12 @@ class EventInvokeOperations:
         if params.get("DestinationConfig") is not None:
             config["DestinationConfig"] = {
                 **config["DestinationConfig"],
-                **self._destinations(ref, params["DestinationConfig"]),
+                **await self._destinations(ref, params["DestinationConfig"]),
             }
         await self._records.put(ref.scope, KIND, ref.name, ref.qualifier or "", record=config)
         return config
 
-    def _destinations(self, ref: FunctionRef, config: Mapping[str, Any]) -> Record:
+    async def _destinations(self, ref: FunctionRef, config: Mapping[str, Any]) -> Record:
         destinations = {}
         for side in ("OnSuccess", "OnFailure"):
             if side not in config:
@@ -91,6 +94,8 @@ class EventInvokeOperations:
                 raise invalid(f"The provided destination config {_java(config)} is invalid.")
             if service == "lambda":
                 self._check_function(ref, arn)
+            elif await self._targets.missing(ref.scope, arn):
+                raise _no_destination(arn)
         return destinations
 
     def _check_function(self, ref: FunctionRef, arn: str) -> None:
@@ -98,7 +103,11 @@ class EventInvokeOperations:
         if (other.scope, other.name) == (ref.scope, ref.name):
             raise invalid("You can't specify the function as a destination for itself.")
         if other.scope == ref.scope and self._records.get(other.scope, "function", other.name) is None:
-            raise invalid(f"The destination ARN {arn} is invalid.")
+            raise _no_destination(arn)
+
+
+def _no_destination(arn: str) -> AwsError:
+    return invalid(f"The destination ARN {arn} is invalid.")
 
 
 def _qualified(ref: FunctionRef) -> FunctionRef:

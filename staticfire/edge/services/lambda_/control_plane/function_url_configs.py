@@ -10,8 +10,9 @@ from staticfire.edge.aws.calls import Call
 from staticfire.edge.aws.protocol import Params
 from staticfire.edge.services.lambda_.function_records import FunctionRecords, Record
 from staticfire.edge.services.lambda_.model import FunctionRef
+from staticfire.edge.services.lambda_.pages import page_of
 
-from .called import conflict, missing, page_of, ref_of
+from .called import conflict, missing, ref_of
 from .functions import FunctionListener
 
 KIND = "function-url"

@@ -18,6 +18,7 @@ from staticfire.edge.services.lambda_.function_records import (
     version_id,
 )
 from staticfire.edge.services.lambda_.model import LATEST, FunctionRef
+from staticfire.edge.services.lambda_.pages import page_of
 
 from .called import (
     check_revision,
@@ -25,7 +26,6 @@ from .called import (
     function_of,
     invalid,
     missing,
-    page_of,
     ref_of,
     stamp,
 )
@@ -115,7 +115,7 @@ class FunctionOperations:
                 version = being_created(self._version(function, ref))
                 puts[self._records.key(scope, "version", name, version_id(1))] = version
             puts[self._records.key(scope, "function", name)] = function
-            await self._records.write(puts)
+            await self._records.write(puts, blobs=package.blobs)
         await self._running.changed(ref._replace(qualifier=None))
         answer = {**latest, "Version": "1"} if params.get("Publish") else latest
         return answer
@@ -145,7 +145,7 @@ class FunctionOperations:
                 version = being_created(self._version(function, ref))
                 puts[self._records.key(scope, "version", name, version_id(number))] = version
             puts[self._records.key(scope, "function", name)] = function
-            await self._records.write(puts)
+            await self._records.write(puts, blobs=package.blobs)
         await self._running.changed(ref._replace(qualifier=None))
         return version if params.get("Publish") else function["latest"]
 

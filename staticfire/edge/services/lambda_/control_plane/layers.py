@@ -9,8 +9,9 @@ from typing import Any
 from staticfire.edge.aws.calls import Call, Scope
 from staticfire.edge.aws.protocol import Params
 from staticfire.edge.services.lambda_.function_records import FunctionRecords, Record, new_revision, version_id
+from staticfire.edge.services.lambda_.pages import page_of
 
-from .called import check_revision, conflict, invalid, layer_name, missing, page_of, stamp
+from .called import check_revision, conflict, invalid, layer_name, missing, stamp
 from .packages import Locate, Packages
 
 
@@ -39,7 +40,8 @@ class LayerOperations:
                     if params.get(member) is not None
                 },
             }
-            await self._records.put(scope, "layer-version", name, version_id(number), record=record)
+            key = self._records.key(scope, "layer-version", name, version_id(number))
+            await self._records.write({key: record}, blobs=package.blobs)
         return self._told(call, record)
 
     async def get(self, call: Call, params: Params) -> Record:

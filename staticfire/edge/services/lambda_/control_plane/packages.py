@@ -6,7 +6,7 @@ import asyncio
 import io
 import zipfile
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -37,12 +37,13 @@ _S3 = {
 
 @dataclass(frozen=True)
 class Package:
-    """What was deployed: its hash and size, zipped and not."""
+    """What was deployed: its hash and size, zipped and not; `blobs` have to be written with what describes it."""
 
     sha256: str
     size: int
     unpacked: int = 0
     image: str = ""
+    blobs: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 class Packages:
@@ -69,15 +70,13 @@ class Packages:
                 raise invalid("Uploaded file must be a non-empty zip")
         else:
             raise invalid("Please provide a source for function code.")
-        return await self.keep(data)
+        unpacked = await _checked(data)
+        sha256, blobs = await self._code.take(data)
+        return Package(sha256, len(data), unpacked, blobs=blobs)
 
     async def keep(self, data: bytes) -> Package:
-        """Take a zip of whatever size."""
-        # A thread takes longer to wake than a small zip's list to read.
-        small = len(data) <= SMALL_ZIP
-        unpacked = _unpacked_size(data) if small else await asyncio.to_thread(_unpacked_size, data)
-        if unpacked > UNPACKED_LIMIT:
-            raise invalid(f"Unzipped size must be smaller than {UNPACKED_LIMIT} bytes")
+        """Take a zip of whatever size, which is on the disk when this returns."""
+        unpacked = await _checked(data)
         return Package(await self._code.keep(data), len(data), unpacked)
 
     async def keep_spliced(self, sha256: str, made: Spliced) -> Package:
@@ -94,6 +93,16 @@ class Packages:
                 raise
             code, said = error.code, _S3.get(error.code, error.message)
             raise invalid(f"Error occurred while GetObject. S3 Error Code: {code}. S3 Error Message: {said}") from error
+
+
+async def _checked(data: bytes) -> int:
+    """How large a zip is unpacked; AWS's error for one that it refuses."""
+    # A thread takes longer to wake than a small zip's list to read.
+    small = len(data) <= SMALL_ZIP
+    unpacked = _unpacked_size(data) if small else await asyncio.to_thread(_unpacked_size, data)
+    if unpacked > UNPACKED_LIMIT:
+        raise invalid(f"Unzipped size must be smaller than {UNPACKED_LIMIT} bytes")
+    return unpacked
 
 
 def _unpacked_size(data: bytes) -> int:

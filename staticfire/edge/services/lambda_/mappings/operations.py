@@ -13,6 +13,7 @@ from staticfire.edge.aws.protocol import Params
 from staticfire.edge.aws.protocol.operations import Carry
 
 from ..model import LATEST, FunctionRef
+from ..pages import page_of
 from ..service import Functions
 from . import queues, streams
 from .queues import Queue
@@ -128,13 +129,7 @@ class MappingOperations:
         if name := params.get("FunctionName"):
             asked = FunctionRef.parse(name, scope)
             mappings = [description for description in mappings if _names(asked, description["FunctionArn"])]
-        begin = params.get("Marker") or ""
-        mappings = [description for description in mappings if description["UUID"] > begin]
-        page = mappings[: params.get("MaxItems") or PAGE]
-        answer: Document = {"EventSourceMappings": page}
-        if len(page) < len(mappings):
-            answer["NextMarker"] = page[-1]["UUID"]
-        return answer
+        return page_of(mappings, params, "EventSourceMappings", key="UUID", most=PAGE)
 
     def tag_table(self) -> dict[str, Carry]:
         """The operations on tags, for the ARN of a mapping."""

@@ -25,14 +25,24 @@ def layer(word: str) -> bytes:
 
 
 @pytest.fixture
-async def records(tmp_path: Path) -> AsyncIterator[FunctionRecords]:
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
     store = Store(tmp_path / "edge.sqlite")
-    yield FunctionRecords(store)
+    yield store
     await store.close()
 
 
-async def test_a_layer_is_kept_for_its_runtime_else_for_any(records: FunctionRecords, tmp_path: Path) -> None:
-    layers = BroughtLayers(records, CodeStore(tmp_path))
+@pytest.fixture
+def records(store: Store) -> FunctionRecords:
+    return FunctionRecords(store)
+
+
+@pytest.fixture
+def code(store: Store, tmp_path: Path) -> CodeStore:
+    return CodeStore(tmp_path, store)
+
+
+async def test_a_layer_is_kept_for_its_runtime_else_for_any(records: FunctionRecords, code: CodeStore) -> None:
+    layers = BroughtLayers(records, code)
     arn = ARN_OF_A_LAYER.fullmatch(ARN)
     assert arn is not None
     assert await layers.keep(arn, "any", b"any")
@@ -46,8 +56,8 @@ async def test_a_layer_is_kept_for_its_runtime_else_for_any(records: FunctionRec
     assert records.code() == {digest(b"any"), digest(b"twelve")}
 
 
-async def test_what_was_brought_for_one_runtime_is_not_for_another(records: FunctionRecords, tmp_path: Path) -> None:
-    layers = BroughtLayers(records, CodeStore(tmp_path))
+async def test_what_was_brought_for_one_runtime_is_not_for_another(records: FunctionRecords, code: CodeStore) -> None:
+    layers = BroughtLayers(records, code)
     arn = ARN_OF_A_LAYER.fullmatch(ARN)
     assert arn is not None
     await layers.keep(arn, "python3.12", b"twelve")

@@ -7,8 +7,9 @@ import io
 import os
 import stat
 import sys
+import time
 import zipfile
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,19 +17,34 @@ import pytest
 
 from staticfire.edge.aws.calls import AwsError, Scope
 from staticfire.edge.aws.emulator import Emulator
-from staticfire.edge.services.lambda_ import FunctionRef, code
-from staticfire.edge.services.lambda_.code import CodeStore
+from staticfire.edge.services.lambda_ import FunctionRef, code, zips
+from staticfire.edge.services.lambda_.code import CodeStore, hexadecimal
 from staticfire.edge.services.lambda_.control_plane import packages
 from staticfire.edge.services.lambda_.policy import allows
 from staticfire.edge.services.lambda_.runtimes.python import PythonRuntime
-from tests.unit.edge.services.lambda_.kit import packed
+from staticfire.edge.store import Key, Store
+from tests.unit.edge.services.lambda_.kit import digest, packed
 
 RUNTIME = PythonRuntime(sys.executable, "{}.{}".format(*sys.version_info[:2]))
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> CodeStore:
-    return CodeStore(tmp_path)
+async def documents(tmp_path: Path) -> AsyncIterator[Store]:
+    documents = Store(tmp_path / "edge.sqlite")
+    yield documents
+    await documents.close()
+
+
+@pytest.fixture
+def store(tmp_path: Path, documents: Store) -> CodeStore:
+    return CodeStore(tmp_path, documents)
+
+
+@pytest.fixture(params=["small", "large"])
+def of_both_sizes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small zip lies in the store, a large one is a file."""
+    if request.param == "large":
+        monkeypatch.setattr(zips, "SMALL", 0)
 
 
 def zipped(*entries: tuple[str, str | bytes, int]) -> bytes:
@@ -61,29 +77,48 @@ async def test_a_tree_is_made_once_and_compiled(store: CodeStore, code_digest: C
 
 
 async def test_what_was_not_used_for_a_week_or_not_finished_goes_with_the_next_start(
-    store: CodeStore, code_digest: Callable[[bytes], str], tmp_path: Path
+    store: CodeStore, documents: Store, code_digest: Callable[[bytes], str], tmp_path: Path
 ) -> None:
     old, new = zipped(("app.py", "x = 1", 0o100644)), zipped(("app.py", "x = 2", 0o100644))
     for data in (old, new):
         await store.tree(code_digest(data), RUNTIME, serving(data, []))
     (tmp_path / "code" / "partial-1").mkdir()
+    (tmp_path / "zips").mkdir()
     (tmp_path / "zips" / "partial-2").touch()
     for path in tmp_path.glob("*/*"):
         os.utime(path, (0, 0))
     await store.tree(code_digest(new), RUNTIME, serving(new, []))
-    CodeStore(tmp_path)
+    CodeStore(tmp_path, documents)
     digest = hashlib.sha256(new).hexdigest()
     assert [path.name for path in tmp_path.glob("*/*")] == [f"{digest}-{RUNTIME.name}"]
 
 
-async def test_the_zip_of_what_is_described_stays_however_old_it_is(store: CodeStore, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("of_both_sizes")
+async def test_the_zip_of_what_is_described_stays_however_old_it_is(
+    store: CodeStore, documents: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     described, other = zipped(("app.py", "x = 1", 0o100644)), zipped(("app.py", "x = 2", 0o100644))
     sha256 = await store.keep(described)
     await store.keep(other)
-    for path in tmp_path.glob("*/*"):
-        os.utime(path, (0, 0))
-    CodeStore(tmp_path, [sha256])
-    assert [path.read_bytes() for path in tmp_path.glob("zips/*")] == [described]
+    now = time.time()
+    for days, there in ((6, {described, other}), (8, {described})):
+        monkeypatch.setattr(time, "time", lambda later=now + days * 24 * 3600: later)
+        again = CodeStore(tmp_path, documents, [sha256])
+        assert {await again.zip(hexadecimal(digest(data))) for data in (described, other)} - {None} == there
+
+
+@pytest.mark.usefixtures("of_both_sizes")
+async def test_a_zip_is_there_with_what_describes_it(store: CodeStore, documents: Store, tmp_path: Path) -> None:
+    """A large one before, a small one by the same write."""
+    data = zipped(("app.py", "x = 1", 0o100644))
+    sha256, blobs = await store.take(data)
+    assert bool(blobs) == (zips.SMALL > 0)
+    assert (await store.zip(hexadecimal(sha256)) is None) == bool(blobs)
+    await documents.write({Key("1", "r", "lambda", "function", "f"): {"CodeSha256": sha256}}, blobs=blobs)
+    assert await store.zip(hexadecimal(sha256)) == data
+    assert len(list(tmp_path.glob("zips/*"))) == (0 if blobs else 1)
+    await store.forget(sha256)
+    assert await store.zip(hexadecimal(sha256)) is None
 
 
 @pytest.mark.parametrize("name", ["../out.py", "/etc/out.py", "a/../../out.py"])
@@ -255,13 +290,14 @@ async def test_what_did_not_change_is_taken_over_from_the_code_before(
     assert (after / "run.py").stat().st_mode & 0o777 == 0o644
 
 
+@pytest.mark.usefixtures("of_both_sizes")
 async def test_what_is_forgotten_is_gone(store: CodeStore, tmp_path: Path, code_digest: Callable[[bytes], str]) -> None:
     data = packed({"a.py": ""})
     await store.keep(data)
     tree = await store.tree(code_digest(data), RUNTIME, serving(data, []))
     await store.forget(code_digest(data))
     assert not tree.exists()
-    assert list((tmp_path / "zips").iterdir()) == []
+    assert await store.zip(hexadecimal(code_digest(data))) is None
 
 
 async def test_a_tree_that_is_still_being_compiled_is_taken_over(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,11 +13,14 @@ from staticfire.edge.http1.messages import Headers, Request
 from staticfire.edge.services.lambda_ import code_locations
 from staticfire.edge.services.lambda_.code import CodeStore
 from staticfire.edge.services.lambda_.code_locations import CodeLocations
+from staticfire.edge.store import Store
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> CodeStore:
-    return CodeStore(tmp_path)
+async def store(tmp_path: Path) -> AsyncIterator[CodeStore]:
+    documents = Store(tmp_path / "edge.sqlite")
+    yield CodeStore(tmp_path, documents)
+    await documents.close()
 
 
 def called(host: str = "localhost:4566") -> Call:
