@@ -235,7 +235,7 @@ class Import:
 
     def _integration(self, resource: Record, method: Record, document: Document) -> Record:
         integration = new_integration(resource["id"], _integration_params(document))
-        return checked_integration(integration, method, self._api, self._scope.account)
+        return checked_integration(integration, method, self._api)
 
 
 def imported_part(part: Document) -> Record:

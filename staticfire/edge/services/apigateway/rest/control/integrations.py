@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from staticfire.edge.aws.calls import AwsError, Call
+from staticfire.edge.aws.calls import Call
 from staticfire.edge.aws.protocol import Params
 from staticfire.edge.services.apigateway.rest.records import Record, RestRecords
 
@@ -33,7 +33,6 @@ _FUNCTION = re.compile(
     r"(?:invocations|response-streaming-invocations)",
     re.DOTALL,
 )
-_ROLE = re.compile(r"arn:[^:]+:iam::(\d{12}):")
 _TARGET = re.compile(r"integration\.request\.(path|querystring|header|multivaluequerystring|multivalueheader)\.\S+")
 _OF_REQUEST = re.compile(r"method\.request\.(?P<place>\w+)(?:\.(?P<name>.+))?")
 _SOURCE = re.compile(r"'.*'|method\.request\..+|context\..+|stageVariables\..+", re.DOTALL)
@@ -99,7 +98,7 @@ class IntegrationOperations:
         return integration
 
     def _check(self, call: Call, api_id: str, integration: Record, method: Record) -> None:
-        checked_integration(integration, method, self._records.api(call.scope, api_id) or {}, call.scope.account)
+        checked_integration(integration, method, self._records.api(call.scope, api_id) or {})
 
 
 def required_integration(method: Record) -> Record:
@@ -130,7 +129,7 @@ def new_integration(resource_id: str, params: Mapping[str, Any]) -> Record:
     return integration
 
 
-def checked_integration(integration: Record, method: Record, api: Record, account: str) -> Record:
+def checked_integration(integration: Record, method: Record, api: Record) -> Record:
     """Refuse what AWS refuses of an integration of this method."""
     kind, is_edge = integration["type"], "EDGE" in (api.get("endpointConfiguration") or {}).get("types", ())
     if kind != "MOCK" and not integration.get("httpMethod"):
@@ -146,7 +145,7 @@ def checked_integration(integration: Record, method: Record, api: Record, accoun
         raise bad_request(f"Timeout should be between {SHORTEST_MILLIS} ms and {LONGEST_MILLIS} ms")
     if kind in ("AWS", "AWS_PROXY"):
         _check_arn(kind, integration.get("uri") or "")
-        _check_role(integration, account)
+        _check_role(integration)
     elif kind in ("HTTP", "HTTP_PROXY") and not _is_address(integration.get("uri") or ""):
         raise bad_request("Invalid HTTP endpoint specified for URI")
     if integration.get("connectionType") == "VPC_LINK" and not integration.get("connectionId"):
@@ -173,16 +172,17 @@ def _check_arn(kind: str, uri: str) -> None:
         )
 
 
-def _check_role(integration: Record, account: str) -> None:
-    """A service is called as a role of the API's account, or as the caller; a function may do without."""
+def _check_role(integration: Record) -> None:
+    """A service is called as a role, or as the caller; a function may do without.
+
+    A role of another account passes, which AWS refuses: repositories name their own account's, and it is not this one.
+    """
     credentials = integration.get("credentials")
     if not credentials:
         if integration["uri"].split(":")[4] != "lambda":
             raise bad_request("Role ARN must be specified for AWS integrations")
     elif not credentials.startswith(("arn:", "${")):
         raise bad_request("Invalid ARN specified in the request")
-    elif (match := _ROLE.match(credentials)) and match[1] != account:
-        raise AwsError(403, "AccessDeniedException", "Cross-account pass role is not allowed.")
 
 
 def _check_parameters(parameters: Mapping[str, str], declared: Mapping[str, bool]) -> None:
