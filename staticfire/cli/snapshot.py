@@ -15,7 +15,6 @@ import json
 import shutil
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -114,14 +113,11 @@ def _load(settings: Settings, arguments: argparse.Namespace) -> int:
             where.stop(display)
         copies.forget()
         copies.put(place, f"The loading of the snapshot {place.name} had been cut off: it is loaded now.")
-        # What was there before is deleted while the stack starts.
-        with ThreadPoolExecutor(1) as aside:
-            swept = aside.submit(copies.sweep)
-            running = where.start(display) if running is not None else None
-        swept.result()
         if running is None:
+            copies.sweep()
             display.line("Nothing was running: `staticfire up` starts what is loaded.")
             return 0
+        running = where.start(display)
     print_summary(settings, running, [])
     return 0
 

@@ -136,7 +136,6 @@ class Copies:
         else:
             self.stage(place)
             self.put(place, said)
-            self.sweep()
         self.forget()
         return said
 
@@ -185,7 +184,6 @@ class Copies:
                 _remove(self._staged(part))
         else:
             self._swap(journal["steps"])
-        self.sweep()
         return "" if journal is None else str(journal["said"])
 
     def _swap(self, steps: Sequence[Sequence[str]]) -> None:
@@ -199,7 +197,7 @@ class Copies:
         self._journal.unlink()
 
     def sweep(self) -> None:
-        """Delete what `put` put aside: it is in nobody's way, so that nobody has to wait for it."""
+        """Delete what was put aside. It is in nobody's way: a start does so beside the rest."""
         for part in ALL:
             _remove(_aside(self._place(part)))
 

@@ -66,7 +66,8 @@ class Embedded:
     def start(self, progress: Progress) -> Running:
         self.edge.require_port()
         said = self._heal()
-        with ThreadPoolExecutor(4) as pool:
+        with ThreadPoolExecutor(5) as pool:
+            swept = pool.submit(self._copies.sweep)
             emulator = pool.submit(install_emulator, self.layout, progress)
             runtimes = pool.submit(install_runtimes, self.settings, self.layout, progress)
             launched: Future[RunningPostgres] = Future()
@@ -78,6 +79,7 @@ class Embedded:
                 health = self.edge.ensure(config, postgres.result)
                 step.done(self.edge.endpoint)
         server = postgres.result()
+        swept.result()
         notes = self._notes(runtimes.result(), server)
         notes += said
         if self.edge.begun:
@@ -130,6 +132,7 @@ class Embedded:
 
     def wipe(self) -> Sequence[str]:
         self._copies.finish()
+        self._copies.sweep()
         self.postgres.wipe()
         return self.layout.wipe()
 

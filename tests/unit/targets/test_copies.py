@@ -102,6 +102,7 @@ def test_a_load_that_is_cut_off_is_of_one_copy(
         copies.put(place, "it is loaded now")
     crashed = calls > step
     assert copies.finish() == ("it is loaded now" if crashed else "")
+    copies.sweep()
     assert held(copies.settings) == {"old"}
     state = Layout.of(copies.settings).state
     assert not (state / "mail.jsonl").exists()
