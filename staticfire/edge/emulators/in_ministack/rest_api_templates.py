@@ -435,8 +435,8 @@ def _converted(value: Any, name: str) -> Any:
     """A template's value as the API takes it: members begin in lower case; numbers and flags may be texts."""
     if name in ("Schema", "Properties", "Policy") and not isinstance(value, str):
         return json.dumps(value)
-    if name == "Tags" and isinstance(value, list):
-        return {one["Key"]: one["Value"] for one in value}
+    if name == "Tags" and isinstance(value, list):  # CloudFormation's own are reserved
+        return {one["Key"]: one["Value"] for one in value if not one["Key"].startswith("aws:cloudformation:")}
     if isinstance(value, Mapping):
         keep = name in _MAPS
         return {key if keep else _lower(key): _converted(inner, "" if keep else key) for key, inner in value.items()}
