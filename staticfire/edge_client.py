@@ -99,6 +99,12 @@ class EdgeClient:
             raise StaticfireError(str(answer.get("message", answer)))
         return str(answer["note"])
 
+    def complete_deployments(self, account: str, since: float) -> Sequence[Mapping[str, Any]]:
+        """Have REST APIs' deployments since then freeze what was described after them; `name` and `late` of each."""
+        answer = self._ask("POST", "deployments", {"account": account, "since": since})
+        completed: Sequence[Mapping[str, Any]] = answer["completed"]
+        return completed
+
     def save(self) -> Mapping[str, Any]:
         """Have the emulator's state on the disk, where it is kept at all; what was said of that."""
         status, answer = self._request("POST", "save", {})

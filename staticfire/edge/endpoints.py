@@ -24,6 +24,7 @@ GET    layers             CodeSha256 of the layers of other accounts, by "ARN RU
 PUT    code               put a zip into functions and layers: ?function=ARN&layer=ARN, each as often as needed; with
                           base=CODESHA256 and removed=NAME what differs from that zip
 PUT    layers             keep one: ?arn=ARN&runtime=RUNTIME, the zip as the body
+POST   deployments        complete REST APIs' deployments by what one apply described after them: {"account", "since"}
 GET    faults             the faults that are set, with how often each has struck
 POST   faults             set one
 DELETE faults[/ID]        clear one, or all
@@ -156,6 +157,8 @@ class Endpoints:
             return await self._debug(request, name)
         if route == ("PUT", "code"):
             return await self._put_code(request)
+        if route == ("POST", "deployments"):
+            return await self._complete_deployments(request)
         if route == ("PUT", "layers"):
             return await self._keep_layer(request)
         if route == ("GET", "faults"):
@@ -301,6 +304,15 @@ class Endpoints:
         if answer is None:
             return _json(409, {"message": "The zip cannot be changed that way: put it as a whole."})
         return _json(200, answer)
+
+    async def _complete_deployments(self, request: Request) -> Response:
+        try:
+            body = json.loads(await request.body(MAX_BODY))
+            account, since = str(body["account"]), float(body["since"])
+        except (ValueError, KeyError, TypeError):
+            message = 'The body says whose deployments, and since when: {"account": NUMBER, "since": SECONDS}.'
+            return _json(400, {"message": message})
+        return _json(200, {"completed": await self._apis.complete(account, since)})
 
     async def _prepare(self, request: Request) -> Response:
         try:

@@ -13,6 +13,7 @@ import hashlib
 import json
 import logging
 import shlex
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -60,6 +61,7 @@ RUNTIME_SECONDS = 900.0
 SAVE_SECONDS = 120.0
 SHOWN = 160  # of an output's value
 SHOWN_OF_TEXT = 2000  # of one that is a text: a command in it is pasted whole
+FEW = 4  # names in one line
 PUSH_SECONDS = 300.0  # for the edge to take a part of a layer, or to check one
 LAYER_SECONDS = 120.0  # for the edge to take one
 
@@ -247,18 +249,31 @@ class Stack:
                 self._check(progress, inputs.copy.root, planned, layers)
                 before_apply()
 
+            begun = time.time()
             layers = PublicLayers(self.settings, self.account)
             images = _Push(inputs.images, self, step) if self.stack_settings.images else None
             state = inputs.copy.apply(inputs.variables, step, check, images)
             self._bring_what_no_plan_told(state, layers)
+            completed = self._complete_deployments(begun)
             record = self._of_state(state, fingerprint)
             if applied is None and database_is_older:
                 self.rebuild(record.outputs, step)
             self._record(replace(record, seeded=self.stack_settings.seed is None))
             if self.stack_settings.seed is not None:
                 self._seed_applied(record, step)
-            self.notes = [*inputs.copy.notes, *self._of_runtimes]
+            self.notes = [*inputs.copy.notes, *self._of_runtimes, *completed]
         return True
+
+    def _complete_deployments(self, since: float) -> list[str]:
+        """Have what Terraform deployed of REST APIs serve all that it described of them; what that changed."""
+        if not self.running.token:
+            return []
+        return [
+            f"the REST API {one['name']} was deployed before all of it was described ({_few(one['late'])}); here it "
+            "serves it all. On AWS it may serve what was there at that moment: have its aws_api_gateway_deployment "
+            "depend on them (depends_on)"
+            for one in self.running.edge(timeout=SAVE_SECONDS).complete_deployments(self.account, since)
+        ]
 
     def _record(self, applied: Applied) -> None:
         if self.running.token:  # what is recorded as applied is there after any kill
@@ -460,6 +475,10 @@ class _Push:
 
     def bring(self) -> None:
         self._images.push(self._ecr, self._step)
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:FEW]) + (f" and {len(names) - FEW} more" if len(names) > FEW else "")
 
 
 def _in_short(seen: Sequence[Obstacle]) -> Iterator[str]:

@@ -22,8 +22,13 @@ SECONDS = 90  # a rule of one minute is among them
 
 
 @pytest.fixture(scope="module")
-def parts(project: Repository) -> Repository:
-    project.staticfire("up", "--detach")
+def said(project: Repository) -> str:
+    """What `up` said."""
+    return project.staticfire("up", "--detach")
+
+
+@pytest.fixture(scope="module")
+def parts(project: Repository, said: str) -> Repository:
     return project
 
 
@@ -62,6 +67,12 @@ def test_queue(parts: Repository) -> None:
     dead = client.get_queue_url(QueueName="queue-dead")["QueueUrl"]
     messages = client.receive_message(QueueUrl=dead, WaitTimeSeconds=20)["Messages"]
     assert [message["Body"] for message in messages] == ["bad"]
+
+
+def test_deployment(parts: Repository, said: str) -> None:
+    """A REST API whose deployment does not depend on its integration responses: it serves them, and `up` says it."""
+    assert _get(f"{_made(parts)['deployment']}/orders") == (200, json.dumps({"orders": []}, separators=(",", ":")))
+    assert "deployment-orders was deployed before all of it was described (GET /orders)" in said
 
 
 def test_topic(parts: Repository) -> None:

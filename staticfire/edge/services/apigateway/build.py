@@ -20,7 +20,7 @@ from .domains.own_names import OwnNames
 from .http.handler import HttpApis
 from .http.prepared import Neighbours
 from .http.tokens import KeySource
-from .rest.control import RestControlPlane
+from .rest.control import LateChanges, RestControlPlane
 from .rest.records import RestRecords
 from .rest.serving import RestServing, Trials
 from .service import ApiGateway
@@ -74,4 +74,4 @@ def api_gateway(
         traces=traces,
     )
     addresses = Addresses(domain, records, mappings)
-    return ApiGateway(records, addresses, [http, rest, web_sockets], second, first, rest)
+    return ApiGateway(records, addresses, [http, rest, web_sockets], second, first, rest, LateChanges(rest_records))

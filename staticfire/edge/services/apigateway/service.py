@@ -7,8 +7,8 @@ request -> address -> the kind that has the API -> its answer       call -> /v2/
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from staticfire.edge.aws.calls import Call, Service
 from staticfire.edge.http1.messages import Request, Response
@@ -16,6 +16,7 @@ from staticfire.edge.http1.messages import Request, Response
 from .common.refusal import identified, not_found
 from .domains.address import Address, Addresses
 from .http.lost import missing_here
+from .rest.control import LateChanges
 from .rest.serving import RestServing
 from .v2.control_plane import V2ControlPlane
 from .v2.records import V2Records
@@ -45,6 +46,7 @@ class ApiGateway:
         second: V2ControlPlane,
         first: Service | None = None,
         rest: RestServing | None = None,
+        late: LateChanges | None = None,
     ) -> None:
         self._records = records
         self._addresses = addresses
@@ -52,6 +54,7 @@ class ApiGateway:
         self._second = second
         self._first = first
         self._rest = rest
+        self._late = late
 
     def match(self, request: Request) -> Address | None:
         """The API that the request is for, if it is for one."""
@@ -72,6 +75,10 @@ class ApiGateway:
         if call.request.path.startswith("/v2/"):
             return await self._second.answer(call)
         return None if self._first is None else await self._first.answer(call)
+
+    async def complete(self, account: str, since: float) -> Sequence[Mapping[str, Any]]:
+        """Have an account's deployments since then freeze what was described after them; which did, and what."""
+        return () if self._late is None else await self._late.complete(account, since)
 
     async def passed(self, call: Call, status: int) -> None:
         """Nothing of what passes is kept here."""

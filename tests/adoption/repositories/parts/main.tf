@@ -23,6 +23,10 @@ module "bus" {
   source = "./bus"
 }
 
+module "deployment" {
+  source = "./deployment"
+}
+
 module "keys" {
   source = "./keys"
 }
@@ -89,8 +93,9 @@ module "upload" {
 
 output "made" {
   value = {
-    topic   = module.topic.topic
-    machine = module.machine.machine
-    queue   = module.blocks.queue
+    topic      = module.topic.topic
+    machine    = module.machine.machine
+    queue      = module.blocks.queue
+    deployment = module.deployment.url
   }
 }

@@ -8,10 +8,12 @@ deployments stages method_settings canaries: what is served where
 api_keys usage_plans usage: who may call, how often
 account client_certificates vpc_links tags: what belongs to no API
 trying         TestInvokeMethod and TestInvokeAuthorizer: what serving must be able to do for them
+completing     deployments completed by what one apply described after them
 documents      PutRestApi, ImportRestApi, GetExport, ImportDocumentationParts
 """
 
+from .completing import LateChanges
 from .control_plane import RestControlPlane
 from .trying import Trier
 
-__all__ = ["RestControlPlane", "Trier"]
+__all__ = ["LateChanges", "RestControlPlane", "Trier"]
