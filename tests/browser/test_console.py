@@ -437,6 +437,43 @@ def test_a_log_widget_runs_its_query(console: Shown, stack: StackUnderTest) -> N
         logs.delete_log_group(logGroupName=group)
 
 
+def test_a_dashboard_shows_the_states_of_its_alarms(console: Shown, stack: StackUnderTest) -> None:
+    cloudwatch = stack.aws("cloudwatch")
+    metric = {"Namespace": "Console", "MetricName": "Queued"}
+    rule = {"ComparisonOperator": "GreaterThanThreshold", "Threshold": 7.0, "EvaluationPeriods": 1, "Period": 60}
+    rule["TreatMissingData"] = "ignore"  # what it was set to stays
+    cloudwatch.put_metric_alarm(AlarmName="console-queued", Statistic="Sum", **metric, **rule)
+    cloudwatch.put_composite_alarm(AlarmName="console-all", AlarmRule='ALARM("console-queued")')
+    cloudwatch.set_alarm_state(AlarmName="console-queued", StateValue="ALARM", StateReason="a test")
+    prefix = f"arn:aws:cloudwatch:{stack.region}:{stack.account}:alarm"
+    of_one = {"alarms": [f"{prefix}:console-queued"]}
+    kinds: dict[str, dict[str, object]] = {
+        "Beside metrics": {"metrics": [["Console", "Queued"]], "annotations": of_one},
+        "Of an alarm": {"annotations": of_one},
+        "All": {"alarms": [f"{prefix}:{name}" for name in ("console-queued", "console-all", "console-gone")]},
+    }
+    widgets = [
+        {
+            "type": "alarm" if "alarms" in one else "metric",
+            "properties": {"title": title, "region": stack.region, **one},
+        }
+        for title, one in kinds.items()
+    ]
+    cloudwatch.put_dashboard(DashboardName="alarms", DashboardBody=json.dumps({"widgets": widgets}))
+    try:
+        page = console.to("dashboards/alarms")
+        for title in ("Beside metrics", "Of an alarm"):
+            widget = page.locator(".widget", has_text=title)
+            expect(widget.locator(".alarms li")).to_contain_text(["alarmconsole-queued"])
+            expect(widget.locator("svg").first).to_contain_text("console-queued")
+        listed = page.locator(".widget", has_text="All").locator(".alarms li")
+        expect(listed).to_contain_text(["console-queued", "console-all", "goneconsole-gone"])
+    finally:
+        cloudwatch.delete_dashboards(DashboardNames=["alarms"])
+        for name in ("console-all", "console-queued"):  # an alarm that another one names stays
+            cloudwatch.delete_alarms(AlarmNames=[name])
+
+
 def test_a_dashboards_metrics_are_read_as_cloudwatch_does(console: Shown) -> None:
     queries = console.to("overview").evaluate(
         """async () => (await import("./dashboards.js")).queriesOf({ stat: "Sum", metrics: [

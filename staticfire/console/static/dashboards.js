@@ -70,7 +70,7 @@ async function drawn(widget, range, signal) {
 async function contentOf(type, of, range, signal) {
   if (type === "text") return markdown(of.markdown ?? "");
   if (type === "metric") return metric(of, range);
-  if (type === "alarm") return alarms(of);
+  if (type === "alarm") return states(await described(of.alarms ?? []));
   if (type === "log") return logs(of, range, signal);
   return h("p", { class: "empty" }, `Widgets of the type ${type} are not drawn here.`);
 }
@@ -106,20 +106,44 @@ async function metric(of, range) {
   const period = Math.max(range <= 10800 ? 60 : least, Math.min(of.period ?? 300, range / 12));
   const step = Math.ceil(period / 60) * 60;
   const end = Math.ceil(Date.now() / 1000 / step) * step;
-  const asked = queriesOf(of, step);
-  if (of.annotations?.alarms && !asked.length) return alarms({ alarms: of.annotations.alarms });
+  const alarms = await described(of.annotations?.alarms ?? []);
+  const own = queriesOf(of, step);
+  const asked = own.length ? own : alarms.flatMap((one) => watched(one, step));
+  if (!asked.length) return states(alarms);
   const { MetricDataResults } = await aws("cloudwatch", "GetMetricData", { StartTime: end - range, EndTime: end, ScanBy: "TimestampAscending", MetricDataQueries: asked.map((one) => one.query) }, of.region);
   const series = MetricDataResults.map((one) => ({ label: one.Label, points: one.Timestamps.map((at, index) => [Date.parse(at) / 1000, one.Values[index]]) }));
   if (of.view === "singleValue") return h("div", { class: "singles" }, series.map((one) => h("div", {}, h("strong", {}, one.points.length ? number(one.points[one.points.length - 1][1]) : "–"), h("span", { class: "muted" }, one.label))));
   const marks = (of.annotations?.horizontal ?? []).filter((one) => typeof one.value === "number").map((one) => [one.value, one.label ?? ""]);
+  marks.push(...alarms.filter((one) => typeof one.Threshold === "number").map((one) => [one.Threshold, one.AlarmName]));
   const chart = lines(of.title ?? "Metrics", series, { span: [end - range, end], marks });
-  return series.every((one) => !one.points.length) ? [chart, h("p", { class: "muted" }, "No data in that time.")] : chart;
+  const empty = series.every((one) => !one.points.length) ? h("p", { class: "muted" }, "No data in that time.") : null;
+  return [chart, empty, alarms.length ? states(alarms) : null];
 }
 
-async function alarms(of) {
-  const names = (of.alarms ?? []).map((arn) => arn.split(":alarm:").pop());
-  const { MetricAlarms = [] } = names.length ? await aws("cloudwatch", "DescribeAlarms", { AlarmNames: names }) : {};
-  return h("ul", { class: "alarms" }, MetricAlarms.map((one) => h("li", {}, chip(one.StateValue.replace("_", " ").toLowerCase(), ALARM_TONES[one.StateValue]), h("span", {}, one.AlarmName), h("span", { class: "muted" }, moment(one.StateUpdatedTimestamp)))));
+/** The alarms of these ARNs, of both kinds, in their order; one that is gone has its name alone. */
+async function described(arns) {
+  const named = arns.map((arn) => ({ arn, region: arn.split(":")[3] || undefined, name: arn.split(":alarm:").pop() }));
+  const there = new Map();
+  for (const region of new Set(named.map((one) => one.region))) {
+    const AlarmNames = named.filter((one) => one.region === region).map((one) => one.name);
+    const { MetricAlarms = [], CompositeAlarms = [] } = await aws("cloudwatch", "DescribeAlarms", { AlarmNames, AlarmTypes: ["MetricAlarm", "CompositeAlarm"] }, region);
+    for (const one of [...MetricAlarms, ...CompositeAlarms]) there.set(one.AlarmArn, one);
+  }
+  return named.map(({ arn, name }) => there.get(arn) ?? { AlarmName: name });
+}
+
+function states(alarms) {
+  const state = (one) => (one.StateValue ? chip(one.StateValue.replace("_", " ").toLowerCase(), ALARM_TONES[one.StateValue]) : chip("gone", ""));
+  return h("ul", { class: "alarms" }, alarms.map((one) => h("li", {}, state(one), h("span", {}, one.AlarmName), h("span", { class: "muted" }, one.StateUpdatedTimestamp ? moment(one.StateUpdatedTimestamp) : ""))));
+}
+
+/** What an alarm looks at, as queries of GetMetricData. */
+function watched(alarm, period) {
+  if (alarm.Metrics?.length) return alarm.Metrics.map((query) => ({ query }));
+  if (!alarm.MetricName) return [];
+  const Metric = { Namespace: alarm.Namespace, MetricName: alarm.MetricName, Dimensions: alarm.Dimensions ?? [] };
+  const Stat = alarm.Statistic ?? alarm.ExtendedStatistic;
+  return [{ query: { Id: "alarm", MetricStat: { Metric, Period: Math.max(period, alarm.Period ?? 0), Stat }, Label: alarm.MetricName } }];
 }
 
 /** A widget's query: its log groups, and what CloudWatch Logs Insights is asked. */
