@@ -72,6 +72,11 @@ REMEDIES = (
         "The local AWS refused it, as AWS may: what it says is above. If AWS takes it, it is a gap here.",
     ),
     (
+        r"expected \S+ to be one of \[",
+        "The provider's version does not know that value. If AWS has it, the provider is older than it: allow a newer "
+        "one in `required_providers`, and have Terraform take it (`terraform init -upgrade`); or name one of the list.",
+    ),
+    (
         r"Unsupported argument|Unsupported block type|Invalid resource type|Invalid data source",
         "The provider's version does "
         "not know what the configuration says: pin the version that it is written for in `required_providers`.",

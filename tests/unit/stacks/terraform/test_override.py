@@ -174,6 +174,7 @@ def test_what_was_made_is_read_from_the_state_and_outputs_lead_here() -> None:
         ("  - Archive creation error\n    archive has not been created as it would be empty", "is missing"),
         ("  - creating X: api error NotImplementedException: no, StatusCode: 501", "not there locally"),
         ("  - creating SQS Queue: StatusCode: 400, api error InvalidAttributeValue", "refused it"),
+        ('  - expected runtime to be one of ["python3.12" "python3.13"], got python3.14', "older than it"),
         ("Error: Backend configuration changed\nError: local-exec provisioner error", "A program that"),
     ],
 )
