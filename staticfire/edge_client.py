@@ -32,10 +32,15 @@ class Health:
 
 
 WELL = ("running", "none")
+PORT_TAKEN = "PortTaken"  # the code of the edge's answer where another function is debugged at the port
 
 
 class TracesOff(StaticfireError):
     """The running edge keeps no traces."""
+
+
+class PortTaken(UsageError):
+    """Another function is debugged there; it may not listen yet."""
 
 
 class EdgeClient:
@@ -152,9 +157,11 @@ class EdgeClient:
         self._ask("POST", "reset")
 
     def debug(self, function: str, port: int, *, waits: bool, debugger: str) -> Mapping[str, Any]:
-        """Have a function (its ARN) carry a debugger; a UsageError where it cannot."""
+        """Have a function (its ARN) carry a debugger; a UsageError where it cannot: `PortTaken`, or another."""
         wish = {"function": function, "port": port, "waits": waits, "debugger": debugger}
         status, answer = self._request("POST", "debug", wish)
+        if answer.get("code") == PORT_TAKEN:
+            raise PortTaken(str(answer["message"]))
         if status >= 300:
             raise UsageError(str(answer.get("message", answer)))
         return answer

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from staticfire.edge_client import EdgeClient, PortTaken
 from staticfire.errors import StaticfireError, UsageError
 from staticfire.host.ports import port_holder, port_is_free
 from staticfire.layout import Layout
@@ -47,8 +48,7 @@ def _debug(settings: Settings, arguments: argparse.Namespace) -> int:
         with progress(verbose=arguments.verbose) as display:
             debugger = str(debugpy_for(runtime, settings, Layout.of(settings), display))
     edge = running.edge()
-    port = _port(arguments.debug_port, runtime)
-    edge.debug(arn, port, waits=arguments.wait, debugger=debugger)
+    port = _begin(edge, arn, runtime, arguments.debug_port, waits=arguments.wait, debugger=debugger)
     try:
         places = Sources.of(stacks).of_function(name)
         attachment = Attachment(name, port, runtime, _as_seen(running.health.parts, places))
@@ -105,7 +105,21 @@ def _print(settings: Settings, attachment: Attachment, arguments: argparse.Names
     print(attachment.for_pycharm(), flush=True)
 
 
-def _port(wish: int | None, runtime: str) -> int:
+def _begin(edge: EdgeClient, arn: str, runtime: str, wish: int | None, *, waits: bool, debugger: str) -> int:
+    """Have the function carry a debugger; its port."""
+    for port in _ports(wish, runtime):
+        try:
+            edge.debug(arn, port, waits=waits, debugger=debugger)
+        except PortTaken:
+            if wish is not None:
+                raise
+        else:
+            return port
+    raise UsageError("No port is free for a debugger.", remedy="Name one: --port.")
+
+
+def _ports(wish: int | None, runtime: str) -> Iterator[int]:
+    """Where nobody listens. Another function may be debugged there all the same: its process listens once it starts."""
     if wish is not None:
         if not port_is_free(HOST, wish):
             raise UsageError(
@@ -113,11 +127,10 @@ def _port(wish: int | None, runtime: str) -> int:
                 checked=[f"it is held by {port_holder(wish)}"],
                 remedy="Name another one, or leave --port out: then a free one is taken.",
             )
-        return wish
+        yield wish
+        return
     first = next((port for name, port in FIRST_PORTS.items() if runtime.startswith(name)), FIRST_PORTS["python"])
-    for port in range(first, first + PORTS):
-        if port_is_free(HOST, port):
-            return port
+    yield from (port for port in range(first, first + PORTS) if port_is_free(HOST, port))
     raise UsageError(f"No port from {first} to {first + PORTS - 1} is free.", remedy="Name one: --port.")
 
 

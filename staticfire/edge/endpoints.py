@@ -283,7 +283,7 @@ class Endpoints:
             message = f"The body says what to debug: {example}."
             return _json(400, {"message": message})
         except AwsError as error:
-            return _json(error.status, {"message": error.message})
+            return _json(error.status, {"code": error.code, "message": error.message})
         if session is None:
             return _json(404, {"message": f"{ref.name} is not debugged."})
         session.keep()

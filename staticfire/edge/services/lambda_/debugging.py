@@ -21,6 +21,7 @@ from staticfire.host.ports import port_is_free
 from .model import FunctionConfig
 from .start_variables import need_a_new_process
 
+PORT_TAKEN = "PortTaken"  # the code of an error: another function is debugged there
 LEASE_SECONDS = 15.0
 LONG_SECONDS = 86_400.0  # what a function is told of the time it has left
 WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"

@@ -27,7 +27,7 @@ from .brought_layers import ARN, BroughtLayers
 from .caller_deadlines import CallerDeadlines
 from .catalog import FunctionCatalog
 from .code import CodeStore
-from .debugging import LEASE_SECONDS, DebugSession
+from .debugging import LEASE_SECONDS, PORT_TAKEN, DebugSession
 from .event_queue import EventQueue
 from .function_logs import FunctionLogs
 from .invocation import Invocation, Result
@@ -295,11 +295,12 @@ class Functions:
         """Have the next execution environment of a function carry a debugger; see debugging.py."""
         config = await self.describe(ref)
         key = (config.scope, config.name)
+        if key in self._debugged:
+            at = self._debugged[key].port
+            raise AwsError(409, "ResourceConflictException", f"{config.name} is debugged already, at the port {at}")
         for (_, name), other in self._debugged.items():
-            if other.port == port or (other.config.scope, name) == key:
-                raise AwsError(
-                    409, "ResourceConflictException", f"{name} is debugged already, at the port {other.port}"
-                )
+            if other.port == port:
+                raise AwsError(409, PORT_TAKEN, f"{name} is debugged already, at the port {port}")
         session = DebugSession(config, port, waits, debugger)
         session.check()
         self._debugged[key] = session

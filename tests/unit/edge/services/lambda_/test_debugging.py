@@ -267,8 +267,9 @@ async def test_it_ends_when_nobody_goes_on_with_it(lab: Lab, debugger: str, monk
 async def test_two_functions_are_debugged_at_once(lab: Lab, debugger: str, said: Said) -> None:
     async with debugged(lab, debugger) as first:
         ref = lab.deploy({FILE: SOURCE.replace("* 2", "* 5")}, name="g", **HANDLER)
-        with pytest.raises(AwsError, match="f is debugged already"):
+        with pytest.raises(AwsError, match="f is debugged already") as refused:
             await first.functions.debug(ref, first.session.port, waits=False, debugger=debugger)
+        assert refused.value.code == "PortTaken"
         session = await first.functions.debug(ref, free_port(), waits=False, debugger=debugger)
         second = Bench(lab, first.functions, ref, session, lab.directory / "src")
         both = [await bench.attach(AMOUNT) for bench in (first, second)]
