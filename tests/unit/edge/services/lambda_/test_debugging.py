@@ -335,6 +335,7 @@ async def test_node_stops_steps_and_shows_variables(lab: Lab, said: Said, waits:
     ref = lab.deploy({"index.js": NODE}, **NODE_HANDLER)
     line = line_of(NODE, "const amount")
     async with lab.running() as functions:
+        await functions.prepare(NODE_HANDLER["Runtime"])  # the first time it is compiled, which takes a minute
         session = await functions.debug(ref, free_port(), waits=waits)
         await lab.until(lambda: _answers(session.port))
         debugger = await asyncio.to_thread(NodeDebugger, session.port)
