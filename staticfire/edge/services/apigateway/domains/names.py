@@ -13,7 +13,7 @@ from typing import Any
 from staticfire.edge.aws.calls import AwsError, Call, Scope
 from staticfire.edge.aws.protocol import Params
 from staticfire.edge.aws.protocol.operations import Carry
-from staticfire.edge.services.apigateway.v2.apis import check_tags
+from staticfire.edge.services.apigateway.common.tags import check_tags
 from staticfire.edge.services.apigateway.v2.called import arn_of, bad_request, conflict, merged, missing, now, page_of
 from staticfire.edge.services.apigateway.v2.records import DOMAIN_NAMES, Keys, Record, V2Records
 

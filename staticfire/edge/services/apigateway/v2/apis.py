@@ -13,6 +13,7 @@ from typing import Any
 
 from staticfire.edge.aws.calls import Call, Scope
 from staticfire.edge.aws.protocol import Params
+from staticfire.edge.services.apigateway.common.tags import check_tags
 
 from .called import api_of, bad_request, conflict, merged, now, page_of
 from .changes import Changes, Puts
@@ -24,7 +25,6 @@ from .records import Record, V2Records
 CUSTOM_IDS = ("_custom_id_", "ls-custom-id", "ms-custom-id")
 HTTP_SELECTION = "$request.method $request.path"
 API_KEY_SELECTION = "$request.header.x-api-key"
-TAGS_LIMIT = 50
 
 # Which domains of which account have a mapping to an API (and a stage of it).
 MappedDomains = Callable[[str, str | None], list[str]]
@@ -142,13 +142,6 @@ class V2ApiOperations:
 def _id_of(text: str) -> str:
     """Ten lower-case letters and digits, as API Gateway's ids."""
     return base64.b32encode(hashlib.sha256(text.encode()).digest()).decode().lower()[:10]
-
-
-def check_tags(tags: Mapping[str, str]) -> None:
-    if len(tags) > TAGS_LIMIT:
-        raise bad_request(f"A resource has {TAGS_LIMIT} tags at most")
-    if any(key.lower().startswith("aws:") for key in tags):
-        raise bad_request("Invalid tag key. Tag keys cannot start with 'aws:' (case insensitive)")
 
 
 def _check_cors(api: Record) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 
 from staticfire.edge.aws.calls import Call, Scope
 from staticfire.edge.aws.protocol import Params
+from staticfire.edge.services.apigateway.common.tags import check_tags
 from staticfire.edge.store import Key
 
-from .apis import MappedDomains, check_tags
+from .apis import MappedDomains
 from .called import api_of, bad_request, conflict, merged, missing, now, page_of
 from .changes import Changes, Puts
 from .records import Keys, Record, V2Records

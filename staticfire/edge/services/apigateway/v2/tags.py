@@ -6,9 +6,9 @@ import re
 
 from staticfire.edge.aws.calls import Call, Scope
 from staticfire.edge.aws.protocol import Params
+from staticfire.edge.services.apigateway.common.tags import check_tags
 from staticfire.edge.store import Key
 
-from .apis import check_tags
 from .called import bad_request, missing
 from .records import DOMAIN_NAMES, Record, V2Records
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from staticfire.edge.aws.calls import Call
 from staticfire.edge.aws.protocol import Params
+from staticfire.edge.services.apigateway.common.tags import check_tags
 
-from .apis import check_tags
 from .called import bad_request, merged, missing, new_id, now, page_of
 from .records import Record, V2Records
 

@@ -10,6 +10,7 @@ from staticfire.edge.aws.calls import AwsError, Call
 from staticfire.edge.aws.protocol import Operations, Params
 from staticfire.edge.aws.protocol.operations import Carry
 from staticfire.edge.http1.messages import Response
+from staticfire.edge.services.apigateway.common.tags import check_tags
 from staticfire.edge.services.apigateway.rest.records import RestRecords
 
 from .account import RestAccountOperations
@@ -29,7 +30,7 @@ from .methods import MethodOperations
 from .models import ModelOperations
 from .resources import ResourceOperations
 from .stages import StageOperations
-from .tags import OtherTags, RestTagOperations, check_tags
+from .tags import OtherTags, RestTagOperations
 from .trying import TrialOperations, Trier
 from .usage import UsageOperations
 from .usage_plans import UsagePlanOperations

@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 
 from staticfire.edge.aws.calls import Call, Scope
 from staticfire.edge.aws.protocol import Params
+from staticfire.edge.services.apigateway.common.tags import check_tags
 from staticfire.edge.services.apigateway.rest.records import Record, RestRecords
 from staticfire.edge.store import Key
 
-from .common import bad_request, not_found
+from .common import not_found
 
-MOST = 50
 ARN = re.compile(r"arn:[^:]+:apigateway:(?P<region>[^:]*):(?P<account>[^:]*):(?P<path>/.+)")
 _STAGE = re.compile(r"/restapis/(?P<api>[^/]+)/stages/(?P<stage>[^/]+)")
 # By the first part of an ARN's path: the kind of document that it names, and the member of it that has the tags.
@@ -26,13 +26,6 @@ KINDS: Mapping[str, tuple[str, str]] = {
 }
 # Kind, member and lock by the first part of an ARN's path.
 OtherTags = Mapping[str, tuple[str, str, Callable[[], asyncio.Lock]]]
-
-
-def check_tags(tags: Mapping[str, str]) -> None:
-    if len(tags) > MOST:
-        raise bad_request(f"A resource can have at most {MOST} tags")
-    if any(key.lower().startswith("aws:") for key in tags):
-        raise bad_request("Invalid tag key. Tag keys cannot start with 'aws:' (case insensitive)")
 
 
 class RestTagOperations:
