@@ -16,6 +16,7 @@ import shlex
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -61,7 +62,7 @@ RUNTIME_SECONDS = 900.0
 SAVE_SECONDS = 120.0
 SHOWN = 160  # of an output's value
 SHOWN_OF_TEXT = 2000  # of one that is a text: a command in it is pasted whole
-FEW = 4  # names in one line
+NAMED = 3  # so many names stand in a line
 PUSH_SECONDS = 300.0  # for the edge to take a part of a layer, or to check one
 LAYER_SECONDS = 120.0  # for the edge to take one
 
@@ -252,7 +253,13 @@ class Stack:
             begun = time.time()
             layers = PublicLayers(self.settings, self.account)
             images = _Push(inputs.images, self, step) if self.stack_settings.images else None
-            state = inputs.copy.apply(inputs.variables, step, check, images)
+            try:
+                state = inputs.copy.apply(inputs.variables, step, check, images)
+            except (ApplyError, KeyboardInterrupt):
+                # What it did deploy, the next apply does not deploy again. Its own error is the one to be told.
+                with suppress(StaticfireError):
+                    self._complete_deployments(begun)
+                raise
             self._bring_what_no_plan_told(state, layers)
             completed = self._complete_deployments(begun)
             record = self._of_state(state, fingerprint)
@@ -269,7 +276,7 @@ class Stack:
         if not self.running.token:
             return []
         return [
-            f"the REST API {one['name']} was deployed before all of it was described ({_few(one['late'])}); here it "
+            f"the REST API {one['name']} was deployed before all of it was described ({some(one['late'])}); here it "
             "serves it all. On AWS it may serve what was there at that moment: have its aws_api_gateway_deployment "
             "depend on them (depends_on)"
             for one in self.running.edge(timeout=SAVE_SECONDS).complete_deployments(self.account, since)
@@ -477,8 +484,10 @@ class _Push:
         self._images.push(self._ecr, self._step)
 
 
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:FEW]) + (f" and {len(names) - FEW} more" if len(names) > FEW else "")
+def some(names: Sequence[str]) -> str:
+    """`a, b, c and 4 more`."""
+    more = len(names) - NAMED
+    return ", ".join(names) if more <= 0 else f"{', '.join(names[:NAMED])} and {more} more"
 
 
 def _in_short(seen: Sequence[Obstacle]) -> Iterator[str]:

@@ -27,7 +27,7 @@ from .deployed import CodePackage, Contents, Deployed, Prebuilt
 from .live import change, deployed_hashes, put, sha256_of
 from .packages import pack
 from .saved import PutPackage, SavedFiles, Signature, held_in, signatures_of, where_they_lie
-from .stack import Stack
+from .stack import Stack, some
 from .syntax import problems
 
 STEP_MILLISECONDS = 10  # so long nothing more is saved, and the change is whole
@@ -35,7 +35,6 @@ DEBOUNCE_MILLISECONDS = 1000  # what goes on for longer is taken in parts
 TICK_MILLISECONDS = 500
 ATTEMPTS = 5  # a file may be replaced while it is read
 PAUSE_SECONDS = 0.05
-NAMED = 3  # so many files and functions are named in a line
 VARIABLES = (".tfvars", ".tfvars.json")
 # What editors leave beside what they save, and Python beside what it runs.
 LEFT_ENDINGS = (".pyc", ".pyo", ".swp", ".swo", ".swx", ".tmp", "~", ".DS_Store")
@@ -262,8 +261,8 @@ class Watcher:
         if not functions and not layers:
             return
         names = [arn.rpartition(":")[2] for arn in functions] + [arn.split(":layer:")[1] for arn in layers]
-        files = f" ({_some([os.path.relpath(path) for path in sorted(paths)])})" if paths else ""
-        self._say(f"{_some(names)}: updated in {time.monotonic() - began:.2f} s{files}{_further(answer)}")
+        files = f" ({some([os.path.relpath(path) for path in sorted(paths)])})" if paths else ""
+        self._say(f"{some(names)}: updated in {time.monotonic() - began:.2f} s{files}{_further(answer)}")
 
     def _put_saved(self, watched: _Watched, paths: set[Path]) -> _PutInto | None:
         """Put what was saved into what has all the rest; None: it has to go as a whole."""
@@ -305,14 +304,14 @@ class Watcher:
             way = "" if self._applies else f" `staticfire apply {stack.name}` applies it"
             way += ", or Enter here." if way and self._asks else "." if way else ""
             if first or not self._applies:
-                self._say(f"{stack.name}: {_some([os.path.relpath(path) for path in own])} changed.{way}")
+                self._say(f"{stack.name}: {some([os.path.relpath(path) for path in own])} changed.{way}")
             return
         unknown = self._unknown.get(stack.name)
         below = sorted(path for path in paths if path.is_relative_to(stack.working_copy.tree))
         if unknown and below:
-            labels = _some([package.label for package in unknown])
+            labels = some([package.label for package in unknown])
             self._say(
-                f"{stack.name}: {_some([os.path.relpath(path) for path in below])} changed. Nothing here says what "
+                f"{stack.name}: {some([os.path.relpath(path) for path in below])} changed. Nothing here says what "
                 f"{labels} is made of, since Terraform has it built: `staticfire apply {stack.name}` if this is in it."
             )
 
@@ -413,12 +412,6 @@ def _check_ignore(repository: Path, paths: Sequence[Path]) -> Iterator[Path]:
     yield from (Path(name) for name in run.stdout.split("\0") if name)
 
 
-def _some(names: Sequence[str]) -> str:
-    """`a, b, c and 4 more`."""
-    more = len(names) - NAMED
-    return ", ".join(names) if more <= 0 else f"{', '.join(names[:NAMED])} and {more} more"
-
-
 def _further(answer: Mapping[str, object]) -> str:
     """What besides `$LATEST` the update changed, or did not."""
     functions = answer.get("functions")
@@ -428,4 +421,4 @@ def _further(answer: Mapping[str, object]) -> str:
         moved |= {f"{alias} -> version {function['version']}" for alias in function["aliases"]}
         fixed = fixed or bool(function["fixed_versions"])
     parts = [*(f"alias {text}" for text in sorted(moved)), *(["published versions keep their code"] * fixed)]
-    return f"; {_some(parts)}" if parts else ""
+    return f"; {some(parts)}" if parts else ""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from staticfire.edge_client import Health
-from staticfire.errors import NotRunningError, StaticfireError, UnsupportedError, UsageError
+from staticfire.errors import ApplyError, NotRunningError, StaticfireError, UnsupportedError, UsageError
 from staticfire.host.files import write_json
 from staticfire.progress import Progress, Step
 from staticfire.settings import Settings
@@ -165,6 +166,35 @@ def test_packages_that_are_built_already_are_not_built_again(
     package.write_bytes(b"another")
     assert stack.up(Progress(), {"plain": package})
     assert stack.outputs == {"api_id": "abc"}
+
+
+class FailingCopy(Copy):
+    def apply(
+        self,
+        variables: Mapping[str, Any],
+        step: Step,
+        check: Callable[[list[Resource]], None],
+        beforehand: Beforehand | None = None,
+    ) -> Mapping[str, Any]:
+        raise ApplyError("a bucket's name is taken")
+
+
+def test_an_apply_that_fails_completes_what_it_deployed_and_tells_its_own_error(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    completed: list[float] = []
+
+    def complete(stack: Stack, since: float) -> list[str]:
+        completed.append(since)
+        raise NotRunningError("the edge is gone")
+
+    monkeypatch.setattr(stack_module, "WorkingCopy", FailingCopy)
+    monkeypatch.setattr(Stack, "_complete_deployments", complete)
+    begun = time.time()
+    with pytest.raises(ApplyError, match="a bucket's name is taken"):
+        Stack(settings, "plain", RUNNING).up(Progress(), {})
+    assert len(completed) == 1
+    assert begun <= completed[0] <= time.time()
 
 
 PLANNED = [

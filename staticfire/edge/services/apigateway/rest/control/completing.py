@@ -27,10 +27,10 @@ class LateChanges:
                 continue
             scope = Scope(at.account, at.region)
             async with self._records.changing(scope, api["id"]):
-                now = self._records.snapshot(scope, api["id"])
-                for key, deployment in self._records.entries(scope, "rest-deployment", api["id"]):
-                    late = list(_late(deployment["_snapshot"], now)) if deployment["_made"] >= since * 1e9 else []
-                    if late:
+                entries = self._records.entries(scope, "rest-deployment", api["id"])
+                for key, deployment in [entry for entry in entries if entry[1]["_made"] >= since * 1e9]:
+                    now = self._records.snapshot(scope, api["id"])
+                    if late := list(_late(deployment["_snapshot"], now)):
                         await self._records.write({key: {**deployment, "_snapshot": now}})
                         completed.append({"api": api["id"], "name": api["name"], "late": late})
         return completed
