@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from staticfire.edge_client import EdgeClient, PortTaken
@@ -107,19 +108,6 @@ def _print(settings: Settings, attachment: Attachment, arguments: argparse.Names
 
 def _begin(edge: EdgeClient, arn: str, runtime: str, wish: int | None, *, waits: bool, debugger: str) -> int:
     """Have the function carry a debugger; its port."""
-    for port in _ports(wish, runtime):
-        try:
-            edge.debug(arn, port, waits=waits, debugger=debugger)
-        except PortTaken:
-            if wish is not None:
-                raise
-        else:
-            return port
-    raise UsageError("No port is free for a debugger.", remedy="Name one: --port.")
-
-
-def _ports(wish: int | None, runtime: str) -> Iterator[int]:
-    """Where nobody listens. Another function may be debugged there all the same: its process listens once it starts."""
     if wish is not None:
         if not port_is_free(HOST, wish):
             raise UsageError(
@@ -127,10 +115,15 @@ def _ports(wish: int | None, runtime: str) -> Iterator[int]:
                 checked=[f"it is held by {port_holder(wish)}"],
                 remedy="Name another one, or leave --port out: then a free one is taken.",
             )
-        yield wish
-        return
+        edge.debug(arn, wish, waits=waits, debugger=debugger)
+        return wish
     first = next((port for name, port in FIRST_PORTS.items() if runtime.startswith(name)), FIRST_PORTS["python"])
-    yield from (port for port in range(first, first + PORTS) if port_is_free(HOST, port))
+    for port in range(first, first + PORTS):
+        # It looks free until the process of another function that is debugged there listens.
+        with suppress(PortTaken):
+            if port_is_free(HOST, port):
+                edge.debug(arn, port, waits=waits, debugger=debugger)
+                return port
     raise UsageError(f"No port from {first} to {first + PORTS - 1} is free.", remedy="Name one: --port.")
 
 

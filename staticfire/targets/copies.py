@@ -182,9 +182,9 @@ class Copies:
         if journal is None:
             for part in ALL:
                 _remove(self._staged(part))
-        else:
-            self._swap(journal["steps"])
-        return "" if journal is None else str(journal["said"])
+            return ""
+        self._swap(journal["steps"])
+        return str(journal["said"])
 
     def _swap(self, steps: Sequence[Sequence[str]]) -> None:
         """Each step may have been done before a crash: its staged part is gone then."""

@@ -108,7 +108,7 @@ async function metric(of, range) {
   const end = Math.ceil(Date.now() / 1000 / step) * step;
   const alarms = await described(of.annotations?.alarms ?? []);
   const own = queriesOf(of, step);
-  const asked = own.length ? own : alarms.flatMap((one) => watched(one, step));
+  const asked = own.length ? own : alarms.flatMap((one, place) => watched(one, place, step));
   if (!asked.length) return states(alarms);
   const { MetricDataResults } = await aws("cloudwatch", "GetMetricData", { StartTime: end - range, EndTime: end, ScanBy: "TimestampAscending", MetricDataQueries: asked.map((one) => one.query) }, of.region);
   const series = MetricDataResults.map((one) => ({ label: one.Label, points: one.Timestamps.map((at, index) => [Date.parse(at) / 1000, one.Values[index]]) }));
@@ -133,17 +133,17 @@ async function described(arns) {
 }
 
 function states(alarms) {
-  const state = (one) => (one.StateValue ? chip(one.StateValue.replace("_", " ").toLowerCase(), ALARM_TONES[one.StateValue]) : chip("gone", ""));
+  const state = (one) => (one.StateValue ? chip(one.StateValue.replace("_", " ").toLowerCase(), ALARM_TONES[one.StateValue]) : chip("gone"));
   return h("ul", { class: "alarms" }, alarms.map((one) => h("li", {}, state(one), h("span", {}, one.AlarmName), h("span", { class: "muted" }, one.StateUpdatedTimestamp ? moment(one.StateUpdatedTimestamp) : ""))));
 }
 
 /** What an alarm looks at, as queries of GetMetricData. */
-function watched(alarm, period) {
+function watched(alarm, place, period) {
   if (alarm.Metrics?.length) return alarm.Metrics.map((query) => ({ query }));
   if (!alarm.MetricName) return [];
   const Metric = { Namespace: alarm.Namespace, MetricName: alarm.MetricName, Dimensions: alarm.Dimensions ?? [] };
   const Stat = alarm.Statistic ?? alarm.ExtendedStatistic;
-  return [{ query: { Id: "alarm", MetricStat: { Metric, Period: Math.max(period, alarm.Period ?? 0), Stat }, Label: alarm.MetricName } }];
+  return [{ query: { Id: `alarm${place}`, MetricStat: { Metric, Period: Math.max(period, alarm.Period ?? 0), Stat }, Label: alarm.MetricName } }];
 }
 
 /** A widget's query: its log groups, and what CloudWatch Logs Insights is asked. */

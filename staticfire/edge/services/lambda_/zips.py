@@ -32,16 +32,6 @@ class Zips:
         self._directory = directory
         self._store = store
 
-    def read(self, digest: str) -> bytes | None:
-        """The whole of one; None where it is not here."""
-        small = self._store.blob(_name(digest))
-        if small is not None:
-            return small
-        try:
-            return self._path(digest).read_bytes()
-        except FileNotFoundError:
-            return None
-
     def find(self, digest: str) -> bytes | Path | None:
         """A small one itself, a larger one's file; None where it is not here."""
         small = self._store.blob(_name(digest))
