@@ -14,6 +14,7 @@ import botocore.exceptions
 import pytest
 
 from scenarios.usage.kit import BooksOf
+from staticfire.targets.base import target
 from staticfire.testing.kit import AccountFunctions, ApiAnswer, ApiClient, AwsClients, StackUnderTest, wait_until
 from staticfire.testing.run import OwnStack
 
@@ -97,6 +98,7 @@ def test_without_Postgres_a_usage_is_refused_for_now_and_a_counted_one_is_replay
         assert books.in_postgres(user).events == 2
 
 
+@pytest.mark.parametrize("saved", [True, False], ids=["saved", "changing"])
 def test_after_the_emulator_was_killed_errors_are_clear_and_up_rebuilds_everything(
     staticfire_own: OwnStack,
     staticfire_stack: StackUnderTest,
@@ -104,6 +106,7 @@ def test_after_the_emulator_was_killed_errors_are_clear_and_up_rebuilds_everythi
     aws: AwsClients,
     user: str,
     books_of: BooksOf,
+    saved: bool,
 ) -> None:
     for usage in (1, 2, 3.5):
         assert api.post("/usage", json={"user": user, "usage": usage}).status == 201
@@ -111,6 +114,11 @@ def test_after_the_emulator_was_killed_errors_are_clear_and_up_rebuilds_everythi
         before = books.all_in_postgres()
         assert before[user].total == Decimal("6.5")
 
+    if saved:  # then nothing is lost, but of the request that comes while it is away
+        running = target(staticfire_own.settings).describe()
+        assert running is not None
+        if running.token:  # what is kept is saved by whoever may steer
+            running.edge().save()
     staticfire_own.kill("emulator")
 
     with pytest.raises(botocore.exceptions.ClientError, match="staticfire up"):

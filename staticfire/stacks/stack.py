@@ -3,8 +3,8 @@
 `up` brings it from any state to applied: packages are built, the database and its role are made, Terraform runs, and
 what it answered is recorded together with a fingerprint of everything that went in. While the fingerprint holds, `up`
 has nothing to do. The fingerprint holds one life of the emulator, which is saved after each apply and outlives its
-process: only when it lost something the stack is applied again, and when its database is older than the emulator, the
-functions of `rebuild` restore what the emulator had known.
+process: only when it lost something the stack is applied again, and when its database is older than the emulator, or
+a part of what runs had died, the functions of `rebuild` restore what the emulator had known.
 """
 
 from __future__ import annotations
@@ -234,6 +234,8 @@ class Stack:
             inputs = self._inputs(packages)
             fingerprint, applied = inputs.fingerprint, self.applied
             if applied is not None and applied.fingerprint == fingerprint and not force:
+                if self.running.revived:
+                    self.rebuild(applied.outputs, step)
                 if applied.seeded:
                     step.done("nothing changed")
                     return False
@@ -263,7 +265,7 @@ class Stack:
             self._bring_what_no_plan_told(state, layers)
             completed = self._complete_deployments(begun)
             record = self._of_state(state, fingerprint)
-            if applied is None and database_is_older:
+            if self.running.revived or (applied is None and database_is_older):
                 self.rebuild(record.outputs, step)
             self._record(replace(record, seeded=self.stack_settings.seed is None))
             if self.stack_settings.seed is not None:

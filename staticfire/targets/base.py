@@ -16,7 +16,8 @@ from staticfire.targets.postgres.server import RunningPostgres
 
 @dataclass(frozen=True)
 class Running:
-    """A started target: what callers need to reach it. `notes` say what differs from what was asked for."""
+    """A started target: what callers need to reach it. `notes` say what differs from what was asked for; `revived`: a
+    part of it had died alone, so that requests may have ended between one store and the other."""
 
     endpoint: str
     region: str
@@ -24,6 +25,7 @@ class Running:
     postgres: RunningPostgres | None
     notes: Sequence[str] = ()
     token: str = ""
+    revived: bool = False
 
     def edge(self, *, timeout: float = 10.0) -> EdgeClient:
         """A client of the edge that may steer it."""

@@ -65,7 +65,8 @@ class Embedded:
 
     def start(self, progress: Progress) -> Running:
         self.edge.require_port()
-        said = self._heal()
+        before = self.edge.health()
+        said = [] if before is not None and before.well else self._heal()
         with ThreadPoolExecutor(5) as pool:
             swept = pool.submit(self._copies.sweep)
             emulator = pool.submit(install_emulator, self.layout, progress)
@@ -84,12 +85,11 @@ class Embedded:
         notes += said
         if self.edge.begun:
             notes += health.parts.get("emulator", {}).get("notes", ())
-        return Running(self.edge.endpoint, self.settings.region, health, server, notes, self._token())
+        revived = before is not None and not before.well
+        return Running(self.edge.endpoint, self.settings.region, health, server, notes, self._token(), revived)
 
     def _heal(self) -> list[str]:
-        """End what a crash has cut off, and tell it; nothing where all is well."""
-        if (health := self.edge.health()) is not None and health.well:
-            return []
+        """End what a crash has cut off, and tell it."""
         if self.layout.before_apply.exists() or self.edge.record() is None:
             self.edge.stop()
             return [said for said in (self._copies.finish(), self._copies.roll_back()) if said]

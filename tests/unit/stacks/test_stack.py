@@ -168,6 +168,18 @@ def test_packages_that_are_built_already_are_not_built_again(
     assert stack.outputs == {"api_id": "abc"}
 
 
+@pytest.mark.parametrize("revived", [True, False])
+def test_where_a_part_had_died_what_a_stack_restores_is_restored_though_nothing_is_applied(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, revived: bool
+) -> None:
+    rebuilt: list[Mapping[str, Any]] = []
+    monkeypatch.setattr(stack_module, "WorkingCopy", Copy)
+    monkeypatch.setattr(Stack, "rebuild", lambda stack, outputs, step: rebuilt.append(outputs))
+    assert Stack(settings, "plain", RUNNING).up(Progress(), {})
+    assert not Stack(settings, "plain", replace(RUNNING, revived=revived)).up(Progress(), {})
+    assert rebuilt == [{"api_id": "abc"}] * revived
+
+
 class FailingCopy(Copy):
     def apply(
         self,
