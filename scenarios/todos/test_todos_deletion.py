@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -72,7 +73,11 @@ def test_an_unknown_user_cannot_be_deleted(api: ApiClient, nobody: str) -> None:
 def test_todos_that_are_written_while_their_user_is_deleted_do_not_survive(
     api: ApiClient, new_user: Callable[[], User], stores: Stores, delete: Delete
 ) -> None:
-    """Six users, each deleted under the fire of a client of its own."""
+    """Six users, each deleted under the fire of a client of its own.
+
+    A machine that six clients overload makes a store slower than the service waits: it says so by a 503, which
+    acknowledges nothing and asks for another try.
+    """
     users = [new_user() for _ in range(6)]
     written: Counter[int] = Counter()
     enough = threading.Event()
@@ -82,11 +87,15 @@ def test_todos_that_are_written_while_their_user_is_deleted_do_not_survive(
             status = api.post(f"/users/{user.id}/todos", json={"title": "quick"}).status
             written[status] += 1
 
+    def is_deleted(user: User) -> bool:
+        return delete(user).status == 204
+
     with ThreadPoolExecutor(6) as threads:
         writing = [threads.submit(write, user) for user in users]
         try:
             wait_until(lambda: all(stores.todos(user) for user in users), "todos of every user")
-            assert [delete(user).status for user in users] == [204] * 6
+            for user in users:
+                wait_until(partial(is_deleted, user), "the deletion of a user")
             refused = written[404]
             wait_until(lambda: written[404] > refused + 12, "todos that are refused")
         finally:
@@ -94,7 +103,7 @@ def test_todos_that_are_written_while_their_user_is_deleted_do_not_survive(
         for task in writing:
             task.result()
 
-    assert set(written) == {201, 404}
+    assert written.keys() - {503} == {201, 404}
     assert [(stores.state(user), stores.todos(user)) for user in users] == [(None, [])] * 6
 
 
