@@ -324,6 +324,7 @@ def _lambda(
         account_concurrency=config.account_concurrency,
         resolve_image=ImageSources(ecr.images, functions.image_trees).resolve,
     )
+    control_plane.functions.resume()
     control_plane.concurrency.resume()
     of_mappings = MappingOperations(mappings, functions, emulator)
     control_plane.add(of_mappings.table(), kind="event-source-mapping", tags=of_mappings.tag_table())

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, WaiterError
 
 from tests.conformance.fidelity import documented
 from tests.conformance.lab import Lab, eventually, together
@@ -312,12 +312,34 @@ ESCAPES: list[tuple[list[Entry], str]] = [
 ]
 
 
-@documented(AREA, "An image that would write outside of itself does not start", CREATE)
+@documented(
+    AREA, "An image that would write outside of itself makes no function: it is `Failed`, with the reason", CREATE
+)
 @pytest.mark.parametrize(("entries", "why"), ESCAPES)
 def test_a_hostile_image(lab: Lab, images: Images, entries: list[Entry], why: str) -> None:
-    function = images.function(bash_image("echo 1", entries))
+    uri = images.push(bash_image("echo 1", entries))
+    with pytest.raises(WaiterError) as ended:
+        images.create(uri)
+    made = ended.value.last_response["Configuration"]
+    assert (made["State"], made["StateReasonCode"]) == ("Failed", "InvalidImage")
+    assert why in made["StateReason"]
     with pytest.raises(ClientError, match=why):
-        lab.invoke(function)
+        lab.invoke(made["FunctionName"])
+
+
+@documented(
+    AREA, "An update to an image that cannot be unpacked has failed, with the reason; the next one may do", CREATE
+)
+def test_an_update_to_a_broken_image(lab: Lab, images: Images) -> None:
+    client, function = lab.aws("lambda"), images.function(bash_image("echo 1"))
+    broken = images.push(bash_image("echo 2", [Entry("device", kind=b"4")]))
+    with pytest.raises(WaiterError) as ended:  # the client waits for each update
+        client.update_function_code(FunctionName=function, ImageUri=broken)
+    made = ended.value.last_response["Configuration"]
+    assert (made["State"], made["LastUpdateStatusReasonCode"]) == ("Active", "InvalidImage")
+    assert "is a device" in made["LastUpdateStatusReason"]
+    client.update_function_code(FunctionName=function, ImageUri=images.push(bash_image("echo 3")))
+    assert lab.result(function) == 3
 
 
 @documented(

@@ -14,7 +14,8 @@
 | code-signing-config     | csc-...                | as GetCodeSigningConfig tells it                                  |
 
 A configuration that was written a moment ago says so (`Pending`, `InProgress`), as on AWS. What it becomes, and when,
-stands beside it (`then`, `at`), so that no timer has to be kept, and none is lost.
+stands beside it (`then`, `at`), so that no timer has to be kept, and none is lost. Whose `at` is null waits for its
+image.
 """
 
 from __future__ import annotations
@@ -138,7 +139,7 @@ def version_id(version: str | int) -> str:
 def settled(configuration: Record) -> Record:
     """A configuration as it is by now."""
     then, at = configuration.get("then"), configuration.get("at", 0)
-    if then is None or time.time() < at:
+    if then is None or at is None or time.time() < at:
         return configuration
     left = {name: value for name, value in configuration.items() if name not in ("then", "at", *_UNDER_WAY)}
     return {**left, **then}
@@ -166,6 +167,24 @@ def being_updated(configuration: Record) -> Record:
         "LastUpdateStatusReasonCode": "Creating",
     }
     return _until(configuration, in_progress)
+
+
+def waiting_for_image(configuration: Record) -> Record:
+    """One that was created or updated a moment ago, and stays so until `image_came`."""
+    return {**configuration, "at": None}
+
+
+def waits_for_image(configuration: Record) -> bool:
+    return configuration.get("at", 0) is None
+
+
+def image_came(configuration: Record, problem: str) -> Record:
+    """One whose image is unpacked, or cannot be."""
+    then = configuration["then"]
+    if problem:
+        what = "State" if configuration["State"] == "Pending" else "LastUpdateStatus"
+        then = {**then, what: "Failed", f"{what}Reason": problem, f"{what}ReasonCode": "InvalidImage"}
+    return {**configuration, "then": then, "at": time.time()}
 
 
 def _until(configuration: Record, now: Record) -> Record:

@@ -346,7 +346,9 @@ class Functions:
         """Have its code (or other `code`, by its CodeSha256) ready to run; what it has now, or its layers had before,
         is not unpacked again."""
         config = await self.configuration(ref)
-        if config.runtime and config.package_type == "Zip":
+        if config.package_type == "Image":
+            await self._runtimes.find(config)
+        elif config.runtime:
             new = replace(config, code_sha256=code or config.code_sha256)
             await self._starter.unpack(new, config.code_sha256, layers_before)
 

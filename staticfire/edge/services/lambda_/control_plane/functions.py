@@ -31,6 +31,7 @@ from .called import (
 )
 from .code_signing import check_code_signing
 from .configuration import Configurations, fingerprint
+from .function_images import FunctionImages
 from .packages import Locate, Package, Packages
 
 _OTHER_SOURCES = ("S3Bucket", "S3Key", "S3ObjectVersion", "ImageUri")
@@ -55,6 +56,9 @@ class FunctionListener(Protocol):
     def initialised(self, ref: FunctionRef) -> int:
         """How many execution environments of a version are there that have initialised."""
 
+    async def unpack(self, ref: FunctionRef) -> None:
+        """Have its code ready to run."""
+
 
 class FunctionOperations:
     def __init__(
@@ -71,6 +75,11 @@ class FunctionOperations:
         self._configurations = configurations
         self._running = running
         self._locate = locate
+        self._images = FunctionImages(records, running.unpack)
+
+    def resume(self) -> None:
+        """Go on with the images that were not unpacked when the edge ended."""
+        self._images.resume()
 
     async def create(self, call: Call, params: Params) -> Record:
         scope = call.scope
@@ -106,17 +115,18 @@ class FunctionOperations:
             _check_source(begun["PackageType"], params["Code"], "creating")
             configuration = await self._configurations.changed(scope, begun, params)
             package = await self._packages.take(scope, params["Code"])
-            latest = being_created(_with_package(configuration, package))
+            latest = self._images.awaited(being_created(_with_package(configuration, package)))
             function = {"latest": latest, "next": 1, "tags": dict(params.get("Tags") or {})}
             if params.get("CodeSigningConfigArn"):
                 function["code_signing"] = params["CodeSigningConfigArn"]
             puts = {}
             if params.get("Publish"):
-                version = being_created(self._version(function, ref))
+                version = self._images.awaited(being_created(self._version(function, ref)))
                 puts[self._records.key(scope, "version", name, version_id(1))] = version
             puts[self._records.key(scope, "function", name)] = function
             await self._records.write(puts, blobs=package.blobs)
         await self._running.changed(ref._replace(qualifier=None))
+        self._images.unpack(scope, name, latest)
         answer = {**latest, "Version": "1"} if params.get("Publish") else latest
         return answer
 
@@ -138,15 +148,16 @@ class FunctionOperations:
                 return changed
             if not saved:
                 _check_idle(ref, latest)
-            function["latest"] = being_updated(changed)
+            function["latest"] = self._images.awaited(being_updated(changed))
             puts = {}
             if params.get("Publish"):
                 number = function["next"]
-                version = being_created(self._version(function, ref))
+                version = self._images.awaited(being_created(self._version(function, ref)))
                 puts[self._records.key(scope, "version", name, version_id(number))] = version
             puts[self._records.key(scope, "function", name)] = function
             await self._records.write(puts, blobs=package.blobs)
         await self._running.changed(ref._replace(qualifier=None))
+        self._images.unpack(scope, name, function["latest"])
         return version if params.get("Publish") else function["latest"]
 
     async def update_configuration(self, call: Call, params: Params) -> Record:
