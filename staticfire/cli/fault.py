@@ -16,6 +16,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from staticfire.console import objects
 from staticfire.edge_client import EdgeClient, fault_in_words
 from staticfire.errors import UsageError
 from staticfire.settings import Settings
@@ -67,7 +68,7 @@ def _add(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _list(settings: Settings, arguments: argparse.Namespace) -> int:
-    answer = _edge(settings).faults()
+    answer = objects.faults(_edge(settings))
     if arguments.json:
         print(json.dumps(answer, indent=2))
     else:

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 
+from staticfire.console import objects
 from staticfire.settings import Settings
 from staticfire.targets.base import require_running
 
@@ -15,13 +16,14 @@ from .terminal import shown
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_mail)
     parser.add_argument("--to", default="", metavar="ADDRESS", help="print mails to this address only")
-    parser.add_argument("--json", action="store_true", help="print one array instead of text")
+    parser.add_argument("--json", action="store_true", help="print one object instead of text")
 
 
 def _mail(settings: Settings, arguments: argparse.Namespace) -> int:
-    mails = require_running(settings).edge().mails(to=arguments.to)
+    answer = objects.mail(require_running(settings).edge(), arguments.to)
+    mails = answer["mails"]
     if arguments.json:
-        print(json.dumps(mails, indent=2))
+        print(json.dumps(answer, indent=2))
         return 0
     for mail in mails:
         text = (mail["text"] or mail["html"]).replace("\r\n", "\n").rstrip()

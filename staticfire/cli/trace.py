@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from staticfire.console import objects
 from staticfire.errors import UsageError
 from staticfire.settings import Settings
 from staticfire.targets.base import require_running
@@ -33,15 +34,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--list", action="store_true", help="list the newest traces, a line each")
     parser.add_argument("--function", default="", metavar="NAME", help="only traces in which this function ran")
     parser.add_argument("--limit", type=int, default=20, metavar="COUNT", help="how many --list prints (default: 20)")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a drawing")
+    parser.add_argument("--json", action="store_true", help="print one object instead of a drawing")
 
 
 def _trace(settings: Settings, arguments: argparse.Namespace) -> int:
     edge = require_running(settings).edge()
     outcome = "failed" if arguments.errors else ""
     if arguments.list:
-        traces = edge.traces(limit=arguments.limit, function=arguments.function)
-        print(json.dumps(traces, indent=2) if arguments.json else "\n".join(lines_of(traces, Paint())))
+        answer = objects.traces(edge, limit=arguments.limit, function=arguments.function)
+        print(json.dumps(answer, indent=2) if arguments.json else "\n".join(lines_of(answer["traces"], Paint())))
         return 0
     identifier = arguments.id
     if identifier is None:
@@ -50,13 +51,14 @@ def _trace(settings: Settings, arguments: argparse.Namespace) -> int:
             print("No trace failed." if arguments.errors else "No trace yet.", file=sys.stderr)
             return 1
         identifier = str(newest[0]["id"])
-    trace = edge.trace(identifier)
-    if trace is None:
+    try:
+        trace = objects.trace(edge, identifier)
+    except objects.NoSuchTrace as error:
         raise UsageError(
             f"No trace has the id {identifier!r}.",
             checked=["the traces that the running stack keeps: the newest 10,000, in memory"],
             remedy="See `staticfire trace --list`.",
-        )
+        ) from error
     if arguments.json:
         print(json.dumps(trace, indent=2))
     else:

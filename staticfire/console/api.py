@@ -12,18 +12,18 @@ from base64 import b64decode
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from staticfire.edge_client import EdgeClient, fault_in_words
+from staticfire.edge_client import EdgeClient
 from staticfire.errors import UsageError
 from staticfire.layout import Layout
 from staticfire.settings import Settings
 
-from . import source, sql
+from . import objects, source, sql
 from .aws import AwsCalls, CallFailed, to_json
 from .fields import BadInput
 from .loads import Loads, NoSuchRun
+from .objects import NoSuchTrace
 from .openapi import document
 from .stack_now import StackNow, overview
-from .traces import ConsoleTraces, NoSuchTrace
 
 SEND_SECONDS = 120.0
 MOST = 4 * 1024 * 1024  # of an answer that is shown
@@ -42,7 +42,6 @@ class ConsoleApi:
         self.now = StackNow(settings)
         self._calls = AwsCalls()
         self._loads = Loads(Layout.of(settings))
-        self.traces_kept = ConsoleTraces(self.edge)
 
     def edge(self) -> EdgeClient:
         return self.now.running().edge(timeout=EDGE_SECONDS)
@@ -100,13 +99,13 @@ class ConsoleApi:
         return server
 
     def mail(self) -> Any:
-        return {"mails": self.edge().mails()}
+        return objects.mail(self.edge())
 
     def remove_mail(self) -> Any:
         return {"removed": self.edge().remove_mails()}
 
     def faults(self) -> Any:
-        return {"faults": [{**fault, "words": fault_in_words(fault)} for fault in self.edge().faults()["faults"]]}
+        return objects.faults(self.edge())
 
     def add_fault(self, **fault: Any) -> Any:
         try:
@@ -124,10 +123,10 @@ class ConsoleApi:
         return {}
 
     def traces(self, **chosen: Any) -> Any:
-        return self.traces_kept.recent(**chosen)
+        return objects.traces(self.edge(), **chosen)
 
     def trace(self, id: str) -> Any:
-        return self.traces_kept.one(id)
+        return objects.trace(self.edge(), id)
 
     def source(self, file: str, line: int) -> Any:
         lines = source.lines_around(self._settings, file, line)

@@ -13,6 +13,7 @@ from typing import Any
 
 from staticfire.errors import StaticfireError
 
+from . import objects
 from .api import ConsoleApi
 
 log = logging.getLogger(__name__)
@@ -101,7 +102,7 @@ class Live:
 
     def _traces(self) -> dict[str, Any]:
         try:
-            return self._api.traces_kept.recent(limit=NEWEST)
+            return objects.traces(self._api.edge(), limit=NEWEST)
         except StaticfireError:
             return {"traces": []}  # `state` says why
 

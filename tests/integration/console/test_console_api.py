@@ -7,11 +7,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
 
+from staticfire.cli.main import run
 from staticfire.console.openapi import document
 from staticfire.console.process import ConsoleProcess
 from staticfire.host.ports import free_port
@@ -177,6 +179,41 @@ def test_traces_are_listed_and_asked_for(ask: Ask) -> None:
     assert ask("GET", "traces", limit=10)[0] == 200
     assert ask("GET", "traces", outcome="odd")[0] == 400
     assert ask("GET", "traces/1-00000000-000000000000000000000000")[0] == 404
+
+
+def test_the_command_prints_the_same_objects(
+    ask: Ask, edge: Edge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("STATICFIRE_TARGET", "STATICFIRE_ENDPOINT", "STATICFIRE_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    here = f'target = "external"\nendpoint = "{edge.endpoint}"\ntoken = "{edge.token}"\n'
+    (tmp_path / "staticfire.toml").write_text(f"[staticfire]\n{here}")
+
+    def printed(*arguments: str) -> Any:
+        assert run(["--project", str(tmp_path), *arguments, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    mail = {"Source": "from@example.com", "Destination": {"ToAddresses": ["to@example.com"]}}
+    body = {"Subject": {"Data": "subject"}, "Body": {"Text": {"Data": "text"}}}
+    edge.client("ses").verify_email_identity(EmailAddress="from@example.com")
+    edge.client("ses").send_email(**mail, Message=body)
+    status, fault = ask("POST", "faults", {"kind": "hang", "service": "sqs"})
+    assert status == 200
+    try:
+        assert printed("fault", "list")["faults"]
+        assert printed("fault", "list") == ask("GET", "faults")[1]
+    finally:
+        ask("DELETE", f"faults/{fault['id']}")
+    assert [one["subject"] for one in printed("mail")["mails"]] == ["subject"]
+    assert printed("mail") == ask("GET", "mail")[1]
+    apis = edge.client("apigatewayv2")
+    api = apis.create_api(Name="traced", ProtocolType="HTTP")["ApiId"]
+    apis.create_stage(ApiId=api, StageName="$default", AutoDeploy=True)
+    sent = {"method": "GET", "url": f"{edge.endpoint}/_aws/execute-api/{api}/nothing"}
+    assert ask("POST", "send", sent)[1]["status"] == 404
+    listed = eventually(lambda: printed("trace", "--list")["traces"])
+    assert listed == ask("GET", "traces", limit=20)[1]["traces"]
+    assert printed("trace", listed[-1]["id"]) == ask("GET", f"traces/{quote(listed[-1]['id'])}")[1]
 
 
 def test_what_is_live_comes_as_events(address: str) -> None:

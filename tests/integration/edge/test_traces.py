@@ -190,3 +190,16 @@ def test_an_error_has_its_stack_and_the_edges_reason(edge: Edge, url: str) -> No
     newest = edge.control("GET", "traces?outcome=failed&source=api&limit=1")[1]["traces"][0]
     assert newest["id"] == failed["id"]
     assert "no such thing" in newest["error"]
+
+
+def test_a_request_to_a_stage_that_is_not_there_says_why(edge: Edge) -> None:
+    http = edge.client("apigatewayv2").create_api(Name="no stage", ProtocolType="HTTP")["ApiId"]
+    rest = edge.client("apigateway").create_rest_api(name="no stage")["id"]
+    for api, status in ((http, 404), (rest, 403)):
+        url = f"{edge.endpoint}/_aws/execute-api/{api}/staging/items"
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(url, timeout=60)
+        headers = refused.value.headers
+        one = trace(edge, headers["apigw-requestid"] or headers["x-amzn-requestid"])
+        assert (one["status"], one["name"]) == (status, "GET /items")
+        assert "no stage 'staging'" in one["error"]

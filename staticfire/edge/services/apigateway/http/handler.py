@@ -18,11 +18,11 @@ from staticfire.edge.services.apigateway.common.limits import MAX_BODY
 from staticfire.edge.services.apigateway.common.metrics import ApiMetrics
 from staticfire.edge.services.apigateway.common.refusal import (
     Refused,
-    identified,
     not_found,
     too_large,
     too_many_requests,
 )
+from staticfire.edge.services.apigateway.common.request_ids import new_request_id
 from staticfire.edge.services.apigateway.domains.address import Address
 from staticfire.edge.services.apigateway.v2.records import V2Records
 from staticfire.edge.services.cloudwatch.log_writer import LogWriter
@@ -33,7 +33,7 @@ from .exchange import Exchange
 from .lost import missing_here, no_stage_here
 from .model import DEFAULT_STAGE
 from .prepared import Neighbours, PreparedApi, PreparedRoute, PreparedStage, Preparer
-from .tracing import note
+from .tracing import note, note_refused
 
 log = logging.getLogger(__name__)
 
@@ -67,16 +67,14 @@ class HttpApis:
 
     async def serve(self, address: Address) -> Response:
         started = time.perf_counter()
+        api = self._catalog.prepared(address.api_id or "")
         try:
             _check_head(address.request)
-            api = self._catalog.prepared(address.api_id or "")
             if api is None:
                 raise not_found(f"there is no HTTP API {address.api_id}")
             stage, path = _stage(api, address)
         except Refused as refusal:
-            refused = no_stage_here(self._records, address.api_id or "", refusal)
-            log.info("%s %s: %d: %s", address.request.method, address.request.path, refused.status, refused)
-            return identified(refused.response())
+            return self._refuse_at_once(address, api, refusal, started)
         exchange = Exchange(
             address.request,
             scope=api.scope,
@@ -92,6 +90,17 @@ class HttpApis:
             if api.cors is not None:
                 response.headers = api.cors.apply(exchange.request, response.headers)
         self._finish(stage, exchange, response, started)
+        return response
+
+    def _refuse_at_once(self, address: Address, api: PreparedApi | None, refusal: Refused, started: float) -> Response:
+        """What reaches no stage; where its API is known, it is a trace all the same."""
+        refused = no_stage_here(self._records, address.api_id or "", refusal)
+        log.info("%s %s: %d: %s", address.request.method, address.request.path, refused.status, refused)
+        request_id, response = new_request_id(), refused.response()
+        response.headers.append(("apigw-requestid", request_id))
+        if api is not None and self._traces.on:
+            seconds = time.perf_counter() - started
+            note_refused(self._traces, api.scope, address, refused, response, request_id, seconds)
         return response
 
     async def _respond(self, stage: PreparedStage, exchange: Exchange, address: Address) -> Response:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
+from staticfire.edge.aws.calls import Scope
 from staticfire.edge.http1.messages import Response
+from staticfire.edge.services.apigateway.common.refusal import Refused
+from staticfire.edge.services.apigateway.domains.address import Address
 from staticfire.edge.traces import Traces
-from staticfire.edge.traces.requests import note_facts
+from staticfire.edge.traces.requests import Served, note_facts, note_request
+from staticfire.edge.traces.trace_id import new_root
 
 from .exchange import Exchange
 
@@ -46,3 +52,29 @@ def note(traces: Traces, exchange: Exchange, response: Response, seconds: float)
         error = reason or exchange.authorizer_error or exchange.error_kind or ""
     size = len(body) + len(answer)
     note_facts(traces, exchange.trace_id, exchange.request_id, status, error, began, began + seconds, size, facts)
+
+
+def note_refused(
+    traces: Traces,
+    scope: Scope,
+    address: Address,
+    refusal: Refused,
+    response: Response,
+    request_id: str,
+    seconds: float,
+) -> None:
+    """A request that reached no stage."""
+    request, ended = address.request, time.time()
+    served = Served(
+        *("http", scope.account, scope.region, address.api_id or "", address.stage or "", ""),
+        *(address.domain_name, request.peer, refusal.kind, str(refusal)),
+    )
+    note_request(
+        traces,
+        request.headers.get("x-amzn-trace-id") or new_root(ended),
+        request_id,
+        *(request.method, address.path, request.query, request.headers.items(), b""),
+        *(response.status, response.headers, response.body if isinstance(response.body, bytes) else b""),
+        *(ended - seconds, ended),
+        served,
+    )

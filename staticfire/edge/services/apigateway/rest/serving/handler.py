@@ -92,7 +92,7 @@ class RestServing:
             path = f"{slash or '/'}{rest}"
         stage = self._catalog.stage(api_id, stage_name)
         if stage is None or (stage[1].settings.endpoint_disabled and address.base_path is None):
-            return self._unreachable(address, api_id, stage_name, path)
+            return self._unreachable(address, api_id, stage_name, path, started)
         scope, compiled = stage
         canary = compiled.canary is not None and random.random() * 100 < compiled.canary_percent
         compiled = compiled.canary if canary and compiled.canary is not None else compiled
@@ -176,14 +176,17 @@ class RestServing:
             exchange.trail.error(f"Execution failed due to {kind}{refusal}" if kind else str(refusal))
         return responses.response(refusal, exchange)
 
-    def _unreachable(self, address: Address, api_id: str, stage: str, path: str) -> Response:
+    def _unreachable(self, address: Address, api_id: str, stage: str, path: str, started: float) -> Response:
         """A stage that is not there, or an API whose own address is switched off: AWS tells neither."""
         scope = self._catalog.owner(api_id) or Scope()
         exchange = RestExchange(address.request, scope, api_id, stage, path, address.domain_name, self._port)
         refusal = GatewayRefusal("DEFAULT_4XX", "Forbidden", "", status=403, error_type="ForbiddenException")
-        log.info("REST API %s: 403: there is no stage %r, or its execute-api endpoint is disabled", api_id, stage)
+        reason = f"there is no stage {stage!r}, or the API's execute-api endpoint is disabled"
+        log.info("REST API %s: 403: %s", api_id, reason)
         response = GatewayResponses({}).response(refusal, exchange)
         response.headers += _own_headers(exchange)
+        if self._traces.on:
+            note(self._traces, exchange, response, time.perf_counter() - started, reason)
         return response
 
     def _finish(self, stage: CompiledStage, exchange: RestExchange, response: Response, started: float) -> None:

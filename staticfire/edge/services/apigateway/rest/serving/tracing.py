@@ -9,7 +9,8 @@ from staticfire.edge.traces.requests import Served, note_request
 from .exchange import RestExchange
 
 
-def note(traces: Traces, exchange: RestExchange, response: Response, seconds: float) -> None:
+def note(traces: Traces, exchange: RestExchange, response: Response, seconds: float, reason: str = "") -> None:
+    """`reason` is why it was refused, where the exchange does not say so."""
     request = exchange.request
     served = Served(
         "rest",
@@ -21,7 +22,7 @@ def note(traces: Traces, exchange: RestExchange, response: Response, seconds: fl
         exchange.domain_name,
         request.peer,
         exchange.error_kind or "",
-        exchange.integration_error or exchange.validation_error or exchange.error_message or "",
+        reason or exchange.integration_error or exchange.validation_error or exchange.error_message or "",
         exchange.integration_latency,
         exchange.integration_status,
         exchange.integration_request_id or "",
