@@ -246,7 +246,7 @@ class WorkingCopy:
         self.refresh()
         self.init(step)
         events = ApplyEvents(step)
-        with _plan_file() as plan:
+        with _plan_file(self.root) as plan:
             if self._changes(plan, variables, step):
                 step.note("check the plan")
                 read = resources_in(plan)
@@ -304,7 +304,7 @@ class WorkingCopy:
 
     def planned(self, variables: Mapping[str, Any], step: Step) -> list[Resource]:
         """What an apply with these variables would leave; nothing is changed."""
-        with _plan_file() as plan:
+        with _plan_file(self.root) as plan:
             # It is long, and nobody applies it: it is not shown.
             self._plan([f"-out={plan}", "-refresh=false"], variables, step, lambda line: None)
             return self._resources(plan, variables)
@@ -327,9 +327,11 @@ class WorkingCopy:
 
 
 @contextlib.contextmanager
-def _plan_file() -> Iterator[Path]:
-    """The path for a plan, which nobody else reads: it holds secrets."""
-    with tempfile.TemporaryDirectory(prefix="staticfire-plan-") as directory:
+def _plan_file(root: Path) -> Iterator[Path]:
+    """The path for a plan, which nobody else reads: it holds secrets. One that a kill left goes with the state."""
+    parent = root / ".terraform"
+    parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="plan-", dir=parent) as directory:
         yield Path(directory) / "plan"
 
 
