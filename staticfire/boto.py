@@ -29,5 +29,11 @@ def client(endpoint: str, region: str, account: str, service: str, **config: Any
         region_name=region,
         aws_access_key_id=account,
         aws_secret_access_key="test",
-        config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, proxies={}, **config),
+        config=Config(
+            retries={"total_max_attempts": 1},
+            s3={"addressing_style": "path"},
+            proxies={},
+            inject_host_prefix=False,
+            **config,
+        ),
     )

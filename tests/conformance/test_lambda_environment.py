@@ -11,6 +11,7 @@ from tests.conformance.lab import Lab, send, together, zipped
 
 AREA = "Lambda: execution environment"
 VARIABLES = "lambda/latest/dg/configuration-envvars.html"
+SYNC = "step-functions/latest/apireference/API_StartSyncExecution.html"
 CONTEXT = "lambda/latest/dg/python-context.html"
 LIFE = "lambda/latest/dg/lambda-runtime-environment.html"
 PATHS = "lambda/latest/dg/python-package.html"
@@ -66,6 +67,22 @@ def test_nothing_of_the_host_is_set(environ: dict[str, str]) -> None:
     foreign = {name for name in environ if name not in own | general and not name.startswith(families)}
     assert foreign == set()
     assert environ["AWS_ENDPOINT_URL"]
+
+
+@documented(AREA, "boto3 reaches an operation that has a host of its own", SYNC)
+def test_a_call_with_a_host_of_its_own(lab: Lab) -> None:
+    source = """
+        import boto3
+        from botocore.exceptions import ClientError
+
+        def handler(event, context):
+            try:
+                boto3.client("stepfunctions").start_sync_execution(stateMachineArn=event["machine"])
+            except ClientError as error:
+                return error.response["Error"]["Code"]
+    """
+    machine = f"arn:aws:states:{lab.region}:{lab.account}:stateMachine:not-there"
+    assert lab.result(lab.function(source, Timeout=20), {"machine": machine}) == "StateMachineDoesNotExist"
 
 
 @documented(AREA, "The context object is complete", CONTEXT)

@@ -20,6 +20,13 @@ class Recorder(BaseHTTPRequestHandler):
         self.send_header("content-length", "0")
         self.end_headers()
 
+    def do_POST(self) -> None:
+        self.authorizations.append(self.headers["authorization"])
+        self.send_response(200)
+        self.send_header("content-length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
     def log_message(self, format: str, *args: object) -> None:
         """Nothing on standard error."""
 
@@ -57,3 +64,10 @@ def test_nothing_of_the_users_own_configuration_leads_a_call_elsewhere(
     assert len(authorizations) == 1
     assert "Credential=100000000001/" in authorizations[0]
     assert "/eu-west-1/s3/" in authorizations[0]
+
+
+def test_a_call_with_a_host_of_its_own_comes_here_too(recorder: tuple[str, list[str]]) -> None:
+    endpoint, authorizations = recorder
+    machine = "arn:aws:states:eu-west-1:100000000001:stateMachine:m"
+    aws.client(endpoint, "eu-west-1", "100000000001", "stepfunctions").start_sync_execution(stateMachineArn=machine)
+    assert "/eu-west-1/states/" in authorizations[0]

@@ -402,7 +402,7 @@ def main() -> None:
     keep_logs_light()
     upstream = correction("upstream")
     quicken_dynamodb(upstream)
-    for module in ("events", "objects", "scaling"):
+    for module in ("events", "execution_logs", "objects", "scaling"):
         correction(module).correct()
     kept = os.environ.pop("STATICFIRE_KEPT")
     keeper = correction("keeping").Keeper(Path(kept or "unused"), keep=bool(kept))

@@ -49,6 +49,7 @@ def caller_variables(endpoint: str, region: str, account: str) -> dict[str, str]
     host = urlsplit(endpoint).hostname or "127.0.0.1"
     return {
         "AWS_ENDPOINT_URL": endpoint,
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",  # `sync-127.0.0.1` is no host
         "S3_HOSTNAME": host,
         "AWS_DEFAULT_REGION": region,
         "AWS_REGION": region,

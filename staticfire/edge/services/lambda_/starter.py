@@ -231,6 +231,8 @@ class Starter:
             **of_json,
             "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
             "AWS_ENDPOINT_URL": dict(config.variables).get("AWS_ENDPOINT_URL", self._endpoint),
+            # Some calls have names of their own before the service's (sync-states): before an address there are none.
+            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         }
 
 
