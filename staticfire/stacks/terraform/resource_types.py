@@ -154,7 +154,7 @@ SERVICES: Mapping[str, tuple[Rows, ...]] = {
         _described("cloudwatch_event_endpoint", "There is not a second region to fail over to"),
         _refused("schemas_registry schemas_schema schemas_discoverer", NO_SERVICE),
     ),
-    "Step Functions": (_runs("sfn_state_machine sfn_alias"), _described("sfn_activity")),
+    "Step Functions": (_runs("sfn_state_machine sfn_alias sfn_activity"),),
     "Kinesis": (
         _runs("kinesis_stream"),
         _described("kinesis_stream_consumer"),

@@ -1,9 +1,10 @@
-"""State machines log their executions as their `loggingConfiguration` says."""
+"""State machines as their users meet them: what they log of their executions, work that an activity hands out."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -87,3 +88,28 @@ def test_what_logs_nothing_writes_nothing(edge: Edge) -> None:
     )
     assert states.start_sync_execution(stateMachineArn=machine["stateMachineArn"])["status"] == "FAILED"
     assert logs.filter_log_events(logGroupName="silent")["events"] == []
+
+
+def test_an_activity_hands_its_work_out_and_takes_the_result(edge: Edge) -> None:
+    states = edge.client("stepfunctions")
+    activity = states.create_activity(name="by-hand")["activityArn"]
+    task = {"Type": "Task", "Resource": activity, "End": True}
+    definition = json.dumps({"StartAt": "Ask", "States": {"Ask": task}})
+    machine = states.create_state_machine(name="asks", roleArn=ROLE, definition=definition)["stateMachineArn"]
+    outcomes = {}
+    for number in (1, 2):
+        execution = states.start_execution(stateMachineArn=machine, input=json.dumps({"n": number}))["executionArn"]
+        work = states.get_activity_task(activityArn=activity, workerName="test")
+        assert json.loads(work["input"]) == {"n": number}
+        if number == 1:
+            states.send_task_success(taskToken=work["taskToken"], output='{"done": true}')
+        else:
+            states.send_task_failure(taskToken=work["taskToken"], error="Refused", cause="no")
+        outcomes[number] = eventually(partial(ended, states, execution))
+    assert (outcomes[1]["status"], outcomes[1]["output"]) == ("SUCCEEDED", '{"done": true}')
+    assert (outcomes[2]["status"], outcomes[2]["error"], outcomes[2]["cause"]) == ("FAILED", "Refused", "no")
+
+
+def ended(states: Any, execution: str) -> dict[str, Any] | None:
+    described = dict(states.describe_execution(executionArn=execution))
+    return described if described["status"] != "RUNNING" else None
