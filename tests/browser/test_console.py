@@ -247,28 +247,6 @@ def test_what_the_buttons_copy_works_when_it_is_pasted(console: Shown, stack: St
     assert [task["title"] for task in listed["tasks"]].count(title) == 3
 
 
-def test_the_trace_of_a_usage_has_its_cold_start_and_its_calls(
-    console: Shown, staticfire_stacks: Callable[[str], StackUnderTest]
-) -> None:
-    usage = staticfire_stacks("usage")
-    # By its key, one call marks that the request was taken, and one adds to the user's aggregate.
-    key = {"idempotency-key": f"console-{time.time_ns()}"}
-    answer = usage.api.post("/usage", json={"user": "ann", "usage": 150}, headers=key)
-    assert answer.status == 201
-    page = console.to("requests")
-    page.get_by_label("Filter").fill(answer.headers["apigw-requestid"])
-    page.locator(".vbody .vrow", has_text="POST /usage").click()
-    steps = page.get_by_role("list", name="Steps")
-    expect(steps.get_by_role("button", name="API POST /usage")).to_contain_text("POST /usage")
-    expect(steps.get_by_role("button", name="Function usage-api")).to_contain_text("cold")
-    expect(steps.get_by_role("button", name="Initialisation usage-api init")).to_be_visible()
-    calls = steps.get_by_role("button", name=re.compile("^AWS call dynamodb "))
-    expect(calls).to_have_count(2)
-    calls.filter(has_text="UpdateItem").click()
-    expect(page.locator(".facts-box")).to_contain_text("UpdateItem")
-    expect(page.locator(".facts-box")).to_contain_text(usage.outputs["table_name"])
-
-
 def test_a_frame_of_a_stack_trace_shows_the_line_of_its_source(console: Shown) -> None:
     page = console.to("overview")
     page.evaluate(
@@ -676,3 +654,26 @@ def test_pictures_can_be_taken(shown: Callable[..., Shown], tmp_path: Path) -> N
     expect(page.locator(".status")).to_contain_text("running")
     page.screenshot(path=directory / "overview-narrow-dark.png")
     assert (directory / "overview.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_trace_of_a_usage_has_its_cold_start_and_its_calls(
+    console: Shown, staticfire_stacks: Callable[[str], StackUnderTest]
+) -> None:
+    """It is the last: the others see the one stack alone."""
+    usage = staticfire_stacks("usage")
+    # By its key, one call marks that the request was taken, and one adds to the user's aggregate.
+    key = {"idempotency-key": f"console-{time.time_ns()}"}
+    answer = usage.api.post("/usage", json={"user": "ann", "usage": 150}, headers=key)
+    assert answer.status == 201
+    page = console.to("requests")
+    page.get_by_label("Filter").fill(answer.headers["apigw-requestid"])
+    page.locator(".vbody .vrow", has_text="POST /usage").click()
+    steps = page.get_by_role("list", name="Steps")
+    expect(steps.get_by_role("button", name="API POST /usage")).to_contain_text("POST /usage")
+    expect(steps.get_by_role("button", name="Function usage-api")).to_contain_text("cold")
+    expect(steps.get_by_role("button", name="Initialisation usage-api init")).to_be_visible()
+    calls = steps.get_by_role("button", name=re.compile("^AWS call dynamodb "))
+    expect(calls).to_have_count(2)
+    calls.filter(has_text="UpdateItem").click()
+    expect(page.locator(".facts-box")).to_contain_text("UpdateItem")
+    expect(page.locator(".facts-box")).to_contain_text(usage.outputs["table_name"])
