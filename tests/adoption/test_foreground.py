@@ -55,7 +55,7 @@ class Terminal:
             while data := os.read(self._ours, 65536):
                 self.screen += data.decode(errors="replace")
 
-    def says(self, pattern: str, seconds: float = 60) -> str:
+    def says(self, pattern: str, seconds: float = 120) -> str:
         """What comes to match, after what matched before."""
 
         def match() -> re.Match[str] | None:
