@@ -81,14 +81,14 @@ class Chosen:
         self._errors = errors
         self._pattern = pattern
 
-    def takes(self, line: Line, request: str) -> bool:
+    def takes(self, line: Line) -> bool:
         if self._errors and not line.failed:
             return False
         if self._pattern is not None and not self._pattern.search(line.message):
             return False
         if not self.requests:
             return True
-        return request in self.requests or any(one in line.message for one in self.requests)
+        return line.request in self.requests or any(one in line.message for one in self.requests)
 
 
 def _pattern(text: str | None) -> re.Pattern[str] | None:
@@ -140,7 +140,8 @@ def print_logs(
             if event["eventId"] not in printed:
                 printed[event["eventId"]] = event["timestamp"]
                 line = _line(event)
-                if chosen.takes(line, requests.of(line)):
+                line.request = requests.of(line)
+                if chosen.takes(line):
                     for text in view.lines(line):
                         print(text, flush=True)
         if not follow:
@@ -160,7 +161,7 @@ def _line(event: Mapping[str, Any]) -> Line:
         stream=event.get("logStreamName", ""),
     )
     if line.kind == "edge":
-        line.level, line.failed = "ERROR", True
+        line.level, line.failed, line.request = "ERROR", True, event["request"]
     return line
 
 
@@ -238,5 +239,6 @@ def _of_apis(
             "timestamp": int((trace["start"] * 1000) + trace["milliseconds"]),
             "function": "edge",
             "kind": "edge",
+            "request": trace["request_ids"][0] if trace["request_ids"] else "",
             "message": f"{trace['name']} answered {trace['status']}: {trace['error']}  trace {trace['id']}",
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import select
 import sys
 import threading
@@ -85,8 +86,8 @@ def _say(text: str) -> None:
 
 
 def _entered() -> bool:
-    """Whether Enter was pressed since the last call."""
-    if not sys.stdin.isatty():
+    """Whether Enter was pressed since the last call. In a shell's background the keys are somebody else's."""
+    if not sys.stdin.isatty() or os.tcgetpgrp(sys.stdin.fileno()) != os.getpgrp():
         return False
     entered = False
     while select.select([sys.stdin], [], [], 0)[0] and sys.stdin.readline():

@@ -359,7 +359,7 @@ class Endpoints:
         payload = str(invocation["payload"]).encode()
         try:
             ref = FunctionRef.parse(invocation["function"], Scope())
-            trace_id = begun_by_event(self._traces, payload)
+            trace_id = begun_by_event(self._traces, payload, invocation.get("cause"))
             if invocation["type"] == "Event":
                 return _json(202, {"request_id": await self._functions.enqueue(ref, payload, trace_id=trace_id)})
             outcome = await self._functions.invoke(ref, payload, tail=True, trace_id=trace_id)

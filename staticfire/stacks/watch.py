@@ -12,7 +12,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -141,7 +141,8 @@ class Watcher:
         applies: bool = False,
         asked: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`asked`: whether the person at the terminal has answered yes, since the last call."""
+        """`asked`: whether the person at the terminal has answered yes since the last call. It is called before
+        anything is told, too: who presses Enter between two lines does not answer what is not said yet."""
         self._stacks = stacks
         self._say = say
         self._apply = apply
@@ -151,6 +152,7 @@ class Watcher:
         self._unknown: dict[str, list[CodePackage]] = {}
         self._stamps: dict[str, object] = {}
         self._waiting: dict[str, Stack] = {}  # those whose Terraform changed
+        self._terraform = self._terraform_now()
         self.began = threading.Event()
 
     def run(self, stop: threading.Event, tick: Callable[[], None] = lambda: None) -> None:
@@ -170,15 +172,24 @@ class Watcher:
             ):
                 if not self.began.is_set():
                     self._catch_up()  # what was saved before the first look
+                    before, self._terraform = self._terraform, self._terraform_now()
+                    changes = changes | {
+                        (Change.modified, str(path))
+                        for path, stamp in self._terraform.items()
+                        if before.get(path) != stamp
+                    }
                     self.began.set()
                 tick()
+                if self._asked() and self._waiting:
+                    self._apply_waiting()
                 if changes:
                     self._changed({Path(path) for _, path in changes})
-                if self._waiting and (self._applies or self._asked()):
+                if self._waiting and self._applies:
                     self._apply_waiting()
                 if self._was_applied_elsewhere():
                     self._load()
                 if self._paths() != paths:
+                    self._terraform = self._terraform_now()
                     self.began.clear()
                     break
 
@@ -223,6 +234,17 @@ class Watcher:
                 directories.add(stack.working_copy.tree)
         present = {_present(directory) for directory in directories}
         return sorted(path for path in present if not any(parent in present for parent in path.parents))
+
+    def _terraform_now(self) -> dict[Path, tuple[int, int]]:
+        """When each file of the Terraform was changed: what is saved before the first look is seen by it."""
+        stamps = {}
+        for stack in self._stacks:
+            own = [path for directory in modules_of(stack.stack_settings.root) for path in directory.iterdir()]
+            for path in (*filter(hcl_or_variables, own), *stack.stack_settings.var_files):
+                with suppress(OSError):  # it goes meanwhile
+                    status = path.stat()
+                    stamps[path.resolve()] = status.st_mtime_ns, status.st_ino
+        return stamps
 
     # -- what changed
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import runpy
 import shutil
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -220,6 +222,31 @@ def test_a_request_becomes_a_line_of_curl_and_a_test(console: Shown, stack: Stac
     assert calls == [("POST", "/it's?a=1&b=2", '{"name": "d\'été"}'.encode())]
 
 
+def test_what_the_buttons_copy_works_when_it_is_pasted(console: Shown, stack: StackUnderTest, tmp_path: Path) -> None:
+    console.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    title = f"d'été {time.time_ns()}"
+    assert stack.api.post("/tasks", json={"title": title}).status == 201
+    page = console.to("requests")
+    page.get_by_label("Filter").fill("POST /tasks")
+    page.locator(".vbody .vrow", has_text="POST /tasks").first.click()
+    page.get_by_role("tab", name="Event and answer").click()
+    expect(page.get_by_label("Request body")).to_contain_text(title)
+
+    def copied(name: str) -> str:
+        page.get_by_role("button", name=name).click()
+        expect(page.get_by_text(re.compile("^Copied"))).to_be_visible()
+        return str(page.evaluate("navigator.clipboard.readText()"))
+
+    run = subprocess.run(["bash", "-c", copied("Copy as curl")], capture_output=True, text=True, timeout=60, check=True)
+    assert json.loads(run.stdout)["title"] == title
+    (tmp_path / "test_copied.py").write_text(copied("Copy as a pytest test"))
+    written = runpy.run_path(str(tmp_path / "test_copied.py"))
+    (test,) = (value for name, value in written.items() if name.startswith("test_"))
+    test(stack.api)
+    listed = stack.api.get("/tasks?status=open").json()
+    assert [task["title"] for task in listed["tasks"]].count(title) == 3
+
+
 def test_a_frame_of_a_stack_trace_shows_the_line_of_its_source(console: Shown) -> None:
     page = console.to("overview")
     page.evaluate(
@@ -404,6 +431,57 @@ def test_objects_queues_secrets_mail_and_alarms_are_shown(console: Shown, stack:
     expect(page.get_by_role("dialog")).to_contain_text("History of")
 
 
+def test_a_mail_an_event_that_a_bus_delivered_and_an_alarms_history(console: Shown, stack: StackUnderTest) -> None:
+    sns, events, sqs, cloudwatch = (stack.aws(name) for name in ("sns", "events", "sqs", "cloudwatch"))
+    marker = f"news-{time.time_ns()}"
+    topic = sns.create_topic(Name="console-news")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="ann@example.com")
+    sns.publish(TopicArn=topic, Subject=f"About {marker}", Message=f"{EVIL} {marker}")
+    queue = sqs.create_queue(QueueName="console-delivered")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    events.create_event_bus(Name="console-bus")
+    events.put_rule(Name="console-rule", EventBusName="console-bus", EventPattern='{"source": ["console.try"]}')
+    events.put_targets(Rule="console-rule", EventBusName="console-bus", Targets=[{"Id": "queue", "Arn": arn}])
+    rule = {"ComparisonOperator": "GreaterThanThreshold", "Threshold": 7.0, "EvaluationPeriods": 1, "Period": 60}
+    metric = {"Namespace": "Console", "MetricName": "Told", "Statistic": "Sum", "TreatMissingData": "ignore"}
+    cloudwatch.put_metric_alarm(AlarmName="console-told", **metric, **rule)
+    for state in ("ALARM", "OK"):
+        cloudwatch.set_alarm_state(AlarmName="console-told", StateValue=state, StateReason="a test")
+    try:
+        page = console.to("data/Mail")
+        letter = page.locator(".letter", has_text=f"About {marker}")
+        expect(letter).to_contain_text("to ann@example.com")
+        expect(letter.locator("summary")).to_contain_text(re.compile(r"\d\d:\d\d"))
+        letter.locator("summary").click()
+        expect(letter.get_by_label("Mail", exact=True)).to_contain_text(f"{EVIL} {marker}")
+        page.get_by_role("tab", name="Event buses").click()
+        page.get_by_role("button", name="console-bus").click()
+        expect(page.get_by_role("region", name="Rules")).to_contain_text("console.try")
+        page.get_by_label("Detail", exact=True).fill(json.dumps({"marker": marker}))
+        page.get_by_role("button", name="Put", exact=True).click()
+        expect(page.get_by_text("Put:")).to_be_visible()
+        page.get_by_role("tab", name="Queues").click()
+        page.get_by_role("button", name="console-delivered").click()
+        page.get_by_role("region", name="Messages").get_by_role("button").click()
+        delivered = page.get_by_role("dialog")
+        expect(delivered).to_contain_text(marker)
+        expect(delivered).to_contain_text("Tried")
+        delivered.get_by_role("button", name="Close").click()
+        page.get_by_role("tab", name="Alarms").click()
+        page.get_by_role("region", name="Alarms").get_by_role("button", name="console-told").click()
+        history = page.get_by_role("region", name="History")
+        for change in ("from INSUFFICIENT_DATA to ALARM", "from ALARM to OK"):
+            expect(history).to_contain_text(change)
+        assert page.title() != "taken"
+    finally:
+        cloudwatch.delete_alarms(AlarmNames=["console-told"])
+        events.remove_targets(Rule="console-rule", EventBusName="console-bus", Ids=["queue"])
+        events.delete_rule(Name="console-rule", EventBusName="console-bus")
+        events.delete_event_bus(Name="console-bus")
+        sqs.delete_queue(QueueUrl=queue)
+        sns.delete_topic(TopicArn=topic)
+
+
 def test_the_stacks_dashboard_is_drawn_from_its_metrics(console: Shown) -> None:
     page = console.to("dashboards")
     expect(page.locator(".widget")).to_have_count(4)
@@ -576,3 +654,26 @@ def test_pictures_can_be_taken(shown: Callable[..., Shown], tmp_path: Path) -> N
     expect(page.locator(".status")).to_contain_text("running")
     page.screenshot(path=directory / "overview-narrow-dark.png")
     assert (directory / "overview.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_trace_of_a_usage_has_its_cold_start_and_its_calls(
+    console: Shown, staticfire_stacks: Callable[[str], StackUnderTest]
+) -> None:
+    """It is the last: the others see the one stack alone."""
+    usage = staticfire_stacks("usage")
+    # By its key, one call marks that the request was taken, and one adds to the user's aggregate.
+    key = {"idempotency-key": f"console-{time.time_ns()}"}
+    answer = usage.api.post("/usage", json={"user": "ann", "usage": 150}, headers=key)
+    assert answer.status == 201
+    page = console.to("requests")
+    page.get_by_label("Filter").fill(answer.headers["apigw-requestid"])
+    page.locator(".vbody .vrow", has_text="POST /usage").click()
+    steps = page.get_by_role("list", name="Steps")
+    expect(steps.get_by_role("button", name="API POST /usage")).to_contain_text("POST /usage")
+    expect(steps.get_by_role("button", name="Function usage-api")).to_contain_text("cold")
+    expect(steps.get_by_role("button", name="Initialisation usage-api init")).to_be_visible()
+    calls = steps.get_by_role("button", name=re.compile("^AWS call dynamodb "))
+    expect(calls).to_have_count(2)
+    calls.filter(has_text="UpdateItem").click()
+    expect(page.locator(".facts-box")).to_contain_text("UpdateItem")
+    expect(page.locator(".facts-box")).to_contain_text(usage.outputs["table_name"])

@@ -341,7 +341,7 @@ function mail() {
       result,
       later(get("mail"), ({ mails }) =>
         mails.length
-          ? mails.map((one) => h("details", { class: "letter" }, h("summary", {}, h("strong", {}, one.subject || "(no subject)"), " ", h("span", { class: "muted" }, `to ${[one.to].flat().join(", ")} · ${moment(one.at ?? one.sent_at ?? one.time)}`)), h("pre", { tabindex: "0", "aria-label": "Mail" }, one.text ?? one.body ?? JSON.stringify(one, null, 2))))
+          ? mails.map((one) => h("details", { class: "letter" }, h("summary", {}, h("strong", {}, one.subject || "(no subject)"), " ", h("span", { class: "muted" }, `to ${one.to.join(", ")} · ${moment(one.received_at)}`)), h("pre", { tabindex: "0", "aria-label": "Mail" }, one.text || one.html)))
           : h("p", { class: "empty" }, "No mail. What SNS and SES send by e-mail arrives here, and nowhere else."),
       ),
     );

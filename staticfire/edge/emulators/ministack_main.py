@@ -27,7 +27,7 @@ import time
 import urllib.error
 import urllib.request
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from operator import itemgetter
@@ -64,9 +64,10 @@ class Edge:
             result |= {"error": True, "function_error": answer["error"]}
         return result
 
-    def enqueue(self, function_arn: str, event: Any) -> None:
-        """An Event invocation: the edge retries it and sends what fails to its destination."""
-        status, answer = self._post(function_arn, event, "Event")
+    def enqueue(self, function_arn: str, event: Any, cause: Mapping[str, str] | None = None) -> None:
+        """An Event invocation: the edge retries it and sends what fails to its destination. `cause`: the rule or the
+        schedule that it is of, which its event need not say."""
+        status, answer = self._post(function_arn, event, "Event", cause=cause)
         if status != 202:
             print(f"the event for {function_arn} was not taken: {status} {answer}", file=sys.stderr)
 
@@ -102,8 +103,8 @@ class Edge:
         if status != 200:
             print(f"the edge did not take the report of {what}: {status} {answer}", file=sys.stderr)
 
-    def _post(self, function_arn: str, event: Any, kind: str) -> tuple[int, dict[str, Any]]:
-        body = json.dumps({"function": function_arn, "type": kind, "payload": json.dumps(event)}).encode()
+    def _post(self, function_arn: str, event: Any, kind: str, **more: Any) -> tuple[int, dict[str, Any]]:
+        body = json.dumps({"function": function_arn, "type": kind, "payload": json.dumps(event), **more}).encode()
         return self._send("functions/invoke", body)
 
     def _send(self, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
@@ -147,10 +148,10 @@ def hand_over(edge: Edge) -> None:
             return {"body": None, "log": ""}
         return edge.invoke(arn, event)
 
-    def execute_later(function: dict[str, Any], event: Any) -> None:
-        threading.Thread(target=edge.enqueue, args=(_arn(function), event), daemon=True).start()
+    def execute_later(function: dict[str, Any], event: Any, cause: Mapping[str, str] | None = None) -> None:
+        threading.Thread(target=edge.enqueue, args=(_arn(function), event, cause), daemon=True).start()
 
-    def rule_target(arn: str, payload: str) -> str:
+    def rule_target(arn: str, payload: str, cause: Mapping[str, str] | None = None) -> str:
         """Why it cannot be invoked, as EventBridge names it: in_ministack/undelivered.py has the rest."""
         function, config, _ = lambda_svc._get_func_record_for_ref(arn)
         if not (function and config):
@@ -159,7 +160,7 @@ def hand_over(edge: Edge) -> None:
             event = json.loads(payload)
         except ValueError:
             return "INVALID_JSON"
-        execute_later(lambda_svc._execution_record_for_config(function, config), event)
+        execute_later(lambda_svc._execution_record_for_config(function, config), event, cause)
         return ""
 
     deliver = sns._deliver_to_lambda

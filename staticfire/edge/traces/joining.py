@@ -10,12 +10,15 @@ from .model import Outcome, Record, Span, TraceSummary
 from .unfolding import unfolded
 
 DEPTH = 40
+Cause = tuple[str, str]  # of what kind what began a trace is, and its ARN, where no event says it
+NO_CAUSE: Cause = ("", "")
 
 
-def joined(root: str, records: Sequence[Record]) -> tuple[list[Span], list[int]]:
+def joined(root: str, records: Sequence[Record], cause: Cause = NO_CAUSE) -> tuple[list[Span], list[int]]:
     """The spans, each after its parent and the others by their start, with how deep each is."""
     spans = _latest([unfolded(record) for record in records])
     parents = _parents(spans)
+    spans = [span if parents[span.id] else _caused(span, cause) for span in spans]
     children: defaultdict[str, list[Span]] = defaultdict(list)
     for span in spans:
         children[parents[span.id]].append(span)
@@ -84,13 +87,13 @@ def _break_circles(parents: dict[str, str]) -> None:
         safe.update(path)
 
 
-def summarised(root: str, number: int, records: Sequence[Record]) -> TraceSummary:
+def summarised(root: str, number: int, records: Sequence[Record], cause: Cause = NO_CAUSE) -> TraceSummary:
     """What a list of traces says of it. Records are not taken apart but the one that counts."""
     first = min(records, key=_weight)
     start, end = min(record[4] for record in records), max(record[5] for record in records)
     functions = tuple(dict.fromkeys(record[3] for record in records if record[0] == "function"))
     # Of a request nothing but its facts is folded, and none of them is told here.
-    span = Span(*first[:9], {}) if first[0] == "api" else unfolded(first)  # type: ignore[arg-type]
+    span = Span(*first[:9], {}) if first[0] == "api" else _caused(unfolded(first), cause)  # type: ignore[arg-type]
     outcome, error = span.outcome, span.error
     if outcome == "ok":
         outcome, error = _worst(records)
@@ -110,6 +113,13 @@ def summarised(root: str, number: int, records: Sequence[Record]) -> TraceSummar
         spans=len(records),
         request_ids=tuple(dict.fromkeys(record[8] for record in records if record[8])),
     )
+
+
+def _caused(span: Span, cause: Cause) -> Span:
+    """An invocation whose event does not say what it is of."""
+    if cause == NO_CAUSE or span.kind != "function" or span.facts["source"]:
+        return span
+    return span._replace(facts={**span.facts, "source": cause[0], "source_arn": cause[1]})
 
 
 def _weight(record: Record) -> tuple[int, float]:

@@ -18,7 +18,7 @@ from typing import Protocol
 
 import orjson
 
-from .joining import joined, summarised
+from .joining import NO_CAUSE, joined, summarised
 from .model import Link, Outcome, Record, Trace, TraceSummary
 from .trace_id import root_of
 from .writes import ItemWrites
@@ -83,13 +83,14 @@ class Working(Protocol):
 class Kept:
     """What was noted of one root."""
 
-    __slots__ = ("number", "records", "root", "size")
+    __slots__ = ("cause", "number", "records", "root", "size")
 
     def __init__(self, root: str, number: int) -> None:
         self.root = root
         self.number = number
         self.records: list[Record] = []
         self.size = 0
+        self.cause = NO_CAUSE
 
 
 class Traces:
@@ -167,6 +168,10 @@ class Traces:
             if sender != root:
                 self._link(sender, root, by, "")
 
+    def caused(self, root: str, by: str, arn: str) -> None:
+        """`root` is begun by that, a rule or a schedule, whatever its event says."""
+        (self._traces.get(root) or self._new(root)).cause = by, arn
+
     def _link(self, sender: str, root: str, by: str, what: str) -> None:
         if sender not in self._traces:
             return  # it had to go
@@ -208,7 +213,7 @@ class Traces:
         count, root = len(kept.records), kept.root
         made = self._summaries.get(root)
         if made is None or made[0] != count:
-            made = self._summaries[root] = count, summarised(root, kept.number, kept.records)
+            made = self._summaries[root] = count, summarised(root, kept.number, kept.records, kept.cause)
         return made[1]
 
     def switch(self, on: bool) -> None:
@@ -243,7 +248,7 @@ class Traces:
         kept = self._traces.get(root_of(identifier) or identifier) or self._searched(identifier)
         if kept is None or not kept.records:
             return None
-        spans, depths = joined(kept.root, kept.records)
+        spans, depths = joined(kept.root, kept.records, kept.cause)
         return Trace(
             self._summary(kept),
             spans,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,9 +70,9 @@ def test_lines_between_start_and_report_are_the_requests() -> None:
     messages = [f"START RequestId: {REQUEST} Version: 1", "printed", f"REPORT RequestId: {REQUEST}\tDuration", "later"]
     assert [requests.of(line(message, stream="s")) for message in messages] == [REQUEST, REQUEST, REQUEST, ""]
     chosen = Chosen(requests={REQUEST})
-    assert chosen.takes(line("printed"), REQUEST)
-    assert not chosen.takes(line("printed"), "")
-    assert chosen.takes(line({"message": "x", "api_request_id": REQUEST}), "")
+    assert chosen.takes(replace(line("printed"), request=REQUEST))
+    assert not chosen.takes(line("printed"))
+    assert chosen.takes(line({"message": "x", "api_request_id": REQUEST}))
 
 
 def test_json_is_unfolded_and_its_traceback_is_lines() -> None:

@@ -65,7 +65,7 @@ def _deliver_more() -> None:
     retries = undelivered.Retries()
 
     def dispatch_to_lambda(arn: str, payload: str) -> None:
-        local.failed = to_function(arn, payload)
+        local.failed = to_function(arn, payload, local.cause)
 
     def deliver(target: dict[str, Any], event: Any, rule: Any, view: Any) -> Any:
         """What came in the way, if something did."""
@@ -76,7 +76,7 @@ def _deliver_more() -> None:
         if arn.service in deliveries and eventbridge._target_matches_request_scope(arn):
             lost = deliveries[arn.service](arn, target, rule, view or eventbridge._pattern_event_view(event))
             return undelivered.refused(lost) if lost else None
-        local.failed = ""
+        local.failed, local.cause = "", _cause(event, rule)
         invoke(target, event, rule, view)
         return undelivered.not_invoked(arn, local.failed) if local.failed else None
 
@@ -98,6 +98,13 @@ def _deliver_more() -> None:
 
     eventbridge._dispatch_to_lambda = dispatch_to_lambda
     eventbridge._invoke_target = invoke_target
+
+
+def _cause(event: dict[str, Any], rule: Any) -> dict[str, str]:
+    """What a target is invoked by: with an input of its own the event that it gets does not say it."""
+    scheduled = "GroupName" in rule or event.get("DetailType") == "Scheduled Event"
+    by = "schedule" if scheduled else "events"
+    return {"by": by, "arn": rule.get("Arn", ""), "event": event.get("EventId", "")}
 
 
 def _parsed(arn: str) -> Any:

@@ -119,10 +119,16 @@ def begun_by(traces: Traces, records: Iterable[Mapping[str, Any]]) -> str:
     return header
 
 
-def begun_by_event(traces: Traces, payload: bytes) -> str:
-    """The same for an event that the emulator hands over: of a topic, a bucket, an event bus."""
+def begun_by_event(traces: Traces, payload: bytes, cause: Mapping[str, str] | None = None) -> str:
+    """The same for an event that the emulator hands over: of a topic, a bucket, an event bus. `cause`: the rule or the
+    schedule that it is of; with an input of the target's own nothing in the event says it."""
     if not traces.on:
         return ""
+    if cause:
+        header = new_trace()
+        traces.caused(root_of(header), cause["by"], cause["arn"])
+        traces.came_from(root_of(header), [f"events:{cause['event']}"])
+        return header
     try:
         event = orjson.loads(payload)
     except ValueError:

@@ -295,9 +295,9 @@ async def test_all_of_a_time() -> None:
 def test_what_cannot_be_chosen_is_not_summed_up(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
 
-    def counted(identifier: str, number: int, records: Any) -> Any:
+    def counted(identifier: str, *rest: Any) -> Any:
         made.append(identifier)
-        return summarised(identifier, number, records)
+        return summarised(identifier, *rest)
 
     monkeypatch.setattr(recorder, "summarised", counted)
     traces = Traces()

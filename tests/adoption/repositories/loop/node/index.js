@@ -1,0 +1,4 @@
+exports.handler = async (event) => {
+  const answer = { script: 1 };
+  return answer;
+};

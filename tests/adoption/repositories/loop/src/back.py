@@ -1,0 +1,3 @@
+def handler(event, context):
+    answer = {"back": 1}
+    return answer
