@@ -31,6 +31,7 @@ EXCERPT = 1024
 OF_A_SEGMENT = ("in_progress", "throttle", "error", "fault")  # what is left of one that had no room
 LINKS_OF_A_TRACE = 100
 MARKS = 50_000
+EARLY = 1000
 BODY = 64 * 1024  # of a body this much is kept
 RECORD_BYTES = 900  # what a record takes besides its bodies
 LIVE_SECONDS = 0.2
@@ -113,6 +114,8 @@ class Traces:
         self._size = 0
         self._numbers = itertools.count(1)
         self._marks: dict[str, str] = {}
+        # What came before the call that sent it was answered, by its mark: its sender is known a moment later.
+        self._early: dict[str, tuple[str, ...]] = {}
         self._subscriptions: set[Subscription] = set()
         self._changed: dict[str, None] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -151,17 +154,30 @@ class Traces:
         """`root` sent what has these marks (`sqs:MESSAGE-ID`): what they set off is linked to it."""
         for mark in marks:
             self._marks[mark] = root
+            if self._early:
+                self._link_early(root, mark)
         if len(self._marks) > MARKS:
             # Many at once: what was deleted at a dict's beginning is stepped over each time.
             for mark in list(itertools.islice(self._marks, len(self._marks) - MARKS + MARKS // 10)):
                 del self._marks[mark]
 
+    def _link_early(self, root: str, mark: str) -> None:
+        for other in self._early.pop(mark, ()):
+            if other in self._traces:
+                if root not in self._traces:
+                    self._new(root)
+                self.came_from(other, [mark])
+
     def came_from(self, root: str, marks: Sequence[str], roots: Sequence[tuple[str, str]] = ()) -> None:
-        """What `root` was set off by: link it to the traces that sent it, both ways. Marks that nobody set are none.
+        """What `root` was set off by: link it to the traces that sent it, both ways. Marks that nobody sets are none.
         `roots` are traces that are known, each with what carried it."""
         for mark in marks:
             sender = self._marks.get(mark)
-            if sender is not None and sender != root:
+            if sender is None:
+                if len(self._early) >= EARLY:
+                    del self._early[next(iter(self._early))]
+                self._early[mark] = (*self._early.get(mark, ()), root)
+            elif sender != root:
                 by, _, what = mark.partition(":")
                 self._link(sender, root, by, what)
         for sender, by in roots:
@@ -285,6 +301,7 @@ class Traces:
         count = len(self._traces)
         for what in (self._traces, self._order, self._marks, self._came_from, self._set_off, self._dropped, self._cut):
             what.clear()
+        self._early.clear()
         self._summaries.clear()
         self._size = 0
         for forget in self.forgetting:

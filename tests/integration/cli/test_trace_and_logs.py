@@ -106,7 +106,7 @@ def test_what_came_by_a_topic_leads_back_to_who_sent_it(shop: TracedProject, tak
 def test_a_trace_that_begins_at_a_topic(shop: TracedProject, taken: Answer) -> None:
     shop.aws("sns").publish(TopicArn=shop.outputs["topic"], Message="from outside")
     eventually(lambda: "heard from outside" in shop.run("logs", "--function", "heard", "--since", "1m")[0])
-    (newest,) = json.loads(shop.run("trace", "--function", "heard", "--list", "--limit", "1", "--json")[0])
+    (newest,) = json.loads(shop.run("trace", "--function", "heard", "--list", "--limit", "1", "--json")[0])["traces"]
     assert (newest["name"], newest["source"], newest["outcome"]) == ("heard", "sns", "ok")
     (link,) = trace_of(shop, newest["id"])["came_from"]
     assert steps(trace_of(shop, link["trace"])) == [("call", "sns Publish orders", 0, 200)]
@@ -128,7 +128,7 @@ def test_a_trace_that_begins_at_a_schedule_or_a_rule_says_so_whatever_its_input(
     put = events.put_events(Entries=[entry])["Entries"][0]["EventId"]
 
     def both() -> dict[str, Any]:
-        listed = json.loads(shop.run("trace", "--function", "timed", "--list", "--json")[0])
+        listed = json.loads(shop.run("trace", "--function", "timed", "--list", "--json")[0])["traces"]
         return {one["source"]: one for one in listed} if len(listed) == 2 else {}
 
     traces = eventually(both)

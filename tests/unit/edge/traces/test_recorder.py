@@ -13,7 +13,7 @@ from staticfire.edge.traces import TraceFilter, Traces, recorder
 from staticfire.edge.traces.endpoint import answer_about_traces
 from staticfire.edge.traces.joining import summarised
 from staticfire.edge.traces.model import Record
-from staticfire.edge.traces.recorder import MARKS, RECORDS_OF_A_TRACE
+from staticfire.edge.traces.recorder import EARLY, MARKS, RECORDS_OF_A_TRACE
 from staticfire.edge.traces.requests import Served, note_request
 from staticfire.edge.traces.segments import BadSegment, take_segment
 from staticfire.edge.traces.trace_id import entered, root_of
@@ -160,6 +160,31 @@ def test_links_go_both_ways_once() -> None:
     assert after is not None
     assert [(link.trace, link.by, link.what) for link in before.set_off] == [(root(2), "sqs", "m")]
     assert [link.trace for link in after.came_from] == [root(1)]
+
+
+def test_what_comes_before_its_senders_answer_is_linked_to_it() -> None:
+    traces = Traces()
+    traces.came_from(root(2), ["events:e"])
+    traces.add(root(2), invocation(2))
+    traces.mark(root(1), ["events:e"])
+    traces.add(root(1), call(1))
+    before, after = traces.get(root(1)), traces.get(root(2))
+    assert before is not None
+    assert after is not None
+    assert [(link.trace, link.by, link.what) for link in before.set_off] == [(root(2), "events", "e")]
+    assert [link.trace for link in after.came_from] == [root(1)]
+
+
+def test_marks_that_nobody_sets_are_bounded() -> None:
+    traces = Traces()
+    for number in range(EARLY + 1):
+        traces.came_from(root(2), [f"sqs:{number}"])
+    traces.add(root(2), invocation(2))
+    traces.mark(root(1), ["sqs:0"])
+    assert not traces.get(root(2)).came_from  # type: ignore[union-attr]
+    traces.mark(root(1), [f"sqs:{EARLY}"])
+    traces.add(root(1), call(1))
+    assert traces.get(root(2)).came_from  # type: ignore[union-attr]
 
 
 def test_an_item_is_known_by_its_keys_where_its_stream_is_read() -> None:
