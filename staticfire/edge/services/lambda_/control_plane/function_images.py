@@ -19,6 +19,8 @@ from staticfire.edge.services.lambda_.function_records import (
 )
 from staticfire.edge.services.lambda_.model import FunctionRef
 
+INVALID_IMAGE = "InvalidImageException"
+
 
 class FunctionImages:
     def __init__(self, records: FunctionRecords, make_ready: Callable[[FunctionRef], Awaitable[None]]) -> None:
@@ -48,8 +50,11 @@ class FunctionImages:
         problem = ""
         try:
             await self._make_ready(FunctionRef(scope, name))
-        except (AwsError, OSError) as error:
-            problem = error.message if isinstance(error, AwsError) else str(error)
+        except AwsError as error:
+            # Where images cannot start at all it is `up` that refuses, unless it was asked not to.
+            problem = error.message if error.code == INVALID_IMAGE else ""
+        except OSError as error:
+            problem = str(error)
         async with self._records.changing(scope, name):
             puts = {}
             function = self._records.get(scope, "function", name)

@@ -23,12 +23,13 @@ class Unpacking:
 
     def __init__(self) -> None:
         self.began, self.goes_on, self.problem = asyncio.Event(), asyncio.Event(), ""
+        self.code = "InvalidImageException"
 
     async def unpack(self, ref: FunctionRef) -> None:
         self.began.set()
         await self.goes_on.wait()
         if self.problem:
-            raise AwsError(502, "InvalidImageException", self.problem)
+            raise AwsError(502, self.code, self.problem)
 
 
 @pytest.fixture
@@ -81,3 +82,14 @@ async def test_an_image_that_cannot_be_unpacked_fails_what_waits_for_it(records:
     for one in await settled(records):
         assert (one["State"], one["StateReasonCode"]) == ("Failed", "InvalidImage")
         assert one["StateReason"] == "a layer leads out of the image"
+
+
+async def test_where_no_image_starts_a_function_is_described_all_the_same(records: FunctionRecords) -> None:
+    await made(records)
+    unpacking = Unpacking()
+    unpacking.code, unpacking.problem = "InvalidRuntimeException", "namespaces are refused"
+    images = FunctionImages(records, unpacking.unpack)
+    images.resume()
+    unpacking.goes_on.set()
+
+    assert [one["State"] for one in await settled(records)] == ["Active"] * 2
