@@ -68,8 +68,9 @@ services: setup ## Write docs/services-of-aws.md from the table of resource type
 tree: setup ## Write the tree of docs/architecture.md from the modules' first sentences
 	@$(VENV)/bin/python tests/unit/docs/tree.py
 
-bench: setup ## Measure; see benchmarks/
+bench: setup ## Measure, the inner loop too; see benchmarks/
 	@$(VENV)/bin/python -m benchmarks $(ARGS)
+	@[ -n "$(ARGS)" ] || for part in watch traces console; do $(VENV)/bin/python -m benchmarks.$$part || exit $$?; done
 
 # No index's address ends up in a lock file. What only some need is pinned to what all have.
 COMPILE = $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate
