@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-DATA = ("input", "output")  # also what an error says of them
+DATA = ("input", "output")
 FATAL = ("ExecutionAborted", "ExecutionFailed", "ExecutionTimedOut")
 ERRORS = ("Aborted", "Failed", "TimedOut")
 

@@ -18,11 +18,11 @@ from staticfire.edge.services.apigateway.common.limits import MAX_BODY
 from staticfire.edge.services.apigateway.common.metrics import ApiMetrics
 from staticfire.edge.services.apigateway.common.refusal import (
     Refused,
+    identified,
     not_found,
     too_large,
     too_many_requests,
 )
-from staticfire.edge.services.apigateway.common.request_ids import new_request_id
 from staticfire.edge.services.apigateway.domains.address import Address
 from staticfire.edge.services.apigateway.v2.records import V2Records
 from staticfire.edge.services.cloudwatch.log_writer import LogWriter
@@ -96,11 +96,9 @@ class HttpApis:
         """What reaches no stage; where its API is known, it is a trace all the same."""
         refused = no_stage_here(self._records, address.api_id or "", refusal)
         log.info("%s %s: %d: %s", address.request.method, address.request.path, refused.status, refused)
-        request_id, response = new_request_id(), refused.response()
-        response.headers.append(("apigw-requestid", request_id))
+        response = identified(refused.response())
         if api is not None and self._traces.on:
-            seconds = time.perf_counter() - started
-            note_refused(self._traces, api.scope, address, refused, response, request_id, seconds)
+            note_refused(self._traces, api.scope, address, refused, response, time.perf_counter() - started)
         return response
 
     async def _respond(self, stage: PreparedStage, exchange: Exchange, address: Address) -> Response:

@@ -60,10 +60,9 @@ def note_refused(
     address: Address,
     refusal: Refused,
     response: Response,
-    request_id: str,
     seconds: float,
 ) -> None:
-    """A request that reached no stage."""
+    """A request that reached no stage; its answer has its id."""
     request, ended = address.request, time.time()
     served = Served(
         *("http", scope.account, scope.region, address.api_id or "", address.stage or "", ""),
@@ -72,7 +71,7 @@ def note_refused(
     note_request(
         traces,
         request.headers.get("x-amzn-trace-id") or new_root(ended),
-        request_id,
+        dict(response.headers)["apigw-requestid"],
         *(request.method, address.path, request.query, request.headers.items(), b""),
         *(response.status, response.headers, response.body if isinstance(response.body, bytes) else b""),
         *(ended - seconds, ended),
